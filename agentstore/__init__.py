@@ -1,0 +1,97 @@
+"""The history of AI coding agents in ClickHouse, for asyncio.
+
+Layers, each importing only from those above it::
+
+    errors                                      the error tree
+    models · settings                           records · where the store is
+    connection.sql                              query text
+    protocols                                   the doors between the rooms
+    schema.plan · write.rows · read.cursor …    pure: decide, send nothing
+    connection.driver (asynch) · pool           I/O, one thing each
+    read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
+    store                                       wires them
+    importers · local                           aside: bytes to records · the local server
+"""
+
+from agentstore.errors import (
+    AgentStoreError,
+    AuthenticationError,
+    ConfigError,
+    ConnectionFailedError,
+    InvalidArgumentError,
+    InvalidCursorError,
+    NotFoundError,
+    OperationTimeoutError,
+    QueryError,
+    SchemaError,
+    StoreClosedError,
+    WriteError,
+)
+from agentstore.models import (
+    DailyActivity,
+    GitLink,
+    GitLinkResult,
+    HeatmapCell,
+    Highlight,
+    Message,
+    MessagePin,
+    ModelTokenUsage,
+    ProjectInfo,
+    SearchPage,
+    SearchQuery,
+    SearchResult,
+    Session,
+    SessionDelete,
+    SessionFilter,
+    SessionPage,
+    SessionStar,
+    ToolCall,
+    ToolUsageStat,
+    UserInfo,
+    UserUsage,
+)
+from agentstore.protocols import ReadStore, Store
+from agentstore.settings import ConnectOptions
+from agentstore.store import AsyncClickHouseStore
+from agentstore.version import __version__
+
+__all__ = [
+    "AgentStoreError",
+    "AsyncClickHouseStore",
+    "AuthenticationError",
+    "ConfigError",
+    "ConnectOptions",
+    "ConnectionFailedError",
+    "DailyActivity",
+    "GitLink",
+    "GitLinkResult",
+    "HeatmapCell",
+    "Highlight",
+    "InvalidArgumentError",
+    "InvalidCursorError",
+    "Message",
+    "MessagePin",
+    "ModelTokenUsage",
+    "NotFoundError",
+    "OperationTimeoutError",
+    "ProjectInfo",
+    "QueryError",
+    "ReadStore",
+    "SchemaError",
+    "SearchPage",
+    "SearchQuery",
+    "SearchResult",
+    "Session",
+    "SessionDelete",
+    "SessionFilter",
+    "SessionPage",
+    "SessionStar",
+    "Store",
+    "StoreClosedError",
+    "ToolCall",
+    "ToolUsageStat",
+    "UserInfo",
+    "UserUsage",
+    "WriteError",
+    "__version__",
+]

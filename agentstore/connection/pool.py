@@ -1,0 +1,146 @@
+"""Connections shared by the tasks of one loop.
+
+Capacity is a semaphore; no lock is held across I/O. The connection used last is used next, so that the others grow idle
+and are closed. A lease that ends in an exception, a cancellation or a half-read answer closes its connection: in doubt,
+throw it away. Giving a connection back never raises and never hides the caller's own error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import anyio
+
+from agentstore.connection.driver import NativeConnection
+from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.errors import ConnectionFailedError, StoreClosedError
+from agentstore.protocols import Columns
+
+Connect = Callable[[], Awaitable[NativeConnection]]
+
+# A connection idle for longer is asked whether it is still there; a younger one costs no extra round trip.
+_PING_AFTER_SECONDS = 30.0
+_DRAIN_SECONDS = 10.0
+
+
+class Pool:
+    """At most ``size`` connections. It is an ``Executor`` and a ``Sink``.
+
+    Reads are tried once more on a new connection where an idle one turned out to be dead. Statements and inserts are
+    sent once: their outcome after a lost connection is unknown, and only the caller knows whether twice is harmless.
+    """
+
+    def __init__(self, connect: Connect, *, size: int, idle_timeout: float, query_timeout: float) -> None:
+        self._connect = connect
+        self._slots = anyio.Semaphore(size, fast_acquire=True)
+        self._idle: list[NativeConnection] = []
+        self._leased: set[NativeConnection] = set()
+        self._idle_timeout = idle_timeout
+        self._query_timeout = query_timeout
+        self._closed = False
+        self._returned = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Pool idle={len(self._idle)} leased={len(self._leased)}{' closed' if self._closed else ''}>"
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        """Run a read; see ``Executor.fetch``. Cancelling it closes its connection and stops the query."""
+        try:
+            return await self._fetch_on_any(query, settings or {}, fresh=False)
+        except ConnectionFailedError as error:
+            if not error.retriable or self._closed:
+                raise
+            return await self._fetch_on_any(query, settings or {}, fresh=True)
+        except UnicodeDecodeError:
+            # Written by somebody else, and not UTF-8: read the bytes, replace what is not text.
+            columns = await self._fetch_on_any(query, {**(settings or {}), "strings_as_bytes": True}, fresh=False)
+            return [_decode_column(column) for column in columns]
+
+    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
+        """Run a statement, once; see ``Executor.execute``."""
+        async with self._lease() as connection:
+            await connection.fetch(query, settings or {}, self._query_timeout)
+
+    async def insert(
+        self,
+        table: str,
+        header: Sequence[tuple[str, str]],
+        blocks: Sequence[bytes],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """One INSERT, sent once; see ``Sink.insert``. Cancelling it leaves the outcome unknown, never half a row."""
+        columns = join(", ", (identifier(name) for name, _ in header))
+        statement = sql("INSERT INTO {table} ({columns}) VALUES", table=identifier(table), columns=columns)
+        async with self._lease() as connection:
+            await connection.insert(statement, header, blocks, settings, self._query_timeout)
+
+    async def server_version(self) -> tuple[int, int, int]:
+        """Major, minor and patch number of the server."""
+        async with self._lease() as connection:
+            return connection.server_version
+
+    async def aclose(self) -> None:
+        """Close the idle connections, wait a bounded time for the leased ones, close those too. Never raises."""
+        self._closed = True
+        await self._close_all(self._idle)
+        with anyio.move_on_after(_DRAIN_SECONDS):
+            while self._leased:
+                self._returned.clear()
+                await self._returned.wait()
+        await self._close_all(list(self._leased))
+
+    async def _fetch_on_any(self, query: Sql, settings: Mapping[str, Any], *, fresh: bool) -> Columns:
+        async with self._lease(fresh=fresh) as connection:
+            return await connection.fetch(query, settings, self._query_timeout)
+
+    @contextlib.asynccontextmanager
+    async def _lease(self, *, fresh: bool = False) -> AsyncIterator[NativeConnection]:
+        self._check_open()
+        async with self._slots:
+            self._check_open()
+            connection = None if fresh else await self._pop_idle()
+            if connection is None:
+                connection = await self._connect()
+            self._leased.add(connection)
+            try:
+                yield connection
+            finally:
+                self._leased.discard(connection)
+                self._returned.set()
+                await self._give_back(connection)
+
+    async def _pop_idle(self) -> NativeConnection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                if connection.is_alive() and (connection.idle_seconds < _PING_AFTER_SECONDS or await connection.ping()):
+                    return connection
+            except BaseException:
+                await connection.close()
+                raise
+            await connection.close()
+        return None
+
+    async def _give_back(self, connection: NativeConnection) -> None:
+        if self._closed or not connection.is_alive():
+            await connection.close()
+            return
+        self._idle.append(connection)
+        # The oldest lie at the front, since the last one used is the next one taken.
+        while self._idle and self._idle[0].idle_seconds > self._idle_timeout:
+            await self._idle.pop(0).close()
+
+    async def _close_all(self, connections: list[NativeConnection]) -> None:
+        while connections:
+            await connections.pop().close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError("the store is closed")
+
+
+def _decode_column(column: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.decode(errors="replace") if isinstance(value, bytes) else value for value in column)

@@ -1,0 +1,124 @@
+"""Every error a caller can see, in one tree.
+
+::
+
+    AgentStoreError
+    ├── ConfigError(ValueError)            a DSN, option or environment variable that cannot be used
+    ├── InvalidArgumentError(ValueError)   an argument or record field that is refused before anything is sent
+    │   └── InvalidCursorError(ValueError) a cursor that no page of ours returned
+    ├── NotFoundError(LookupError)         a session that is not there
+    ├── StoreClosedError                   the store is not open (never opened, or closed)
+    ├── SchemaError                        the database is newer than the library, edited, or not set up
+    ├── ConnectionFailedError              the server cannot be reached, or the connection was lost
+    │   └── AuthenticationError            the server answered, and refused user, password or database
+    ├── OperationTimeoutError(TimeoutError) no answer within the time allowed
+    ├── QueryError                         the server refused a statement: code, name, query_id
+    └── WriteError                         what is not known to be stored, of which table, and why
+
+Errors are data and advice: each one carries what a program needs to decide (``retriable``, ``hint``, codes, keys).
+No driver exception leaves the library; ``connection/pool.py`` is the one edge where they are translated.
+No message or attribute ever holds a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class AgentStoreError(Exception):
+    """Root of the tree. ``retriable`` says whether the same call may succeed later, unchanged."""
+
+    retriable: bool = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ConfigError(AgentStoreError, ValueError):
+    """A DSN, option or environment variable cannot be used."""
+
+
+class InvalidArgumentError(AgentStoreError, ValueError):
+    """An argument was refused before anything was sent.
+
+    ``record`` names the record (``messages[3]``), ``field`` its field; both are "" where they do not apply.
+    """
+
+    def __init__(self, message: str, *, record: str = "", field: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.record = record
+        self.field = field
+
+
+class InvalidCursorError(InvalidArgumentError):
+    """The cursor was not returned by a page of this method."""
+
+
+class NotFoundError(AgentStoreError, LookupError):
+    """What was asked for by its key is not there."""
+
+
+class StoreClosedError(AgentStoreError):
+    """The store is not open: it was never opened, is already closed, or was opened twice."""
+
+
+class SchemaError(AgentStoreError):
+    """The database's recorded migrations do not fit this library."""
+
+
+class ConnectionFailedError(AgentStoreError):
+    """The server cannot be reached, or the connection was lost before the answer was complete."""
+
+    retriable = True
+
+
+class AuthenticationError(ConnectionFailedError):
+    """The server was reached and refused the user, the password or the database. Trying again does not help."""
+
+    retriable = False
+
+
+class OperationTimeoutError(AgentStoreError, TimeoutError):
+    """No answer came within the time allowed; for a write the outcome is unknown."""
+
+    retriable = True
+
+
+class QueryError(AgentStoreError):
+    """The server refused a statement.
+
+    ``code`` and ``name`` are ClickHouse's (60, ``UNKNOWN_TABLE``); ``query_id`` finds it in the server's log.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, name: str = "", query_id: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.name = name
+        self.query_id = query_id
+        self.retriable = code in RETRIABLE_CODES
+
+
+# Server-side conditions that pass: timeouts, too many queries or parts, memory pressure, replica and keeper trouble.
+RETRIABLE_CODES = frozenset({159, 164, 202, 203, 209, 210, 225, 241, 242, 252, 285, 286, 319, 425, 473, 999})
+
+
+class WriteError(AgentStoreError):
+    """Rows of one call are not known to be stored.
+
+    ``table`` names the table, ``keys`` the sort keys of the rows concerned, as tuples in the table's key order.
+    ``__cause__`` holds the reason. Writing the same records again is always safe.
+    """
+
+    def __init__(
+        self, message: str, *, table: str, keys: Sequence[tuple[Any, ...]] = (), retriable: bool = False, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.table = table
+        self.keys = tuple(keys)
+        self.retriable = retriable

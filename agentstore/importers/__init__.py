@@ -1,0 +1,15 @@
+"""Readers of coding agents' transcripts: bytes in, records out. No network, no store, no async."""
+
+from __future__ import annotations
+
+from agentstore.importers.claude_code import import_claude_code
+from agentstore.importers.claude_files import find_claude_code, import_claude_code_tree
+from agentstore.importers.results import ImportProblem, ImportResult
+
+__all__ = [
+    "ImportProblem",
+    "ImportResult",
+    "find_claude_code",
+    "import_claude_code",
+    "import_claude_code_tree",
+]

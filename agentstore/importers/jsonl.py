@@ -1,0 +1,129 @@
+"""JSON Lines as agents leave them behind: torn, concatenated, commented. No input raises.
+
+A good line is decoded by msgspec. Whatever that refuses takes the slow, forgiving path: bad UTF-8 and lone surrogates
+become U+FFFD, NaN and numbers out of range become null, control characters in strings are kept, every complete object
+of a line counts, and what is left over is reported.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+Record = dict[str, Any]
+Report = Callable[[int, str], None]
+
+_BOM = b"\xef\xbb\xbf"
+_MAX_RESTARTS = 50  # per line, so that a hostile one cannot make the time grow with the square of its length
+_MAX_DIGITS = 400  # of an integer; Python refuses to convert more than 4,300 and the time grows with the square
+_decode = msgspec.json.Decoder().decode
+_surrogate = re.compile("[\ud800-\udfff]")
+_space = re.compile(r"[\s\x00]*")
+_record_start = re.compile(r'\{"parentUuid":')
+
+
+def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
+    """Yield (1-based line, object) for each JSON object of the file; ``report(line, reason)`` gets everything else."""
+    lines = io.BytesIO(data.removeprefix(_BOM))  # shares the buffer, where split() would hold the file twice
+    for number, line in enumerate(lines, 1):
+        body = line.strip(b" \t\r\n")
+        if body.startswith(b"//"):
+            report(number, "comment")
+        elif body:
+            yield from _objects(number, body, report, torn=not line.endswith(b"\n"))
+
+
+def _objects(number: int, body: bytes, report: Report, *, torn: bool) -> Iterator[tuple[int, Record]]:
+    for value in _values(number, body, report, torn=torn):
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            report(number, f"not a JSON object but {type(value).__name__}")
+
+
+def _values(number: int, body: bytes, report: Report, *, torn: bool) -> list[Any]:
+    try:
+        return [_decode(body)]
+    except RecursionError:
+        report(number, "nested too deeply")
+        return []
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _forgiving(number, body, report, torn=torn)
+
+
+def _forgiving(number: int, body: bytes, report: Report, *, torn: bool) -> list[Any]:
+    text = body.decode("utf-8", errors="replace")
+    values: list[Any] = []
+    reason = "" if _is_utf8(body) else "invalid UTF-8, replaced by U+FFFD"
+    position, restarts = _skip(text, 0), 0
+    while position < len(text) and restarts < _MAX_RESTARTS:
+        try:
+            value, position = _json.raw_decode(text, position)
+            values.append(_clean(value))
+        except RecursionError:
+            reason = "nested too deeply"
+            break
+        except ValueError as error:
+            reason = "truncated last line" if torn else f"bad JSON: {error}"[:200]
+            position, restarts = _next_record(text, position), restarts + 1
+        position = _skip(text, position)
+    if reason:
+        report(number, reason)
+    return values
+
+
+def _next_record(text: str, position: int) -> int:
+    """Where the next record begins: one that was appended to a torn line is kept."""
+    found = _record_start.search(text, position + 1)
+    return found.start() if found else len(text)
+
+
+def _skip(text: str, position: int) -> int:
+    found = _space.match(text, position)
+    return found.end() if found else position
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+def _number(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
+
+
+_json = json.JSONDecoder(strict=False, parse_int=_integer, parse_float=_number, parse_constant=lambda _name: None)
+
+
+def _clean(value: Any) -> Any:
+    """The value without lone surrogates: they have no UTF-8, so no row could hold them."""
+    if isinstance(value, str):
+        return _surrogate.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+def to_json(value: Any) -> str:
+    """The value as compact JSON text, non-ASCII characters as they are."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, OverflowError, ValueError):
+        # Integers beyond 64 bits.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,145 @@
+"""Who speaks in a line of type ``user``: a person, or the machinery around the model.
+
+==============================================================  ========  ===========================================
+leading text of the line                                        role      content
+==============================================================  ========  ===========================================
+anything else (text, images, documents)                         user      as written
+``<command-name>/x`` of a command that prompts the model        user      ``/x args``
+``<command-name>/clear`` and other commands of the program      system    ``/clear args``
+``<bash-input>ls</bash-input>``                                 system    ``! ls``
+``<local-command-stdout>``, ``<bash-stdout>``, caveats          system    as written
+``<task-notification>``, ``<teammate-message>``                 system    as written
+``[Request interrupted by user…]``, ``Stop hook feedback:``     system    as written
+a compaction's summary (``This session is being continued``)    system    as written
+only ``<system-reminder>``, ``<ide_opened_file>``, ``<ide_…>``  system    as written
+==============================================================  ========  ===========================================
+
+Only role "user" counts as a user message. Reminders and IDE notices beside a prompt stay in its content, where search
+finds them, and are left out of ``first_message``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+FIRST_MESSAGE_LENGTH = 300
+
+_INJECTED = ("system-reminder", "ide_opened_file", "ide_selection", "ide_diagnostics")
+_MACHINERY = (
+    "<local-command-",
+    "<bash-stdout>",
+    "<bash-stderr>",
+    "<task-notification>",
+    "<teammate-message",
+    "[Request interrupted by user",
+    "Caveat: The messages below",
+    "Stop hook feedback:",
+    "This session is being continued from a previous conversation",
+)
+# Commands that the program answers itself: no model sees them. All others are prompts in short.
+_LOCAL_COMMANDS = frozenset({
+    "add-dir", "agents", "bashes", "bug", "clear", "color", "compact", "config", "context", "copy",
+    "cost", "diff", "doctor", "effort", "exit", "export", "extra-usage", "fast", "feedback", "help",
+    "hooks", "ide", "install-github-app", "install-slack-app", "keybindings", "login", "logout", "mcp",
+    "memory", "migrate-installer", "mobile", "model", "output-style", "passes", "permissions", "plugin",
+    "plugins", "privacy-settings", "quit", "rate-limit-options", "release-notes", "reload-plugins",
+    "remote-control", "remote-env", "rename", "resume", "rewind", "sandbox", "skills", "stats", "status",
+    "statusline", "stickers", "tasks", "terminal-setup", "theme", "todos", "upgrade", "usage", "vim",
+    "voice",
+})  # fmt: skip
+
+
+class Prompt(NamedTuple):
+    """A line as a message: its role, its content, and what a person wrote of it ("" if nobody did)."""
+
+    role: str
+    content: str
+    typed: str
+
+
+def read_prompt(text: str, *, injected: bool = False) -> Prompt:
+    """Classify the text of a line; ``injected`` says that its record is known not to come from a person."""
+    start = text.lstrip()
+    if injected or start.startswith(_MACHINERY):
+        return Prompt("system", text, "")
+    if start.startswith(("<command-name>", "<command-message>")):
+        return _command(text)
+    if start.startswith("<bash-input>"):
+        return Prompt("system", f"! {_inside(text, 'bash-input')}", "")
+    typed = _without_injected(text).strip()
+    return Prompt("user" if typed else "system", text, typed)
+
+
+def _command(text: str) -> Prompt:
+    name = (_inside(text, "command-name") or _inside(text, "command-message")).removeprefix("/")
+    if not name:
+        return Prompt("system", text, "")
+    content = f"/{name} {_inside(text, 'command-args')}".rstrip()
+    return Prompt("system", content, "") if name in _LOCAL_COMMANDS else Prompt("user", content, content)
+
+
+def _inside(text: str, tag: str) -> str:
+    """What stands in the first element of this name. Searched by hand: a regular expression backtracks here."""
+    _, opened, rest = text.partition(f"<{tag}>")
+    inside, closed, _ = rest.partition(f"</{tag}>")
+    return inside.strip() if opened and closed else ""
+
+
+def _without_injected(text: str) -> str:
+    for tag in _INJECTED:
+        pieces, opening, closing = [], f"<{tag}>", f"</{tag}>"
+        end, position = text.rfind(closing), 0
+        while 0 <= (start := text.find(opening, position)) < end:
+            pieces.append(text[position:start])
+            position = text.find(closing, start) + len(closing)
+        text = "".join(pieces) + text[position:]
+    return text
+
+
+def first_line(typed: str) -> str:
+    """A prompt as the name of its session: one line, at most 300 code points and "..."."""
+    line = re.sub(r"\r\n|\r|\n", " ", typed.strip())
+    return line if len(line) <= FIRST_MESSAGE_LENGTH else line[:FIRST_MESSAGE_LENGTH] + "..."
+
+
+# --- content blocks ------------------------------------------------------------------------------------------------
+
+
+def blocks_of(content: Any) -> list[dict[str, Any]]:
+    """Message content as a list of blocks, whatever it is; text becomes one text block."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if isinstance(content, dict):
+        return [content]
+    if isinstance(content, list):
+        return [
+            {"type": "text", "text": block} if isinstance(block, str) else block
+            for block in content
+            if isinstance(block, (str, dict))
+        ]
+    return []
+
+
+def block_text(block: dict[str, Any]) -> str:
+    """What can be read of a block of a prompt or a tool result; data such as base64 images becomes a placeholder."""
+    kind = block.get("type")
+    text = block.get("text")
+    if kind in ("text", None) and isinstance(text, str):
+        return text
+    if kind in ("image", "document"):
+        return _placeholder(kind, block)
+    if kind == "tool_reference":
+        return f"[Tool reference: {block.get('tool_name', '')}]"
+    return text if isinstance(text, str) else ""
+
+
+def _placeholder(kind: str, block: dict[str, Any]) -> str:
+    source = block.get("source")
+    media = source.get("media_type") if isinstance(source, dict) else None
+    return f"[{kind.capitalize()}: {media}]" if isinstance(media, str) and media else f"[{kind.capitalize()}]"
+
+
+def result_text(content: Any) -> str:
+    """The content of a tool result as text, its blocks on lines of their own."""
+    return "\n".join(filter(None, map(block_text, blocks_of(content))))

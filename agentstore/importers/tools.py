@@ -1,0 +1,179 @@
+"""What a tool is: its category, the skill it loads, and the one line that shows a call in a message.
+
+The categories are those of agentsview, so that numbers can be compared with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_NAMES = {
+    "Read": """
+        LS Read ReadFile fetch file-picker find getConsoleContent listCodeDefinitionNames listFiles
+        listFilesRecursive listFilesTopLevel list_directory list_files look_at ls read readFile
+        read_context_file read_file read_files read_image read_shell_command_output read_subtree
+        read_url_content read_web_page view view_file vision_analyze zencoder-rag-mcp__web_search
+    """,
+    "Edit": """
+        ApplyPatch Edit EditFile StrReplace appliedDiff apply_file_diff apply_patch deleteFile edit
+        edit_file editedExistingFile multi_patch multi_replace_file_content patch remove replace
+        replace_file_content searchAndReplace str_replace undo undo_edit
+    """,
+    "Write": """
+        NotebookEdit Write WriteFile createFile create_file insertContent newFileCreated write writeToFile
+        write_file write_to_file
+    """,
+    "Bash": """
+        Bash RunTerminalCommand Shell bash basher code_interpreter exec exec_command executeCode
+        executeCommand execute_code execute_command process runCode run_command run_shell_command
+        run_terminal_command shell shell_command shell_kill shell_status shell_tail terminal write_stdin
+        write_to_long_running_shell_command
+    """,
+    "Grep": """
+        Grep codebaseSearch finder fs_search grep grep_search keyword_search searchFiles search_codebase
+        search_files
+    """,
+    "Glob": """
+        Glob glob
+    """,
+    "Task": """
+        Agent LaunchSubagent Task agents_list define_subagent delegate_task explore invoke_subagent
+        manage_subagents manage_task newTask parallel send_message session_status sessions_history
+        sessions_list sessions_send sessions_spawn spawn_agent spawn_agents subagent__ZencoderSubagent
+        subagents task
+    """,
+    "Tool": """
+        AskUserQuestion EnterMode ExitMode ProposePlanToUser Skill TodoWrite WebFetch WebSearch
+        ask_permission ask_question ask_user browser browser_accessibility browser_back browser_click
+        browser_close browser_console browser_emulate browser_get_images browser_navigate browser_network
+        browser_press browser_profile browser_scroll browser_snapshot browser_type browser_vision
+        call_mcp_tool canvas change_dir clarify code-reviewer code-searcher cronjob exit fetchInstructions
+        finishTask generate_image gravity_index image llm_one_shot memory message nodes output_iframe
+        question read_mcp_resource read_url render_ui report_intent schedule search search_web
+        session_search skill skill_manage skill_view skills_list suggest_create_plan suggest_followups
+        suggest_plan switchMode switch_mode text_to_speech todo todoWrite todo_action todo_read todo_write
+        tts updateTodoList useMcpTool use_computer use_mcp_tool web_fetch web_search webfetch write_todos
+    """,
+}
+CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.items() for name in names.split()}
+
+_SHELL_READS_SKILL = re.compile(
+    r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
+)
+_FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
+_TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+
+
+def category(name: str) -> str:
+    """The category of a tool; "Other" for a name that nobody listed."""
+    known = CATEGORIES.get(name)
+    if known is not None:
+        return known
+    return "Task" if "subagent" in name.lower() else "Other"
+
+
+def starts_subagent(name: str) -> bool:
+    """Whether calls of the tool may be linked with a subagent's session."""
+    return category(name) == "Task" or "subagent" in name.lower()
+
+
+def text_of(arguments: Any, *keys: str) -> str:
+    """The first non-empty text among these keys of a tool's input."""
+    if isinstance(arguments, dict):
+        for key in keys:
+            value = arguments.get(key)
+            if isinstance(value, str) and value:
+                return value
+    return ""
+
+
+# --- skills ------------------------------------------------------------------------------------------------------
+
+
+def skill_name(name: str, arguments: Any, result: str) -> str:
+    """The skill that a call loads: named by the Skill tool, or inferred from opening a SKILL.md file."""
+    if name in ("Skill", "skill"):
+        return text_of(arguments, "skill", "name", "command")
+    path = _skill_file(name, arguments)
+    if not path:
+        return ""
+    titled = _FRONT_MATTER_NAME.search(result[:2000])
+    return titled.group(1) if titled else _parent_directory(path)
+
+
+def _skill_file(name: str, arguments: Any) -> str:
+    kind = category(name)
+    if kind == "Read":
+        path = text_of(arguments, "file_path", "path")
+        return path if path.endswith("SKILL.md") else ""
+    found = _SHELL_READS_SKILL.search(text_of(arguments, "command", "cmd")) if kind == "Bash" else None
+    return found.group(1) if found else ""
+
+
+def _parent_directory(path: str) -> str:
+    parts = path.replace("\\", "/").split("/")
+    return parts[-2] if len(parts) > 1 else ""
+
+
+# --- a call as text ------------------------------------------------------------------------------------------------
+
+
+def describe_call(name: str, arguments: Any) -> str:
+    """The call as it stands in a message's content: ``[Read: path]``, ``[Bash]\\n$ command``, ``[Tool: name]`` …"""
+    describe = _DESCRIBERS.get(name) or _DESCRIBERS.get(category(name))
+    text = describe(arguments) if describe else ""
+    return text or f"[Tool: {name}]"
+
+
+def _bash(arguments: Any) -> str:
+    description = text_of(arguments, "description")
+    command = text_of(arguments, "command", "cmd")
+    head = f"[Bash: {description}]" if description else "[Bash]"
+    return f"{head}\n$ {command}" if command else ""
+
+
+def _labelled(label: str, *keys: str) -> Callable[[Any], str]:
+    def describe(arguments: Any) -> str:
+        value = text_of(arguments, *keys)
+        return f"[{label}: {value}]" if value else ""
+
+    return describe
+
+
+def _todos(arguments: Any) -> str:
+    todos = arguments.get("todos") if isinstance(arguments, dict) else None
+    if not isinstance(todos, list):
+        return ""
+    items = [(_mark(todo), text_of(todo, "content", "activeForm")) for todo in todos]
+    return "\n".join(["[Todos]", *(f"{mark} {text}" for mark, text in items if text)])
+
+
+def _mark(todo: Any) -> str:
+    return _TODO_MARKS.get(text_of(todo, "status"), "○")
+
+
+def _question(arguments: Any) -> str:
+    questions = arguments.get("questions") if isinstance(arguments, dict) else None
+    texts = [text_of(item, "question") for item in questions] if isinstance(questions, list) else []
+    return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
+
+
+_PATH = ("file_path", "notebook_path", "path")
+_DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
+    "AskUserQuestion": _question,
+    "Bash": _bash,
+    "Edit": _labelled("Edit", *_PATH),
+    "EnterPlanMode": lambda _arguments: "[Entering Plan Mode]",
+    "ExitPlanMode": lambda arguments: "\n".join(filter(None, ("[Exiting Plan Mode]", text_of(arguments, "plan")))),
+    "Glob": _labelled("Glob", "pattern"),
+    "Grep": _labelled("Grep", "pattern"),
+    "Read": _labelled("Read", *_PATH),
+    "Skill": _labelled("Skill", "skill", "name", "command"),
+    "Task": _labelled("Task", "description", "subagent_type", "prompt"),
+    "TodoWrite": _todos,
+    "WebFetch": _labelled("WebFetch", "url"),
+    "WebSearch": _labelled("WebSearch", "query"),
+    "Write": _labelled("Write", *_PATH),
+}

@@ -1,0 +1,145 @@
+"""Starting a server in the background, and what it has to say about it.
+
+The server process is nobody's child: the launcher forks and exits at once, so a client is left with no zombie, no open
+transport and no warning when its loop ends, and a Ctrl-C in its terminal does not reach the server that others share.
+Until the server runs, one pipe carries everything it writes; its last line is an :class:`Outcome`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from agentstore.errors import ConfigError, ConnectionFailedError
+from agentstore.local.home import Home, last_lines, log_tail
+
+INSTALL_HINT = "pip install 'agentstore[local]'"
+_MAX_OUTPUT_BYTES = 256 * 1024
+
+# -P and the root at the end of sys.path: a file of the user's working directory, or a package that shadows the standard
+# library, must not get into the server.
+_LAUNCHER = """\
+import os, sys
+if os.fork():
+    os._exit(0)
+sys.path.append(sys.argv.pop(1))
+from agentstore.local.process import main
+sys.exit(main())
+"""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a start ended: the server is ready, another one has the path, or it failed and will exit."""
+
+    result: Literal["ready", "taken", "failed"]
+    is_config_error: bool = False
+    message: str = ""
+    hint: str = ""
+
+    def error(self, home: Home) -> ConfigError | ConnectionFailedError:
+        """The exception a client raises for a failed start."""
+        if self.is_config_error:
+            return ConfigError(self.message, hint=self.hint)
+        return _failure(
+            f"the local server on {home.root} did not start: {self.message}", log_tail(home), self.hint
+        )
+
+
+class Launch:
+    """One attempt to start a server. :meth:`poll` never waits; :meth:`close` must be called and leaves the server be.
+
+    Raises :exc:`ConfigError` at once where no server can be started: the engine is not installed, or the interpreter
+    is embedded in another program.
+    """
+
+    def __init__(self, home: Home, *, idle_timeout_seconds: float) -> None:
+        _require_engine()
+        self._home = home
+        self._output = bytearray()
+        # Nothing may be quoted from an older log. If it cannot be removed, the server says why it cannot write there.
+        with contextlib.suppress(OSError):
+            home.log_file.unlink()
+        self._pipe, child_end = os.pipe()
+        try:
+            os.set_blocking(self._pipe, False)
+            self._launcher = _spawn(home, child_end, idle_timeout_seconds)
+        except OSError as error:
+            os.close(self._pipe)
+            raise ConnectionFailedError(f"cannot start {sys.executable}: {error.strerror}") from error
+        finally:
+            os.close(child_end)
+
+    def poll(self) -> Outcome | None:
+        """How the start ended, or None while it goes on.
+
+        Raises :exc:`ConnectionFailedError` when the process ended without a word: killed, crashed, or not importable.
+        """
+        self._launcher.poll()  # reaps it; it exits at once
+        is_over = self._read()
+        outcome = _parse(self._output)
+        if outcome is None and is_over:
+            text = last_lines(self._output.decode("utf-8", "replace")) or log_tail(self._home)
+            raise _failure(f"the local server on {self._home.root} ended while it started", text)
+        return outcome
+
+    def close(self) -> None:
+        """Stop listening to the server."""
+        os.close(self._pipe)
+        if self._launcher.poll() is None:
+            self._launcher.kill()
+        self._launcher.wait()
+
+    def _read(self) -> bool:
+        """Take what the pipe holds; True once its other end is closed."""
+        with contextlib.suppress(BlockingIOError):  # nothing more for now
+            while chunk := os.read(self._pipe, 65536):
+                self._output += chunk
+                del self._output[:-_MAX_OUTPUT_BYTES]
+            return True
+        return False
+
+
+def _require_engine() -> None:
+    if importlib.util.find_spec("chdb") is None:
+        raise ConfigError(
+            "a local store needs the ClickHouse engine, which is not installed", hint=INSTALL_HINT
+        )
+    if not sys.executable:
+        raise ConfigError("a local store cannot be started from here: sys.executable is empty")
+
+
+def _spawn(home: Home, output: int, idle_timeout_seconds: float) -> subprocess.Popen[bytes]:
+    package_root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-P", "-c", _LAUNCHER, str(package_root)]
+    command += ["--path", str(home.root), "--detached", "--idle-timeout", repr(idle_timeout_seconds)]
+    # Passwords and addresses of this client's own are no business of a server that others share.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTSTORE_")}
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=environment,
+        cwd="/",  # or the server would keep the client's directory from being unmounted
+        start_new_session=True,
+    )
+
+
+def _parse(output: bytearray) -> Outcome | None:
+    """The outcome in the last line, if that line is whole and is one."""
+    if not output.endswith(b"\n"):
+        return None
+    with contextlib.suppress(msgspec.DecodeError):  # some other text, such as a warning or a traceback
+        return msgspec.json.decode(output[:-1].rpartition(b"\n")[2], type=Outcome)
+    return None
+
+
+def _failure(message: str, details: str, hint: str = "") -> ConnectionFailedError:
+    return ConnectionFailedError(f"{message}\n{details}" if details else message, hint=hint)

@@ -1,0 +1,294 @@
+"""Running one client's queries: the work goes to the client's own thread, blocks and news of the client come here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from . import protocol
+from .blocks import BlockShape, read_block
+from .channel import Channel
+from .compression import Method, through_frames
+from .engine import EngineError
+from .host import Host
+from .protocol import MAX_SMALL_STRING, ClientPacket, Hello, Query
+from .replies import Reply, joined
+from .session import Batch, InsertPlan, Session, literal
+from .spool import PIECE_BYTES, Spool
+from .statements import Kind, MultiStatementError, Statement, analyse
+from .wire import NEED_MORE, ByteBuffer, ProtocolError, read_text
+
+R = TypeVar("R")
+
+QUERY_WAS_CANCELLED = 394
+KILL_AGAIN_SECONDS = 0.25
+"""A request to end a statement that the engine has not registered yet is lost, so it is repeated."""
+
+
+class QueryRunner:
+    """One query at a time. A client that cancels or goes away ends what it reads; what it had written completely
+    (DDL, INSERT … SELECT, an INSERT whose last block has come) runs to its end."""
+
+    def __init__(self, channel: Channel, host: Host, number: int) -> None:
+        self.tag = f"connection-{number}"
+        self.revision = protocol.OLDEST_REVISION
+        self._channel = channel
+        self._host = host
+        self._session = Session(host.engine, self.tag, host.info.setting_types)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"agentstore-{self.tag}")
+        self._work: asyncio.Future[object] | None = None
+        self._killer: asyncio.Task[None] | None = None
+        self._cancelled = False
+        self._abandonable = False
+        self._frames: ByteBuffer | None = None
+
+    async def open(self, hello: Hello) -> None:
+        """Begin the client's session. Raises EngineError if its database does not exist."""
+        self.revision = min(hello.revision, protocol.SERVER_REVISION)
+        await self._submit(partial(self._session.open, hello.database))
+
+    async def aclose(self) -> None:
+        """End the session and its thread; a query that only reads is ended, another one is waited for."""
+        try:
+            if self._work is not None and not self._work.done():
+                if self._abandonable:
+                    self.kill()
+                await asyncio.wait([self._work])
+            with suppress(EngineError):  # the client is gone, and the session with it, however it closes
+                await self._submit(self._session.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    def kill(self) -> None:
+        """Ask the running statement to end; asked again until it has."""
+        if self._work is not None and not self._work.done() and self._killer is None:
+            self._killer = asyncio.create_task(self._kill(self._work))
+
+    async def _kill(self, work: asyncio.Future[object]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while not work.done():
+                await loop.run_in_executor(self._host.control, self._host.engine.kill, self.tag)
+                await asyncio.wait([work], timeout=KILL_AGAIN_SECONDS)
+        finally:
+            self._killer = None
+
+    def _submit(self, call: Callable[[], R]) -> asyncio.Future[R]:
+        future = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        self._work = future  # type: ignore[assignment]  # Future is invariant, and only waited for
+        return future
+
+    # One query, from its packet to the end of its answer.
+
+    async def run(self) -> None:
+        """Read a Query packet and what belongs to it, and answer it. Raises ProtocolError if it makes no sense."""
+        buffer, limit = self._channel.buffer, self._host.max_packet_bytes
+        query = await self._channel.read(
+            protocol.read_query(buffer, self.revision, limit, self._host.setting_kind)
+        )
+        self._frames = ByteBuffer() if query.compression else None
+        external = await self._skip_external_tables()
+        self._cancelled = False
+        try:
+            _check(query, external)
+            with _Registered(self._host.running, query.query_id, self.tag):
+                await self._execute(query, analyse(query.sql))
+        except EngineError as error:
+            if self._cancelled and error.code == QUERY_WAS_CANCELLED:
+                self._channel.write(protocol.END_OF_STREAM)
+            else:
+                self._channel.write(protocol.exception(error.code, str(error)))
+        except MultiStatementError as error:
+            self._channel.write(protocol.exception(62, f"DB::Exception: {error}. (SYNTAX_ERROR)"))
+
+    async def _execute(self, query: Query, statement: Statement) -> None:
+        reply = Reply(self.revision, _method(query))
+        self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
+        self._channel.on_input = self._on_input
+        try:
+            self._on_input()
+            if statement.kind is Kind.INSERT_BLOCKS:
+                plan = await self._submit(partial(self._session.plan_insert, statement, query.settings))
+                self._channel.on_input = None
+                await self._insert(plan, reply)
+            else:
+                await self._select(query, statement, reply)
+        finally:
+            self._channel.on_input = None
+
+    def _on_input(self) -> None:
+        """Bytes of the client while a query runs: a Cancel, or its end. Anything else waits for the query to end."""
+        buffer = self._channel.buffer
+        if buffer.unread and buffer.data[buffer.pos] == ClientPacket.CANCEL:
+            buffer.pos += 1
+            self._cancelled = True
+            self.kill()
+        elif self._channel.input_ended and self._abandonable:
+            self.kill()
+
+    async def _select(self, query: Query, statement: Statement, reply: Reply) -> None:
+        batch = await self._submit(partial(self._start, query, statement))
+        parts = reply.header(batch.header) if batch.header else []
+        has_result = bool(batch.header) or any(chunk.data for chunk in batch.chunks)
+        while True:
+            following = None if batch.last or self._cancelled else self._submit(self._session.next)
+            parts += reply.chunks(batch.chunks)
+            if following is None:
+                parts += reply.end(has_result=has_result)
+            for part in joined(parts):
+                self._channel.write(part)
+            await self._channel.drain()
+            if following is None:
+                break
+            parts = []
+            batch = await following
+        if not batch.last:
+            await self._submit(self._session.end_stream)
+
+    def _start(self, query: Query, statement: Statement) -> Batch:
+        if statement.sql.lstrip()[:4].upper() == "KILL":
+            statement = self._with_engine_ids(statement)
+        return self._session.start(statement, query.settings)
+
+    def _with_engine_ids(self, statement: Statement) -> Statement:
+        """KILL QUERY names queries as clients do; the engine has its own ids for them."""
+        sql = statement.sql
+        for query_id, tag in tuple(self._host.running.items()):
+            if literal(query_id) in sql:
+                for engine_id in self._host.engine.running(tag):
+                    sql = sql.replace(literal(query_id), literal(engine_id))
+        return replace(statement, sql=sql)
+
+    # Blocks from the client.
+
+    async def _insert(self, plan: InsertPlan, reply: Reply) -> None:
+        parts = reply.header(plan.columns)
+        if plan.description and self.revision >= protocol.COLUMN_DEFAULTS:
+            parts.insert(0, protocol.table_columns(plan.description))
+        self._channel.write(b"".join(parts))
+        spool = Spool(self._host.engine.path)
+        try:
+            if await self._receive_rows(spool) and spool.size:
+                await self._submit(partial(self._session.commit_insert, plan, spool))
+        finally:
+            spool.close()
+        self._channel.write(protocol.END_OF_STREAM)
+
+    async def _receive_rows(self, spool: Spool) -> bool:
+        """Blocks into the spool, up to the empty one. False: the client cancelled."""
+        while True:
+            packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
+            if packet == ClientPacket.DATA:
+                shape, _ = await self._receive_block(spool)
+                if shape.is_end:
+                    return True
+            elif packet == ClientPacket.CANCEL:
+                return False
+            elif packet == ClientPacket.PING:
+                self._channel.write(protocol.PONG)
+            else:
+                raise ProtocolError(
+                    f"Unexpected packet {packet} from client, expected Data",
+                    101,
+                    "UNEXPECTED_PACKET_FROM_CLIENT",
+                )
+
+    async def _skip_external_tables(self) -> list[str]:
+        """Read past the tables and scalars sent along with a query; returns the names of the tables."""
+        names: list[str] = []
+        while True:
+            packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
+            if packet not in (ClientPacket.DATA, ClientPacket.SCALAR):
+                raise ProtocolError(
+                    f"Unexpected packet {packet} from client, expected Data",
+                    101,
+                    "UNEXPECTED_PACKET_FROM_CLIENT",
+                )
+            shape, name = await self._receive_block(None)
+            if packet == ClientPacket.DATA and shape.is_end:
+                return names
+            if packet == ClientPacket.DATA:
+                names.append(name)
+
+    async def _receive_block(self, spool: Spool | None) -> tuple[BlockShape, str]:
+        """One block, into the spool piece by piece as it arrives. Returns its shape and the name it came with."""
+        outer, limit = self._channel.buffer, self._host.max_packet_bytes
+        name = await self._channel.read(read_text(outer, MAX_SMALL_STRING, "a table's name"))
+        outer.drop()
+        inner = outer if self._frames is None else self._frames
+        reader = read_block(inner, limit)
+        if inner is not outer:
+            reader = through_frames(outer, inner, reader, limit)
+        while True:
+            try:
+                need = next(reader)
+            except StopIteration as stop:
+                shape: BlockShape = stop.value
+                break
+            if inner.consumable >= PIECE_BYTES:
+                await self._store(spool, inner.take())
+            if need is NEED_MORE:
+                await self._channel.more()
+        if shape.columns and shape.rows:
+            await self._store(spool, inner.take())
+        inner.drop()
+        return shape, name
+
+    async def _store(self, spool: Spool | None, piece: bytes) -> None:
+        if spool is None:
+            return
+        if spool.has_room(len(piece)):
+            spool.write(piece)
+        else:
+            await self._submit(partial(spool.write, piece))
+
+
+class _Registered:
+    """A query's id, known to KILL QUERY while it runs."""
+
+    def __init__(self, running: dict[str, str], query_id: str, tag: str) -> None:
+        self._running = running
+        self._query_id = query_id
+        self._tag = tag
+
+    def __enter__(self) -> None:
+        if self._query_id in self._running:
+            message = f"DB::Exception: Query with id = {self._query_id} is already running. "
+            raise EngineError(
+                message + "(QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING)",
+                216,
+                "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+            )
+        if self._query_id:
+            self._running[self._query_id] = self._tag
+
+    def __exit__(self, *error: object) -> None:
+        self._running.pop(self._query_id, None)
+
+
+def _check(query: Query, external: list[str]) -> None:
+    if external:
+        names = ", ".join(external)
+        raise EngineError(
+            f"DB::Exception: External tables are not supported: {names}. (NOT_IMPLEMENTED)",
+            48,
+            "NOT_IMPLEMENTED",
+        )
+    if query.stage != protocol.STAGE_COMPLETE:
+        raise EngineError(
+            f"DB::Exception: Query stage {query.stage} is not supported. (NOT_IMPLEMENTED)",
+            48,
+            "NOT_IMPLEMENTED",
+        )
+
+
+def _method(query: Query) -> Method | None:
+    if not query.compression:
+        return None
+    named = next((s.value for s in query.settings if s.name == "network_compression_method"), "LZ4")
+    return {"ZSTD": Method.ZSTD, "NONE": Method.NONE}.get(named.upper(), Method.LZ4)

@@ -1,0 +1,144 @@
+"""The local server: a ClickHouse for native-protocol clients, in this process, over a directory."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from .channel import Channel
+from .connection import Connection
+from .engine import Engine
+from .host import Host
+
+MAX_PACKET_BYTES = 1 << 30
+HANDSHAKE_TIMEOUT_SECONDS = 10.0
+
+
+class LocalServer:
+    """Serves the ClickHouse engine at `path` to native-protocol clients.
+
+    Every statement that was answered is on disk, also after this process is killed. An INSERT takes effect only once its
+    last block has arrived. One server per process: the engine can open one path. `start` and `aclose` are called once, on
+    the same event loop. A client can end its own connection by what it sends, never the server.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        user: str = "default",
+        password: str = "",
+        max_packet_bytes: int = MAX_PACKET_BYTES,
+        handshake_timeout_seconds: float = HANDSHAKE_TIMEOUT_SECONDS,
+    ) -> None:
+        """Does no I/O. Raises ValueError for a host other machines can reach without a password."""
+        if not password and not _is_loopback(host):
+            raise ValueError(f"listening on {host!r}, which other machines can reach, needs a password")
+        self._path = os.fspath(path)
+        if "?" in self._path:
+            raise ValueError(f"the engine cannot open a path with a question mark: {self._path!r}")
+        self._address = (host, port)
+        self._user = user
+        self._password = password
+        self._max_packet_bytes = max_packet_bytes
+        self._handshake_timeout = handshake_timeout_seconds
+        self._engine = Engine(self._path)
+        self._control = ThreadPoolExecutor(1, thread_name_prefix="agentstore-control")
+        self._host: Host | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._count = 0
+        self._authenticated = 0
+        self._idle_since: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<LocalServer {self._path!r} connections={self._authenticated}>"
+
+    @property
+    def port(self) -> int:
+        """The port bound by `start`."""
+        if self._server is None or not self._server.sockets:
+            raise RuntimeError("the server is not listening")
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    @property
+    def connection_count(self) -> int:
+        """How many authenticated connections are open."""
+        return self._authenticated
+
+    @property
+    def idle_since(self) -> float | None:
+        """The loop's time since which no authenticated connection was open; None while one is, or before `start`."""
+        return self._idle_since
+
+    async def start(self) -> None:
+        """Open the engine and listen. Raises EngineError or OSError; nothing is left open then."""
+        loop = asyncio.get_running_loop()
+        try:
+            info = await loop.run_in_executor(self._control, self._engine.open)
+            self._host = Host(
+                engine=self._engine,
+                info=info,
+                display_name="agentstore",
+                user=self._user,
+                password=self._password,
+                max_packet_bytes=self._max_packet_bytes,
+                handshake_timeout_seconds=self._handshake_timeout,
+                control=self._control,
+            )
+            self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
+        except BaseException:
+            await self._close_engine()
+            raise
+        self._idle_since = loop.time()
+
+    async def aclose(self, *, grace_seconds: float = 5.0) -> None:
+        """Stop listening, let running queries end within `grace_seconds`, cancel the rest, close the engine."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.stop()
+        if self._connections:
+            _, late = await asyncio.wait(self._connections.values(), timeout=grace_seconds)
+            for connection in tuple(self._connections):
+                connection.abort()
+            if late:
+                await asyncio.wait(late)
+        await self._close_engine()
+
+    async def _close_engine(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._control, self._engine.close)
+        self._control.shutdown(wait=True)
+
+    def _accept(self, channel: Channel) -> None:
+        assert self._host is not None  # listening begins after the engine is open
+        self._count += 1
+        connection = Connection(channel, self._host, self._count, self._on_authenticated)
+        task = asyncio.get_running_loop().create_task(connection.run())
+        self._connections[connection] = task
+        task.add_done_callback(lambda _: self._forget(connection))
+
+    def _on_authenticated(self) -> None:
+        self._authenticated += 1
+        self._idle_since = None
+
+    def _forget(self, connection: Connection) -> None:
+        del self._connections[connection]
+        if connection.authenticated:
+            self._authenticated -= 1
+            if self._authenticated == 0:
+                self._idle_since = asyncio.get_running_loop().time()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,274 @@
+"""One client's session in the engine: what a connection's worker thread does, one call at a time.
+
+The session's current database, SET values and temporary tables live as long as the connection; the settings sent along
+with one query hold for that query only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+from .blocks import block_bounds
+from .columns import UnmeasurableTypeError, column_of
+from .engine import TAG_SETTING, Chunk, Engine, EngineConnection, EngineError, Stream
+from .protocol import Setting
+from .spool import Spool
+from .statements import Kind, Statement
+
+BATCH_BYTES = 1 << 20
+BATCH_SECONDS = 0.02
+"""A batch is handed over when it is this large, or this old: the first rows of a slow query must not wait."""
+NOT_STREAMABLE = 36
+
+_NOT_FOR_SET = frozenset({"run_query_in_background"})
+"""Sent along by newer servers in `remote()`; says how the server handles the connection, and SET refuses it."""
+
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Blocks of a result. `last`: there are no more."""
+
+    chunks: list[Chunk]
+    last: bool
+    header: Sequence[tuple[str, str]] = ()
+    """Given when a result that has columns has no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class InsertPlan:
+    """What an INSERT expects from the client: columns, and the defaults of the table for clients that apply them."""
+
+    sql: str
+    columns: list[tuple[str, str]]
+    description: str = field(default="", repr=False)
+
+
+def literal(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def identifier(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+class Session:
+    """Everything here blocks and may raise EngineError; the session is usable afterwards."""
+
+    def __init__(self, engine: Engine, tag: str, known_settings: Iterable[str]) -> None:
+        self.tag = tag
+        self._engine = engine
+        self._known_settings = frozenset(known_settings)
+        self._connection: EngineConnection | None = None
+        self._stream: Stream | None = None
+        self._overlay: dict[str, str] = {}
+        self._base: dict[str, str] = {}
+        self._has_own_settings = False
+
+    @property
+    def _open(self) -> EngineConnection:
+        if self._connection is None:
+            raise EngineError("the session is closed", 210, "NETWORK_ERROR")
+        return self._connection
+
+    def open(self, database: str) -> None:
+        self._connection = self._engine.connect()
+        # A bare expression is a query in chdb; on a server it is a syntax error.
+        self._connection.run(f"SET implicit_select = 0, {TAG_SETTING} = {literal(self.tag)}")
+        if database:
+            self._connection.run(f"USE {identifier(database)}")
+
+    def close(self) -> None:
+        """End the session. What it was streaming ends too."""
+        self.end_stream()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    # Settings of one query.
+
+    def apply(self, settings: Sequence[Setting], statement: Statement) -> None:
+        """Make exactly these settings hold on top of the session's own. Costs nothing when they are those of before."""
+        wanted = {
+            setting.name: setting.value
+            for setting in settings
+            if setting.important or setting.name in self._known_settings
+        }
+        for name in _NOT_FOR_SET:
+            wanted.pop(name, None)
+        if statement.kind is Kind.SET:
+            wanted = {}
+            self._has_own_settings = True
+        if wanted == self._overlay:
+            return
+        for name in wanted:
+            if not _SETTING_NAME.match(name):
+                raise EngineError(f"Unknown setting {name!r}", 115, "UNKNOWN_SETTING")
+        self._remember([name for name in wanted if name not in self._overlay])
+        changes = {name: self._base.pop(name) for name in self._overlay if name not in wanted}
+        changes |= {
+            name: literal(value) for name, value in wanted.items() if self._overlay.get(name) != value
+        }
+        before, self._overlay = self._overlay, wanted
+        try:
+            self._open.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
+        except EngineError:
+            self._overlay = before
+            self._restore_all()
+            raise
+
+    def _remember(self, names: list[str]) -> None:
+        """What these settings go back to after the query."""
+        self._base |= dict.fromkeys(names, "DEFAULT")
+        if not self._has_own_settings or not names:
+            return
+        listed = ", ".join(literal(name) for name in names)
+        rows = self._open.describe(
+            f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed})"
+        )
+        self._base |= {row["name"]: literal(row["value"]) for row in rows}
+
+    def _restore_all(self) -> None:
+        changes = {name: self._base.get(name, "DEFAULT") for name in self._overlay}
+        self._overlay, self._base = {}, {}
+        if changes:
+            self._open.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
+
+    # Statements.
+
+    def start(self, statement: Statement, settings: Sequence[Setting]) -> Batch:
+        """Run a statement to the first batch of its result."""
+        self.end_stream()
+        self.apply(settings, statement)
+        if statement.kind is Kind.SELECT:
+            try:
+                self._stream = self._open.stream(statement.sql)
+            except EngineError as error:
+                if error.code != NOT_STREAMABLE or "Streaming query is not supported" not in str(error):
+                    raise
+            else:
+                batch = self.next()
+                if batch.last and not batch.chunks:
+                    return Batch([], True, self._select_header(statement.sql))
+                return batch
+        return self._run(statement)
+
+    def _run(self, statement: Statement) -> Batch:
+        result = self._open.run(statement.sql)
+        if result.data:
+            return Batch(_one_per_block(result), True)
+        header = self._open.header(statement.sql) if statement.kind is Kind.ROWS else []
+        return Batch([result], True, header)
+
+    def _select_header(self, sql: str) -> list[tuple[str, str]]:
+        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n)")
+        return [(row["name"], row["type"]) for row in rows]
+
+    def next(self) -> Batch:
+        """The next batch of the result being streamed."""
+        chunks: list[Chunk] = []
+        size = 0
+        deadline = monotonic() + BATCH_SECONDS
+        while self._stream is not None:
+            try:
+                chunk = self._stream.fetch()
+            except EngineError:
+                self._stream = None
+                raise
+            if chunk is None:
+                self._stream = None
+                return Batch(chunks, True)
+            chunks.append(chunk)
+            size += len(chunk.data)
+            if size >= BATCH_BYTES or monotonic() >= deadline:
+                return Batch(chunks, False)
+        return Batch(chunks, True)
+
+    def end_stream(self) -> None:
+        """Give up the rest of the result being streamed."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    # Inserts.
+
+    def plan_insert(self, statement: Statement, settings: Sequence[Setting]) -> InsertPlan:
+        """What the client has to send. Raises if the insert cannot work, or holds a type no client can send."""
+        self.end_stream()
+        self.apply(settings, statement)
+        try:
+            table = self._open.describe(f"DESCRIBE TABLE {statement.target}")
+        except EngineError:
+            self._open.insert(statement.sql, ())  # fails with what the engine says of the insert itself
+            raise
+        columns = self._insert_columns(statement, table)
+        if columns is None:
+            self._open.insert(statement.sql, ())
+            raise EngineError("the column list of this INSERT is not understood", 48, "NOT_IMPLEMENTED")
+        for name, kind in columns:
+            self._check_measurable(name, kind)
+        return InsertPlan(statement.sql, columns, _defaults(table))
+
+    def _insert_columns(
+        self, statement: Statement, table: list[dict[str, str]]
+    ) -> list[tuple[str, str]] | None:
+        insertable = {
+            row["name"]: row["type"] for row in table if row["default_type"] not in ("MATERIALIZED", "ALIAS")
+        }
+        if statement.columns is not None:
+            if any(name not in insertable for name in statement.columns):
+                return None
+            return [(name, insertable[name]) for name in statement.columns]
+        if statement.column_list:
+            rows = self._open.describe(
+                f"DESCRIBE TABLE (SELECT {statement.column_list} FROM {statement.target})"
+            )
+            return [(row["name"], row["type"]) for row in rows]
+        ephemeral = {row["name"] for row in table if row["default_type"] == "EPHEMERAL"}
+        return [(name, kind) for name, kind in insertable.items() if name not in ephemeral]
+
+    def _check_measurable(self, name: str, kind: str) -> None:
+        try:
+            column_of(kind)
+        except UnmeasurableTypeError:
+            raise EngineError(
+                f"DB::Exception: Column {name} has type {kind}, which this server cannot receive in blocks; "
+                "insert it with INSERT … SELECT or VALUES in the query. (NOT_IMPLEMENTED)",
+                48,
+                "NOT_IMPLEMENTED",
+            ) from None
+
+    def commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
+        """Insert everything in the spool. Returns when it is committed."""
+        try:
+            return self._open.insert(plan.sql, spool.pieces())
+        finally:
+            spool.close()
+
+
+def _one_per_block(result: Chunk) -> list[Chunk]:
+    """A result that came in one piece, cut into its blocks; what was read counts with the first."""
+    bounds = block_bounds(result.data)
+    if len(bounds) == 1:
+        return [result]
+    pieces = [Chunk(result.data[start:end], rows) for start, end, rows in bounds]
+    pieces[0] = replace(result, data=pieces[0].data, rows=pieces[0].rows)
+    return pieces
+
+
+def _defaults(table: list[dict[str, str]]) -> str:
+    """The columns of a table as text, in the engine's own form; "" for a table without defaults, which needs none."""
+    if not any(row["default_type"] for row in table):
+        return ""
+    lines = [f"columns format version: 1\n{len(table)} columns:\n"]
+    for row in table:
+        lines.append(f"{identifier(row['name'])} {row['type']}")
+        if row["default_type"]:
+            expression = row["default_expression"].replace("\\", "\\\\").replace("\t", "\\t")
+            lines.append(f"\t{row['default_type']}\t{expression}".replace("\n", "\\n"))
+        lines.append("\n")
+    return "".join(lines)

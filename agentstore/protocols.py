@@ -1,0 +1,167 @@
+"""The doors between the rooms: what the store promises outside, and what its rooms expect from each other inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from agentstore.models import (
+    DailyActivity,
+    DateLike,
+    GitLink,
+    GitLinkResult,
+    HeatmapCell,
+    Message,
+    MessagePin,
+    ModelTokenUsage,
+    ProjectInfo,
+    SearchPage,
+    SearchQuery,
+    Session,
+    SessionDelete,
+    SessionFilter,
+    SessionPage,
+    SessionStar,
+    ToolCall,
+    ToolUsageStat,
+    UserInfo,
+    UserUsage,
+)
+
+if TYPE_CHECKING:
+    from agentstore.connection.sql import Sql
+
+Columns = list[tuple[Any, ...]]
+
+
+class Executor(Protocol):
+    """Runs statements. A read that fails because its connection was lost is tried once more on a new one."""
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        """The result as columns; an empty list where there are no rows."""
+        ...
+
+    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns nothing. It is sent once."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes encoded blocks. Returns when the server has committed all of them."""
+
+    async def insert(
+        self,
+        table: str,
+        header: Sequence[tuple[str, str]],
+        blocks: Sequence[bytes],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """One INSERT of native blocks with the column names and types of ``header``. It is sent once."""
+        ...
+
+
+@runtime_checkable
+class Store(Protocol):
+    """The write side. Every await returns only after the server has committed all rows of the call."""
+
+    async def write_session(
+        self,
+        org_id: str,
+        session: Session,
+        messages: Iterable[Message] = (),
+        tool_calls: Iterable[ToolCall] = (),
+        *,
+        replace: bool = False,
+    ) -> None: ...
+
+    async def write_batch(
+        self,
+        org_id: str,
+        sessions: Iterable[Session],
+        messages: Iterable[Message] = (),
+        tool_calls: Iterable[ToolCall] = (),
+    ) -> None: ...
+
+    async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None: ...
+    async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None: ...
+    async def write_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None: ...
+    async def write_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None: ...
+    async def remove_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None: ...
+    async def remove_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None: ...
+    async def remove_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None: ...
+    async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None: ...
+    async def flush(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class ReadStore(Protocol):
+    """The read side. Everything is scoped by org_id and sees the newest version of each row."""
+
+    async def list_sessions(self, org_id: str, filter: SessionFilter = ...) -> SessionPage: ...
+    async def get_session(self, org_id: str, id: str) -> Session: ...
+    async def get_session_messages(
+        self, org_id: str, session_id: str, *, after_ordinal: int | None = None, limit: int | None = None
+    ) -> list[Message]: ...
+    async def get_session_tool_calls(self, org_id: str, session_id: str) -> list[ToolCall]: ...
+    async def list_users(self, org_id: str) -> list[UserInfo]: ...
+    async def list_projects(self, org_id: str) -> list[ProjectInfo]: ...
+    async def list_agents(self, org_id: str) -> list[str]: ...
+    async def search(self, org_id: str, query: SearchQuery) -> SearchPage: ...
+    async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]: ...
+    async def lookup_git_links(self, org_id: str, *, sha: str = "", pr_url: str = "") -> list[GitLinkResult]: ...
+    async def list_session_stars(self, org_id: str, session_id: str = "") -> list[SessionStar]: ...
+    async def list_message_pins(self, org_id: str, session_id: str = "") -> list[MessagePin]: ...
+    async def list_session_deletes(self, org_id: str) -> list[SessionDelete]: ...
+
+    async def usage_by_user(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[UserUsage]: ...
+
+    async def activity_heatmap(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[HeatmapCell]: ...
+
+    async def tool_usage_distribution(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[ToolUsageStat]: ...
+
+    async def daily_activity(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[DailyActivity]: ...
+
+    async def token_usage_by_model(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[ModelTokenUsage]: ...
+
+    async def aclose(self) -> None: ...

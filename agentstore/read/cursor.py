@@ -1,0 +1,74 @@
+"""Cursors: the key of a page's last row as text that goes through a URL. Pure.
+
+A session cursor is url-safe base64 of ``started_at in RFC 3339 | id``; microseconds survive, and a session without
+started_at leaves its place empty.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from agentstore.connection.sql import from_ticks, ticks
+from agentstore.errors import InvalidCursorError
+
+SearchKey = tuple[int | None, str, int, int, str, int]
+
+
+def encode_session_cursor(started_at: dt.datetime | None, session_id: str) -> str:
+    """The cursor after this session."""
+    return _encode(f"{_rfc3339(started_at)}|{session_id}".encode())
+
+
+def decode_session_cursor(cursor: str) -> tuple[dt.datetime | None, str]:
+    """started_at and id of the last row seen, or ``InvalidCursorError``."""
+    text, separator, session_id = _decode(cursor).partition("|")
+    if not separator or not session_id:
+        raise InvalidCursorError("cursor: not one of list_sessions", field="cursor")
+    if not text:
+        return None, session_id
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        return moment.astimezone(dt.UTC) if moment.tzinfo else _refuse(), session_id
+    except (ValueError, OverflowError):
+        raise InvalidCursorError("cursor: its time cannot be read", field="cursor") from None
+
+
+def encode_search_cursor(key: SearchKey) -> str:
+    """The cursor after the hit with this sort key."""
+    return _encode(msgspec.json.encode(key))
+
+
+def decode_search_cursor(cursor: str) -> SearchKey:
+    """The sort key of the last hit seen, or ``InvalidCursorError``."""
+    try:
+        key: SearchKey = msgspec.json.decode(_decode(cursor), type=SearchKey)
+        from_ticks(key[0])
+    except (msgspec.MsgspecError, OverflowError):
+        raise InvalidCursorError("cursor: not one of search", field="cursor") from None
+    return key
+
+
+def _rfc3339(moment: dt.datetime | None) -> str:
+    exact = from_ticks(None if moment is None else ticks(moment))
+    return "" if exact is None else exact.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(cursor: Any) -> str:
+    try:
+        data = cursor.encode("ascii")
+        return base64.b64decode(data + b"=" * (-len(data) % 4), altchars=b"-_", validate=True).decode()
+    except (AttributeError, ValueError, binascii.Error):
+        raise InvalidCursorError("cursor: not url-safe base64 of ours", field="cursor") from None
+
+
+def _refuse() -> dt.datetime:
+    raise ValueError("no timezone")

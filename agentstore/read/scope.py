@@ -1,0 +1,54 @@
+"""Which sessions a read is about: one organisation, browsable, not deleted, filtered. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.errors import InvalidArgumentError
+from agentstore.read.dates import date_conditions
+
+# A subagent says so, or has a parent and does not say what it is; continuations and forks stand for themselves.
+NOT_A_SUBAGENT = sql("NOT (relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != ''))")
+
+
+def session_conditions(
+    org_id: str,
+    *,
+    equal: dict[str, str] | None = None,
+    date_from: Any = None,
+    date_to: Any = None,
+    tz: str = "UTC",
+    include_subagents: bool = False,
+    include_deleted: bool = False,
+) -> Sql:
+    """The WHERE clause over ``sessions FINAL`` of one read. ``equal`` are exact matches; "" matches everything."""
+    conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id")), sql("user_message_count > 0")]
+    if not include_subagents:
+        conditions.append(NOT_A_SUBAGENT)
+    if not include_deleted:
+        conditions.append(
+            sql(
+                "id NOT IN (SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id})",
+                org_id=org_id,
+            )
+        )
+    for column, value in (equal or {}).items():
+        if text(value, column):
+            conditions.append(sql("{column} = {value}", column=Sql(column), value=value))
+    conditions += date_conditions(date_from, date_to, tz)
+    return join(" AND ", conditions)
+
+
+def text(value: Any, field: str) -> str:
+    """The value if it is a str, else ``InvalidArgumentError``: a number in a filter would never match, silently."""
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"{field}: expected str, got {type(value).__name__}", field=field)
+    return value
+
+
+def page_limit(limit: Any) -> int:
+    """A page's limit, 1 … 1000."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= 1000:
+        raise InvalidArgumentError(f"limit: expected 1 … 1000, got {limit!r}", field="limit")
+    return limit

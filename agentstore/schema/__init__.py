@@ -1,0 +1,1 @@
+"""The database's tables, as numbered files applied once each."""

@@ -1,0 +1,39 @@
+"""Applies the plan to a database."""
+
+from __future__ import annotations
+
+from agentstore.connection.sql import sql
+from agentstore.protocols import Executor
+from agentstore.schema.plan import Migration, load_migrations, migrations_table, pending
+
+
+async def ensure_schema(executor: Executor, *, cluster: str = "") -> list[int]:
+    """Bring the database to the current schema and return the versions applied.
+
+    Each migration is applied once and recorded with its checksum. Running it again, or in two processes at once, is
+    harmless; one that was interrupted is finished by the next call. A database that is newer than the library, or whose
+    recorded migrations were edited, is refused with ``SchemaError`` before anything is changed.
+    """
+    await executor.execute(migrations_table(cluster))
+    todo = pending(load_migrations(), await _applied(executor))
+    for migration in todo:
+        await _apply(executor, migration, cluster)
+    return [migration.version for migration in todo]
+
+
+async def _applied(executor: Executor) -> dict[int, str]:
+    columns = await executor.fetch(sql("SELECT version, checksum FROM schema_migrations FINAL ORDER BY version"))
+    return dict(zip(*columns, strict=True)) if columns else {}
+
+
+async def _apply(executor: Executor, migration: Migration, cluster: str) -> None:
+    for statement in migration.statements(cluster):
+        await executor.execute(statement)
+    await executor.execute(
+        sql(
+            "INSERT INTO schema_migrations (version, name, checksum) SELECT {version}, {name}, {checksum}",
+            version=migration.version,
+            name=migration.name,
+            checksum=migration.checksum,
+        )
+    )

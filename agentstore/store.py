@@ -1,0 +1,328 @@
+"""``AsyncClickHouseStore``: the one place that wires the rooms together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
+from agentstore.connection.pool import Pool
+from agentstore.errors import StoreClosedError
+from agentstore.models import (
+    DailyActivity,
+    DateLike,
+    GitLink,
+    GitLinkResult,
+    HeatmapCell,
+    Message,
+    MessagePin,
+    ModelTokenUsage,
+    ProjectInfo,
+    SearchPage,
+    SearchQuery,
+    Session,
+    SessionDelete,
+    SessionFilter,
+    SessionPage,
+    SessionStar,
+    ToolCall,
+    ToolUsageStat,
+    UserInfo,
+    UserUsage,
+)
+from agentstore.read import analytics, git_links, marks, search, sessions
+from agentstore.schema import migrate
+from agentstore.settings import ConnectOptions, resolve_target
+from agentstore.write.inserter import Inserter
+from agentstore.write.rows import GIT_LINKS, MESSAGE_PINS, SESSION_DELETES, SESSION_STARS
+from agentstore.write.writer import Writer
+
+
+class AsyncClickHouseStore:
+    """The history of coding agents in one ClickHouse database.
+
+    Every write returns only after the server has committed all its rows; where it raises, the error says what is not
+    known to be stored, and writing the same again is always safe. Every read is scoped by ``org_id`` and sees the
+    newest version of each row. All errors are of ``agentstore.errors``; no driver exception escapes.
+
+    ``target`` is ``clickhouse://user:password@host:9000/database``, ``clickhouses://…``, ``local:PATH`` (a ClickHouse
+    without a server to install) or ``ConnectOptions``; None means the environment variable ``AGENTSTORE_DSN``, else the
+    user's local store. ``overrides`` are fields of ``ConnectOptions``. Constructing does no I/O. Use it as
+    ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop.
+
+    A cancelled write is stored or not, never half a row; a cancelled read leaves nothing behind.
+    """
+
+    def __init__(self, target: str | ConnectOptions | None = None, **overrides: Any) -> None:
+        self.options = resolve_target(target, overrides)
+        self._pool: Pool | None = None
+        self._writer: Writer | None = None
+        self._state = "new"
+
+    def __repr__(self) -> str:
+        where = self.options.local_path or f"{self.options.host}:{self.options.native_port}"
+        return f"<AsyncClickHouseStore {where} database={self.options.database!r} {self._state}>"
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def connect(cls, target: str | ConnectOptions | None = None, **overrides: Any) -> Self:
+        """A store that is open. Close it with ``aclose()``."""
+        store = cls(target, **overrides)
+        await store.open()
+        return store
+
+    async def open(self) -> Self:
+        """Connect, and create the database where it does not exist and the user may. Once in a store's life."""
+        if self._state != "new":
+            raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
+        self._state = "opening"
+        pool = new_pool(self.options)
+        try:
+            await create_database_if_missing(self.options)
+            await pool.server_version()
+        except BaseException:
+            self._state = "new"
+            await pool.aclose()
+            raise
+        self._pool = pool
+        self._writer = Writer(pool, Inserter(pool, deadline_seconds=self.options.write_timeout_seconds))
+        self._state = "open"
+        return self
+
+    async def aclose(self) -> None:
+        """Close all connections. Running calls get a bounded time to end. Closing twice is harmless."""
+        pool, self._pool, self._writer = self._pool, None, None
+        self._state = "closed"
+        if pool is not None:
+            await pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def ensure_schema(self) -> list[int]:
+        """Bring the database to the current schema; the versions applied now. Harmless twice, or in two processes."""
+        return await migrate.ensure_schema(self._open_pool, cluster=self.options.cluster)
+
+    async def reset_database(self) -> None:
+        """Drop the database with everything in it, and create it and its schema anew."""
+        pool = self._open_pool
+        await drop_and_create_database(self.options)
+        await migrate.ensure_schema(pool, cluster=self.options.cluster)
+
+    # --- writes -------------------------------------------------------------------------------------------------
+
+    async def write_session(
+        self,
+        org_id: str,
+        session: Session,
+        messages: Iterable[Message] = (),
+        tool_calls: Iterable[ToolCall] = (),
+        *,
+        replace: bool = False,
+    ) -> None:
+        """Insert or replace a session, and upsert its messages by ordinal and its tool calls by their key.
+
+        Rows not mentioned stay, unless ``replace``, which also removes the session's messages and tool calls that this
+        call does not mention. An empty ``session_id`` means this session; another session's is refused. The session row
+        is committed last, so a session seen in a list is complete.
+        """
+        await self._open_writer.write_session(org_id, session, messages, tool_calls, replace=replace)
+
+    async def write_batch(
+        self,
+        org_id: str,
+        sessions: Iterable[Session],
+        messages: Iterable[Message] = (),
+        tool_calls: Iterable[ToolCall] = (),
+    ) -> None:
+        """The same over many sessions, one insert per table; messages and tool calls may come without sessions."""
+        await self._open_writer.write_batch(org_id, sessions, messages, tool_calls)
+
+    async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None:
+        """Upsert git links by (session_id, commit_sha, pr_url)."""
+        await self._open_writer.write(GIT_LINKS, org_id, links, name="links")
+
+    async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
+        """Upsert stars by (session_id, user_id)."""
+        await self._open_writer.write(SESSION_STARS, org_id, stars, name="stars")
+
+    async def write_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None:
+        """Upsert pins by (session_id, message_ordinal, user_id)."""
+        await self._open_writer.write(MESSAGE_PINS, org_id, pins, name="pins")
+
+    async def write_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None:
+        """Mark sessions as deleted: hidden from lists, search and analytics until the mark is removed."""
+        await self._open_writer.write(SESSION_DELETES, org_id, deletes, name="deletes")
+
+    async def remove_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
+        """Remove stars by their keys; one that is not there is no error."""
+        await self._open_writer.write(SESSION_STARS, org_id, stars, name="stars", remove=True)
+
+    async def remove_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None:
+        """Remove pins by their keys; one that is not there is no error."""
+        await self._open_writer.write(MESSAGE_PINS, org_id, pins, name="pins", remove=True)
+
+    async def remove_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None:
+        """Remove deletion marks: the sessions are listed again."""
+        await self._open_writer.write(SESSION_DELETES, org_id, deletes, name="deletes", remove=True)
+
+    async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
+        """Remove sessions and all their rows from every read, for good; an unknown id is no error."""
+        await self._open_writer.delete_sessions(org_id, session_ids)
+
+    async def flush(self) -> None:
+        """Returns when all that was accepted before it is committed."""
+        await self._open_writer.flush()
+
+    # --- reads --------------------------------------------------------------------------------------------------
+
+    async def list_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> SessionPage:  # noqa: B008
+        """One page of browsable sessions, started_at descending, id descending, those without started_at last.
+
+        ``total`` counts what the filter matches, whatever cursor and limit. Walking the cursors yields every session
+        exactly once. A cursor of another kind is ``InvalidCursorError``.
+        """
+        return await sessions.list_sessions(self._open_pool, org_id, filter)
+
+    async def get_session(self, org_id: str, id: str) -> Session:
+        """Any session by its id, or ``NotFoundError``."""
+        return await sessions.get_session(self._open_pool, org_id, id)
+
+    async def get_session_messages(
+        self, org_id: str, session_id: str, *, after_ordinal: int | None = None, limit: int | None = None
+    ) -> list[Message]:
+        """The messages of a session by ordinal; an unknown session has none."""
+        return await sessions.get_session_messages(
+            self._open_pool, org_id, session_id, after_ordinal=after_ordinal, limit=limit
+        )
+
+    async def get_session_tool_calls(self, org_id: str, session_id: str) -> list[ToolCall]:
+        """The tool calls of a session by message_ordinal, tool_use_id, call_index; an unknown session has none."""
+        return await sessions.get_session_tool_calls(self._open_pool, org_id, session_id)
+
+    async def list_users(self, org_id: str) -> list[UserInfo]:
+        """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
+        return await sessions.list_users(self._open_pool, org_id)
+
+    async def list_projects(self, org_id: str) -> list[ProjectInfo]:
+        """The projects with a name, one per (id, name), with the path of the latest session, ordered by name and id."""
+        return await sessions.list_projects(self._open_pool, org_id)
+
+    async def list_agents(self, org_id: str) -> list[str]:
+        """The distinct agent types, ordered."""
+        return await sessions.list_agents(self._open_pool, org_id)
+
+    async def search(self, org_id: str, query: SearchQuery) -> SearchPage:
+        """Case-insensitive literal substring over message contents and tool calls of browsable sessions.
+
+        One result per matching row, started_at descending, session id descending, ordinal ascending, messages before
+        tool calls. ``%``, ``_`` and ``\\`` are plain characters. Texts are cut on the server to 200 characters around
+        the first hit.
+        """
+        return await search.search(self._open_pool, org_id, query)
+
+    async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]:
+        """The git links of a session by message_ordinal, link_type."""
+        return await git_links.get_session_git_links(self._open_pool, org_id, session_id)
+
+    async def lookup_git_links(self, org_id: str, *, sha: str = "", pr_url: str = "") -> list[GitLinkResult]:
+        """Links by SHA prefix (4 or more hex digits, any case, also longer than stored) or else by exact PR URL."""
+        return await git_links.lookup_git_links(self._open_pool, org_id, sha=sha, pr_url=pr_url)
+
+    async def list_session_stars(self, org_id: str, session_id: str = "") -> list[SessionStar]:
+        """Stars of a session, or of the whole organisation, newest first."""
+        return await marks.list_session_stars(self._open_pool, org_id, session_id)
+
+    async def list_message_pins(self, org_id: str, session_id: str = "") -> list[MessagePin]:
+        """Pins of a session, or of the whole organisation, by message_ordinal, then newest first."""
+        return await marks.list_message_pins(self._open_pool, org_id, session_id)
+
+    async def list_session_deletes(self, org_id: str) -> list[SessionDelete]:
+        """Deletion marks of the organisation, newest first."""
+        return await marks.list_session_deletes(self._open_pool, org_id)
+
+    async def usage_by_user(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[UserUsage]:
+        """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
+        scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
+        return await analytics.usage_by_user(self._open_pool, scope)
+
+    async def activity_heatmap(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[HeatmapCell]:
+        """Session starts by weekday and hour in ``tz``: the non-empty cells, ordered."""
+        scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
+        return await analytics.activity_heatmap(self._open_pool, scope)
+
+    async def tool_usage_distribution(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[ToolUsageStat]:
+        """The 20 most used tools, ties by name."""
+        scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
+        return await analytics.tool_usage_distribution(self._open_pool, scope)
+
+    async def daily_activity(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[DailyActivity]:
+        """Sessions, messages and output tokens per day in ``tz``, ascending."""
+        scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
+        return await analytics.daily_activity(self._open_pool, scope)
+
+    async def token_usage_by_model(
+        self,
+        org_id: str,
+        *,
+        project_name: str = "",
+        date_from: DateLike = None,
+        date_to: DateLike = None,
+        tz: str = "UTC",
+    ) -> list[ModelTokenUsage]:
+        """Tokens by model with output, most output first; each API response (source_id) counted once."""
+        scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
+        return await analytics.token_usage_by_model(self._open_pool, scope)
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    @property
+    def _open_pool(self) -> Pool:
+        if self._pool is None:
+            raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+        return self._pool
+
+    @property
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+        return self._writer

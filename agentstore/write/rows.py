@@ -1,0 +1,244 @@
+"""Records to encoded rows: what each table's columns are, how they are checked, and what identifies a row.
+
+Pure: nothing here waits or sends. A record that does not fit raises ``InvalidArgumentError`` naming record and field.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from agentstore.connection.sql import EPOCH
+from agentstore.errors import InvalidArgumentError
+from agentstore.models import GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.write.encoding import (
+    Encoder,
+    Segments,
+    choice,
+    encode_bools,
+    encode_strings,
+    encode_times,
+    encode_varint,
+    nullable,
+    required,
+    unsigned,
+)
+
+# Block info of the protocol: no overflow rows, no bucket.
+_BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
+
+_TEXT: tuple[str, Encoder] = ("String", encode_strings)
+_ID: tuple[str, Encoder] = ("String", required)
+_BOOL: tuple[str, Encoder] = ("Bool", encode_bools)
+_UINT32: tuple[str, Encoder] = ("UInt32", unsigned(32))
+_UINT64: tuple[str, Encoder] = ("UInt64", unsigned(64))
+_LENGTH: tuple[str, Encoder] = ("Nullable(UInt64)", nullable(unsigned(64), 0))
+_TIME: tuple[str, Encoder] = ("Nullable(DateTime64(6, 'UTC'))", nullable(encode_times, EPOCH))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its columns in the order they are sent, each with type and encoder, and its sort key after org_id.
+
+    ``fixed`` columns are given by the caller for all rows of an encoding (org_id, _deleted), the others are fields.
+    """
+
+    name: str
+    record: type
+    columns: dict[str, tuple[str, Encoder]]
+    key: tuple[str, ...]
+
+    @property
+    def header(self) -> tuple[tuple[str, str], ...]:
+        """Names and types of all columns of a block."""
+        fields = ((name, type_name) for name, (type_name, _) in self.columns.items())
+        return (("org_id", "String"), *fields, ("_deleted", "UInt8"))
+
+    def key_of(self, org_id: str, record: Any) -> tuple[Any, ...]:
+        """The row's sort key, org_id first."""
+        return (org_id, *(getattr(record, name) for name in self.key))
+
+
+SESSIONS = Table(
+    "sessions",
+    Session,
+    {
+        "id": _ID,
+        "user_id": _TEXT,
+        "user_name": _TEXT,
+        "project_id": _TEXT,
+        "project_name": _TEXT,
+        "project_path": _TEXT,
+        "machine": _TEXT,
+        "agent_type": _TEXT,
+        "first_message": _TEXT,
+        "started_at": _TIME,
+        "ended_at": _TIME,
+        "message_count": _UINT32,
+        "user_message_count": _UINT32,
+        "parent_session_id": _TEXT,
+        "relationship_type": ("String", choice("", "continuation", "subagent", "fork")),
+        "source_created_at": _TEXT,
+        "display_name": _TEXT,
+        "git_branch": _TEXT,
+        "total_output_tokens": _UINT64,
+        "peak_context_tokens": _UINT64,
+    },
+    ("id",),
+)
+MESSAGES = Table(
+    "messages",
+    Message,
+    {
+        "session_id": _ID,
+        "ordinal": _UINT32,
+        "role": _TEXT,
+        "content": _TEXT,
+        "timestamp": _TIME,
+        "has_thinking": _BOOL,
+        "has_tool_use": _BOOL,
+        "content_length": _UINT64,
+        "model": _TEXT,
+        "token_usage": _TEXT,
+        "input_tokens": _UINT64,
+        "cache_read_tokens": _UINT64,
+        "cache_write_tokens": _UINT64,
+        "output_tokens": _UINT64,
+        "context_tokens": _UINT64,
+        "source_id": _TEXT,
+    },
+    ("session_id", "ordinal"),
+)
+TOOL_CALLS = Table(
+    "tool_calls",
+    ToolCall,
+    {
+        "session_id": _ID,
+        "message_ordinal": _UINT32,
+        "tool_use_id": _TEXT,
+        "call_index": _UINT32,
+        "tool_name": _TEXT,
+        "tool_category": _TEXT,
+        "input_json": _TEXT,
+        "skill_name": _TEXT,
+        "result_content": _TEXT,
+        "result_content_length": _LENGTH,
+        "is_error": _BOOL,
+        "subagent_session_id": _TEXT,
+    },
+    ("session_id", "message_ordinal", "tool_use_id", "call_index"),
+)
+GIT_LINKS = Table(
+    "git_links",
+    GitLink,
+    {
+        "session_id": _ID,
+        "commit_sha": _TEXT,
+        "pr_url": _TEXT,
+        "user_id": _TEXT,
+        "message_ordinal": _UINT32,
+        "link_type": ("String", choice("commit", "pr")),
+        "confidence": ("String", choice("high", "medium")),
+        "detected_at": _TIME,
+    },
+    ("session_id", "commit_sha", "pr_url"),
+)
+SESSION_STARS = Table(
+    "session_stars",
+    SessionStar,
+    {"session_id": _ID, "user_id": _TEXT, "created_at": _TIME},
+    ("session_id", "user_id"),
+)
+MESSAGE_PINS = Table(
+    "message_pins",
+    MessagePin,
+    {"session_id": _ID, "message_ordinal": _UINT32, "user_id": _TEXT, "note": _TEXT, "created_at": _TIME},
+    ("session_id", "message_ordinal", "user_id"),
+)
+SESSION_DELETES = Table(
+    "session_deletes",
+    SessionDelete,
+    {"session_id": _ID, "user_id": _TEXT, "created_at": _TIME},
+    ("session_id",),
+)
+
+# The order of publication: a session row becomes visible after everything that belongs to it.
+TABLES = (MESSAGES, TOOL_CALLS, GIT_LINKS, SESSION_STARS, MESSAGE_PINS, SESSION_DELETES, SESSIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Rows of one table as columns of bytes, in the order of ``Table.header``. ``byte_count`` is their size."""
+
+    table: Table
+    row_count: int
+    columns: tuple[Segments, ...]
+    byte_count: int
+
+
+def encode_rows(
+    table: Table, org_id: str, records: Sequence[Any], *, name: str, deleted: bool = False, offset: int = 0
+) -> EncodedRows:
+    """Check and encode records; ``name`` and ``offset`` say what to call them in an error (``messages[offset]``)."""
+    count = len(records)
+    columns: list[Segments] = [(_encode_org(org_id)[0] * count,)]
+    if not all(issubclass(kind, table.record) for kind in set(map(type, records))):
+        raise _diagnose(table, records, name, offset)
+    try:
+        for field, (_, encode) in table.columns.items():
+            columns.append(encode(list(map(attrgetter(field), records))))
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        raise _diagnose(table, records, name, offset) from None
+    columns.append((bytes([deleted]) * count,))
+    size = sum(len(segment) for column in columns for segment in column)
+    return EncodedRows(table, count, tuple(columns), size)
+
+
+def encode_block(rows: Sequence[EncodedRows]) -> bytes:
+    """One native block of all rows, in their order."""
+    table = rows[0].table
+    parts = [_BLOCK_INFO, encode_varint(len(table.header)), encode_varint(sum(part.row_count for part in rows))]
+    for index, column in enumerate(table.header):
+        parts.extend(encode_strings(column))
+        for segment in range(len(rows[0].columns[index])):
+            parts.extend(part.columns[index][segment] for part in rows)
+    return b"".join(parts)
+
+
+def _encode_org(org_id: str) -> Segments:
+    if not isinstance(org_id, str):
+        raise InvalidArgumentError(f"org_id: expected str, got {type(org_id).__name__}", field="org_id")
+    return encode_strings([org_id])
+
+
+def _diagnose(table: Table, records: Sequence[Any], name: str, offset: int) -> InvalidArgumentError:
+    """Find the first record and field that does not encode; only called when something is known to be wrong."""
+    for index, record in enumerate(records):
+        where = f"{name}[{index + offset}]" if name.endswith("s") else name
+        if not isinstance(record, table.record):
+            return InvalidArgumentError(
+                f"{where}: expected {table.record.__name__}, got {type(record).__name__}", record=where
+            )
+        for field, (_, encode) in table.columns.items():
+            reason = _refusal(encode, getattr(record, field))
+            if reason:
+                return InvalidArgumentError(f"{where}.{field}: {reason}", record=where, field=field)
+    return InvalidArgumentError(f"{name}: cannot be encoded", record=name)
+
+
+def _refusal(encode: Callable[[Sequence[Any]], Any], value: Any) -> str:
+    try:
+        encode([value])
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        return f"{error} (got {_shown(value)})"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        return f"naive {value.isoformat()}" if value.tzinfo is None else value.isoformat()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

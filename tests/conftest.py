@@ -1,0 +1,62 @@
+"""Options of the test run, and the server all live tests run against."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+import agentstore
+from tests.servers import Server, start_server
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server",
+        choices=("local", "docker", "dsn"),
+        default="dsn" if os.environ.get("AGENTSTORE_TEST_DSN") else "local",
+        help="what the live tests run against: the local store, a container, or AGENTSTORE_TEST_DSN",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [f"agentstore {agentstore.__version__}, live tests on: {config.getoption('--server')}"]
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """One server for the whole run; skipped with the reason where there is none, failed where it is broken."""
+    # A short path outside pytest's own: nothing of the store depends on it, and it goes away with the run.
+    directory = Path(tempfile.mkdtemp(prefix="agentstore-test-"))
+    found = start_server(request.config.getoption("--server"), directory)
+    try:
+        yield found
+    finally:
+        found.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def transcripts() -> Path:
+    """Real transcripts, read where they lie."""
+    directory = Path(os.environ.get("AGENTSTORE_TRANSCRIPTS", ROOT.parent / "shared" / "transcripts"))
+    if not (directory / "MANIFEST.tsv").is_file():
+        pytest.skip(f"no transcripts at {directory} (AGENTSTORE_TRANSCRIPTS names another place)")
+    return directory
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """Live tests run under asyncio's own loop and under uvloop, the others under asyncio's."""
+    factories: dict[str, Any] = {"asyncio": asyncio.SelectorEventLoop}
+    if "live" in Path(str(item.fspath)).parts:
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories

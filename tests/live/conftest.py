@@ -1,0 +1,48 @@
+"""Each test gets an organisation of its own; all share one database of the run, which is dropped at its end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from agentstore import AsyncClickHouseStore
+from agentstore.connection.dial import dial
+from agentstore.schema.plan import drop_database
+from agentstore.settings import resolve_target
+from tests.servers import Server
+
+
+@pytest.fixture(scope="session")
+def database(server: Server) -> Iterator[str]:
+    """A database of this run's own, with the schema in it, dropped afterwards."""
+    import asyncio
+
+    name = f"agentstore_test_{uuid.uuid4().hex[:12]}"
+
+    async def create() -> None:
+        async with AsyncClickHouseStore(server.dsn, database=name) as store:
+            await store.ensure_schema()
+
+    async def drop() -> None:
+        connection = await dial(resolve_target(server.dsn, {"database": name}), "default")
+        await connection.fetch(drop_database(name), {}, timeout=60)
+        await connection.close()
+
+    asyncio.run(create())
+    yield name
+    asyncio.run(drop())
+
+
+@pytest.fixture
+async def store(server: Server, database: str) -> AsyncIterator[AsyncClickHouseStore]:
+    """An open store on the run's database."""
+    async with AsyncClickHouseStore(server.dsn, database=database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def org() -> str:
+    """An organisation nobody else uses, so that no test sees another's rows."""
+    return f"org-{uuid.uuid4().hex[:12]}"

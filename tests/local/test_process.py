@@ -1,0 +1,236 @@
+"""The server process: in the foreground for a person, and the way it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_driver.errors import NetworkError, ServerException
+from server_processes import (
+    end_all_servers,
+    finish,
+    foreground,
+    is_running,
+    logged_in,
+    run_python,
+    wait_for_end,
+)
+
+from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
+from agentstore.local.handle import acquire, find_running, stop
+from agentstore.local.home import resolve
+from agentstore.local.lifetime import bound_log, idle_seconds_left, withdraw_if_idle
+from agentstore.local.lock import is_held
+
+SERVE = ("-m", "agentstore.local", "--path")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Path]:
+    """The path of a store that does not exist yet."""
+    yield tmp_path / "store"
+    end_all_servers(tmp_path)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+# --- in the foreground -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_foreground_server_says_where_it_is_and_ends_cleanly_on_a_signal(store: Path, number: int) -> None:
+    port, home = free_port(), resolve(store)
+    arguments = ["--path", str(store), "--port", str(port), "--user", "me"]
+    with foreground(*arguments, AGENTSTORE_SERVE_PASSWORD="open sesame") as (process, line):
+        expected = f"agentstore local server on 127.0.0.1:{port}, user me, password in {home.endpoint_file}\n"
+        assert line == expected
+        endpoint = Endpoint("127.0.0.1", port, "me", "open sesame", process.pid)
+        assert find_running(home) == endpoint
+        with logged_in(endpoint) as client:
+            assert client.execute("SELECT currentUser() != ''") == [(1,)]
+            process.send_signal(number)
+            code, output, errors = finish(process)
+    assert (code, output) == (0, "")
+    assert "open sesame" not in errors
+    assert not home.endpoint_file.exists()
+    assert not is_held(home.server_lock)
+
+
+def test_a_client_of_the_path_joins_a_foreground_server(store: Path) -> None:
+    with foreground("--path", str(store)) as (process, line):
+        endpoint = asyncio.run(acquire(store))
+        assert endpoint.pid == process.pid
+        assert f"127.0.0.1:{endpoint.port}" in line
+        assert endpoint.password not in line
+        assert stop(store) is True
+        assert finish(process)[0] == 0
+
+
+def test_a_second_server_of_a_path_ends_with_its_own_exit_code(store: Path) -> None:
+    with foreground("--path", str(store)) as (process, _):
+        endpoint = find_running(resolve(store))
+        code, output, errors = run_python(*SERVE, f"{store}/../{store.name}")
+        assert (code, output) == (3, "")
+        assert "another process already serves" in errors
+        assert find_running(resolve(store)) == endpoint
+        assert is_running(process.pid)
+
+
+def test_no_password_means_none_on_loopback(store: Path) -> None:
+    with foreground("--path", str(store), "--no-password") as (_, line):
+        assert line.endswith(", user default, no password\n")
+        endpoint = asyncio.run(acquire(store))
+        assert endpoint.password == ""
+        with logged_in(endpoint) as client:
+            assert client.execute("SELECT 1") == [(1,)]
+
+
+def test_a_wrong_password_is_refused(store: Path) -> None:
+    with foreground("--path", str(store)):
+        endpoint = asyncio.run(acquire(store))
+        wrong = Endpoint(endpoint.host, endpoint.port, endpoint.user, "wrong", endpoint.pid)
+        with logged_in(wrong) as client, pytest.raises(ServerException) as caught:
+            client.execute("SELECT 1")
+    assert caught.value.code == 516
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "reason"),
+    [
+        (["--no-password", "--host", "0.0.0.0"], {}, "password"),
+        (["--no-password"], {"AGENTSTORE_SERVE_PASSWORD": "x"}, "contradicts --no-password"),
+        ([], {"AGENTSTORE_SERVE_PASSWORD": ""}, "AGENTSTORE_SERVE_PASSWORD is empty"),
+        (["--host", "192.0.2.1"], {}, "cannot listen on 192.0.2.1:0"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line_and_exit_code_1(
+    store: Path, arguments: list[str], environment: dict[str, str], reason: str
+) -> None:
+    code, output, errors = run_python(*SERVE, str(store), *arguments, **environment)
+    assert (code, output) == (1, "")
+    assert errors.startswith("agentstore: ")
+    assert reason in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_port_in_use_is_named(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, errors = run_python(*SERVE, str(store), "--port", str(port))
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in errors
+    assert not is_held(resolve(store).server_lock)
+
+
+def test_a_foreground_server_with_an_idle_time_ends_by_itself(store: Path) -> None:
+    code, output, _ = run_python(*SERVE, str(store), "--idle-timeout", "0.1", "--no-print")
+    assert (code, output) == (0, "")
+    assert not resolve(store).endpoint_file.exists()
+
+
+# --- idle ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unused_server_ends_by_itself_and_the_next_has_its_data(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTSTORE_LOCAL_IDLE_SECONDS", "2")
+    first = asyncio.run(acquire(store))
+    with logged_in(first) as client:
+        client.execute("CREATE DATABASE d")
+        client.execute("CREATE TABLE d.t (n UInt64) ENGINE = MergeTree ORDER BY n")
+        client.execute("INSERT INTO d.t VALUES", [(1,), (2,)])
+    wait_for_end(first.pid)
+    assert not resolve(store).endpoint_file.exists()
+    second = asyncio.run(acquire(store))
+    assert second.pid != first.pid
+    with logged_in(second) as client:
+        assert client.execute("SELECT sum(n) FROM d.t") == [(3,)]
+
+
+def test_a_server_with_a_connection_open_is_not_idle(store: Path) -> None:
+    endpoint = asyncio.run(acquire(store, idle_timeout_seconds=1))
+    with logged_in(endpoint) as client:
+        for _ in range(3):
+            client.execute("SELECT sleep(0.9)")
+        assert find_running(resolve(store)) == endpoint
+    wait_for_end(endpoint.pid)
+
+
+def test_clients_of_a_server_that_keeps_ending_always_get_in(store: Path) -> None:
+    """An idle time next to nothing: each connection races with an end, and is refused or served whole."""
+
+    def connect_and_ask() -> int:
+        for _ in range(20):
+            endpoint = asyncio.run(acquire(store, idle_timeout_seconds=0.01))
+            with logged_in(endpoint) as client:
+                try:
+                    client.connection.connect()
+                except (NetworkError, EOFError, OSError):
+                    continue
+                assert client.execute("SELECT 1") == [(1,)]
+                return endpoint.pid
+        pytest.fail("never got in")
+
+    assert len({connect_and_ask() for _ in range(6)}) >= 1
+
+
+@pytest.mark.parametrize(
+    ("idle_since", "now", "expected"),
+    [(None, 100.0, 60.0), (100.0, 100.0, 60.0), (100.0, 130.0, 30.0), (100.0, 160.0, 0.0)],
+)
+def test_the_time_left_counts_from_the_last_connection(idle_since: float | None, now: float, expected: float) -> None:
+    assert idle_seconds_left(idle_since, now, 60.0) == expected
+
+
+@pytest.mark.parametrize(("last_seen", "ends"), [([5.0, 5.0], True), ([5.0, None], False), ([5.0, 6.0], False)])
+async def test_a_connection_at_the_last_moment_keeps_the_server(
+    tmp_path: Path, last_seen: list[float | None], ends: bool
+) -> None:
+    endpoint = Endpoint("127.0.0.1", 9000, "default", "secret", os.getpid())
+    publication = Publication(tmp_path / "server.json", endpoint)
+    publication.publish()
+    answers = iter(last_seen)
+    try:
+        assert await withdraw_if_idle(publication, lambda: next(answers)) is ends
+        assert read_endpoint(tmp_path / "server.json") == (None if ends else endpoint)
+    finally:
+        publication.withdraw()
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_of_the_last_start(store: Path) -> None:
+    log = resolve(store).log_file
+    first = asyncio.run(acquire(store, idle_timeout_seconds=20))
+    os.kill(first.pid, signal.SIGTERM)
+    wait_for_end(first.pid)
+    assert f"pid {first.pid}" in log.read_text()
+    second = asyncio.run(acquire(store, idle_timeout_seconds=20))
+    text = log.read_text()
+    assert f"pid {second.pid}" in text
+    assert f"pid {first.pid}" not in text
+
+
+def test_a_large_log_starts_over(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    bound_log(log)
+    assert not log.exists()
+    with log.open("ab", buffering=0) as server:
+        server.write(b"x" * 1_000_000)
+        bound_log(log)
+        assert log.stat().st_size == 1_000_000
+        server.write(b"x" * 1_000_000)
+        bound_log(log)
+        server.write(b"afterwards")
+    assert log.read_bytes() == b"afterwards"
