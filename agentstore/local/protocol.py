@@ -233,9 +233,10 @@ def progress(revision: int, rows: int, size: int, total: int = 0, written: tuple
 
 
 def profile_info(rows: int, blocks: int, size: int) -> bytes:
-    return (
-        bytes((ServerPacket.PROFILE_INFO,)) + varint(rows) + varint(blocks) + varint(size) + b"\x00\x00\x00"
-    )
+    out = bytes((ServerPacket.PROFILE_INFO,)) + varint(rows) + varint(blocks) + varint(size)
+    # No limit applied, no rows before it, and the last byte: this has been worked out. Old C++ clients crash on a 0
+    # there, because they then try to work it out themselves.
+    return out + b"\x00\x00\x01"
 
 
 def table_columns(description: str) -> bytes:

@@ -42,7 +42,7 @@ class Reply:
     def end(self, *, has_result: bool) -> list[bytes]:
         """What closes a query that went well."""
         info = protocol.profile_info(self._rows, self._blocks, self._bytes) if has_result else b""
-        return [info, self._data(b'\x00\x00') and protocol.DATA_PREFIX + BLOCK_INFO + b'\x00\x00', protocol.END_OF_STREAM]
+        return [info, protocol.END_OF_STREAM]
 
     def _data(self, block: bytes) -> list[bytes]:
         if self._method is None:

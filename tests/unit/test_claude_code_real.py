@@ -1,0 +1,117 @@
+"""Every real transcript against the counts that were made independently, by hand-checked scripts (MANIFEST.tsv)."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pathlib
+from typing import Any
+
+import msgspec
+import pytest
+
+from agentstore.importers import ImportResult, find_claude_code, import_claude_code, import_claude_code_tree
+
+ROOT = pathlib.Path(
+    os.environ.get("AGENTSTORE_TRANSCRIPTS") or pathlib.Path(__file__).parents[3] / "shared" / "transcripts"
+)
+MANIFEST = ROOT / "MANIFEST.tsv"
+pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason=f"no real transcripts in {ROOT} (AGENTSTORE_TRANSCRIPTS)")
+
+# The manifest counts lines. In these two excerpts the same prompts stand twice, the second time with their blocks on
+# lines of their own: 15 lines are 6 prompts, replayed (12 lines, 6 of them copies) with 3 IDE notices alone on a line;
+# 3 slash commands, which the manifest leaves out, are prompts here. 7 lines are 2 prompts and 1 slash command likewise.
+REPLAYED = {"general-tool-calls.jsonl": 6 + 3, "images-in-user-messages.jsonl": 2 + 1}
+
+
+def rows() -> list[dict[str, str]]:
+    if not MANIFEST.exists():
+        return []
+    with MANIFEST.open(encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file, delimiter="\t") if row["agent"] == "claude-code"]
+
+
+def imported(row: dict[str, Any]) -> ImportResult:
+    return import_claude_code((ROOT / row["file"]).read_bytes(), file=row["file"])
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
+def test_totals(row: dict[str, str]) -> None:
+    read = imported(row)
+    assert len(read.tool_calls) == int(row["tool_calls"])
+    assert sum(call.result_content_length is not None for call in read.tool_calls) == int(row["pairs_matched"])
+    assert read.skipped_records.get("tool_result/orphan", 0) >= int(row["orphan_results"])
+    assert sum(message.output_tokens for message in read.messages) == int(row["output_tokens_dedup"])
+    assert len(read.problems) == int(row["unparsable_lines"])
+    if not int(row["sessions_in_file"]):
+        assert read.sessions == []
+        return
+    (session,) = read.sessions
+    assert session.id == pathlib.PurePosixPath(row["file"]).stem
+    assert session.total_output_tokens == int(row["output_tokens_dedup"])
+    assert session.message_count == len(read.messages)
+    name = pathlib.PurePosixPath(row["file"]).name
+    if name in REPLAYED:
+        assert session.user_message_count == REPLAYED[name]
+    else:
+        assert abs(session.user_message_count - int(row["user_messages"])) <= 2
+    assert session.started_at is not None
+    assert session.ended_at is not None
+    assert session.started_at.isoformat(timespec="milliseconds").replace("+00:00", "") == row["first_ts"].rstrip("Z")
+    assert session.ended_at.isoformat(timespec="milliseconds").replace("+00:00", "") == row["last_ts"].rstrip("Z")
+    models = {message.model for message in read.messages} - {""}
+    assert models <= set(row["models"].split(","))
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
+def test_rows_are_consistent_and_the_same_every_time(row: dict[str, str]) -> None:
+    read = imported(row)
+    assert imported(row) == read
+    assert msgspec.json.decode(msgspec.json.encode(read), type=ImportResult) == read
+    assert [message.ordinal for message in read.messages] == list(range(len(read.messages)))
+    ids = [call.tool_use_id for call in read.tool_calls if call.tool_use_id]
+    assert len(ids) == len(set(ids))
+    sources = [message.source_id for message in read.messages if message.role == "assistant" and message.source_id]
+    assert len(sources) == len(set(sources))
+    assert set(read.unknown_records) <= {"tool_use", "tool_result", "block/fallback"}  # schema fixtures, before 1.0
+
+
+def snapshots() -> list[tuple[pathlib.Path, pathlib.Path]]:
+    """Each earlier snapshot of a session, and the next."""
+    steps = []
+    for folder in sorted((ROOT / "claude-code" / "entireio-cli" / "growth").glob("*")):
+        chain = sorted(folder.glob("*.jsonl"))
+        chain += (ROOT / "claude-code").glob(f"*/projects/*/{folder.name}.jsonl")
+        steps += list(zip(chain, chain[1:], strict=False))
+    return steps
+
+
+@pytest.mark.parametrize("step", snapshots(), ids=lambda step: f"{step[0].stem} to {step[1].stem}")
+def test_rows_of_a_grown_file_keep_their_keys(step: tuple[pathlib.Path, pathlib.Path]) -> None:
+    before, after = (import_claude_code(path.read_bytes(), file="the-session.jsonl") for path in step)
+    assert 0 < len(before.messages) < len(after.messages)
+    assert after.messages[: len(before.messages) - 1] == before.messages[:-1]
+    last = len(before.messages) - 1
+    assert after.messages[last].content.startswith(before.messages[last].content)
+    grown = {(c.message_ordinal, c.tool_use_id, c.call_index): c for c in after.tool_calls}
+    for call in before.tool_calls:
+        same = grown[call.message_ordinal, call.tool_use_id, call.call_index]
+        assert same.input_json == call.input_json
+        assert call.result_content_length is None or same.result_content == call.result_content
+
+
+def test_the_files_of_the_manifest_are_found() -> None:
+    expected = {row["file"] for row in rows()}
+    found = {path.relative_to(ROOT).as_posix() for path in find_claude_code(ROOT)}
+    assert found == expected
+
+
+def test_the_whole_tree_is_imported_with_its_titles() -> None:
+    read = list(import_claude_code_tree(ROOT / "claude-code", user_id="u", user_name="U", machine="m"))
+    assert len(read) == len(rows())
+    assert {s.user_id for r in read for s in r.sessions} == {"u"}
+    assert sum(len(r.tool_calls) for r in read) == sum(int(row["tool_calls"]) for row in rows())
+    assert sum(bool(s.display_name) for r in read for s in r.sessions) >= 8
+    parents = {s.id: s.parent_session_id for r in read for s in r.sessions if s.relationship_type == "subagent"}
+    assert parents == {"agent-a2018e5": "4b2030ed-5563-49ea-b703-6a002f2d3cc8"}
+    assert "agent-a2018e5" in {call.subagent_session_id for r in read for call in r.tool_calls}
