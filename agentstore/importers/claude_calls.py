@@ -146,8 +146,8 @@ class Calls:
         return list(best.values())
 
     def _found(self) -> Iterator[tuple[int, dt.datetime | None, Found]]:
-        yield from self._pull_requests
         for call in self._calls:
             if call.result:
                 for found in links_in(call.name, call.arguments, call.result.text, is_error=call.result.is_error):
                     yield call.message_ordinal, call.result.timestamp, found
+        yield from self._pull_requests

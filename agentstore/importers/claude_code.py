@@ -2,8 +2,8 @@
 
 What becomes a message, in the order of the file, ordinals from 0:
 
-* one response of the model (all lines with the same ``message.id``, adjacent or not) is one message of role "assistant";
-  its usage is the snapshot with the most output tokens; ``source_id`` is the message id, else the line's uuid
+* one response of the model (all lines with the same ``message.id``, adjacent or not) is one message of role
+  "assistant"; its usage is the snapshot with the most output; ``source_id`` is the message id, else the line's uuid
 * a line of type ``user`` is a message of role "user" or "system" (the table is in ``prompts``); lines that only carry
   tool results are none, their results belong to the calls; injected lines (``isMeta``) are kept out
 * a prompt that was queued while the model worked (``attachment/queued_command``) is read like a ``user`` line

@@ -22,8 +22,8 @@ _METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})
 class Replays:
     """Recognises what an earlier line said at the same instant: a file that was written again into itself.
 
-    A replay has new uuids, may split a prompt's blocks over lines, and may change ``cwd``, ``version`` and the like. Where
-    the time is missing, only a second copy of the whole record counts as one.
+    A replay has new uuids, may split a prompt's blocks over lines, and may change ``cwd``, ``version`` and the like.
+    Where the time is missing, only a second copy of the whole record counts as one.
     """
 
     def __init__(self) -> None:

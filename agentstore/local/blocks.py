@@ -6,8 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .columns import column_of
-from .wire import NEED_MORE, ByteBuffer, PacketTooLargeError, ProtocolError, Reader, complete
-from .wire import read_bytes, read_text, read_uint, read_varint, text, varint
+from .wire import (
+    NEED_MORE,
+    ByteBuffer,
+    PacketTooLargeError,
+    ProtocolError,
+    Reader,
+    complete,
+    read_bytes,
+    read_text,
+    read_uint,
+    read_varint,
+    text,
+    varint,
+)
 
 MAX_COLUMNS = 100_000
 MAX_NAME = 1 << 20

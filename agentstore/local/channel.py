@@ -84,9 +84,10 @@ class Channel(asyncio.Protocol):
                 return result
 
     async def more(self) -> None:
-        """Wait until more bytes have arrived."""
+        """Wait until more bytes have arrived. Raises ChannelClosedError once there will be none."""
         if self.input_ended:
             raise ChannelClosedError
+        arrived = len(self.buffer.data)
         if self._read_paused and self._transport is not None:
             self._read_paused = False
             self._transport.resume_reading()
@@ -95,7 +96,7 @@ class Channel(asyncio.Protocol):
             await self._reader
         finally:
             self._reader = None
-        if self.input_ended and not self.buffer.unread:
+        if len(self.buffer.data) == arrived:
             raise ChannelClosedError
 
     def end_input(self) -> None:

@@ -1,7 +1,7 @@
 """How many bytes a column takes in the Native format: from its type, and from the data where that says more.
 
-A `Column` moves a buffer's position over the column without looking at the values. Lengths, offsets and dictionaries are
-read; everything of a fixed size is stepped over, also where it has not arrived yet.
+A `Column` moves a buffer's position over the column without looking at the values. Lengths, offsets and
+dictionaries are read; everything of a fixed size is stepped over, also where it has not arrived yet.
 """
 
 from __future__ import annotations

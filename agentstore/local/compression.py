@@ -1,6 +1,7 @@
 """Compressed frames of the native protocol: a checksum, a method, two sizes, the bytes.
 
-A frame is 16 bytes of CityHash128 over the rest, one method byte, the size of header and body, the size of what is inside.
+A frame is 16 bytes of CityHash128 over the rest, one method byte, the size of header and body, and the size of what
+is inside.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import lz4.block
 import zstandard
 from clickhouse_cityhash.cityhash import CityHash128
 
-from .wire import NEED_MORE, PROGRESS, ByteBuffer, PacketTooLargeError, ProtocolError, Reader, T
-from .wire import read_bytes
+from .wire import NEED_MORE, PROGRESS, ByteBuffer, PacketTooLargeError, ProtocolError, Reader, T, read_bytes
 
 MAX_FRAME = 1 << 30
 FRAME_SIZE = 1 << 20
@@ -44,14 +44,12 @@ def checksum(data: bytes) -> bytes:
 
 def compress(method: Method, data: bytes) -> bytes:
     """`data` as one frame after another."""
-    return b"".join(
-        _frame(method, data[start : start + FRAME_SIZE]) for start in range(0, len(data), FRAME_SIZE)
-    )
+    return b"".join(_frame(method, data[start : start + FRAME_SIZE]) for start in range(0, len(data), FRAME_SIZE))
 
 
 def _frame(method: Method, data: bytes) -> bytes:
     if method is Method.LZ4:
-        body = lz4.block.compress(data, store_size=False)
+        body = bytes(lz4.block.compress(data, store_size=False))
     elif method is Method.ZSTD:
         body = zstandard.ZstdCompressor(level=1).compress(data)
     else:
@@ -94,7 +92,7 @@ def _lz4(body: bytes, size: int) -> bytes:
     # Believed before the bytes are there: a size LZ4 cannot reach from this body must not be allocated.
     if size > len(body) * LZ4_MAX_RATIO + 64:
         raise ValueError(f"{len(body)} bytes of LZ4 cannot become {size}")
-    return lz4.block.decompress(body, uncompressed_size=size)
+    return bytes(lz4.block.decompress(body, uncompressed_size=size))
 
 
 def _zstd(body: bytes, size: int) -> bytes:

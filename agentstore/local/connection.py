@@ -27,9 +27,7 @@ GOODBYE_SECONDS = 2.0
 class Connection:
     """`run()` returns when the conversation is over, whatever ended it; nothing of it is left running then."""
 
-    def __init__(
-        self, channel: Channel, host: Host, number: int, on_authenticated: Callable[[], None]
-    ) -> None:
+    def __init__(self, channel: Channel, host: Host, number: int, on_authenticated: Callable[[], None]) -> None:
         self.authenticated = False
         self._channel = channel
         self._host = host
@@ -74,11 +72,7 @@ class Connection:
             self._say_goodbye(HTTP_ANSWER)
             return False
         if packet != ClientPacket.HELLO:
-            raise ProtocolError(
-                f"Unexpected packet {packet} from client, expected Hello",
-                101,
-                "UNEXPECTED_PACKET_FROM_CLIENT",
-            )
+            raise protocol.unexpected(packet, "Hello")
         hello = await self._channel.read(protocol.read_hello(self._channel.buffer))
         self._channel.buffer.drop()
         if hello.revision < protocol.OLDEST_REVISION:
@@ -93,9 +87,7 @@ class Connection:
             return False
         info = self._host.info
         revision = self._queries.revision
-        self._channel.write(
-            protocol.server_hello(revision, info.version, info.timezone, self._host.display_name)
-        )
+        self._channel.write(protocol.server_hello(revision, info.version, info.timezone, self._host.display_name))
         return True
 
     def _is_welcome(self, hello: Hello) -> bool:
@@ -123,9 +115,7 @@ class Connection:
                 self._channel.write(protocol.tables_status_response(tables))
             elif packet not in (ClientPacket.CANCEL, ClientPacket.KEEP_ALIVE):
                 # A Cancel that comes after its query has ended is normal.
-                raise ProtocolError(
-                    f"Unexpected packet {packet} from client", 101, "UNEXPECTED_PACKET_FROM_CLIENT"
-                )
+                raise protocol.unexpected(packet)
 
     def _say_goodbye(self, data: bytes) -> None:
         with suppress(ChannelClosedError):  # it did not wait for the answer

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import msgspec
 
-from agentstore.errors import ConfigError
+from agentstore.errors import ConfigError, ConnectionFailedError
 from agentstore.local.lock import is_locked
 
 _MAX_BYTES = 64 * 1024
@@ -52,14 +52,20 @@ class Publication:
         self._locked: int | None = None
 
     def publish(self) -> None:
-        """Put the file, complete and locked, in place of what is there."""
-        fresh = self._path.with_name(self._path.name + ".new")
+        """Put the file, complete and locked, in place of what is there, or raise :exc:`ConnectionFailedError`."""
+        try:
+            self._replace(self._path.with_name(self._path.name + ".new"))
+        except OSError as error:
+            raise ConnectionFailedError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _replace(self, fresh: Path) -> None:
         with contextlib.suppress(FileNotFoundError):  # left by a server that was killed right here
             fresh.unlink()
         fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._locked = fd
         os.fchmod(fd, 0o600)  # a umask such as 0777 would keep it from ourselves
-        os.write(fd, self._content)
+        if os.write(fd, self._content) < len(self._content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fresh.replace(self._path)
 
@@ -90,11 +96,13 @@ def read_endpoint(path: Path) -> Endpoint | None:
     except OSError as error:
         reason = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
         raise ConfigError(f"{path} {reason}") from error
-    with open(fd, "rb") as file:
+    try:
         if not is_locked(fd):
             return None
         _check_private(path, os.fstat(fd))
-        content = file.read(_MAX_BYTES)
+        content = os.read(fd, _MAX_BYTES)
+    finally:
+        os.close(fd)
     try:
         return msgspec.json.decode(content, type=Endpoint)
     except msgspec.DecodeError:

@@ -16,6 +16,7 @@ from typing import Any
 from .blocks import string_columns
 
 _ERROR = re.compile(r"Code: (\d+)\. (.*)", re.DOTALL)
+_FAILURES = (RuntimeError, OSError, UnicodeDecodeError)
 _NAME = re.compile(r".*\(([A-Z][A-Z0-9_]+)\)", re.DOTALL)
 
 TAG_SETTING = "cluster_for_parallel_replicas"
@@ -32,6 +33,11 @@ class EngineError(Exception):
         self.name = name
 
     @classmethod
+    def make(cls, code: int, name: str, text: str) -> EngineError:
+        """An error of the server's own, in the form of the engine's."""
+        return cls(f"DB::Exception: {text}. ({name})", code, name)
+
+    @classmethod
     def parse(cls, text: str) -> EngineError:
         """From the engine's own text: `Code: 81. DB::Exception: … (UNKNOWN_DATABASE)`."""
         match = _ERROR.search(text)
@@ -39,6 +45,19 @@ class EngineError(Exception):
             return cls(text, 1002, "UNKNOWN_EXCEPTION")
         name = _NAME.match(match[2])
         return cls(match[2], int(match[1]), name[1] if name else "UNKNOWN_EXCEPTION")
+
+
+def _text(error: BaseException) -> str:
+    """What chdb said. Where it quotes data that is not UTF-8, chdb trips over its own message; the bytes are there."""
+    for raised in (error, error.__cause__):
+        if isinstance(raised, UnicodeDecodeError):
+            return raised.object.decode("utf-8", "surrogateescape")
+    return str(error)
+
+
+def _bytes(sql: str) -> bytes:
+    # A query's text may hold any bytes inside its string literals.
+    return sql.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +89,16 @@ class Stream:
         """The next block, None at the end. Raises EngineError."""
         try:
             chunk = self._result.fetch()
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
         return None if chunk is None else _chunk(chunk)
 
     def close(self) -> None:
         """End the query where it is. Must not run beside `fetch`."""
         try:
             self._result.close()
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
 
 
 def _chunk(result: Any) -> Chunk:
@@ -98,9 +117,9 @@ class EngineConnection:
     def run(self, sql: str) -> Chunk:
         """Run any statement to its end. Raises EngineError."""
         try:
-            return _chunk(self._connection.query(sql, "Native"))
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+            return _chunk(self._connection.query(_bytes(sql), "Native"))
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
 
     def describe(self, sql: str) -> list[dict[str, str]]:
         """The rows of a statement whose columns are all strings."""
@@ -109,31 +128,31 @@ class EngineConnection:
     def header(self, sql: str) -> list[tuple[str, str]]:
         """Names and types of the result columns of a statement, by running it once more."""
         try:
-            answer = json.loads(self._connection.query(sql, "JSONCompact").bytes() or b'{"meta": []}')
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+            answer = json.loads(self._connection.query(_bytes(sql), "JSONCompact").bytes() or b'{"meta": []}')
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
         return [(column["name"], column["type"]) for column in answer["meta"]]
 
     def stream(self, sql: str) -> Stream:
         """Begin a SELECT. Raises EngineError, with code 36 if the statement cannot be streamed."""
         try:
-            return Stream(self._connection.send_query(sql, "Native"))
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+            return Stream(self._connection.send_query(_bytes(sql), "Native"))
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
 
     def insert(self, sql: str, pieces: Iterable[bytes]) -> Chunk:
         """Insert Native blocks, cut into pieces anywhere. Returns when they are committed; raises EngineError."""
         try:
-            inserter = self._connection.send_insert(sql, "Native")
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+            inserter = self._connection.send_insert(_bytes(sql), "Native")
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
         with inserter:
             try:
                 for piece in pieces:
                     inserter.append(piece)
                 done = inserter.finish()
-            except (RuntimeError, OSError) as error:
-                raise EngineError.parse(str(error)) from None
+            except _FAILURES as error:
+                raise EngineError.parse(_text(error)) from None
         return Chunk(b"", 0, 0, 0, done.rows_written, done.bytes_written)
 
     def close(self) -> None:
@@ -154,17 +173,15 @@ class Engine:
         facts = self._control.describe("SELECT version() AS version, timezone() AS timezone")[0]
         types = self._control.describe("SELECT name, type FROM system.settings")
         major, minor, patch = (int(part) for part in facts["version"].split(".")[:3])
-        return EngineInfo(
-            (major, minor, patch), facts["timezone"], {row["name"]: row["type"] for row in types}
-        )
+        return EngineInfo((major, minor, patch), facts["timezone"], {row["name"]: row["type"] for row in types})
 
     def connect(self) -> EngineConnection:
         import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
 
         try:
             return EngineConnection(chdb.connect(self.path))
-        except (RuntimeError, OSError) as error:
-            raise EngineError.parse(str(error)) from None
+        except _FAILURES as error:
+            raise EngineError.parse(_text(error)) from None
 
     def kill(self, tag: str) -> None:
         """Ask the statement now running under this tag to end. It ends soon after, or was not running."""

@@ -53,7 +53,7 @@ async def acquire(
 
 
 def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
-    """Ask the server on ``path`` to end, and wait until it has; False if none was running.
+    """Ask the server on ``path`` to end, and wait until it has let go of its data; False if none was running.
 
     Blocks. Queries under way get some seconds to finish. Raises :exc:`OperationTimeoutError` if it still runs after
     ``timeout_seconds``, :exc:`ConfigError` if its files cannot be used.
@@ -69,9 +69,7 @@ def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
             with contextlib.suppress(ProcessLookupError):  # ended just now
                 os.kill(told, signal.SIGTERM)
         if time.monotonic() > deadline:
-            raise OperationTimeoutError(
-                f"the local server on {home.root} still runs after {timeout_seconds:g} s"
-            )
+            raise OperationTimeoutError(f"the local server on {home.root} still runs after {timeout_seconds:g} s")
         time.sleep(_POLL_SECONDS)
     return was_running
 
@@ -138,8 +136,7 @@ class _Starter:
             )
         tail = log_tail(self._home)
         return ConnectionFailedError(
-            f"the local server on {self._home.root} did not start within {seconds:g} s"
-            + (f"\n{tail}" if tail else "")
+            f"the local server on {self._home.root} did not start within {seconds:g} s" + (f"\n{tail}" if tail else "")
         )
 
     def _advance(self) -> None:

@@ -47,9 +47,7 @@ class Outcome(msgspec.Struct, frozen=True):
         """The exception a client raises for a failed start."""
         if self.is_config_error:
             return ConfigError(self.message, hint=self.hint)
-        return _failure(
-            f"the local server on {home.root} did not start: {self.message}", log_tail(home), self.hint
-        )
+        return _failure(f"the local server on {home.root} did not start: {self.message}", log_tail(home), self.hint)
 
 
 class Launch:
@@ -108,9 +106,7 @@ class Launch:
 
 def _require_engine() -> None:
     if importlib.util.find_spec("chdb") is None:
-        raise ConfigError(
-            "a local store needs the ClickHouse engine, which is not installed", hint=INSTALL_HINT
-        )
+        raise ConfigError("a local store needs the ClickHouse engine, which is not installed", hint=INSTALL_HINT)
     if not sys.executable:
         raise ConfigError("a local store cannot be started from here: sys.executable is empty")
 

@@ -102,9 +102,7 @@ def _make_server(home: Home, options: Options, password: str) -> LocalServer:
         # Only now: the engine is 180 MB, and whoever lost the race for the lock must be able to leave without it.
         from agentstore.local.server import LocalServer
 
-        return LocalServer(
-            home.data, host=options.host, port=options.port, user=options.user, password=password
-        )
+        return LocalServer(home.data, host=options.host, port=options.port, user=options.user, password=password)
     except ImportError as error:
         raise ConfigError(f"the engine cannot be loaded: {error}", hint=INSTALL_HINT) from error
     except ValueError as error:

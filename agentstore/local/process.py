@@ -85,9 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--user", default="default")
-    parser.add_argument(
-        "--no-password", action="store_true", help="let everybody on this machine in; loopback only"
-    )
+    parser.add_argument("--no-password", action="store_true", help="let everybody on this machine in; loopback only")
     parser.add_argument("--idle-timeout", type=float, metavar="SECONDS", help="end when unused for so long")
     parser.add_argument(
         "--print", action=argparse.BooleanOptionalAction, default=True, help="print the address once it runs"
@@ -130,9 +128,7 @@ def _announce(home: Home, endpoint: Endpoint) -> None:
 def _run_detached(path: str, idle_timeout_seconds: float | None) -> int:
     """The whole life of a background server; its starter hears of the outcome through the pipe at stdout."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.pthread_sigmask(
-        signal.SIG_SETMASK, ()
-    )  # a starter that blocks SIGTERM must not make us deaf to it
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a starter that blocks SIGTERM must not make us deaf to it
     os.umask(0o077)
     report = _Report(os.dup(1))
     try:
@@ -161,9 +157,7 @@ class _Report:
     def send(self, outcome: Outcome) -> None:
         if self._pipe is None:
             return
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # the starter was cancelled or killed; the server is for others too
+        with contextlib.suppress(BrokenPipeError):  # the starter was cancelled or killed; the server is for others too
             os.write(self._pipe, msgspec.json.encode(outcome) + b"\n")
         os.close(self._pipe)
         self._pipe = None

@@ -9,9 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from struct import unpack
 
-from .wire import ByteBuffer, PacketTooLargeError, ProtocolError, Reader, blob, read_blob, read_bytes
-from .wire import read_text, read_uint, read_varint, text, varint
+from .wire import (
+    ByteBuffer,
+    PacketTooLargeError,
+    ProtocolError,
+    Reader,
+    blob,
+    read_blob,
+    read_bytes,
+    read_text,
+    read_uint,
+    read_varint,
+    text,
+    varint,
+)
 
 SERVER_REVISION = 54453
 OLDEST_REVISION = 54058
@@ -92,6 +105,12 @@ class Query:
 
 SettingKind = Callable[[str], str | None]
 """A setting's name to how an old client writes its value: "uint", "int", "float", "string"; None if unknown."""
+
+
+def unexpected(packet: int, expected: str = "") -> ProtocolError:
+    """The error for a packet that has no place here."""
+    wanted = f", expected {expected}" if expected else ""
+    return ProtocolError(f"Unexpected packet {packet} from client{wanted}", 101, "UNEXPECTED_PACKET_FROM_CLIENT")
 
 
 def read_packet_type(buffer: ByteBuffer) -> Reader[int]:
@@ -187,8 +206,6 @@ def _read_typed_value(buffer: ByteBuffer, kind: str) -> Reader[str]:
     if kind == "string":
         return (yield from read_text(buffer, MAX_SMALL_STRING, "a setting's value"))
     if kind == "float":
-        from struct import unpack
-
         return repr(unpack("<f", (yield from read_bytes(buffer, 4)))[0])
     number = yield from read_varint(buffer)
     return str(number if kind == "uint" else (number >> 1) ^ -(number & 1))

@@ -21,7 +21,7 @@ from .replies import Reply, joined
 from .session import Batch, InsertPlan, Session, literal
 from .spool import PIECE_BYTES, Spool
 from .statements import Kind, MultiStatementError, Statement, analyse
-from .wire import NEED_MORE, ByteBuffer, ProtocolError, read_text
+from .wire import NEED_MORE, ByteBuffer, Reader, read_text
 
 R = TypeVar("R")
 
@@ -88,9 +88,7 @@ class QueryRunner:
     async def run(self) -> None:
         """Read a Query packet and what belongs to it, and answer it. Raises ProtocolError if it makes no sense."""
         buffer, limit = self._channel.buffer, self._host.max_packet_bytes
-        query = await self._channel.read(
-            protocol.read_query(buffer, self.revision, limit, self._host.setting_kind)
-        )
+        query = await self._channel.read(protocol.read_query(buffer, self.revision, limit, self._host.setting_kind))
         self._frames = ByteBuffer() if query.compression else None
         external = await self._skip_external_tables()
         self._cancelled = False
@@ -104,7 +102,7 @@ class QueryRunner:
             else:
                 self._channel.write(protocol.exception(error.code, str(error)))
         except MultiStatementError as error:
-            self._channel.write(protocol.exception(62, f"DB::Exception: {error}. (SYNTAX_ERROR)"))
+            self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
 
     async def _execute(self, query: Query, statement: Statement) -> None:
         reply = Reply(self.revision, _method(query))
@@ -192,11 +190,7 @@ class QueryRunner:
             elif packet == ClientPacket.PING:
                 self._channel.write(protocol.PONG)
             else:
-                raise ProtocolError(
-                    f"Unexpected packet {packet} from client, expected Data",
-                    101,
-                    "UNEXPECTED_PACKET_FROM_CLIENT",
-                )
+                raise protocol.unexpected(packet, "Data")
 
     async def _skip_external_tables(self) -> list[str]:
         """Read past the tables and scalars sent along with a query; returns the names of the tables."""
@@ -204,11 +198,7 @@ class QueryRunner:
         while True:
             packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
             if packet not in (ClientPacket.DATA, ClientPacket.SCALAR):
-                raise ProtocolError(
-                    f"Unexpected packet {packet} from client, expected Data",
-                    101,
-                    "UNEXPECTED_PACKET_FROM_CLIENT",
-                )
+                raise protocol.unexpected(packet, "Data")
             shape, name = await self._receive_block(None)
             if packet == ClientPacket.DATA and shape.is_end:
                 return names
@@ -224,20 +214,24 @@ class QueryRunner:
         reader = read_block(inner, limit)
         if inner is not outer:
             reader = through_frames(outer, inner, reader, limit)
+        shape = await self._read_storing(reader, inner, spool)
+        if shape.columns and shape.rows:
+            await self._store(spool, inner.take())
+        inner.drop()
+        return shape, name
+
+    async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
+        """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
         while True:
             try:
                 need = next(reader)
             except StopIteration as stop:
                 shape: BlockShape = stop.value
-                break
+                return shape
             if inner.consumable >= PIECE_BYTES:
                 await self._store(spool, inner.take())
             if need is NEED_MORE:
                 await self._channel.more()
-        if shape.columns and shape.rows:
-            await self._store(spool, inner.take())
-        inner.drop()
-        return shape, name
 
     async def _store(self, spool: Spool | None, piece: bytes) -> None:
         if spool is None:
@@ -258,11 +252,10 @@ class _Registered:
 
     def __enter__(self) -> None:
         if self._query_id in self._running:
-            message = f"DB::Exception: Query with id = {self._query_id} is already running. "
-            raise EngineError(
-                message + "(QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING)",
+            raise EngineError.make(
                 216,
                 "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+                f"Query with id = {self._query_id} is already running",
             )
         if self._query_id:
             self._running[self._query_id] = self._tag
@@ -274,17 +267,9 @@ class _Registered:
 def _check(query: Query, external: list[str]) -> None:
     if external:
         names = ", ".join(external)
-        raise EngineError(
-            f"DB::Exception: External tables are not supported: {names}. (NOT_IMPLEMENTED)",
-            48,
-            "NOT_IMPLEMENTED",
-        )
+        raise EngineError.make(48, "NOT_IMPLEMENTED", f"External tables are not supported: {names}")
     if query.stage != protocol.STAGE_COMPLETE:
-        raise EngineError(
-            f"DB::Exception: Query stage {query.stage} is not supported. (NOT_IMPLEMENTED)",
-            48,
-            "NOT_IMPLEMENTED",
-        )
+        raise EngineError.make(48, "NOT_IMPLEMENTED", f"Query stage {query.stage} is not supported")
 
 
 def _method(query: Query) -> Method | None:

@@ -19,9 +19,9 @@ HANDSHAKE_TIMEOUT_SECONDS = 10.0
 class LocalServer:
     """Serves the ClickHouse engine at `path` to native-protocol clients.
 
-    Every statement that was answered is on disk, also after this process is killed. An INSERT takes effect only once its
-    last block has arrived. One server per process: the engine can open one path. `start` and `aclose` are called once, on
-    the same event loop. A client can end its own connection by what it sends, never the server.
+    Every statement that was answered is on disk, also after this process is killed. An INSERT takes effect only once
+    its last block has arrived. One server per process: the engine can open one path. `start` and `aclose` are called
+    once, on the same event loop. A client can end its own connection by what it sends, never the server.
     """
 
     def __init__(

@@ -26,6 +26,12 @@ NOT_STREAMABLE = 36
 _NOT_FOR_SET = frozenset({"run_query_in_background"})
 """Sent along by newer servers in `remote()`; says how the server handles the connection, and SET refuses it."""
 
+_UNLIMITED = " SETTINGS max_result_rows = 0, max_result_bytes = 0, limit = 0, offset = 0"
+_PLAIN_DESCRIBE = (
+    _UNLIMITED + ", describe_compact_output = 0, describe_include_subcolumns = 0, describe_include_virtual_columns = 0"
+)
+"""What the server asks for itself must not depend on what the client has set."""
+
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
 
@@ -72,7 +78,7 @@ class Session:
     @property
     def _open(self) -> EngineConnection:
         if self._connection is None:
-            raise EngineError("the session is closed", 210, "NETWORK_ERROR")
+            raise EngineError.make(210, "NETWORK_ERROR", "The session is closed")
         return self._connection
 
     def open(self, database: str) -> None:
@@ -98,6 +104,7 @@ class Session:
             for setting in settings
             if setting.important or setting.name in self._known_settings
         }
+        _check_read_only(wanted.pop("readonly", "0"), statement)
         for name in _NOT_FOR_SET:
             wanted.pop(name, None)
         if statement.kind is Kind.SET:
@@ -107,34 +114,34 @@ class Session:
             return
         for name in wanted:
             if not _SETTING_NAME.match(name):
-                raise EngineError(f"Unknown setting {name!r}", 115, "UNKNOWN_SETTING")
-        self._remember([name for name in wanted if name not in self._overlay])
-        changes = {name: self._base.pop(name) for name in self._overlay if name not in wanted}
-        changes |= {
-            name: literal(value) for name, value in wanted.items() if self._overlay.get(name) != value
-        }
-        before, self._overlay = self._overlay, wanted
-        try:
-            self._open.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
-        except EngineError:
-            self._overlay = before
-            self._restore_all()
-            raise
+                raise EngineError.make(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
+        self._restore([name for name in self._overlay if name not in wanted])
+        self._override({name: value for name, value in wanted.items() if self._overlay.get(name) != value})
 
-    def _remember(self, names: list[str]) -> None:
-        """What these settings go back to after the query."""
-        self._base |= dict.fromkeys(names, "DEFAULT")
-        if not self._has_own_settings or not names:
-            return
-        listed = ", ".join(literal(name) for name in names)
-        rows = self._open.describe(
-            f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed})"
-        )
-        self._base |= {row["name"]: literal(row["value"]) for row in rows}
+    def _restore(self, names: list[str]) -> None:
+        """Let these settings be again what they are in the session."""
+        changes = {name: self._base.get(name, "DEFAULT") for name in names}
+        # First and alone, while the statement that lifts it is short enough for it.
+        if "max_query_size" in changes:
+            self._open.run(f"SET max_query_size = {changes.pop('max_query_size')}")
+        self._set(changes)
+        for name in names:
+            del self._overlay[name]
 
-    def _restore_all(self) -> None:
-        changes = {name: self._base.get(name, "DEFAULT") for name in self._overlay}
-        self._overlay, self._base = {}, {}
+    def _override(self, changes: dict[str, str]) -> None:
+        """Lay these values over the session's own."""
+        fresh = [name for name in changes if name not in self._overlay]
+        self._base |= dict.fromkeys(fresh, "DEFAULT")
+        if self._has_own_settings and fresh:
+            listed = ", ".join(literal(name) for name in fresh)
+            rows = self._open.describe(
+                f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed}){_UNLIMITED}"
+            )
+            self._base |= {row["name"]: literal(row["value"]) for row in rows}
+        self._set({name: literal(value) for name, value in changes.items()})
+        self._overlay |= changes
+
+    def _set(self, changes: dict[str, str]) -> None:
         if changes:
             self._open.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
 
@@ -165,7 +172,7 @@ class Session:
         return Batch([result], True, header)
 
     def _select_header(self, sql: str) -> list[tuple[str, str]]:
-        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n)")
+        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n){_PLAIN_DESCRIBE}")
         return [(row["name"], row["type"]) for row in rows]
 
     def next(self) -> Batch:
@@ -201,31 +208,27 @@ class Session:
         self.end_stream()
         self.apply(settings, statement)
         try:
-            table = self._open.describe(f"DESCRIBE TABLE {statement.target}")
+            table = self._open.describe(f"DESCRIBE TABLE {statement.target}{_PLAIN_DESCRIBE}")
         except EngineError:
             self._open.insert(statement.sql, ())  # fails with what the engine says of the insert itself
             raise
         columns = self._insert_columns(statement, table)
         if columns is None:
             self._open.insert(statement.sql, ())
-            raise EngineError("the column list of this INSERT is not understood", 48, "NOT_IMPLEMENTED")
+            raise EngineError.make(48, "NOT_IMPLEMENTED", "The column list of this INSERT is not understood")
         for name, kind in columns:
             self._check_measurable(name, kind)
         return InsertPlan(statement.sql, columns, _defaults(table))
 
-    def _insert_columns(
-        self, statement: Statement, table: list[dict[str, str]]
-    ) -> list[tuple[str, str]] | None:
-        insertable = {
-            row["name"]: row["type"] for row in table if row["default_type"] not in ("MATERIALIZED", "ALIAS")
-        }
+    def _insert_columns(self, statement: Statement, table: list[dict[str, str]]) -> list[tuple[str, str]] | None:
+        insertable = {row["name"]: row["type"] for row in table if row["default_type"] not in ("MATERIALIZED", "ALIAS")}
         if statement.columns is not None:
             if any(name not in insertable for name in statement.columns):
                 return None
             return [(name, insertable[name]) for name in statement.columns]
         if statement.column_list:
             rows = self._open.describe(
-                f"DESCRIBE TABLE (SELECT {statement.column_list} FROM {statement.target})"
+                f"DESCRIBE TABLE (SELECT {statement.column_list} FROM {statement.target}){_PLAIN_DESCRIBE}"
             )
             return [(row["name"], row["type"]) for row in rows]
         ephemeral = {row["name"] for row in table if row["default_type"] == "EPHEMERAL"}
@@ -235,11 +238,11 @@ class Session:
         try:
             column_of(kind)
         except UnmeasurableTypeError:
-            raise EngineError(
-                f"DB::Exception: Column {name} has type {kind}, which this server cannot receive in blocks; "
-                "insert it with INSERT … SELECT or VALUES in the query. (NOT_IMPLEMENTED)",
+            raise EngineError.make(
                 48,
                 "NOT_IMPLEMENTED",
+                f"Column {name} has type {kind}, which this server cannot receive in blocks; "
+                "insert it with INSERT … SELECT, or with VALUES in the query",
             ) from None
 
     def commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
@@ -248,6 +251,12 @@ class Session:
             return self._open.insert(plan.sql, spool.pieces())
         finally:
             spool.close()
+
+
+def _check_read_only(mode: str, statement: Statement) -> None:
+    # Not by SET: nothing could be SET any more, so the session could never leave the mode.
+    if mode not in ("0", "") and statement.kind not in (Kind.SELECT, Kind.ROWS, Kind.EMPTY):
+        raise EngineError.make(164, "READONLY", "Cannot execute query in readonly mode")
 
 
 def _one_per_block(result: Chunk) -> list[Chunk]:

@@ -38,7 +38,7 @@ class Spool:
             self._pieces.append(piece)
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._directory)
+            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 (closed by close)
         self._file.write(piece)
 
     def pieces(self) -> Iterator[bytes]:

@@ -110,7 +110,7 @@ def _first_word(sql: str) -> Token | None:
 
 
 def _without_client_ends(sql: str, *, keeps_outfile: bool) -> str:
-    """The statement without what only a client acts on: `;`, INTO OUTFILE and FORMAT, of which a server ignores the name."""
+    """The statement without what only a client acts on: the semicolon, INTO OUTFILE and FORMAT."""
     lowered = sql.lower()
     if not any(end in lowered for end in (";", "format", "outfile")):
         return sql

@@ -1,4 +1,4 @@
-"""ClickHouse type names as a tree: `Map(String, Array(Nullable(UInt8)))` and everything else a block header may hold."""
+"""ClickHouse type names as a tree: `Map(String, Array(Nullable(UInt8)))` and all else a block header may hold."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -86,7 +86,9 @@ def logged_in(endpoint: Endpoint) -> Iterator[Client]:
         client.disconnect()
 
 
-def start_python(*arguments: str, own_terminal_session: bool = False, **environment: str) -> subprocess.Popen[str]:
+def start_python(
+    *arguments: str, environment: Mapping[str, str] | None = None, own_session: bool = False
+) -> subprocess.Popen[str]:
     """A Python process of its own, which sees the package and turns every warning into an error."""
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-W", "error", *arguments],
@@ -94,8 +96,8 @@ def start_python(*arguments: str, own_terminal_session: bool = False, **environm
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=own_terminal_session,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **environment},
+        start_new_session=own_session,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **(environment or {})},
     )
 
 
@@ -111,9 +113,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 @contextmanager
-def foreground(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def foreground(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """``python -m agentstore.local`` and the line it announced itself with."""
-    process = start_python("-m", "agentstore.local", *arguments, **environment)
+    process = start_python("-m", "agentstore.local", *arguments, environment=environment)
     assert process.stdout is not None
     try:
         yield process, process.stdout.readline()
@@ -122,5 +126,5 @@ def foreground(*arguments: str, **environment: str) -> Iterator[tuple[subprocess
         process.communicate()
 
 
-def run_python(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    return finish(start_python(*arguments, **environment))
+def run_python(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    return finish(start_python(*arguments, environment=environment))

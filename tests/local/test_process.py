@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 from clickhouse_driver.errors import NetworkError, ServerException
-from server_processes import (
+
+from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
+from agentstore.local.handle import acquire, find_running, stop
+from agentstore.local.home import resolve
+from agentstore.local.lifetime import bound_log, idle_seconds_left, withdraw_if_idle
+from agentstore.local.lock import is_held
+from tests.local.server_processes import (
     end_all_servers,
     finish,
     foreground,
@@ -20,12 +26,6 @@ from server_processes import (
     run_python,
     wait_for_end,
 )
-
-from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
-from agentstore.local.handle import acquire, find_running, stop
-from agentstore.local.home import resolve
-from agentstore.local.lifetime import bound_log, idle_seconds_left, withdraw_if_idle
-from agentstore.local.lock import is_held
 
 SERVE = ("-m", "agentstore.local", "--path")
 
@@ -50,7 +50,7 @@ def free_port() -> int:
 def test_a_foreground_server_says_where_it_is_and_ends_cleanly_on_a_signal(store: Path, number: int) -> None:
     port, home = free_port(), resolve(store)
     arguments = ["--path", str(store), "--port", str(port), "--user", "me"]
-    with foreground(*arguments, AGENTSTORE_SERVE_PASSWORD="open sesame") as (process, line):
+    with foreground(*arguments, environment={"AGENTSTORE_SERVE_PASSWORD": "open sesame"}) as (process, line):
         expected = f"agentstore local server on 127.0.0.1:{port}, user me, password in {home.endpoint_file}\n"
         assert line == expected
         endpoint = Endpoint("127.0.0.1", port, "me", "open sesame", process.pid)
@@ -115,7 +115,7 @@ def test_a_wrong_password_is_refused(store: Path) -> None:
 def test_what_cannot_be_served_is_one_line_and_exit_code_1(
     store: Path, arguments: list[str], environment: dict[str, str], reason: str
 ) -> None:
-    code, output, errors = run_python(*SERVE, str(store), *arguments, **environment)
+    code, output, errors = run_python(*SERVE, str(store), *arguments, environment=environment)
     assert (code, output) == (1, "")
     assert errors.startswith("agentstore: ")
     assert reason in errors

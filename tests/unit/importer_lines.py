@@ -21,11 +21,20 @@ def line(kind: str, second: int | None = 0, **fields: Any) -> dict[str, Any]:
 
 
 def user(content: Any, second: int = 0, **fields: Any) -> dict[str, Any]:
-    return line("user", second, **({"uuid": f"user-{second}", "message": {"role": "user", "content": content}} | fields))
+    return line(
+        "user", second, **({"uuid": f"user-{second}", "message": {"role": "user", "content": content}} | fields)
+    )
 
 
-def assistant(*blocks: Any, second: int = 1, id: str | None = "msg_1", output: int = 0, **fields: Any) -> dict[str, Any]:
-    usage = {"input_tokens": 3, "cache_read_input_tokens": 50, "cache_creation_input_tokens": 7, "output_tokens": output}
+def assistant(
+    *blocks: Any, second: int = 1, id: str | None = "msg_1", output: int = 0, **fields: Any
+) -> dict[str, Any]:
+    usage = {
+        "input_tokens": 3,
+        "cache_read_input_tokens": 50,
+        "cache_creation_input_tokens": 7,
+        "output_tokens": output,
+    }
     message = {"role": "assistant", "model": "claude-x", "content": list(blocks), "usage": usage}
     if id is not None:
         message["id"] = id
@@ -41,7 +50,9 @@ def use(id: str, name: str = "Bash", **arguments: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": id, "name": name, "input": arguments}
 
 
-def result(id: str, content: Any = "ok", second: int = 5, *, error: bool | None = None, **fields: Any) -> dict[str, Any]:
+def result(
+    id: str, content: Any = "ok", second: int = 5, *, error: bool | None = None, **fields: Any
+) -> dict[str, Any]:
     block: dict[str, Any] = {"type": "tool_result", "tool_use_id": id, "content": content}
     if error is not None:
         block["is_error"] = error

@@ -10,7 +10,7 @@ import pytest
 
 from agentstore.importers import ImportProblem, ImportResult, import_claude_code
 from agentstore.models import Session
-from tests.unit.importer_lines import FILE, SESSION, assistant, at, data, line, result, said, use, user
+from tests.unit.importer_lines import FILE, assistant, data, line, result, said, use, user
 
 
 def imported(*records: Any, file: str = FILE, **arguments: Any) -> ImportResult:
@@ -149,7 +149,7 @@ def test_a_line_may_say_the_same_thing_twice() -> None:
         ("<command-name>/clear</command-name><command-args></command-args>", {}, "system", "/clear"),
         ("<bash-input>ls -l</bash-input>", {}, "system", "! ls -l"),
         ("<bash-stdout>x</bash-stdout>", {}, "system", "<bash-stdout>x</bash-stdout>"),
-        ("<local-command-stdout>x</local-command-stdout>", {}, "system", "<local-command-stdout>x</local-command-stdout>"),
+        ("<local-command-stdout>", {}, "system", "<local-command-stdout>"),
         ("<task-notification>x</task-notification>", {}, "system", "<task-notification>x</task-notification>"),
         ("[Request interrupted by user for tool use]", {}, "system", "[Request interrupted by user for tool use]"),
         ("Stop hook feedback:\nno", {}, "system", "Stop hook feedback:\nno"),
@@ -203,7 +203,11 @@ def test_local_commands_and_recaps_of_the_program_are_shown_as_system() -> None:
 
 
 def test_results_are_text_with_length_and_error() -> None:
-    blocks = [said("zwölf"), {"type": "image", "source": {"media_type": "image/png"}}, {"type": "tool_reference", "tool_name": "X"}]
+    blocks = [
+        said("zwölf"),
+        {"type": "image", "source": {"media_type": "image/png"}},
+        {"type": "tool_reference", "tool_name": "X"},
+    ]
     read = imported(
         assistant(use("t1"), use("t2"), use("t3"), use("t4")),
         result("t1", blocks, 2),
@@ -253,107 +257,6 @@ def test_a_task_is_linked_with_its_subagent(link: list[dict[str, Any]]) -> None:
     assert [call.subagent_session_id for call in read.tool_calls] == ["agent-a77", ""]
 
 
-# --- the session ---------------------------------------------------------------------------------------------------
-
-
-def test_a_session_is_who_its_file_says() -> None:
-    own = session(user("hi"))
-    assert (own.id, own.agent_type, own.parent_session_id, own.relationship_type) == (SESSION, "claude-code", "", "")
-    told = session(user("hi"), user_id="u", user_name="Ada", machine="m")
-    assert (told.user_id, told.user_name, told.machine) == ("u", "Ada", "m")
-    unnamed = session(user("hi"), file="")
-    assert (unnamed.id, unnamed.relationship_type) == (SESSION, "")
-
-
-@pytest.mark.parametrize(
-    ("file", "fields", "expected"),
-    [
-        (f"p/{SESSION}/subagents/agent-a1.jsonl", {"isSidechain": True}, ("agent-a1", SESSION, "subagent")),
-        (f"p/{SESSION}/subagents/workflows/r/agent-a1.jsonl", {}, ("agent-a1", SESSION, "subagent")),
-        (f"C:\\p\\{SESSION}\\subagents\\agent-a1.jsonl", {}, ("agent-a1", SESSION, "subagent")),
-        ("p/agent-a1.jsonl", {"isSidechain": True, "agentId": "a1"}, ("agent-a1", SESSION, "subagent")),
-        ("", {"isSidechain": True, "agentId": "a1"}, ("agent-a1", SESSION, "subagent")),
-        ("p/other.jsonl", {}, ("other", SESSION, "continuation")),
-        ("p/other.jsonl", {"forkedFrom": {"sessionId": "origin"}}, ("other", "origin", "fork")),
-    ],
-)
-def test_where_a_session_comes_from(file: str, fields: dict[str, Any], expected: tuple[str, str, str]) -> None:
-    read = session(user("hi", **fields), file=file)
-    assert (read.id, read.parent_session_id, read.relationship_type) == expected
-
-
-def test_times_are_the_least_and_greatest_of_all_records() -> None:
-    read = session(
-        line("summary", None, summary="x", leafUuid="y"),
-        user("b", 30),
-        line("file-history-snapshot", None, snapshot={"timestamp": at(90)}),
-        user("a", 10),
-        user("c", 20, timestamp="nonsense"),
-    )
-    assert read.started_at == dt.datetime(2026, 3, 2, 8, 0, 10, 125000, tzinfo=dt.UTC)
-    assert read.ended_at == dt.datetime(2026, 3, 2, 8, 1, 30, 125000, tzinfo=dt.UTC)
-    assert read.source_created_at == at(10)
-
-
-@pytest.mark.parametrize(
-    ("records", "titles", "expected"),
-    [
-        ([line("custom-title", customTitle="mine"), line("ai-title", aiTitle="its")], {}, "mine"),
-        ([line("ai-title", aiTitle="its"), line("summary", None, summary="s", leafUuid="user-0")], {}, "its"),
-        ([line("summary", None, summary="s", leafUuid="user-0")], {}, "s"),
-        ([line("summary", None, summary="s", leafUuid="elsewhere")], {}, ""),
-        ([], {"user-0": "from another file", "x": "y"}, "from another file"),
-    ],
-)
-def test_the_name_of_a_session(records: list[Any], titles: dict[str, str], expected: str) -> None:
-    assert session(*records, user("hi"), titles=titles).display_name == expected
-
-
-def test_summaries_of_other_sessions_are_handed_on() -> None:
-    read = imported(line("summary", None, summary="s", leafUuid="elsewhere"))
-    assert (read.titles, read.sessions, read.messages) == ({"elsewhere": "s"}, [], [])
-
-
-@pytest.mark.parametrize(
-    ("cwd", "name"),
-    [
-        ("/home/ada/clock", "clock"),
-        ("/home/ada/clock/", "clock"),
-        ("/home/ada/clock/.worktrees/ada/fix", "clock"),
-        ("/home/ada/clock/.claude/worktrees/x", "clock"),
-        ("C:\\src\\clock", "clock"),
-        ("/", "/"),
-        ("", ""),
-    ],
-)
-def test_the_project_is_the_last_part_of_the_path_without_its_worktree(cwd: str, name: str) -> None:
-    read = session(user("hi", cwd=cwd))
-    assert (read.project_name, read.project_path) == (name, cwd)
-    assert bool(read.project_id) == bool(cwd)
-
-
-def test_worktrees_share_the_project() -> None:
-    ids = {session(user("hi", cwd=f"/r/clock{end}")).project_id for end in ("", "/", "/.worktrees/a", "/.worktrees/b")}
-    assert len(ids) == 1
-
-
-def test_an_inline_sidechain_stays_in_its_session_without_being_a_person() -> None:
-    read = imported(
-        user("go"),
-        user("look for it", 1, isSidechain=True),
-        assistant(use("t1"), isSidechain=True, output=4),
-        assistant(said("done"), id="msg_2", second=9, output=6),
-    )
-    assert [message.role for message in read.messages] == ["user", "system", "assistant", "assistant"]
-    assert (read.sessions[0].user_message_count, read.sessions[0].total_output_tokens) == (1, 10)
-
-
-def test_progress_that_carries_a_subagents_messages_counts_nothing_twice() -> None:
-    inner = assistant(said("sub"), id="msg_sub", output=500)
-    read = imported(user("go"), line("progress", 2, data={"type": "agent_progress", "agentId": "a", "message": inner}))
-    assert (read.sessions[0].total_output_tokens, read.skipped_records) == (0, {"progress/agent_progress": 1})
-
-
 # --- what is no message --------------------------------------------------------------------------------------------
 
 
@@ -392,8 +295,9 @@ def test_times_that_no_column_holds_are_no_times(stamp: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stamp", "hour"), [("2026-03-02T08:00:00", 8), ("2026-03-02 08:00:00.123456789Z", 8), ("2026-03-02T08:00:00+02:00", 6)]
-)  # fmt: skip
+    ("stamp", "hour"),
+    [("2026-03-02T08:00:00", 8), ("2026-03-02 08:00:00.123456789Z", 8), ("2026-03-02T08:00:00+02:00", 6)],
+)
 def test_the_shapes_of_time(stamp: str, hour: int) -> None:
     moment = imported(user("hi", timestamp=stamp)).messages[0].timestamp
     assert moment is not None

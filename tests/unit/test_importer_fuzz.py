@@ -28,9 +28,16 @@ SEEDS = [
     line("pr-link", 9, prUrl="https://github.com/o/r/pull/1"),
     line("file-history-snapshot", None, snapshot={"timestamp": "2026-03-02T09:00:00Z"}),
 ]
-KEYS = sorted({key for seed in SEEDS for key in seed} | {"content", "type", "id", "usage", "text", "input", "forkedFrom"})
+KEYS = sorted(
+    {key for seed in SEEDS for key in seed} | {"content", "type", "id", "usage", "text", "input", "forkedFrom"}
+)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["user", "assistant", "tool_use"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["user", "assistant", "tool_use"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
     max_leaves=12,
 )
@@ -47,8 +54,8 @@ def check(read: ImportResult) -> None:
         assert session.id
         assert session.message_count == len(read.messages)
         assert session.user_message_count == sum(message.role == "user" for message in read.messages)
-        rows = [*read.messages, *read.tool_calls, *read.git_links]
-        assert {row.session_id for row in rows} == {session.id}
+        for rows in (read.messages, read.tool_calls, read.git_links):
+            assert {row.session_id for row in rows} <= {session.id}
     for message in read.messages:
         assert message.content_length == len(message.content)
         assert 0 <= message.output_tokens <= 2**32
@@ -62,7 +69,9 @@ def test_any_json_is_read(values: list[Any]) -> None:
 
 
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.tuples(st.integers(0, len(SEEDS) - 1), st.lists(st.sampled_from(KEYS), max_size=3), JSON), max_size=8))
+@given(
+    st.lists(st.tuples(st.integers(0, len(SEEDS) - 1), st.lists(st.sampled_from(KEYS), max_size=3), JSON), max_size=8)
+)
 def test_real_lines_with_any_value_in_any_field_are_read(choices: list[tuple[int, list[str], Any]]) -> None:
     records = []
     for seed, path, value in choices:
@@ -107,16 +116,21 @@ def test_every_prefix_of_a_file_is_read_and_keeps_the_rows_before() -> None:
 
 
 def test_hostile_text_costs_linear_time() -> None:
-    parts = ["<system-reminder>", "<command-name>", "git ", "https://", "cat ", "[a ", "<task-id>a", "name:", "<ide_selection>"]
+    parts = [
+        "<system-reminder>",
+        "<command-name>",
+        "git ",
+        "https://",
+        "cat ",
+        "[a ",
+        "<task-id>a",
+        "name:",
+        "<ide_selection>",
+    ]
     for part in parts:
         text = part * (400_000 // len(part))
-        read = import_claude_code(
-            data(
-                user(text),
-                assistant(use("t1", command=f"git commit; gh pr create; cat SKILL.md {text}"), use("t2", "Read", file_path="a/SKILL.md")),
-                result("t1", text),
-                result("t2", text),
-            )
-        )  # fmt: skip
+        command = f"git commit; gh pr create; cat SKILL.md {text}"
+        calls = [use("t1", command=command), use("t2", "Read", file_path="a/SKILL.md")]
+        read = import_claude_code(data(user(text), assistant(*calls), result("t1", text), result("t2", text)))
         check(read)
         assert len(read.messages) == 2

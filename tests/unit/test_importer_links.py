@@ -35,7 +35,7 @@ def test_a_commit_is_linked_once_by_its_best_proof_at_the_time_of_its_result() -
     assert (request.pr_url, request.message_ordinal) == ("https://github.com/o/r/pull/3", 2)
 
 
-@pytest.fixture()
+@pytest.fixture
 def tree(tmp_path: pathlib.Path) -> pathlib.Path:
     home = tmp_path / "projects" / "-home-ada-clock"
     (home / SESSION / "subagents" / "workflows" / "run").mkdir(parents=True)
@@ -55,9 +55,9 @@ def tree(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_all_transcripts_are_found_subagents_before_their_session(tree: pathlib.Path) -> None:
     assert [path.name for path in find_claude_code(tree)] == [
         "agent-old.jsonl",
-        "aaaaaaaa-0000-4000-8000-000000000000.jsonl",
         "agent-a1.jsonl",
         f"{SESSION}.jsonl",
+        "aaaaaaaa-0000-4000-8000-000000000000.jsonl",
     ]
     (one,) = find_claude_code(tree / "cursor.jsonl")
     assert one.name == "cursor.jsonl"
@@ -101,5 +101,3 @@ def test_the_sample_shows_everything_a_store_can_tell() -> None:
     assert {c.subagent_session_id for c in calls} - {""} <= {s.id for s in sessions}
     assert "横浜: a second hand for the tide clock" in {s.display_name for s in sessions}
     assert all(s.total_output_tokens and s.user_message_count for s in sessions)
-
-

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import pathlib
 import json
+import pathlib
 from typing import Any
 
 import pytest
@@ -94,7 +94,7 @@ URL = "https://github.com/o/r/pull/12"
         ("Bash", "git log", COMMIT, False, []),
         ("Bash", "git commit -m x", "nothing to commit", False, []),
         ("Read", "git commit", COMMIT, False, []),
-        ("Bash", "gh pr create --fill", f"Warning: https://github.com/o/r/pull/1\n{URL}", False, [("pr", "high", "", URL)]),
+        ("Bash", "gh pr create", f"See https://github.com/o/r/pull/1\n{URL}", False, [("pr", "high", "", URL)]),
         ("Bash", "gh pr create", f"a pull request already exists:\n{URL}", True, [("pr", "medium", "", URL)]),
         ("Bash", "gh pr view 12", URL, False, []),
         ("mcp__github__create_pull_request", "", f'{{"html_url":"{URL}"}}', False, [("pr", "high", "", URL)]),

@@ -1,0 +1,204 @@
+"""Columns and blocks are measured to the byte, whatever their types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentstore.local.blocks import BlockShape, block_bounds, header_block, measure_block, read_block, string_columns
+from agentstore.local.columns import UnmeasurableTypeError, column_of
+from agentstore.local.type_names import TypeNameError, parse_type
+from agentstore.local.wire import NEED_MORE, ByteBuffer, PacketTooLargeError, ProtocolError, complete
+from tests.local.conftest import ServerThread
+from tests.local.types import TYPES
+
+LIMIT = 1 << 30
+
+EXPRESSIONS = [
+    "SELECT number, toString(number), toFixedString('abc', 7) FROM numbers(5)",
+    "SELECT tuple() FROM numbers(3)",
+    "SELECT [tuple()], [()] FROM numbers(2)",
+    "SELECT []::Array(LowCardinality(String)) FROM numbers(2)",
+    "SELECT if(number % 2, [toLowCardinality(toString(number))], []) FROM numbers(300)",
+    "SELECT toLowCardinality(toString(number)), 'x' FROM numbers(70000)",
+    "SELECT toLowCardinality(toNullable(toString(number % 3))) FROM numbers(10)",
+    "SELECT CAST(NULL AS LowCardinality(Nullable(String)))",
+    "SELECT NULL, [NULL], [], map(), tuple(NULL) FROM numbers(3)",
+    "SELECT map('a', [1, 2], 'b', []), map(1, map('x', NULL)) FROM numbers(3)",
+    "SELECT map(toLowCardinality('k'), toLowCardinality('v')) FROM numbers(3)",
+    "SELECT (1, 'a', [2.5])::Tuple(a UInt8, b String, `c d` Array(Float64)) AS t FROM numbers(3)",
+    "SELECT toUInt256(1), toInt128(-1), toBFloat16(1.5), true, toDecimal256(1, 3), 1::Decimal(5), 1::Decimal(19, 2)",
+    "SELECT today(), toDate32('1950-01-01'), now(), now('Europe/Zurich'), now64(9, 'UTC'), 1::Time, toTime64(1, 3)",
+    "SELECT 'b'::Enum8('a' = 1, 'b' = 2), 'x,)'::Enum16('x,)' = -5, 'q\\'\\\\' = 7)",
+    "SELECT generateUUIDv4(), toIPv4('1.2.3.4'), toIPv6('::1'), INTERVAL 1 DAY, INTERVAL 3 QUARTER",
+    "SELECT (1., 2.)::Point, [(1., 2.)]::Ring, [[(1., 2.)]]::Polygon, [[[(1., 2.)]]]::MultiPolygon",
+    "SELECT [(1., 2.)]::LineString, [[(1., 2.)]]::MultiLineString",
+    "SELECT CAST(1, 'SimpleAggregateFunction(sum, UInt64)')",
+    "SELECT CAST([1], 'SimpleAggregateFunction(groupArrayArray, Array(UInt64))')",
+    "SELECT [([1, 2], 'x')]::Nested(a Array(UInt8), b String) FROM numbers(2)",
+    "SELECT multiIf(number % 3 = 0, number::Variant(UInt64, String, Array(Nullable(String))), "
+    "number % 3 = 1, 'a'::Variant(UInt64, String, Array(Nullable(String))), NULL) FROM numbers(10)",
+    "SELECT repeat('x', number * 1000) FROM numbers(100)",
+    "SELECT '' FROM numbers(100000)",
+]
+
+
+def native(sql: str) -> bytes:
+    """Blocks as the engine itself writes them, by the connection the running server's engine allows beside it."""
+    import chdb
+
+    path = native.path  # type: ignore[attr-defined]
+    connection = chdb.connect(path)
+    try:
+        data: bytes = connection.query(sql, "Native").bytes()
+        return data
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(local: ServerThread) -> None:
+    native.path = local.server._path  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("sql", EXPRESSIONS)
+def test_engine_block_is_measured_to_its_last_byte(sql: str) -> None:
+    data = native(sql)
+    bounds = block_bounds(data)
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == len(data)
+    assert all(before[1] == after[0] for before, after in zip(bounds, bounds[1:], strict=False))
+
+
+@pytest.mark.parametrize("sql", [sql for sql in EXPRESSIONS if "70000" not in sql and "100000" not in sql])
+def test_block_in_single_bytes_is_measured_the_same(sql: str) -> None:
+    data = native(sql)[:3000]
+    whole = ByteBuffer(native(sql))
+    expected = complete(measure_block(whole, LIMIT))
+    buffer = ByteBuffer()
+    reader = measure_block(buffer, LIMIT)
+    fed = 0
+    for byte in data:
+        try:
+            assert next(reader) is NEED_MORE
+        except StopIteration as stop:
+            assert stop.value == expected
+            break
+        buffer.feed(bytes((byte,)))
+        fed += 1
+    assert fed == min(whole.pos, len(data))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@given(types=st.lists(TYPES, min_size=1, max_size=4), rows=st.integers(1, 40))
+def test_random_types_are_measured_to_the_last_byte(types: list[tuple[str, Any]], rows: int) -> None:
+    structure = ", ".join(f"c{i} {name}" for i, (name, _) in enumerate(types)).replace("\\", "\\\\").replace("'", "\\'")
+    data = native(f"SELECT * FROM generateRandom('{structure}', 1, 20, 4) LIMIT {rows}")
+    assert sum(count for _, _, count in block_bounds(data)) == rows
+    assert block_bounds(data)[-1][1] == len(data)
+
+
+@pytest.mark.parametrize("prefix", range(60))
+def test_truncated_block_asks_for_more(prefix: int) -> None:
+    data = native("SELECT [toLowCardinality(toString(number))], toString(number) FROM numbers(3)")
+    assert prefix < len(data)
+    with pytest.raises(ProtocolError, match="ends too early"):
+        complete(measure_block(ByteBuffer(data[:prefix]), LIMIT))
+
+
+def test_block_taken_away_in_pieces_is_complete() -> None:
+    data = native("SELECT toString(number) AS s, [number] AS a FROM numbers(50000)")
+    buffer = ByteBuffer()
+    reader = measure_block(buffer, LIMIT)
+    taken = b""
+    position = 0
+    while True:
+        try:
+            next(reader)
+        except StopIteration as stop:
+            assert stop.value == BlockShape(2, 50000)
+            break
+        taken += buffer.take()
+        buffer.feed(data[position : position + 1000])
+        position += 1000
+    assert taken + buffer.take() == data
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AggregateFunction(sum, UInt8)", "Dynamic", "Object('json')", "QBit(Float32, 3)", "Array(Dynamic)",
+        "Nullable(AggregateFunction(count))", "Foo", "", "Array(", "Array(String", "Array(String))", "Array()",
+        "Map(String)" + ")", "FixedString", "FixedString(0)", "FixedString(99999999999)", "Decimal(0)", "Decimal(77, 1)",
+        "Enum8('a' = 1" , "LowCardinality()", "String, String", "Nullable(String, String)", "(", "'x'", "\x00", "Ä",
+    ],
+)  # fmt: skip
+def test_type_without_a_measure_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UnmeasurableTypeError) as caught:
+        column_of(name)
+    assert name in str(caught.value)
+    assert caught.value.code == 50
+
+
+def test_deep_types_are_refused_without_overflowing() -> None:
+    with pytest.raises(UnmeasurableTypeError):
+        column_of("Array(" * 5000 + "String" + ")" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("Tuple(a UInt8, `b c` String)", ["a", "b c"]),
+        ("Tuple(UInt8, String)", ["", ""]),
+        ("Nested(x.y Array(String), z Enum8('a,)' = 1))", ["x.y", "z"]),
+        ('Tuple("q" DateTime64(3, \'Europe/Zurich\'))', ["q"]),
+    ],
+)
+def test_field_names_of_a_tuple(text: str, fields: list[str]) -> None:
+    assert [inner.field for inner in parse_type(text).types()] == fields
+
+
+def test_not_a_type_name() -> None:
+    with pytest.raises(TypeNameError):
+        parse_type("Array(String) x")
+
+
+@pytest.mark.parametrize(
+    ("block", "error"),
+    [
+        (b"\xff\xff\xff\xff\x7f\x01", PacketTooLargeError),  # columns
+        (b"\x01\xff\xff\xff\xff\xff\xff\x7f\x01a\x06UInt64", PacketTooLargeError),  # rows
+        (b"\x01\x01\xff\xff\xff\xff\x7f", PacketTooLargeError),  # a name
+        (b"\x01\x01\x01a\x06String\xff\xff\xff\xff\xff\x7f", PacketTooLargeError),  # a value
+        (b"\x01\x01\x01a\x0dArray(UInt64)" + b"\xff" * 5 + b"\0\0\0", PacketTooLargeError),  # elements
+        (b"\x01\x01\x01a\x0dArray(UInt64)" + b"\xff" * 8, ProtocolError),
+        (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x09" + b"\0" * 7, ProtocolError),  # version
+        (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x01" + b"\0" * 7 + b"\xff" * 8, ProtocolError),
+        (b"\x01\x01\x01a\x06String" + b"\xff" * 12, ProtocolError),  # a length of more than 64 bits
+        (b"\x01\x01\x01a\x04JSON" + b"\0" * 8, UnmeasurableTypeError),
+    ],
+)
+def test_hostile_sizes_are_refused_before_anything_is_allocated(block: bytes, error: type[Exception]) -> None:
+    buffer = ByteBuffer(block)
+    with pytest.raises(error):
+        complete(measure_block(buffer, LIMIT))
+    assert len(buffer.data) == len(block)
+
+
+def test_unknown_block_info_is_an_error() -> None:
+    with pytest.raises(ProtocolError, match="unknown info field 3"):
+        complete(read_block(ByteBuffer(b"\x03\x00"), LIMIT))
+
+
+def test_header_block_has_names_and_types_and_no_rows() -> None:
+    buffer = ByteBuffer(header_block([("a", "UInt8"), ("ß", "Array(String)")]))
+    assert complete(measure_block(buffer, LIMIT)) == BlockShape(2, 0)
+    assert buffer.unread == 0
+
+
+def test_string_columns_reads_what_describe_answers() -> None:
+    rows = string_columns(native("DESCRIBE TABLE (SELECT 1 AS a, 'x' AS b)"))
+    assert [(row["name"], row["type"]) for row in rows] == [("a", "UInt8"), ("b", "String")]
