@@ -112,6 +112,7 @@ class WriteError(AgentStoreError):
     """Rows of one call are not known to be stored.
 
     ``table`` names the table, ``keys`` the sort keys of the rows concerned, as tuples in the table's key order.
+    ``others`` are the errors of the same call for other tables.
     ``__cause__`` holds the reason. Writing the same records again is always safe.
     """
 
@@ -122,3 +123,29 @@ class WriteError(AgentStoreError):
         self.table = table
         self.keys = tuple(keys)
         self.retriable = retriable
+        self.others: tuple[WriteError, ...] = ()
+
+    @classmethod
+    def joined(cls, errors: Sequence[WriteError]) -> WriteError:
+        """One error for one call: its keys are those of the first error's table, ``others`` hold the other tables'."""
+        by_table: dict[str, list[WriteError]] = {}
+        for error in errors:
+            by_table.setdefault(error.table, []).append(error)
+        first, *others = [cls._of_one_table(group) for group in by_table.values()]
+        first.others = tuple(others)
+        return first
+
+    @classmethod
+    def _of_one_table(cls, group: Sequence[WriteError]) -> WriteError:
+        if len(group) == 1:
+            return group[0]
+        keys = [key for error in group for key in error.keys]
+        reason = group[0].__cause__ or group[0]
+        error = cls(
+            f"{len(keys)} rows of {group[0].table} are not known to be stored: {reason}",
+            table=group[0].table,
+            keys=keys,
+            retriable=any(error.retriable for error in group),
+        )
+        error.__cause__ = group[0].__cause__
+        return error

@@ -28,6 +28,11 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``local_path`` names a local store; host, port, user and password are then found in its directory. ``compression``
     is "", "lz4" or "zstd" ("" is right on loopback and in one data centre). ``cluster`` names the ClickHouse cluster
     the schema is created on, "" for none. ``pool_size`` bounds the connections of one store.
+
+    A write is sent when ``batch_rows`` rows or ``batch_bytes`` bytes of its table wait, or ``linger_milliseconds``
+    after it was accepted (0: as soon as nothing else of the table is in flight). At most ``waiting_rows`` rows and
+    ``waiting_bytes`` bytes wait per table; then callers wait. A write that is not stored ``write_timeout_seconds``
+    after it was accepted fails with ``WriteError``; ``aclose()`` goes on sending for ``close_timeout_seconds``.
     """
 
     host: str = "localhost"
@@ -45,7 +50,13 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     connect_timeout_seconds: float = 10.0
     query_timeout_seconds: float = 300.0
     write_timeout_seconds: float = 60.0
+    close_timeout_seconds: float = 10.0
     idle_timeout_seconds: float = 300.0
+    linger_milliseconds: float = 10.0
+    batch_rows: int = 50_000
+    batch_bytes: int = 16 * 1024 * 1024
+    waiting_rows: int = 200_000
+    waiting_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         self._check_port()
@@ -56,8 +67,10 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         if self.pool_size < 1:
             raise ConfigError(f"pool_size: {self.pool_size} is less than 1")
         for name in self.__struct_fields__:
-            if name.endswith("_seconds") and not getattr(self, name) > 0:
+            if name.endswith(("_seconds", "_rows", "_bytes")) and not getattr(self, name) > 0:
                 raise ConfigError(f"{name}: must be more than 0")
+        if not self.linger_milliseconds >= 0:
+            raise ConfigError("linger_milliseconds: must not be negative")
 
     def _check_port(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -34,8 +34,10 @@ from agentstore.models import (
 from agentstore.read import analytics, git_links, marks, search, sessions
 from agentstore.schema import migrate
 from agentstore.settings import ConnectOptions, resolve_target
-from agentstore.write.inserter import Inserter
-from agentstore.write.rows import GIT_LINKS, MESSAGE_PINS, SESSION_DELETES, SESSION_STARS
+from agentstore.write.accumulator import Limits
+from agentstore.write.receipt import Receipt
+from agentstore.write.rows import GIT_LINKS, MESSAGE_PINS, SESSION_DELETES, SESSION_STARS, Table
+from agentstore.write.statistics import TableStatistics
 from agentstore.write.writer import Writer
 
 
@@ -87,14 +89,22 @@ class AsyncClickHouseStore:
             await pool.aclose()
             raise
         self._pool = pool
-        self._writer = Writer(pool, Inserter(pool, deadline_seconds=self.options.write_timeout_seconds))
+        self._writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
+        for task in self._writer.start():
+            # asyncio.run cancels what still runs at its end: without aclose() nobody else would close the sockets.
+            task.add_done_callback(lambda ended: pool.abort() if ended.cancelled() else None)
         self._state = "open"
         return self
 
     async def aclose(self) -> None:
-        """Close all connections. Running calls get a bounded time to end. Closing twice is harmless."""
-        pool, self._pool, self._writer = self._pool, None, None
+        """Stop intake, send what was accepted, then close all connections; no task or socket stays behind.
+
+        What is not stored after ``close_timeout_seconds`` fails with ``WriteError``. Closing twice is harmless.
+        """
+        pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
         self._state = "closed"
+        if writer is not None:
+            await writer.aclose(self.options.close_timeout_seconds)
         if pool is not None:
             await pool.aclose()
 
@@ -133,7 +143,8 @@ class AsyncClickHouseStore:
         call does not mention. An empty ``session_id`` means this session; another session's is refused. The session row
         is committed last, so a session seen in a list is complete.
         """
-        await self._open_writer.write_session(org_id, session, messages, tool_calls, replace=replace)
+        writer = self._open_writer
+        await writer.write(lambda: writer.accept_session(org_id, session, messages, tool_calls, replace=replace))
 
     async def write_batch(
         self,
@@ -143,43 +154,92 @@ class AsyncClickHouseStore:
         tool_calls: Iterable[ToolCall] = (),
     ) -> None:
         """The same over many sessions, one insert per table; messages and tool calls may come without sessions."""
-        await self._open_writer.write_batch(org_id, sessions, messages, tool_calls)
+        writer = self._open_writer
+        await writer.write(lambda: writer.accept_batch(org_id, sessions, messages, tool_calls))
 
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None:
         """Upsert git links by (session_id, commit_sha, pr_url)."""
-        await self._open_writer.write(GIT_LINKS, org_id, links, name="links")
+        await self._write(org_id, GIT_LINKS, links, "links")
 
     async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
         """Upsert stars by (session_id, user_id)."""
-        await self._open_writer.write(SESSION_STARS, org_id, stars, name="stars")
+        await self._write(org_id, SESSION_STARS, stars, "stars")
 
     async def write_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None:
         """Upsert pins by (session_id, message_ordinal, user_id)."""
-        await self._open_writer.write(MESSAGE_PINS, org_id, pins, name="pins")
+        await self._write(org_id, MESSAGE_PINS, pins, "pins")
 
     async def write_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None:
         """Mark sessions as deleted: hidden from lists, search and analytics until the mark is removed."""
-        await self._open_writer.write(SESSION_DELETES, org_id, deletes, name="deletes")
+        await self._write(org_id, SESSION_DELETES, deletes, "deletes")
 
     async def remove_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
         """Remove stars by their keys; one that is not there is no error."""
-        await self._open_writer.write(SESSION_STARS, org_id, stars, name="stars", remove=True)
+        await self._write(org_id, SESSION_STARS, stars, "stars", remove=True)
 
     async def remove_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None:
         """Remove pins by their keys; one that is not there is no error."""
-        await self._open_writer.write(MESSAGE_PINS, org_id, pins, name="pins", remove=True)
+        await self._write(org_id, MESSAGE_PINS, pins, "pins", remove=True)
 
     async def remove_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None:
         """Remove deletion marks: the sessions are listed again."""
-        await self._open_writer.write(SESSION_DELETES, org_id, deletes, name="deletes", remove=True)
+        await self._write(org_id, SESSION_DELETES, deletes, "deletes", remove=True)
+
+    def submit_session(
+        self,
+        org_id: str,
+        session: Session,
+        messages: Iterable[Message] = (),
+        tool_calls: Iterable[ToolCall] = (),
+        *,
+        replace: bool = False,
+    ) -> Receipt:
+        """``write_session`` without waiting: returns at once; await the receipt to know the outcome.
+
+        The ``submit_`` variants are accepted in the order of the calls, and before any write called after them. What
+        finds no room waits as it is, so a worker with endless input awaits its receipts in windows.
+        """
+        writer, rows, calls = self._open_writer, list(messages), list(tool_calls)
+        return writer.submit(lambda: writer.accept_session(org_id, session, rows, calls, replace=replace))
+
+    def submit_batch(
+        self,
+        org_id: str,
+        sessions: Iterable[Session],
+        messages: Iterable[Message] = (),
+        tool_calls: Iterable[ToolCall] = (),
+    ) -> Receipt:
+        """``write_batch`` without waiting; see ``submit_session``."""
+        writer, heads, rows, calls = self._open_writer, list(sessions), list(messages), list(tool_calls)
+        return writer.submit(lambda: writer.accept_batch(org_id, heads, rows, calls))
+
+    def submit_git_links(self, org_id: str, links: Iterable[GitLink]) -> Receipt:
+        """``write_git_links`` without waiting; see ``submit_session``."""
+        return self._submit(org_id, GIT_LINKS, links, "links")
+
+    def submit_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> Receipt:
+        """``write_session_stars`` without waiting; see ``submit_session``."""
+        return self._submit(org_id, SESSION_STARS, stars, "stars")
+
+    def submit_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> Receipt:
+        """``write_message_pins`` without waiting; see ``submit_session``."""
+        return self._submit(org_id, MESSAGE_PINS, pins, "pins")
+
+    def submit_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> Receipt:
+        """``write_session_deletes`` without waiting; see ``submit_session``."""
+        return self._submit(org_id, SESSION_DELETES, deletes, "deletes")
 
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Remove sessions and all their rows from every read, for good; an unknown id is no error."""
         await self._open_writer.delete_sessions(org_id, session_ids)
 
     async def flush(self) -> None:
-        """Returns when all that was accepted before it is committed."""
+        """Returns when all that was accepted or submitted before it is settled, without lingering."""
         await self._open_writer.flush()
+
+    def statistics(self) -> dict[str, TableStatistics]:
+        """The writer's figures for each table, by its name; a snapshot."""
+        return self._open_writer.statistics()
 
     # --- reads --------------------------------------------------------------------------------------------------
 
@@ -315,6 +375,16 @@ class AsyncClickHouseStore:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
+    async def _write(
+        self, org_id: str, table: Table, records: Iterable[Any], name: str, *, remove: bool = False
+    ) -> None:
+        writer = self._open_writer
+        await writer.write(lambda: writer.accept_rows(table, org_id, records, name=name, remove=remove))
+
+    def _submit(self, org_id: str, table: Table, records: Iterable[Any], name: str) -> Receipt:
+        writer, found = self._open_writer, list(records)
+        return writer.submit(lambda: writer.accept_rows(table, org_id, found, name=name))
+
     @property
     def _open_pool(self) -> Pool:
         if self._pool is None:
@@ -326,3 +396,13 @@ class AsyncClickHouseStore:
         if self._writer is None:
             raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
         return self._writer
+
+
+def _limits(options: ConnectOptions) -> Limits:
+    return Limits(
+        batch_rows=options.batch_rows,
+        batch_bytes=options.batch_bytes,
+        linger_seconds=options.linger_milliseconds / 1000,
+        waiting_rows=options.waiting_rows,
+        waiting_bytes=options.waiting_bytes,
+    )

@@ -173,6 +173,13 @@ class NativeConnection:
             wire.writer.writer.transport.abort()
             await wire.disconnect()
 
+    def abort(self) -> None:
+        """Drop the socket without waiting for anything. Never raises."""
+        self.usable = False
+        if self._wire.connected:
+            with contextlib.suppress(*_BROKEN):
+                self._wire.writer.writer.transport.abort()
+
     @contextlib.asynccontextmanager
     async def _guarded(self, query_id: str, timeout: float, *, keep_on_refusal: bool) -> AsyncIterator[None]:
         self.usable = False

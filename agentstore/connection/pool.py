@@ -92,6 +92,13 @@ class Pool:
                 await self._returned.wait()
         await self._close_all(list(self._leased))
 
+    def abort(self) -> None:
+        """Drop all connections at once, for when the loop ends and nothing can be awaited any more."""
+        self._closed = True
+        for connection in (*self._idle, *self._leased):
+            connection.abort()
+        self._idle.clear()
+
     async def _fetch_on_any(self, query: Sql, settings: Mapping[str, Any], *, fresh: bool) -> Columns:
         async with self._lease(fresh=fresh) as connection:
             return await connection.fetch(query, settings, self._query_timeout)

@@ -132,8 +132,8 @@ class Accumulator(Generic[E]):
         return True
 
     def expired(self, now: float) -> list[E]:
-        """Entries whose deadline passed before they were sent."""
-        return [entry for entry in self.waiting if entry.deadline <= now]
+        """Entries whose deadline passed before they were sent: the first ones, since all are given the same time."""
+        return list(takewhile(lambda one: one.deadline <= now, self.waiting))
 
     def _forget(self, entry: E) -> None:
         self.rows -= entry.row_count

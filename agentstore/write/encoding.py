@@ -48,6 +48,8 @@ def encode_strings(values: Sequence[str]) -> Segments:
         raw = list(map(str.encode, values))
     except UnicodeEncodeError:
         raw = [valid_text(value).encode() for value in values]
+    except TypeError:
+        raise TypeError("expected a str") from None
     return (b"".join(chain.from_iterable(zip(map(_VARINTS.__getitem__, map(len, raw)), raw, strict=True))),)
 
 

@@ -11,12 +11,23 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, ToolCall
 
 T = TypeVar("T", Message, ToolCall)
+R = TypeVar("R")
+
+
+def listed(records: Iterable[R], name: str) -> list[R]:
+    """The records as a list; a single record, or nothing at all, where several belong is refused."""
+    try:
+        iterator = iter(records)
+    except TypeError:
+        kind = type(records).__name__
+        raise InvalidArgumentError(f"{name}: expected several records, got {kind}", record=name) from None
+    return list(iterator)
 
 
 def of_session(records: Iterable[T], session_id: str, name: str) -> list[T]:
     """The records with an empty session_id filled in; another session's record is refused."""
     found: list[T] = []
-    for index, record in enumerate(records):
+    for index, record in enumerate(listed(records, name)):
         own = getattr(record, "session_id", session_id)
         if own == "":
             record = msgspec.structs.replace(record, session_id=session_id)
@@ -38,7 +49,7 @@ def number_calls(calls: Sequence[ToolCall]) -> list[ToolCall]:
     taken: dict[tuple[Any, ...], set[int]] = {}
     numbered = []
     for call in calls:
-        if getattr(call, "tool_use_id", None) == "" and isinstance(call.call_index, int):
+        if _is_numbered(call):
             used = taken.setdefault((call.session_id, call.message_ordinal), set())
             index = call.call_index
             while index in used:
@@ -48,3 +59,10 @@ def number_calls(calls: Sequence[ToolCall]) -> list[ToolCall]:
                 call = msgspec.structs.replace(call, call_index=index)
         numbered.append(call)
     return numbered
+
+
+def _is_numbered(call: ToolCall) -> bool:
+    """Whether it is a call without an id. What is of another type is left to the encoding, which refuses it by name."""
+    if not isinstance(call, ToolCall) or call.tool_use_id != "":
+        return False
+    return isinstance(call.session_id, str) and type(call.message_ordinal) is int and type(call.call_index) is int

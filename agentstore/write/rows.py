@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from agentstore.connection.sql import EPOCH
+from agentstore.connection.sql import EPOCH, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
 from agentstore.write.encoding import (
@@ -43,13 +43,15 @@ _TIME: tuple[str, Encoder] = ("Nullable(DateTime64(6, 'UTC'))", nullable(encode_
 class Table:
     """A table: its columns in the order they are sent, each with type and encoder, and its sort key after org_id.
 
-    ``fixed`` columns are given by the caller for all rows of an encoding (org_id, _deleted), the others are fields.
+    Two more columns are the same for all rows of an encoding and given by the caller: org_id and _deleted. ``bulky``
+    fields may hold long texts.
     """
 
     name: str
     record: type
     columns: dict[str, tuple[str, Encoder]]
     key: tuple[str, ...]
+    bulky: tuple[str, ...] = ()
 
     @property
     def header(self) -> tuple[tuple[str, str], ...]:
@@ -58,8 +60,9 @@ class Table:
         return (("org_id", "String"), *fields, ("_deleted", "UInt8"))
 
     def key_of(self, org_id: str, record: Any) -> tuple[Any, ...]:
-        """The row's sort key, org_id first."""
-        return (org_id, *(getattr(record, name) for name in self.key))
+        """The row's sort key as it is stored, org_id first."""
+        key = (org_id, *(getattr(record, name) for name in self.key))
+        return tuple(valid_text(part) if isinstance(part, str) else part for part in key)
 
 
 SESSIONS = Table(
@@ -111,6 +114,7 @@ MESSAGES = Table(
         "source_id": _TEXT,
     },
     ("session_id", "ordinal"),
+    bulky=("content",),
 )
 TOOL_CALLS = Table(
     "tool_calls",
@@ -130,6 +134,7 @@ TOOL_CALLS = Table(
         "subagent_session_id": _TEXT,
     },
     ("session_id", "message_ordinal", "tool_use_id", "call_index"),
+    bulky=("input_json", "result_content"),
 )
 GIT_LINKS = Table(
     "git_links",

@@ -1,34 +1,101 @@
-"""Writes: records are checked and encoded first, then committed table by table in the order of publication."""
+"""Writes: records are checked and encoded, then given to the batchers in the order of publication.
+
+A session row is accepted after the rows it belongs to, and depends on them: it is sent when they, and whatever else was
+accepted before it, are settled. So a session seen in a list is complete, and of two writes of one session the one
+accepted last wins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-import anyio.lowlevel
+import anyio
 
-from agentstore.connection.sql import Sql, sql
-from agentstore.errors import AgentStoreError, InvalidArgumentError, WriteError
-from agentstore.models import GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
-from agentstore.protocols import Executor
-from agentstore.write.inserter import Batch, Inserter
+from agentstore.errors import AgentStoreError, InvalidArgumentError, StoreClosedError, WriteError
+from agentstore.models import Message, Session, ToolCall
+from agentstore.protocols import Executor, Sink
+from agentstore.write.accumulator import Limits
+from agentstore.write.batcher import Batcher
+from agentstore.write.entry import Entry, encode_entries
 from agentstore.write.normalize import number_calls, of_session
-from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, EncodedRows, Table, encode_rows
+from agentstore.write.receipt import Receipt
+from agentstore.write.removal import bury_sessions, stale_records
+from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, Table
+from agentstore.write.statistics import TableStatistics
 
-# Encoded at a time: small enough that the loop is free again within milliseconds.
-_CHUNK_ROWS = 1000
-# Session ids in one statement: far below the limits on a query's size.
-_DELETE_CHUNK = 500
+logger = logging.getLogger("agentstore.write")
+
+# Checks, encodes and gives rows to the batchers; returns what was accepted.
+Accept = Callable[[], Awaitable[list[Entry]]]
 
 
 class Writer:
-    """Turns records into committed rows. Concurrent calls are independent of each other."""
+    """The write side of a store: one batcher per table, and the calls that feed them."""
 
-    def __init__(self, executor: Executor, inserter: Inserter) -> None:
+    def __init__(self, executor: Executor, sink: Sink, limits: Limits, *, deadline_seconds: float) -> None:
         self._executor = executor
-        self._inserter = inserter
+        self._deadline_seconds = deadline_seconds
+        self._chunk_rows = min(limits.batch_rows, limits.waiting_rows)
+        self._batchers = {
+            table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
+        }
+        self._submitted: set[asyncio.Task[None]] = set()
+        self._last_turn: asyncio.Future[None] | None = None
 
-    async def write_session(
+    def start(self) -> list[asyncio.Task[None]]:
+        """Start the batchers on the running loop."""
+        return [batcher.start() for batcher in self._batchers.values()]
+
+    async def aclose(self, seconds: float) -> None:
+        """Stop intake, send what was accepted, and after ``seconds`` fail the rest. Never raises."""
+        deadline = anyio.current_time() + seconds
+        await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
+        if self._submitted:
+            await asyncio.wait(self._submitted)
+
+    def statistics(self) -> dict[str, TableStatistics]:
+        """The figures of each table, by its name."""
+        return {name: batcher.statistics() for name, batcher in self._batchers.items()}
+
+    # --- how a write is carried out -----------------------------------------------------------------------------
+
+    async def write(self, accept: Accept) -> None:
+        """Returns when the server has committed every row; after what was submitted before by anybody."""
+        await _turn_of(self._last_turn)
+        await _committed(await accept())
+
+    def submit(self, accept: Accept) -> Receipt:
+        """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
+        previous, turn = self._last_turn, asyncio.get_running_loop().create_future()
+        self._last_turn = turn
+
+        async def carry_out() -> None:
+            try:
+                await _turn_of(previous)
+                entries = await accept()
+            finally:
+                turn.set_result(None)
+            await _committed(entries)
+
+        receipt = Receipt(carry_out(), self._unobserved)
+        self._submitted.add(receipt.task)
+        receipt.task.add_done_callback(self._submitted.discard)
+        return receipt
+
+    async def flush(self) -> None:
+        """Returns when everything accepted or submitted before is settled, without lingering."""
+        self._request_flush()
+        await _turn_of(self._last_turn)
+        self._request_flush()
+        for entry in [entry for batcher in self._batchers.values() for entry in batcher.unsettled()]:
+            await entry.wait()
+
+    # --- what is accepted ---------------------------------------------------------------------------------------
+
+    async def accept_session(
         self,
         org_id: str,
         session: Session,
@@ -36,119 +103,95 @@ class Writer:
         tool_calls: Iterable[ToolCall],
         *,
         replace: bool,
-    ) -> None:
-        """See ``AsyncClickHouseStore.write_session``."""
+    ) -> list[Entry]:
+        """A session with its messages and tool calls; with ``replace``, removing those not mentioned."""
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
-        session_rows = encode_rows(SESSIONS, org_id, [session], name="session")
+        published = await self._encode(SESSIONS, org_id, [session], "session")
         message_list = of_session(messages, session.id, "messages")
         call_list = number_calls(of_session(tool_calls, session.id, "tool_calls"))
-        message_rows = await self._encode(MESSAGES, org_id, message_list, "messages")
-        call_rows = await self._encode(TOOL_CALLS, org_id, call_list, "tool_calls")
+        entries = await self._encode(MESSAGES, org_id, message_list, "messages")
+        entries += await self._encode(TOOL_CALLS, org_id, call_list, "tool_calls")
         if replace:
-            message_rows += await self._tombstones(MESSAGES, org_id, session.id, message_list)
-            call_rows += await self._tombstones(TOOL_CALLS, org_id, session.id, call_list)
-        await self._commit(MESSAGES, org_id, message_list, message_rows)
-        await self._commit(TOOL_CALLS, org_id, call_list, call_rows)
-        await self._commit(SESSIONS, org_id, [session], [session_rows])
+            await self.flush()  # what was accepted before may be what has to go
+            for table, mentioned in ((MESSAGES, message_list), (TOOL_CALLS, call_list)):
+                stale = await stale_records(self._executor, table, org_id, session.id, mentioned)
+                entries += await self._encode(table, org_id, stale, table.name, deleted=True)
+        return await self._publish(entries, published)
 
-    async def write_batch(
+    async def accept_batch(
         self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
-    ) -> None:
-        """See ``AsyncClickHouseStore.write_batch``."""
-        session_list, message_list = list(sessions), list(messages)
-        call_list = number_calls(list(tool_calls))
-        session_rows = await self._encode(SESSIONS, org_id, session_list, "sessions")
-        message_rows = await self._encode(MESSAGES, org_id, message_list, "messages")
-        call_rows = await self._encode(TOOL_CALLS, org_id, call_list, "tool_calls")
-        await self._commit(MESSAGES, org_id, message_list, message_rows)
-        await self._commit(TOOL_CALLS, org_id, call_list, call_rows)
-        await self._commit(SESSIONS, org_id, session_list, session_rows)
+    ) -> list[Entry]:
+        """The same over many sessions."""
+        published = await self._encode(SESSIONS, org_id, list(sessions), "sessions")
+        entries = await self._encode(MESSAGES, org_id, list(messages), "messages")
+        entries += await self._encode(TOOL_CALLS, org_id, number_calls(list(tool_calls)), "tool_calls")
+        return await self._publish(entries, published)
 
-    async def write(
-        self,
-        table: Table,
-        org_id: str,
-        records: Iterable[GitLink] | Iterable[SessionStar] | Iterable[MessagePin] | Iterable[SessionDelete],
-        *,
-        name: str,
-        remove: bool = False,
-    ) -> None:
-        """Write records of one table, or remove them by their keys."""
-        found = list(records)
-        rows = await self._encode(table, org_id, found, name, deleted=remove)
-        await self._commit(table, org_id, found, rows)
+    async def accept_rows(
+        self, table: Table, org_id: str, records: Iterable[Any], *, name: str, remove: bool = False
+    ) -> list[Entry]:
+        """Records of one table, written or removed by their keys."""
+        return await self._put_all(await self._encode(table, org_id, list(records), name, deleted=remove))
 
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
-        """See ``AsyncClickHouseStore.delete_sessions``."""
-        if isinstance(session_ids, str):
-            raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
-        ids = list(session_ids)
-        for index, session_id in enumerate(ids):
-            if not isinstance(session_id, str) or not session_id:
-                raise InvalidArgumentError(f"session_ids[{index}]: {session_id!r} is no id", field="session_ids")
-        # The session first: from then on nothing leads to the rest, also if the rest fails and has to be repeated.
-        for table in reversed(TABLES):
-            for start in range(0, len(ids), _DELETE_CHUNK):
-                await self._bury(table, org_id, ids[start : start + _DELETE_CHUNK])
-
-    async def flush(self) -> None:
-        """Returns when all that was accepted before it is committed: every write here waits for its own commit."""
-        await anyio.lowlevel.checkpoint()
+        """Remove sessions and all their rows; see the store."""
+        await self.flush()
+        await bury_sessions(self._executor, org_id, session_ids, deadline_seconds=self._deadline_seconds)
 
     async def _encode(
         self, table: Table, org_id: str, records: Sequence[Any], name: str, *, deleted: bool = False
-    ) -> list[EncodedRows]:
-        rows = []
-        for start in range(0, len(records), _CHUNK_ROWS):
-            chunk = records[start : start + _CHUNK_ROWS]
-            rows.append(encode_rows(table, org_id, chunk, name=name, deleted=deleted, offset=start))
-            await anyio.lowlevel.checkpoint()
-        return rows
+    ) -> list[Entry]:
+        entries = []
+        for entry in encode_entries(table, org_id, records, name, deleted=deleted, most_rows=self._chunk_rows):
+            entries.append(entry)
+            await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
+        return entries
 
-    async def _commit(self, table: Table, org_id: str, records: Sequence[Any], rows: Sequence[EncodedRows]) -> None:
-        if not rows:
-            return
-        try:
-            await self._inserter.insert(Batch.of(rows))
-        except AgentStoreError as error:
-            raise WriteError(
-                f"{sum(part.row_count for part in rows)} rows of {table.name} are not known to be stored: {error}",
-                table=table.name,
-                keys=[table.key_of(org_id, record) for record in records],
-                retriable=error.retriable,
-            ) from error
+    async def _publish(self, entries: list[Entry], published: list[Entry]) -> list[Entry]:
+        """Give the rows to their batchers, and then the session rows, which depend on them."""
+        accepted = await self._put_all(entries)
+        earlier = [batcher.tail for batcher in self._batchers.values() if batcher.table is not SESSIONS]
+        for session_rows in published:
+            for entry in accepted:
+                session_rows.depend_on(entry, required=True)
+            for tail in earlier:
+                if tail is not None:
+                    session_rows.depend_on(tail, required=False)
+        return accepted + await self._put_all(published, partial=bool(accepted))
 
-    async def _tombstones(
-        self, table: Table, org_id: str, session_id: str, mentioned: Sequence[Any]
-    ) -> list[EncodedRows]:
-        """Removal rows for what is stored of the session and not mentioned."""
-        fields = table.key[1:]
-        columns = await self._executor.fetch(
-            sql(
-                "SELECT {fields} FROM {table} FINAL WHERE org_id = {org_id} AND session_id = {session_id}",
-                fields=Sql(", ".join(fields)),
-                table=Sql(table.name),
-                org_id=org_id,
-                session_id=session_id,
-            )
-        )
-        kept = {tuple(getattr(record, name) for name in fields) for record in mentioned}
-        stale = [row for row in zip(*columns, strict=True) if row not in kept]
-        records = [table.record(session_id=session_id, **dict(zip(fields, row, strict=True))) for row in stale]
-        return await self._encode(table, org_id, records, table.name, deleted=True)
+    async def _put_all(self, entries: list[Entry], *, partial: bool = False) -> list[Entry]:
+        """Have the entries accepted in order. What finds no room any more is settled as failed, with all behind it."""
+        for index, entry in enumerate(entries):
+            try:
+                await self._batchers[entry.table.name].put(entry)
+            except (StoreClosedError, WriteError) as error:
+                if isinstance(error, StoreClosedError) and index == 0 and not partial:
+                    raise
+                for refused in entries[index:]:
+                    refused.settle(refused.failure(error, certain=True))
+                break
+        return entries
 
-    async def _bury(self, table: Table, org_id: str, ids: Sequence[str]) -> None:
-        session_field = table.key[0]
-        key = Sql(", ".join(("org_id", *table.key)))
-        await self._executor.execute(
-            sql(
-                "INSERT INTO {table} ({key}, _deleted) SELECT {key}, 1 FROM {table} FINAL"
-                " WHERE org_id = {org_id} AND {session} IN {ids}",
-                table=Sql(table.name),
-                key=key,
-                org_id=org_id,
-                session=Sql(session_field),
-                ids=tuple(ids),
-            )
-        )
+    def _request_flush(self) -> None:
+        for batcher in self._batchers.values():
+            batcher.request_flush()
+
+    def _unobserved(self, error: AgentStoreError) -> None:
+        logger.warning("a submitted write failed, and nobody awaited its receipt: %s", error)
+        table = getattr(error, "table", "") or SESSIONS.name
+        self._batchers[table].counters.unobserved_failures += 1
+
+
+async def _turn_of(turn: asyncio.Future[None] | None) -> None:
+    """Returns when the submitted write with this turn has been accepted."""
+    if turn is not None and not turn.done():
+        await asyncio.wait([turn])  # not the future itself: a cancelled waiter would cancel it for all
+
+
+async def _committed(entries: list[Entry]) -> None:
+    for entry in entries:
+        await entry.wait()
+    errors = [entry.error for entry in entries if entry.error is not None]
+    if errors:
+        raise WriteError.joined(errors)

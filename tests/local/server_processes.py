@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,11 +15,17 @@ from pathlib import Path
 from clickhouse_driver import Client
 
 from agentstore.local.endpoint import Endpoint
+from agentstore.local.handle import acquire
 from agentstore.local.home import resolve
 from agentstore.local.lock import is_held
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30.0
+IDLE_SECONDS = 20.0
+
+
+def acquire_now(path: str | os.PathLike[str], start_timeout_seconds: float = 30.0) -> Endpoint:
+    return asyncio.run(acquire(path, start_timeout_seconds=start_timeout_seconds, idle_timeout_seconds=IDLE_SECONDS))
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -91,7 +98,7 @@ def start_python(
 ) -> subprocess.Popen[str]:
     """A Python process of its own, which sees the package and turns every warning into an error."""
     return subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", *arguments],
+        [sys.executable, "-W", "error", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import socket
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
-import uvloop
 
-from agentstore.errors import ConfigError, ConnectionFailedError, OperationTimeoutError
+from agentstore.errors import ConfigError
 from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
-from agentstore.local.handle import acquire, stop
-from agentstore.local.home import resolve
 from agentstore.local.lock import FileLock, is_held
-from tests.local.server_processes import (
-    end_all_servers,
-    finish,
-    is_running,
-    kill_server,
-    logged_in,
-    processes_naming,
-    run_python,
-    start_python,
-    wait_for_end,
-    wait_until,
-)
 
 SECRET = Endpoint("127.0.0.1", 9000, "default", "hunter2", os.getpid())
 

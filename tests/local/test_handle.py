@@ -6,22 +6,22 @@ import asyncio
 import os
 import signal
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 import uvloop
 
-from agentstore.errors import ConfigError, ConnectionFailedError, OperationTimeoutError
-from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
+from agentstore.errors import ConnectionFailedError
+from agentstore.local.endpoint import Endpoint, read_endpoint
 from agentstore.local.handle import acquire, stop
 from agentstore.local.home import resolve
-from agentstore.local.lock import FileLock, is_held
+from agentstore.local.lock import FileLock
 from tests.local.server_processes import (
+    IDLE_SECONDS,
+    acquire_now,
     end_all_servers,
     finish,
     is_running,
@@ -33,8 +33,6 @@ from tests.local.server_processes import (
     wait_for_end,
     wait_until,
 )
-
-IDLE_SECONDS = 20.0
 
 ACQUIRE = """
 import asyncio, msgspec, sys
@@ -49,10 +47,6 @@ def store(tmp_path: Path) -> Iterator[Path]:
     """The path of a store that does not exist yet."""
     yield tmp_path / "store"
     end_all_servers(tmp_path)
-
-
-def acquire_now(path: str | os.PathLike[str], start_timeout_seconds: float = 30.0) -> Endpoint:
-    return asyncio.run(acquire(path, start_timeout_seconds=start_timeout_seconds, idle_timeout_seconds=IDLE_SECONDS))
 
 
 def mode(path: Path) -> int:
@@ -244,5 +238,3 @@ def test_the_password_is_in_no_command_line_environment_log_or_text(
     assert [secret for secret in secrets for text in texts if secret in text] == []
     assert all(endpoint.password not in str(value) for _, value in endpoint.__rich_repr__())
     assert len(endpoint.password) >= 32
-
-

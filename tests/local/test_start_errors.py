@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
-import uvloop
 
 from agentstore.errors import ConfigError, ConnectionFailedError, OperationTimeoutError
-from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
 from agentstore.local.handle import acquire, stop
 from agentstore.local.home import resolve
 from agentstore.local.lock import FileLock, is_held
 from tests.local.server_processes import (
+    acquire_now,
     end_all_servers,
-    finish,
     is_running,
-    kill_server,
     logged_in,
-    processes_naming,
-    run_python,
-    start_python,
-    wait_for_end,
-    wait_until,
 )
-
-IDLE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -42,10 +26,6 @@ def store(tmp_path: Path) -> Iterator[Path]:
     """The path of a store that does not exist yet."""
     yield tmp_path / "store"
     end_all_servers(tmp_path)
-
-
-def acquire_now(path: str | os.PathLike[str], start_timeout_seconds: float = 30.0) -> Endpoint:
-    return asyncio.run(acquire(path, start_timeout_seconds=start_timeout_seconds, idle_timeout_seconds=IDLE_SECONDS))
 
 
 def mode(path: Path) -> int:
@@ -164,5 +144,3 @@ def test_stop_gives_up_on_a_server_that_does_not_end(store: Path) -> None:
     assert lock is not None
     with lock, pytest.raises(OperationTimeoutError, match=r"still runs after 0\.1 s"):
         stop(store, timeout_seconds=0.1)
-
-
