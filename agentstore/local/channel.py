@@ -26,6 +26,8 @@ class Channel(asyncio.Protocol):
         self.on_input: Callable[[], None] | None = None
         """Called on every arrival of bytes and on the end of input, while set."""
         self.input_ended = False
+        self.arrived = 0
+        """How many bytes have come in all."""
         self._on_open = on_open
         self._transport: asyncio.Transport | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -47,6 +49,7 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer.feed(data)
+        self.arrived += len(data)
         if self.buffer.unread > READ_AHEAD and self._reader is None and self._transport is not None:
             self._transport.pause_reading()
             self._read_paused = True
@@ -78,25 +81,28 @@ class Channel(asyncio.Protocol):
         while True:
             try:
                 if next(reader) is NEED_MORE:
-                    await self.more()
+                    await self.more(self.arrived)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
 
-    async def more(self) -> None:
-        """Wait until more bytes have arrived. Raises ChannelClosedError once there will be none."""
-        if self.input_ended:
-            raise ChannelClosedError
-        arrived = len(self.buffer.data)
+    async def more(self, arrived: int) -> None:
+        """Wait until more than `arrived` bytes have come. Raises ChannelClosedError once there will be none.
+
+        The caller says how far it has looked, so that what came while it did something else is not waited for.
+        """
+        if self.arrived > arrived:
+            return
         if self._read_paused and self._transport is not None:
             self._read_paused = False
             self._transport.resume_reading()
-        self._reader = asyncio.get_running_loop().create_future()
-        try:
-            await self._reader
-        finally:
-            self._reader = None
-        if len(self.buffer.data) == arrived:
+        if not self.input_ended:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        if self.arrived == arrived:
             raise ChannelClosedError
 
     def end_input(self) -> None:

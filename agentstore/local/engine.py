@@ -48,10 +48,11 @@ class EngineError(Exception):
 
 
 def _text(error: BaseException) -> str:
-    """What chdb said. Where it quotes data that is not UTF-8, chdb trips over its own message; the bytes are there."""
+    """What chdb said. Where it quotes data that is not UTF-8, chdb trips over its own message; the bytes are there,
+    and shown as escapes, because clients trip as well."""
     for raised in (error, error.__cause__):
         if isinstance(raised, UnicodeDecodeError):
-            return raised.object.decode("utf-8", "surrogateescape")
+            return raised.object.decode("utf-8", "backslashreplace")
     return str(error)
 
 

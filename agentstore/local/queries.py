@@ -110,6 +110,8 @@ class QueryRunner:
         self._channel.on_input = self._on_input
         try:
             self._on_input()
+            if statement.kind is Kind.EMPTY:
+                raise EngineError.make(62, "SYNTAX_ERROR", "Empty query")
             if statement.kind is Kind.INSERT_BLOCKS:
                 plan = await self._submit(partial(self._session.plan_insert, statement, query.settings))
                 self._channel.on_input = None
@@ -223,6 +225,7 @@ class QueryRunner:
     async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
         """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
         while True:
+            arrived = self._channel.arrived
             try:
                 need = next(reader)
             except StopIteration as stop:
@@ -231,7 +234,7 @@ class QueryRunner:
             if inner.consumable >= PIECE_BYTES:
                 await self._store(spool, inner.take())
             if need is NEED_MORE:
-                await self._channel.more()
+                await self._channel.more(arrived)
 
     async def _store(self, spool: Spool | None, piece: bytes) -> None:
         if spool is None:

@@ -47,6 +47,12 @@ def text(value: Any, field: str) -> str:
     return value
 
 
+def expect(value: Any, kind: type, field: str) -> None:
+    """Refuse what is not of this type, before an attribute of it is missed."""
+    if not isinstance(value, kind):
+        raise InvalidArgumentError(f"{field}: expected {kind.__name__}, got {type(value).__name__}", field=field)
+
+
 def page_limit(limit: Any) -> int:
     """A page's limit, 1 … 1000."""
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= 1000:

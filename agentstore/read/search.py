@@ -14,7 +14,7 @@ from agentstore.protocols import Executor
 from agentstore.read import folding, snippet
 from agentstore.read.cursor import SearchKey, decode_search_cursor, encode_search_cursor
 from agentstore.read.decoding import times
-from agentstore.read.scope import page_limit, session_conditions, text
+from agentstore.read.scope import expect, page_limit, session_conditions, text
 
 COUNTED_HITS = 1000
 
@@ -24,6 +24,7 @@ _FILTERS = ("user_id", "project_id", "project_name", "agent_type")
 
 async def search(executor: Executor, org_id: str, query: SearchQuery) -> SearchPage:
     """One page of hits: started_at descending, session id descending, ordinal ascending, messages before tools."""
+    expect(query, SearchQuery, "query")
     needle = text(query.query, "query")
     if not needle:
         raise InvalidArgumentError("query: is empty", field="query")

@@ -10,7 +10,7 @@ from agentstore.models import Message, ProjectInfo, Session, SessionFilter, Sess
 from agentstore.protocols import Executor
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build
-from agentstore.read.scope import page_limit, session_conditions, text
+from agentstore.read.scope import expect, page_limit, session_conditions, text
 
 _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
 
@@ -34,9 +34,13 @@ _TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = _selection(ToolCall.__struct_fields__, "o
 # Where a session has no started_at, any other is later.
 _NEVER = Sql("toDateTime64('1900-01-01', 6, 'UTC')")
 
+# A session cannot hold more messages: a larger limit is no limit, and one beyond 64 bits the server would refuse.
+_ORDINALS = 2**32
+
 
 async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) -> SessionPage:
     """One page, started_at descending, id descending, sessions without started_at last."""
+    expect(filter, SessionFilter, "filter")
     limit = page_limit(filter.limit)
     after = _after(filter.cursor)
     where = session_conditions(
@@ -201,4 +205,4 @@ def _limit(limit: int | None) -> Sql:
         return sql("")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise InvalidArgumentError(f"limit: expected a number of messages, got {limit!r}", field="limit")
-    return sql("LIMIT {limit}", limit=limit)
+    return sql("LIMIT {limit}", limit=min(limit, _ORDINALS))

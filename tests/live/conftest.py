@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -17,22 +18,23 @@ from tests.servers import Server
 @pytest.fixture(scope="session")
 def database(server: Server) -> Iterator[str]:
     """A database of this run's own, with the schema in it, dropped afterwards."""
-    import asyncio
-
-    name = f"agentstore_test_{uuid.uuid4().hex[:12]}"
+    name = new_name()
 
     async def create() -> None:
         async with AsyncClickHouseStore(server.dsn, database=name) as store:
             await store.ensure_schema()
 
-    async def drop() -> None:
-        connection = await dial(resolve_target(server.dsn, {"database": name}), "default")
-        await connection.fetch(drop_database(name), {}, timeout=60)
-        await connection.close()
-
     asyncio.run(create())
     yield name
-    asyncio.run(drop())
+    asyncio.run(drop(server, name))
+
+
+@pytest.fixture
+async def fresh_database(server: Server) -> AsyncIterator[str]:
+    """The name of a database that does not exist yet, dropped afterwards."""
+    name = new_name()
+    yield name
+    await drop(server, name)
 
 
 @pytest.fixture
@@ -40,6 +42,16 @@ async def store(server: Server, database: str) -> AsyncIterator[AsyncClickHouseS
     """An open store on the run's database."""
     async with AsyncClickHouseStore(server.dsn, database=database) as opened:
         yield opened
+
+
+def new_name() -> str:
+    return f"agentstore_test_{uuid.uuid4().hex[:12]}"
+
+
+async def drop(server: Server, name: str) -> None:
+    connection = await dial(resolve_target(server.dsn, {"database": name}), "default")
+    await connection.fetch(drop_database(name), {}, timeout=60)
+    await connection.close()
 
 
 @pytest.fixture

@@ -213,7 +213,7 @@ async def test_a_bad_org_is_refused_everywhere(store: AsyncClickHouseStore) -> N
             store.remove_session_stars(bad, [SessionStar(session_id="s")]),
             store.delete_sessions(bad, ["s"]),
         ):
-            with pytest.raises(InvalidArgumentError, match="^org_id: expected str"):
+            with pytest.raises(InvalidArgumentError, match=r"^org_id: expected str"):
                 await write
 
 
@@ -227,8 +227,8 @@ async def test_bad_ids_to_delete_are_refused(store: AsyncClickHouseStore, org: s
     assert (await store.get_session(org, "s")).id == "s"
 
 
-async def test_a_write_error_says_what_is_not_stored_and_why(server: Server, database: str, org: str) -> None:
-    async with AsyncClickHouseStore(server.dsn, database=f"{database}_bare") as store:
+async def test_a_write_error_says_what_is_not_stored_and_why(server: Server, fresh_database: str, org: str) -> None:
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
         with pytest.raises(WriteError) as caught:
             await store.write_session(org, session("s"), [message(0), message(4)], [call(0)])
         error = caught.value

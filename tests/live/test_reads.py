@@ -1,0 +1,134 @@
+"""Reads by key, and who and what there is: messages, tool calls, users, projects, agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agentstore import (
+    AsyncClickHouseStore,
+    InvalidArgumentError,
+    NotFoundError,
+    ProjectInfo,
+    SessionDelete,
+    UserInfo,
+)
+from tests.builders import at, call, message, session
+
+
+async def test_unknown_sessions(store: AsyncClickHouseStore, org: str) -> None:
+    with pytest.raises(NotFoundError, match="nowhere") as caught:
+        await store.get_session(org, "nowhere")
+    assert isinstance(caught.value, LookupError)
+    assert await store.get_session_messages(org, "nowhere") == []
+    assert await store.get_session_tool_calls(org, "nowhere") == []
+    assert await store.get_session_git_links(org, "nowhere") == []
+    for empty in ("",):
+        with pytest.raises(NotFoundError):
+            await store.get_session(org, empty)
+        assert await store.get_session_messages(org, empty) == []
+
+
+async def test_messages_by_ordinal_after_one_and_so_many(store: AsyncClickHouseStore, org: str) -> None:
+    ordinals = [10, 2, 0, 2**32 - 1, 9, 100]
+    await store.write_session(org, session("s"), [message(n) for n in ordinals])
+
+    async def read(**given: Any) -> list[int]:
+        return [m.ordinal for m in await store.get_session_messages(org, "s", **given)]
+
+    assert await read() == sorted(ordinals)
+    assert await read(after_ordinal=None, limit=None) == sorted(ordinals)
+    assert await read(after_ordinal=2) == [9, 10, 100, 2**32 - 1]
+    assert await read(after_ordinal=3, limit=2) == [9, 10]
+    assert await read(limit=1) == [0]
+    assert await read(limit=0) == []
+    assert await read(after_ordinal=-1) == sorted(ordinals)
+    assert await read(after_ordinal=-(10**40)) == sorted(ordinals)
+    assert await read(after_ordinal=2**32 - 1) == []
+    assert await read(after_ordinal=10**40) == []
+    assert await read(limit=10**40) == sorted(ordinals)
+
+
+async def test_bad_arguments_of_reads(store: AsyncClickHouseStore, org: str) -> None:
+    bad: Any
+    for bad in ("1", 1.5, True):
+        with pytest.raises(InvalidArgumentError, match="after_ordinal"):
+            await store.get_session_messages(org, "s", after_ordinal=bad)
+    for bad in ("1", 1.5, True, -1):
+        with pytest.raises(InvalidArgumentError, match="limit"):
+            await store.get_session_messages(org, "s", limit=bad)
+    for bad in (None, 5, b"s", ["s"]):
+        for field, read in (
+            ("id", store.get_session(org, bad)),
+            ("session_id", store.get_session_messages(org, bad)),
+            ("session_id", store.get_session_tool_calls(org, bad)),
+            ("session_id", store.get_session_git_links(org, bad)),
+            ("session_id", store.list_session_stars(org, bad)),
+            ("session_id", store.list_message_pins(org, bad)),
+            ("org_id", store.get_session_messages(bad, "s")),
+            ("org_id", store.list_users(bad)),
+            ("org_id", store.list_session_deletes(bad)),
+        ):
+            with pytest.raises(InvalidArgumentError, match=rf"^{field}: expected str") as caught:
+                await read
+            assert caught.value.field == field
+
+
+async def test_tool_calls_by_message_id_and_index(store: AsyncClickHouseStore, org: str) -> None:
+    keys = [(0, "", 1), (0, "a", 0), (0, "B", 0), (1, "", 0), (0, "", 0), (10, "a", 0), (2, "a", 3), (2, "a", 2)]
+    calls = [call(ordinal, tool_use_id=id, call_index=index) for ordinal, id, index in keys]
+    await store.write_session(org, session("s"), [], calls)
+    found = await store.get_session_tool_calls(org, "s")
+    assert [(c.message_ordinal, c.tool_use_id, c.call_index) for c in found] == sorted(keys)
+
+
+async def test_a_renamed_user_is_one_user_with_the_latest_name(store: AsyncClickHouseStore, org: str) -> None:
+    await store.write_batch(
+        org,
+        [
+            session("1", user_id="u1", user_name="Zoe", started_at=at(1)),
+            session("2", user_id="u1", user_name="Ada", started_at=at(3)),
+            session("3", user_id="u1", user_name="Mia", started_at=at(2)),
+            session("4", user_id="u1", user_name="Never", started_at=None),
+            session("5", user_id="u3", user_name="Ada", started_at=None),
+            session("6", user_id="u2", user_name="Ada", started_at=at(1)),
+            session("7", user_id="u1", user_name="Silent", started_at=at(9), user_message_count=0),
+            session("8", user_id="u1", user_name="Agent", started_at=at(9), relationship_type="subagent"),
+            session("9", user_id="u4", user_name="Gone", started_at=at(9)),
+        ],
+    )
+    await store.write_session_deletes(org, [SessionDelete(session_id="9")])
+    assert await store.list_users(org) == [UserInfo("u1", "Ada"), UserInfo("u2", "Ada"), UserInfo("u3", "Ada")]
+
+
+async def test_projects_by_id_and_name_with_the_latest_path(store: AsyncClickHouseStore, org: str) -> None:
+    def of(id: str, project: str, name: str, path: str, **fields: Any) -> Any:
+        return session(id, project_id=project, project_name=name, project_path=path, **fields)
+
+    await store.write_batch(
+        org,
+        [
+            of("1", "p1", "web", "/old", started_at=at(1)),
+            of("2", "p1", "web", "/new", started_at=at(3)),
+            of("3", "p1", "web", "/mid", started_at=at(2)),
+            of("4", "p1", "renamed", "/r", started_at=None),
+            of("5", "p0", "web", "/other", started_at=None),
+            of("6", "", "web", "/without id"),
+            of("7", "p1", "", "/without name"),
+            of("8", "p9", "agents", "/x", relationship_type="subagent"),
+        ],
+    )
+    assert await store.list_projects(org) == [
+        ProjectInfo("p1", "renamed", "/r"),
+        ProjectInfo("", "web", "/without id"),
+        ProjectInfo("p0", "web", "/other"),
+        ProjectInfo("p1", "web", "/new"),
+    ]
+
+
+async def test_agents_are_distinct_and_ordered(store: AsyncClickHouseStore, org: str) -> None:
+    types = ["codex", "claude-code", "", "codex", "Zed", "ä"]
+    await store.write_batch(org, [session(f"{n}", agent_type=type) for n, type in enumerate(types)])
+    await store.write_session(org, session("sub", agent_type="hidden", parent_session_id="0"))
+    assert await store.list_agents(org) == ["Zed", "claude-code", "codex", "ä"]
