@@ -84,8 +84,9 @@ class AsyncClickHouseStore:
         try:
             await create_database_if_missing(self.options)
             await pool.server_version()
+            self._check_still_opening()
         except BaseException:
-            self._state = "new"
+            self._state = "new" if self._state == "opening" else self._state
             await pool.aclose()
             raise
         self._pool = pool
@@ -99,14 +100,20 @@ class AsyncClickHouseStore:
     async def aclose(self) -> None:
         """Stop intake, send what was accepted, then close all connections; no task or socket stays behind.
 
-        What is not stored after ``close_timeout_seconds`` fails with ``WriteError``. Closing twice is harmless.
+        What is not stored after ``close_timeout_seconds``, or when this is cancelled, fails with ``WriteError``.
+        Closing twice is harmless.
         """
         pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
         self._state = "closed"
-        if writer is not None:
-            await writer.aclose(self.options.close_timeout_seconds)
-        if pool is not None:
-            await pool.aclose()
+        try:
+            if writer is not None:
+                await writer.aclose(self.options.close_timeout_seconds)
+            if pool is not None:
+                await pool.aclose()
+        except BaseException:  # cancelled: the sockets must not stay behind
+            if pool is not None:
+                pool.abort()
+            raise
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -384,6 +391,10 @@ class AsyncClickHouseStore:
     def _submit(self, org_id: str, table: Table, records: Iterable[Any], name: str) -> Receipt:
         writer, found = self._open_writer, list(records)
         return writer.submit(lambda: writer.accept_rows(table, org_id, found, name=name))
+
+    def _check_still_opening(self) -> None:
+        if self._state != "opening":
+            raise StoreClosedError("the store was closed while it was being opened")
 
     @property
     def _open_pool(self) -> Pool:

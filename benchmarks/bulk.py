@@ -1,7 +1,7 @@
 """What the library costs on top of its driver: client CPU and wall time, side by side on one server, in one run.
 
     python benchmarks/bulk.py                  # a local store of its own, in a temporary directory
-    python benchmarks/bulk.py --dsn DSN        # any server; the database agentstore_bench there is dropped and recreated
+    python benchmarks/bulk.py --dsn DSN        # any server; its database agentstore_bench is dropped
     python benchmarks/bulk.py --quick          # seconds instead of a minute: shows that it runs, measures nothing
 
 Three pairs, after one warm-up each, in rounds of A B A B:
@@ -31,7 +31,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from asynch.proto.connection import Connection
 
@@ -43,15 +43,15 @@ TABLE = f"{DATABASE}.bare_messages"
 ORG = "bench"
 FIELDS = Message.__struct_fields__
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-WORDS = (
+TEXT = (  # what transcripts are made of: prose, code, paths, JSON, a little of other alphabets
     "the function returns an error when file is missing so we read it again and test passes now commit "
     "Größe läuft über naïve café 修正 async def await self._pool.acquire() raise ValueError None if not in for "
     "TODO: src/agent/store.py line 142 expected str got bytes {'type': 'tool_use'} https://example.com/a?b=c"
-).split()
+)
+WORDS = TEXT.split()
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """One measured call."""
 
     cpu: float
@@ -181,12 +181,14 @@ async def compare(pair: Pair, rounds: int) -> list[tuple[Cost, Cost]]:
 def report(pair: Pair, costs: Sequence[tuple[Cost, Cost]]) -> str:
     """The lines of one pair."""
     lines = []
-    for what, read in (("CPU", lambda cost: cost.cpu), ("wall", lambda cost: cost.wall)):
-        ours = statistics.median(read(ours) for ours, _ in costs) * 1000
-        bare = statistics.median(read(bare) for _, bare in costs) * 1000
-        ratio = statistics.median(read(ours) / read(bare) for ours, bare in costs)
+    for what, kind in (("CPU", 0), ("wall", 1)):
+        ours = statistics.median(ours[kind] for ours, _ in costs) * 1000
+        bare = statistics.median(bare[kind] for _, bare in costs) * 1000
+        ratio = statistics.median(ours[kind] / bare[kind] for ours, bare in costs)
         target = f"{pair.target:.1f}" if pair.target and what == "CPU" else ""
-        lines.append(f"{pair.name if what == 'CPU' else '':50} {what:4} {ours:9.1f} {bare:9.1f} {ratio:7.2f} {target:>7}")
+        lines.append(
+            f"{pair.name if what == 'CPU' else '':50} {what:4} {ours:9.1f} {bare:9.1f} {ratio:7.2f} {target:>7}"
+        )
     return "\n".join(lines)
 
 
@@ -202,7 +204,8 @@ async def run(options: ConnectOptions, *, quick: bool, rounds: int) -> None:
         try:
             bench = Bench(store, bare, per_session)
             await bench.prepare()
-            print(f"{'milliseconds, medians of ' + str(rounds) + ' rounds':55} {'store':>9} {'driver':>9} {'ratio':>7} {'target':>7}")
+            title = f"milliseconds, medians of {rounds} rounds"
+            print(f"{title:55} {'store':>9} {'driver':>9} {'ratio':>7} {'target':>7}")
             print(report(pair := bench.write(messages), await compare(pair, rounds)), flush=True)
             for pair in bench.read(messages):
                 print(report(pair, await compare(pair, rounds * 3)), flush=True)

@@ -51,12 +51,12 @@ def read_block_info(buffer: ByteBuffer) -> Reader[None]:
             raise ProtocolError(f"a block has the unknown info field {number}", 49, "LOGICAL_ERROR")
 
 
-def measure_block(buffer: ByteBuffer, limit: int) -> Reader[BlockShape]:
+def measure_block(buffer: ByteBuffer, limit: int, header: list[tuple[str, str]] | None = None) -> Reader[BlockShape]:
     """Move over one block that begins (after its info) at the buffer's position, and wait until all of it is there.
 
     The bytes moved over are the block in the Native format; the caller may `take()` them at any time. Raises
     PacketTooLargeError as soon as a block is known to be over `limit` bytes, UnmeasurableTypeError for a type whose
-    end cannot be found.
+    end cannot be found. Names and types of the columns are added to `header`.
     """
     start = buffer.offset
     columns = yield from read_varint(buffer)
@@ -66,8 +66,11 @@ def measure_block(buffer: ByteBuffer, limit: int) -> Reader[BlockShape]:
     if rows > limit:
         raise PacketTooLargeError("the number of rows of a block", rows, limit)
     for _ in range(columns):
-        yield from read_text(buffer, MAX_NAME, "a column's name")
-        column = column_of((yield from read_text(buffer, MAX_NAME, "a column's type")))
+        name = yield from read_text(buffer, MAX_NAME, "a column's name")
+        kind = yield from read_text(buffer, MAX_NAME, "a column's type")
+        if header is not None:
+            header.append((name, kind))
+        column = column_of(kind)
         if rows:
             yield from _within(column.prefix(buffer), buffer, start, limit)
             yield from _within(column.body(buffer, rows), buffer, start, limit)
@@ -98,6 +101,13 @@ def _check_size(size: int, limit: int) -> None:
 def header_block(columns: Sequence[tuple[str, str]]) -> bytes:
     """A block without rows: names and types of columns."""
     return varint(len(columns)) + b"\x00" + b"".join(text(name) + text(kind) for name, kind in columns)
+
+
+def block_columns(data: bytes) -> list[tuple[str, str]]:
+    """Names and types of the columns of the first Native block in `data`. Raises UnmeasurableTypeError."""
+    header: list[tuple[str, str]] = []
+    complete(measure_block(ByteBuffer(data), len(data), header))
+    return header
 
 
 def block_bounds(data: bytes) -> list[tuple[int, int, int]]:

@@ -126,12 +126,17 @@ class EngineConnection:
         """The rows of a statement whose columns are all strings."""
         return string_columns(self.run(sql).data)
 
-    def header(self, sql: str) -> list[tuple[str, str]]:
-        """Names and types of the result columns of a statement, by running it once more."""
+    def text(self, sql: str, output_format: str) -> str:
+        """The result of a statement in one of the engine's text formats."""
         try:
-            answer = json.loads(self._connection.query(_bytes(sql), "JSONCompact").bytes() or b'{"meta": []}')
+            data: bytes = self._connection.query(_bytes(sql), output_format).bytes()
         except _FAILURES as error:
             raise EngineError.parse(_text(error)) from None
+        return data.decode("utf-8", "replace")
+
+    def header(self, sql: str) -> list[tuple[str, str]]:
+        """Names and types of the result columns of a statement, by running it once more."""
+        answer = json.loads(self.text(sql, "JSONCompact") or '{"meta": []}')
         return [(column["name"], column["type"]) for column in answer["meta"]]
 
     def stream(self, sql: str) -> Stream:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 from .engine import Engine, EngineInfo
 
-_STRING_SETTINGS = frozenset({"String", "Char", "Map", "URI", "Timezone"})
+_UNSIGNED = frozenset(
+    {"UInt64", "UInt64Auto", "NonZeroUInt64", "Bool", "BoolAuto", "Seconds", "Milliseconds", "MaxThreads"}
+)
+_SIGNED = frozenset({"Int32", "Int64"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,5 @@ class Host:
         kind = self.info.setting_types.get(name)
         if kind is None:
             return None
-        if kind in ("Float", "Double"):
-            return "float"
-        if kind == "Int64" or kind == "Int32":
-            return "int"
-        numbers = ("UInt64", "Bool", "Seconds", "Milliseconds", "MaxThreads", "UInt64Auto", "BoolAuto")
-        return "uint" if kind in numbers or kind.startswith("UInt") else "string"
+        # Everything else is text, fractions and the names of modes too.
+        return "uint" if kind in _UNSIGNED else "int" if kind in _SIGNED else "string"

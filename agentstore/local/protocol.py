@@ -1,4 +1,4 @@
-"""Packets of the ClickHouse native protocol, revisions 54058 to 54453, as a server sees them.
+"""Packets of the ClickHouse native protocol, revisions 54032 to 54453, as a server sees them.
 
 Pure: readers turn a client's bytes into values, functions turn answers into bytes. Which fields a packet has follows
 from the revision both sides speak, always the smaller of the two.
@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from struct import unpack
 
 from .wire import (
     ByteBuffer,
     PacketTooLargeError,
     ProtocolError,
     Reader,
-    blob,
     read_blob,
     read_bytes,
     read_text,
@@ -27,8 +25,9 @@ from .wire import (
 )
 
 SERVER_REVISION = 54453
-OLDEST_REVISION = 54058
+OLDEST_REVISION = 54032
 
+TIMEZONE = 54058
 QUOTA_KEY = 54060
 DISPLAY_NAME = 54372
 VERSION_PATCH = 54401
@@ -104,7 +103,7 @@ class Query:
 
 
 SettingKind = Callable[[str], str | None]
-"""A setting's name to how an old client writes its value: "uint", "int", "float", "string"; None if unknown."""
+"""A setting's name to how an old client writes its value: "uint", "int", "string"; None if unknown."""
 
 
 def unexpected(packet: int, expected: str = "") -> ProtocolError:
@@ -205,8 +204,6 @@ def _read_typed_settings(buffer: ByteBuffer, kind_of: SettingKind) -> Reader[tup
 def _read_typed_value(buffer: ByteBuffer, kind: str) -> Reader[str]:
     if kind == "string":
         return (yield from read_text(buffer, MAX_SMALL_STRING, "a setting's value"))
-    if kind == "float":
-        return repr(unpack("<f", (yield from read_bytes(buffer, 4)))[0])
     number = yield from read_varint(buffer)
     return str(number if kind == "uint" else (number >> 1) ^ -(number & 1))
 
@@ -229,7 +226,10 @@ def _check_count(what: str, count: int, limit: int) -> None:
 
 def server_hello(revision: int, version: tuple[int, int, int], timezone: str, display_name: str) -> bytes:
     out = bytes((ServerPacket.HELLO,)) + text("ClickHouse") + varint(version[0]) + varint(version[1])
-    out += varint(SERVER_REVISION) + text(timezone)
+    out += varint(SERVER_REVISION)
+    if revision >= TIMEZONE:
+        # UTC has many names, and clients compare it with the plain one.
+        out += text("UTC" if timezone == "Etc/UTC" else timezone)
     if revision >= DISPLAY_NAME:
         out += text(display_name)
     if revision >= VERSION_PATCH:
@@ -268,7 +268,10 @@ def tables_status_response(tables: Sequence[tuple[str, str]]) -> bytes:
     return out
 
 
-DATA_PREFIX = bytes((ServerPacket.DATA,)) + blob(b"")
-"""Comes before every block: the packet type and the empty name of the main table."""
+def block_prefix(packet: ServerPacket) -> bytes:
+    """What comes before a block: the packet type and the empty name of the main table."""
+    return bytes((packet, 0))
+
+
 PONG = bytes((ServerPacket.PONG,))
 END_OF_STREAM = bytes((ServerPacket.END_OF_STREAM,))

@@ -16,9 +16,10 @@ from .channel import Channel
 from .compression import Method, through_frames
 from .engine import EngineError
 from .host import Host
+from .overlay import literal
 from .protocol import MAX_SMALL_STRING, ClientPacket, Hello, Query
 from .replies import Reply, joined
-from .session import Batch, InsertPlan, Session, literal
+from .session import Batch, InsertPlan, Session
 from .spool import PIECE_BYTES, Spool
 from .statements import Kind, MultiStatementError, Statement, analyse
 from .wire import NEED_MORE, ByteBuffer, Reader, read_text
@@ -59,6 +60,8 @@ class QueryRunner:
                 if self._abandonable:
                     self.kill()
                 await asyncio.wait([self._work])
+            if self._work is not None and not self._work.cancelled():
+                self._work.exception()  # looked at, so that asyncio does not report it: nobody is left to be told
             with suppress(EngineError):  # the client is gone, and the session with it, however it closes
                 await self._submit(self._session.close)
         finally:
@@ -134,10 +137,12 @@ class QueryRunner:
     async def _select(self, query: Query, statement: Statement, reply: Reply) -> None:
         batch = await self._submit(partial(self._start, query, statement))
         parts = reply.header(batch.header) if batch.header else []
-        has_result = bool(batch.header) or any(chunk.data for chunk in batch.chunks)
+        has_result = bool(batch.header)
         while True:
             following = None if batch.last or self._cancelled else self._submit(self._session.next)
             parts += reply.chunks(batch.chunks)
+            if batch.extras is not None:
+                parts += reply.extras(batch.extras)
             if following is None:
                 parts += reply.end(has_result=has_result)
             for part in joined(parts):

@@ -6,33 +6,23 @@ with one query hold for that query only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from .blocks import block_bounds
+from .blocks import block_bounds, block_columns
 from .columns import UnmeasurableTypeError, column_of
 from .engine import TAG_SETTING, Chunk, Engine, EngineConnection, EngineError, Stream
+from .overlay import PLAIN_DESCRIBE, Overlay, identifier, literal
 from .protocol import Setting
 from .spool import Spool
 from .statements import Kind, Statement
+from .totals import Extras, may_have_extras, read_extras
 
 BATCH_BYTES = 1 << 20
 BATCH_SECONDS = 0.02
 """A batch is handed over when it is this large, or this old: the first rows of a slow query must not wait."""
 NOT_STREAMABLE = 36
-
-_NOT_FOR_SET = frozenset({"run_query_in_background"})
-"""Sent along by newer servers in `remote()`; says how the server handles the connection, and SET refuses it."""
-
-_UNLIMITED = " SETTINGS max_result_rows = 0, max_result_bytes = 0, limit = 0, offset = 0"
-_PLAIN_DESCRIBE = (
-    _UNLIMITED + ", describe_compact_output = 0, describe_include_subcolumns = 0, describe_include_virtual_columns = 0"
-)
-"""What the server asks for itself must not depend on what the client has set."""
-
-_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +32,9 @@ class Batch:
     chunks: list[Chunk]
     last: bool
     header: Sequence[tuple[str, str]] = ()
-    """Given when a result that has columns has no rows."""
+    """Of the result's columns, with the first batch; none for a statement that answers nothing."""
+    extras: Extras | None = None
+    """With the last batch of a query that asked for totals or extremes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +46,16 @@ class InsertPlan:
     description: str = field(default="", repr=False)
 
 
-def literal(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def identifier(name: str) -> str:
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
 class Session:
     """Everything here blocks and may raise EngineError; the session is usable afterwards."""
 
     def __init__(self, engine: Engine, tag: str, known_settings: Iterable[str]) -> None:
         self.tag = tag
         self._engine = engine
-        self._known_settings = frozenset(known_settings)
+        self._settings = Overlay(known_settings)
         self._connection: EngineConnection | None = None
         self._stream: Stream | None = None
-        self._overlay: dict[str, str] = {}
-        self._base: dict[str, str] = {}
-        self._has_own_settings = False
+        self._extras_of = ""
 
     @property
     def _open(self) -> EngineConnection:
@@ -95,62 +77,12 @@ class Session:
         if connection is not None:
             connection.close()
 
-    # Settings of one query.
-
-    def apply(self, settings: Sequence[Setting], statement: Statement) -> None:
-        """Make exactly these settings hold on top of the session's own. Costs nothing when they are those of before."""
-        wanted = {
-            setting.name: setting.value
-            for setting in settings
-            if setting.important or setting.name in self._known_settings
-        }
-        _check_read_only(wanted.pop("readonly", "0"), statement)
-        for name in _NOT_FOR_SET:
-            wanted.pop(name, None)
-        if statement.kind is Kind.SET:
-            wanted = {}
-            self._has_own_settings = True
-        if wanted == self._overlay:
-            return
-        for name in wanted:
-            if not _SETTING_NAME.match(name):
-                raise EngineError.make(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
-        self._restore([name for name in self._overlay if name not in wanted])
-        self._override({name: value for name, value in wanted.items() if self._overlay.get(name) != value})
-
-    def _restore(self, names: list[str]) -> None:
-        """Let these settings be again what they are in the session."""
-        changes = {name: self._base.get(name, "DEFAULT") for name in names}
-        # First and alone, while the statement that lifts it is short enough for it.
-        if "max_query_size" in changes:
-            self._open.run(f"SET max_query_size = {changes.pop('max_query_size')}")
-        self._set(changes)
-        for name in names:
-            del self._overlay[name]
-
-    def _override(self, changes: dict[str, str]) -> None:
-        """Lay these values over the session's own."""
-        fresh = [name for name in changes if name not in self._overlay]
-        self._base |= dict.fromkeys(fresh, "DEFAULT")
-        if self._has_own_settings and fresh:
-            listed = ", ".join(literal(name) for name in fresh)
-            rows = self._open.describe(
-                f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed}){_UNLIMITED}"
-            )
-            self._base |= {row["name"]: literal(row["value"]) for row in rows}
-        self._set({name: literal(value) for name, value in changes.items()})
-        self._overlay |= changes
-
-    def _set(self, changes: dict[str, str]) -> None:
-        if changes:
-            self._open.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
-
     # Statements.
 
     def start(self, statement: Statement, settings: Sequence[Setting]) -> Batch:
         """Run a statement to the first batch of its result."""
         self.end_stream()
-        self.apply(settings, statement)
+        self._settings.apply(self._open, settings, statement)
         if statement.kind is Kind.SELECT:
             try:
                 self._stream = self._open.stream(statement.sql)
@@ -158,22 +90,34 @@ class Session:
                 if error.code != NOT_STREAMABLE or "Streaming query is not supported" not in str(error):
                     raise
             else:
-                batch = self.next()
-                if batch.last and not batch.chunks:
-                    return Batch([], True, self._select_header(statement.sql))
-                return batch
+                self._extras_of = statement.sql if may_have_extras(statement.sql, settings) else ""
+                return self._first(statement.sql)
         return self._run(statement)
+
+    def _first(self, sql: str) -> Batch:
+        """The first batch of a stream with its header, which most clients take the columns from."""
+        batch = self.next()
+        if not batch.chunks:
+            return replace(batch, header=self._described(sql))
+        try:
+            return replace(batch, header=block_columns(batch.chunks[0].data))
+        except UnmeasurableTypeError:
+            # Where its columns are cannot be seen in the block. The engine can be asked only when nothing runs.
+            self.end_stream()
+            header = self._described(sql)
+            self._stream = self._open.stream(sql)
+            return replace(self.next(), header=header)
+
+    def _described(self, sql: str) -> list[tuple[str, str]]:
+        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n){PLAIN_DESCRIBE}")
+        return [(row["name"], row["type"]) for row in rows]
 
     def _run(self, statement: Statement) -> Batch:
         result = self._open.run(statement.sql)
         if result.data:
-            return Batch(_one_per_block(result), True)
+            return Batch(_one_per_block(result), True, block_columns(result.data))
         header = self._open.header(statement.sql) if statement.kind is Kind.ROWS else []
         return Batch([result], True, header)
-
-    def _select_header(self, sql: str) -> list[tuple[str, str]]:
-        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n){_PLAIN_DESCRIBE}")
-        return [(row["name"], row["type"]) for row in rows]
 
     def next(self) -> Batch:
         """The next batch of the result being streamed."""
@@ -188,12 +132,16 @@ class Session:
                 raise
             if chunk is None:
                 self._stream = None
-                return Batch(chunks, True)
+                return Batch(chunks, True, extras=self._extras())
             chunks.append(chunk)
             size += len(chunk.data)
             if size >= BATCH_BYTES or monotonic() >= deadline:
                 return Batch(chunks, False)
         return Batch(chunks, True)
+
+    def _extras(self) -> Extras | None:
+        sql, self._extras_of = self._extras_of, ""
+        return read_extras(self._open, sql) if sql else None
 
     def end_stream(self) -> None:
         """Give up the rest of the result being streamed."""
@@ -206,9 +154,9 @@ class Session:
     def plan_insert(self, statement: Statement, settings: Sequence[Setting]) -> InsertPlan:
         """What the client has to send. Raises if the insert cannot work, or holds a type no client can send."""
         self.end_stream()
-        self.apply(settings, statement)
+        self._settings.apply(self._open, settings, statement)
         try:
-            table = self._open.describe(f"DESCRIBE TABLE {statement.target}{_PLAIN_DESCRIBE}")
+            table = self._open.describe(f"DESCRIBE TABLE {statement.target}{PLAIN_DESCRIBE}")
         except EngineError:
             self._open.insert(statement.sql, ())  # fails with what the engine says of the insert itself
             raise
@@ -228,7 +176,7 @@ class Session:
             return [(name, insertable[name]) for name in statement.columns]
         if statement.column_list:
             rows = self._open.describe(
-                f"DESCRIBE TABLE (SELECT {statement.column_list} FROM {statement.target}){_PLAIN_DESCRIBE}"
+                f"DESCRIBE TABLE (SELECT {statement.column_list} FROM {statement.target}){PLAIN_DESCRIBE}"
             )
             return [(row["name"], row["type"]) for row in rows]
         ephemeral = {row["name"] for row in table if row["default_type"] == "EPHEMERAL"}
@@ -251,12 +199,6 @@ class Session:
             return self._open.insert(plan.sql, spool.pieces())
         finally:
             spool.close()
-
-
-def _check_read_only(mode: str, statement: Statement) -> None:
-    # Not by SET: nothing could be SET any more, so the session could never leave the mode.
-    if mode not in ("0", "") and statement.kind not in (Kind.SELECT, Kind.ROWS, Kind.EMPTY):
-        raise EngineError.make(164, "READONLY", "Cannot execute query in readonly mode")
 
 
 def _one_per_block(result: Chunk) -> list[Chunk]:

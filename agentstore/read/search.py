@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import SearchPage, SearchQuery, SearchResult
 from agentstore.protocols import Executor
@@ -25,12 +25,13 @@ _FILTERS = ("user_id", "project_id", "project_name", "agent_type")
 async def search(executor: Executor, org_id: str, query: SearchQuery) -> SearchPage:
     """One page of hits: started_at descending, session id descending, ordinal ascending, messages before tools."""
     expect(query, SearchQuery, "query")
-    needle = text(query.query, "query")
+    # As it is stored, so that the highlights are looked for where the server found the hit.
+    needle = valid_text(text(query.query, "query"))
     if not needle:
         raise InvalidArgumentError("query: is empty", field="query")
     limit = page_limit(query.limit)
     after = _after(query.cursor)
-    hits = _hits(org_id, query)
+    hits = _hits(org_id, query, needle)
     columns = await executor.fetch(
         sql(
             "SELECT * FROM ({hits}) WHERE {after}"
@@ -69,7 +70,7 @@ def _first_hit(column: Sql, needle: str) -> Sql:
     )
 
 
-def _hits(org_id: str, query: SearchQuery) -> Sql:
+def _hits(org_id: str, query: SearchQuery, needle: str) -> Sql:
     """All hits with their sort key: moment, session_id, position, kind, tool_use_id, call_index."""
     where = session_conditions(
         org_id,
@@ -90,9 +91,9 @@ def _hits(org_id: str, query: SearchQuery) -> Sql:
         ") AS h INNER JOIN (SELECT id, started_at FROM sessions FINAL WHERE {where}) AS s ON s.id = h.session_id",
         org_id=org_id,
         one_session=sql("session_id = {id}", id=session_id) if session_id else sql("1"),
-        message_hit=contains(Sql("content"), query.query),
-        input_hit=contains(Sql("input_json"), query.query),
-        result_hit=contains(Sql("result_content"), query.query),
+        message_hit=contains(Sql("content"), needle),
+        input_hit=contains(Sql("input_json"), needle),
+        result_hit=contains(Sql("result_content"), needle),
         where=where,
     )
 

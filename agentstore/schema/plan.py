@@ -2,7 +2,8 @@
 
 A migration is a file ``ddl/0001_name.sql``. Once released it is never edited: its checksum is recorded in the database,
 and a database that recorded another one is refused. Statements end with a semicolon at the end of a line, and each is
-harmless when run again (``IF NOT EXISTS``), so that two processes may apply one file at once.
+harmless when run again (``IF NOT EXISTS``), so that two processes may apply one file at once. A file that begins with
+``-- requires: 26.4`` is left out on older servers, where the library does without, and applied once they are upgraded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from agentstore.connection.sql import Sql, identifier, literal
 from agentstore.errors import SchemaError
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_REQUIRES = re.compile(r"-- requires: (\d+)\.(\d+)\n")
 _COMMENT_LINE = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
@@ -32,6 +34,12 @@ class Migration:
     def checksum(self) -> str:
         """SHA-256 of the file's text, hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def requires(self) -> tuple[int, int]:
+        """The oldest server version it can be applied to."""
+        match = _REQUIRES.match(self.text)
+        return (int(match[1]), int(match[2])) if match else (0, 0)
 
     def statements(self, cluster: str = "") -> list[Sql]:
         """The statements, for one server or for a cluster."""
@@ -61,8 +69,10 @@ def load_migrations(directory: Path | None = None) -> list[Migration]:
     return found
 
 
-def pending(migrations: Sequence[Migration], applied: Mapping[int, str]) -> list[Migration]:
-    """What is still to be applied to a database that recorded ``applied`` (version → checksum)."""
+def pending(
+    migrations: Sequence[Migration], applied: Mapping[int, str], server: tuple[int, int] = (9999, 0)
+) -> list[Migration]:
+    """What is still to be applied to a database that recorded ``applied`` (version → checksum), on this server."""
     newest = len(migrations)
     unknown = [version for version in applied if version > newest]
     if unknown:
@@ -76,7 +86,9 @@ def pending(migrations: Sequence[Migration], applied: Mapping[int, str]) -> list
                 f"migration {migration.version:04d}_{migration.name} was edited after it was applied:"
                 f" recorded {recorded[:12]}…, file {migration.checksum[:12]}…"
             )
-    return [migration for migration in migrations if migration.version not in applied]
+    return [
+        migration for migration in migrations if migration.version not in applied and migration.requires <= server
+    ]
 
 
 def migrations_table(cluster: str = "") -> Sql:

@@ -3,13 +3,17 @@
 Rows are sent in the order in which they were accepted, whole entries at a time, one batch at a time. An entry may have
 to wait for rows of other tables (a session row for its messages); what was accepted after it then waits too, so the
 order holds without any other bookkeeping.
+
+No step costs more than the entries it hands out, however many wait: all entries are given the same time, so the first
+one is always the one whose linger or deadline ends first.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 
@@ -26,6 +30,8 @@ class Waiting(Protocol):
     def deadline(self) -> float: ...
     @property
     def ready(self) -> bool: ...
+    @property
+    def settled(self) -> bool: ...
 
 
 E = TypeVar("E", bound=Waiting)
@@ -64,16 +70,28 @@ class Done:
 
 @dataclass(slots=True)
 class Accumulator(Generic[E]):
-    """The state of one table's batcher: what waits, what is in flight, what was asked for."""
+    """The state of one table's batcher: what waits, what is in flight, what was asked for.
+
+    ``rows`` and ``bytes`` count both; ``reasons`` counts the batches by what made them complete.
+    """
 
     limits: Limits
-    waiting: deque[E] = field(default_factory=deque)
     in_flight: list[E] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    _flush_count: int = 0
+    # Each with its number in the order of acceptance. Ordered, and any of them can be taken out without a search.
+    _waiting: OrderedDict[E, int] = field(default_factory=OrderedDict)
+    _waiting_rows: int = 0
+    _waiting_bytes: int = 0
+    _accepted: int = 0
+    _flush_up_to: int = 0
     _closing: bool = False
+
+    @property
+    def waiting(self) -> list[E]:
+        """The entries not sent yet, in order."""
+        return list(self._waiting)
 
     def has_room(self, row_count: int, byte_count: int) -> bool:
         """Whether an entry of this size may be added. One larger than the bounds may, when nothing else waits."""
@@ -82,15 +100,18 @@ class Accumulator(Generic[E]):
         fits_rows = self.rows + row_count <= self.limits.waiting_rows
         return fits_rows and self.bytes + byte_count <= self.limits.waiting_bytes
 
-    def add(self, entry: E) -> None:
-        """Accept an entry; its place in the order is fixed from here on."""
-        self.waiting.append(entry)
+    def add(self, entry: E) -> bool:
+        """Accept an entry; its place in the order is fixed from here on. True if ``decide`` may say otherwise now."""
+        self._accepted += 1
+        self._waiting[entry] = self._accepted
+        self._count(entry, 1)
         self.rows += entry.row_count
         self.bytes += entry.byte_count
+        return len(self._waiting) == 1 or self._is_full(self._waiting_rows, self._waiting_bytes)
 
     def request_flush(self) -> None:
         """Send everything accepted so far without lingering."""
-        self._flush_count = len(self.waiting)
+        self._flush_up_to = self._accepted
 
     def close(self) -> None:
         """Send everything accepted so far without lingering, and then be done."""
@@ -100,64 +121,83 @@ class Accumulator(Generic[E]):
         """What to do next. A ``Flush`` counts as in flight until ``settle`` is called for it."""
         if self.in_flight:
             return Wait(None)
-        if not self.waiting:
+        if not self._waiting:
             return Done() if self._closing else Wait(None)
-        batch = self._next_batch()
-        if not batch:
+        first = next(iter(self._waiting))
+        if not first.ready:
             return Wait(None)
-        reason = self._reason(batch, now)
-        if not reason:
-            return Wait(batch[0].accepted_at + self.limits.linger_seconds)
-        for _ in batch:
-            self.waiting.popleft()
-        self._flush_count = max(0, self._flush_count - len(batch))
-        self.in_flight = batch
-        self.reasons[reason] += 1
-        return Flush(batch, reason)
+        lingers_until = first.accepted_at + self.limits.linger_seconds
+        urgent = self._urgency(first, now >= lingers_until)
+        if not urgent and not self._is_full(self._waiting_rows, self._waiting_bytes):
+            return Wait(lingers_until)
+        batch, full = self._next_batch()
+        if not urgent and not full:
+            return Wait(lingers_until)
+        return self._send(batch, full or urgent)
 
     def settle(self) -> None:
         """The batch in flight has its outcome."""
         for entry in self.in_flight:
-            self._forget(entry)
+            self.rows -= entry.row_count
+            self.bytes -= entry.byte_count
         self.in_flight = []
 
     def withdraw(self, entry: E) -> bool:
         """Take back an entry that was not sent; False if it is in flight or settled."""
-        if entry not in self.waiting:
+        if self._waiting.pop(entry, None) is None:
             return False
-        if self.waiting.index(entry) < self._flush_count:
-            self._flush_count -= 1
-        self.waiting.remove(entry)
-        self._forget(entry)
-        return True
-
-    def expired(self, now: float) -> list[E]:
-        """Entries whose deadline passed before they were sent: the first ones, since all are given the same time."""
-        return list(takewhile(lambda one: one.deadline <= now, self.waiting))
-
-    def _forget(self, entry: E) -> None:
+        self._count(entry, -1)
         self.rows -= entry.row_count
         self.bytes -= entry.byte_count
+        return True
 
-    def _next_batch(self) -> list[E]:
-        batch: list[E] = []
-        rows = size = 0
-        for entry in takewhile(lambda one: one.ready, self.waiting):
-            rows += entry.row_count
-            size += entry.byte_count
-            if batch and (rows > self.limits.batch_rows or size > self.limits.batch_bytes):
-                break
-            batch.append(entry)
-        return batch
+    def overdue(self, now: float) -> Iterator[E]:
+        """Entries without an outcome whose deadline has passed, in flight or not sent yet."""
+        for entry in chain(self.in_flight, self._waiting):
+            if entry.deadline > now:
+                return
+            if not entry.settled:
+                yield entry
 
-    def _reason(self, batch: list[E], now: float) -> str:
-        complete = len(batch) < len(self.waiting) and self.waiting[len(batch)].ready
-        if complete or sum(entry.row_count for entry in batch) >= self.limits.batch_rows:
-            return "rows" if sum(entry.row_count for entry in batch) >= self.limits.batch_rows else "bytes"
-        if sum(entry.byte_count for entry in batch) >= self.limits.batch_bytes:
-            return "bytes"
+    def next_deadline(self) -> float | None:
+        """When the first entry without an outcome becomes overdue."""
+        return next((entry.deadline for entry in chain(self.in_flight, self._waiting) if not entry.settled), None)
+
+    def _urgency(self, first: E, lingered: bool) -> str:
+        """Why a batch that could still grow has to go now; "" where it may wait."""
         if self._closing:
             return "close"
-        if self._flush_count:
+        if self._waiting[first] <= self._flush_up_to:
             return "flush"
-        return "linger" if now >= batch[0].accepted_at + self.limits.linger_seconds else ""
+        return "linger" if lingered else ""
+
+    def _is_full(self, rows: int, size: int) -> bool:
+        return rows >= self.limits.batch_rows or size >= self.limits.batch_bytes
+
+    def _next_batch(self) -> tuple[list[E], str]:
+        """As many of the ready entries as one batch may hold, and which bound they reached ("" for none)."""
+        batch: list[E] = []
+        rows = size = 0
+        for entry in self._waiting:
+            if not entry.ready:
+                return batch, ""
+            more_rows, more_bytes = rows + entry.row_count, size + entry.byte_count
+            if batch and (more_rows > self.limits.batch_rows or more_bytes > self.limits.batch_bytes):
+                return batch, "rows" if more_rows > self.limits.batch_rows else "bytes"
+            batch.append(entry)
+            rows, size = more_rows, more_bytes
+            if self._is_full(rows, size):
+                return batch, "rows" if rows >= self.limits.batch_rows else "bytes"
+        return batch, ""
+
+    def _send(self, batch: list[E], reason: str) -> Flush[E]:
+        for entry in batch:
+            del self._waiting[entry]
+            self._count(entry, -1)
+        self.in_flight = batch
+        self.reasons[reason] += 1
+        return Flush(batch, reason)
+
+    def _count(self, entry: E, sign: int) -> None:
+        self._waiting_rows += sign * entry.row_count
+        self._waiting_bytes += sign * entry.byte_count

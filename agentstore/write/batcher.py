@@ -23,20 +23,18 @@ from itertools import islice
 
 import anyio
 
-from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError, StoreClosedError, WriteError
+from agentstore.errors import AgentStoreError, OperationTimeoutError, StoreClosedError
 from agentstore.protocols import Sink
 from agentstore.write.accumulator import Accumulator, Done, Flush, Limits
-from agentstore.write.batch import Batch, batch_of, blames_rows
+from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
-from agentstore.write.retry import pauses
-from agentstore.write.rows import Table, encode_block
+from agentstore.write.rows import Table
 from agentstore.write.statistics import Counters, TableStatistics
 
 logger = logging.getLogger("agentstore.write")
 
-# A third of the deadline for one attempt: a connection that went silent leaves time for two more.
-_ATTEMPT_SHARE = 1 / 3
-_SHORTEST_ATTEMPT_SECONDS = 5.0
+# Calls told at once that their time is up: the keys in their errors cost time.
+_TOLD_AT_ONCE = 10
 
 
 class Batcher:
@@ -51,10 +49,12 @@ class Batcher:
         self._deadline_seconds = deadline_seconds
         self._rng = rng or random.Random()
         self._accumulator: Accumulator[Entry] = Accumulator(limits)
+        self._delivery: Delivery | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._gate = anyio.Lock(fast_acquire=True)
         self._tail: Entry | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
         self._task: asyncio.Task[None] | None = None
 
@@ -66,7 +66,9 @@ class Batcher:
     @property
     def tail(self) -> Entry | None:
         """The entry accepted last, if it is not settled."""
-        return self._tail if self._tail is not None and not self._tail.settled else None
+        if self._tail is not None and self._tail.settled:
+            self._tail = None
+        return self._tail
 
     async def put(self, entry: Entry) -> None:
         """Accept an entry; waits for room, first come, first served.
@@ -77,10 +79,15 @@ class Batcher:
         entry.accepted_at = anyio.current_time()
         entry.deadline = entry.accepted_at + self._deadline_seconds
         entry.on_change = self._on_change
+        if not self._gate.locked() and self._has_room(entry):
+            self._accept(entry)
+            return
         try:
             with anyio.fail_after(self._deadline_seconds):
                 async with self._gate:
-                    await self._wait_for_room(entry)
+                    while not self._has_room(entry):
+                        self._room.clear()
+                        await self._room.wait()
                     self._accept(entry)
         except TimeoutError:
             full = OperationTimeoutError(f"no room in the queue within {self._deadline_seconds:g} s")
@@ -96,18 +103,22 @@ class Batcher:
         self._wake.set()
 
     async def aclose(self, deadline: float) -> None:
-        """Stop intake, send what was accepted, and fail what is left at ``deadline`` (loop time). Never raises."""
+        """Stop intake, send what was accepted, and fail what is left at ``deadline`` (loop time).
+
+        Cancelled, it fails what is left at once: nobody waits for ever, and the task does not stay behind.
+        """
         self._closed = True
         self._room.set()
         self._accumulator.close()
         self._wake.set()
-        task, self._task = self._task, None
-        if task is None:
+        if self._task is None:
             return
-        with anyio.move_on_after(max(0.0, deadline - anyio.current_time())):
-            await asyncio.wait([task])
-        task.cancel()
-        await asyncio.wait([task])
+        try:
+            await asyncio.wait([self._task], timeout=max(0.0, deadline - anyio.current_time()))
+        finally:
+            self._task.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([self._task])
 
     def statistics(self) -> TableStatistics:
         """A snapshot of the counters."""
@@ -124,137 +135,97 @@ class Batcher:
 
     async def _run(self) -> None:
         try:
-            while True:
-                self._wake.clear()
-                self._expire()
-                action = self._accumulator.decide(anyio.current_time())
-                if isinstance(action, Flush):
-                    await self._send_all(action.entries)
-                elif isinstance(action, Done):
-                    return
-                else:
-                    await self._sleep_until(action.until)
+            while not await self._step():
+                pass
         finally:
             self._fail_rest()
 
-    async def _send_all(self, entries: Sequence[Entry]) -> None:
-        failures: dict[Entry, WriteError] = {}
+    async def _step(self) -> bool:
+        """Do what is next; True when all is done. Nothing of a batch is held while waiting for the next one."""
+        self._wake.clear()
+        action = self._accumulator.decide(anyio.current_time())
+        if isinstance(action, Flush):
+            await self._send(action.entries)
+        elif isinstance(action, Done):
+            return True
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(action.until):
+                    await self._wake.wait()
+        return False
+
+    async def _send(self, entries: Sequence[Entry]) -> None:
+        self._delivery = Delivery(entries, self._sink, self.counters, self._rng)
         try:
-            await self._deliver(batch_of(entries), failures)
+            await self._delivery.run()
         except Exception as error:
             # A mistake of ours must not leave callers waiting for ever.
             logger.exception("agentstore: the batch of %s failed unexpectedly", self.table.name)
-            reason = AgentStoreError(f"unexpected {type(error).__name__}")
-            failures |= {entry: entry.failure(reason, certain=False) for entry in entries}
-        for entry in entries:
-            entry.settle(failures.get(entry))
+            self._delivery.abandon(AgentStoreError(f"unexpected {type(error).__name__}"))
+        self._delivery = None
         self._accumulator.settle()
         self._room.set()
 
-    async def _deliver(self, batch: Batch, failures: dict[Entry, WriteError]) -> None:
-        """Send a batch until its outcome is known; where its data is refused, its halves, each on its own."""
-        try:
-            await self._send(batch)
-            self.counters.written(batch.row_count)
-        except AgentStoreError as error:
-            refused = isinstance(error, QueryError) and not error.retriable
-            if refused and blames_rows(getattr(error, "code", 0)) and batch.row_count > 1:
-                for half in batch.halves():
-                    await self._deliver(half, failures)
-                return
-            self.counters.lost(batch.row_count, certain=refused)
-            for piece in batch.pieces:
-                failed = piece.entry.failure(error, certain=refused, start=piece.start, stop=piece.stop)
-                failed.__cause__ = error
-                before = failures.get(piece.entry)
-                failures[piece.entry] = failed if before is None else WriteError.joined([before, failed])
-
-    async def _send(self, batch: Batch) -> None:
-        blocks = []
-        for group in batch.groups():
-            blocks.append(encode_block(group))
-            await asyncio.sleep(0)
-        last = max(piece.entry.deadline for piece in batch.pieces)
-        for pause in pauses(self._rng):
-            try:
-                await self._attempt(batch, blocks, last)
-                return
-            except AgentStoreError as error:
-                if not error.retriable or anyio.current_time() + pause > last:
-                    raise
-                self._give_up_late(batch, error)
-            self.counters.retries += 1
-            await anyio.sleep(pause)
-
-    async def _attempt(self, batch: Batch, blocks: Sequence[bytes], last: float) -> None:
-        share = max(self._deadline_seconds * _ATTEMPT_SHARE, _SHORTEST_ATTEMPT_SECONDS)
-        allowed = min(share, max(last - anyio.current_time(), 0.1))
-        try:
-            with anyio.fail_after(allowed):
-                await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
-        except AgentStoreError:
-            raise
-        except TimeoutError as error:
-            raise OperationTimeoutError(f"no answer to the insert within {allowed:.1f} s") from error
-
-    def _give_up_late(self, batch: Batch, error: AgentStoreError) -> None:
-        """Tell the callers whose own deadline passed; the batch goes on for the others."""
-        now = anyio.current_time()
-        for piece in batch.pieces:
-            if piece.entry.deadline <= now and not piece.entry.settled:
-                piece.entry.settle(piece.entry.failure(error, certain=False))
+    def _fail_rest(self) -> None:
+        """The coroutine ends: nobody may wait any longer."""
+        self._closed = True
+        closed = StoreClosedError("the store was closed before the server answered")
+        if self._delivery is not None:
+            self._delivery.abandon(closed)
+            self._delivery = None
+        self._accumulator.settle()
+        for entry in self._accumulator.waiting:
+            self._withdraw(entry)
+            entry.settle(entry.failure(closed, certain=True))
+        self._room.set()
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     # --- the queue ----------------------------------------------------------------------------------------------
 
-    async def _wait_for_room(self, entry: Entry) -> None:
-        while not self._closed and not self._accumulator.has_room(entry.row_count, entry.byte_count):
-            self._room.clear()
-            await self._room.wait()
+    def _has_room(self, entry: Entry) -> bool:
         if self._closed or self._task is None or self._task.done():
             raise StoreClosedError("the store was closed before the rows were accepted")
+        return self._accumulator.has_room(entry.row_count, entry.byte_count)
 
     def _accept(self, entry: Entry) -> None:
         self.counters.accepted_rows += entry.row_count
         if entry.settled:  # what it requires has failed already
             self.counters.lost(entry.row_count, certain=True)
             return
-        self._accumulator.add(entry)
+        if self._accumulator.add(entry):
+            self._wake.set()
         self._tail = entry
-        self._wake.set()
+        if self._alarm is None:
+            self._set_alarm(entry.deadline)
 
     def _on_change(self, entry: Entry) -> None:
         if entry.settled:
             self._withdraw(entry)
         self._wake.set()
 
-    def _expire(self) -> None:
-        for entry in self._accumulator.expired(anyio.current_time()):
-            self._withdraw(entry)
-            late = OperationTimeoutError(f"not sent within {self._deadline_seconds:g} s")
-            entry.settle(entry.failure(late, certain=True))
-
-    def _withdraw(self, entry: Entry) -> None:
-        if self._accumulator.withdraw(entry):
-            self.counters.lost(entry.row_count, certain=True)
-            self._room.set()
-
-    def _fail_rest(self) -> None:
-        """The coroutine ends: nobody may wait any longer."""
-        self._closed = True
-        closed = StoreClosedError("the store was closed before the server answered")
-        for entry in self._accumulator.in_flight:
-            self.counters.lost(entry.row_count, certain=False)
-            entry.settle(entry.failure(closed, certain=False))
-        self._accumulator.settle()
-        for entry in list(self._accumulator.waiting):
-            self._withdraw(entry)
-            entry.settle(entry.failure(closed, certain=True))
+    def _withdraw(self, entry: Entry) -> bool:
+        """Take an entry back that was not sent yet; whether it was not."""
+        if not self._accumulator.withdraw(entry):
+            return False
+        self.counters.lost(entry.row_count, certain=True)
         self._room.set()
+        return True
 
-    async def _sleep_until(self, moment: float | None) -> None:
-        # The first entry's deadline is the earliest: all have the same time from acceptance.
-        moments = [entry.deadline for entry in islice(self._accumulator.waiting, 1)]
-        until = min(moments if moment is None else [*moments, moment], default=None)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await self._wake.wait()
+    # --- deadlines ----------------------------------------------------------------------------------------------
+
+    def _set_alarm(self, moment: float) -> None:
+        self._alarm = asyncio.get_running_loop().call_at(moment, self._tell_the_overdue)
+
+    def _tell_the_overdue(self) -> None:
+        """Calls are told when their own time is up, also while the batch before them, or their own, is under way."""
+        for entry in list(islice(self._accumulator.overdue(anyio.current_time()), _TOLD_AT_ONCE)):
+            reason = f"not stored within {self._deadline_seconds:g} s"
+            unsent = self._withdraw(entry)
+            if not unsent and self._delivery is not None and self._delivery.last_error is not None:
+                reason = f"{reason}; the last error was: {self._delivery.last_error}"
+            entry.settle(entry.failure(OperationTimeoutError(reason), certain=unsent))
+        following = self._accumulator.next_deadline()
+        self._alarm = None
+        if following is not None:
+            self._set_alarm(following)

@@ -3,49 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from agentstore.errors import AgentStoreError, WriteError
 from agentstore.write.rows import EncodedRows, Table, encode_rows
 
 # Encoded at a time: some milliseconds of the event loop.
-_CHUNK_ROWS = 1000
+CHUNK_ROWS = 1000
 _CHUNK_CHARACTERS = 2_000_000
 
 
 def encode_entries(
-    table: Table, org_id: str, records: Sequence[Any], name: str, *, deleted: bool = False, most_rows: int = _CHUNK_ROWS
+    table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
 ) -> Iterator[Entry]:
-    """Records as entries of limited size, each checked and encoded when it is asked for."""
-    start = 0
-    while start < len(records):
-        stop = _chunk_end(table, records, start, min(most_rows, _CHUNK_ROWS))
-        chunk = records[start:stop]
-        rows = encode_rows(table, org_id, chunk, name=name, deleted=deleted, offset=start)
-        yield Entry(rows, org_id, chunk, deleted=deleted)
-        start = stop
+    """Records, given in chunks of at most ``CHUNK_ROWS``, as entries: each checked and encoded when it is asked for."""
+    offset = 0
+    for chunk in chunks:
+        start = 0
+        while start < len(chunk):
+            stop = _last_fitting(table, chunk, start)
+            records = chunk[start:stop]
+            rows = encode_rows(table, org_id, records, name=name, deleted=deleted, offset=offset + start)
+            yield Entry(rows, org_id, records, deleted=deleted)
+            start = stop
+        offset += len(chunk)
 
 
-def _chunk_end(table: Table, records: Sequence[Any], start: int, most_rows: int) -> int:
-    stop = min(start + most_rows, len(records))
-    if not table.bulky:
-        return stop
+def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
+    """The end of the rows from ``start`` whose long texts together are short enough to be encoded at once."""
     size = 0
-    for index in range(start, stop):
+    for index in range(start, len(records)) if table.bulky else ():
         for field in table.bulky:
             text = getattr(records[index], field, None)
             size += len(text) if isinstance(text, str) else 0
         if size > _CHUNK_CHARACTERS:
             return max(index, start + 1)
-    return stop
+    return len(records)
 
 
 class Entry:
     """Rows that were accepted together and are sent together, and what became of them.
 
     An entry may depend on entries of other tables: it is not ``ready`` before those are settled, and fails with the
-    first of them that it *requires* and that failed. Settled once, for good.
+    first of them that it *requires* and that failed. Settled once, for good. ``accepted_at`` and ``deadline`` are
+    times of the loop.
     """
 
     __slots__ = (
@@ -53,18 +55,22 @@ class Entry:
         "_dependents",
         "_waiters",
         "accepted_at",
+        "byte_count",
         "deadline",
         "deleted",
         "error",
         "on_change",
         "org_id",
         "records",
+        "row_count",
         "rows",
         "settled",
     )
 
     def __init__(self, rows: EncodedRows, org_id: str, records: Sequence[Any], *, deleted: bool = False) -> None:
         self.rows = rows
+        self.row_count = rows.row_count
+        self.byte_count = rows.byte_count
         self.org_id = org_id
         self.records = records
         self.deleted = deleted
@@ -83,16 +89,6 @@ class Entry:
         return self.rows.table
 
     @property
-    def row_count(self) -> int:
-        """Its rows."""
-        return self.rows.row_count
-
-    @property
-    def byte_count(self) -> int:
-        """The size of its rows, encoded."""
-        return self.rows.byte_count
-
-    @property
     def ready(self) -> bool:
         """Whether everything it depends on is settled."""
         return self._blockers == 0
@@ -103,7 +99,7 @@ class Entry:
             other._dependents.append((self, required))
             self._blockers += 1
         elif required and other.error is not None:
-            self.settle(self._doom(other.error))
+            self.settle(self.failure(other.error, certain=True))
 
     def settle(self, error: WriteError | None = None) -> None:
         """Record the outcome, wake who waits for it and release who depends on it."""
@@ -116,7 +112,7 @@ class Entry:
         for dependent, required in self._dependents:
             dependent._blockers -= 1
             if required and error is not None:
-                dependent.settle(dependent._doom(error))
+                dependent.settle(dependent.failure(error, certain=True))
             if dependent.on_change is not None:
                 dependent.on_change(dependent)
         self._waiters, self._dependents = [], []
@@ -133,12 +129,14 @@ class Entry:
         """The error of its rows ``start`` … ``stop``: refused, or of unknown outcome."""
         concerned = self.records[start:stop]
         fate = "were not stored" if certain else "are not known to be stored"
-        return WriteError(
+        error = WriteError(
             f"{len(concerned)} rows of {self.table.name} {fate}: {reason}",
             table=self.table.name,
             keys=[self.table.key_of(self.org_id, record) for record in concerned],
             retriable=reason.retriable,
         )
+        error.__cause__ = reason
+        return error
 
     def part(self, start: int, stop: int) -> EncodedRows:
         """Some of its rows, encoded anew."""
@@ -147,8 +145,3 @@ class Entry:
         return encode_rows(
             self.table, self.org_id, self.records[start:stop], name=self.table.name, deleted=self.deleted
         )
-
-    def _doom(self, cause: WriteError) -> WriteError:
-        error = self.failure(cause, certain=True)
-        error.__cause__ = cause
-        return error

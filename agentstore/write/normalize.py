@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,22 +13,28 @@ from agentstore.models import Message, ToolCall
 
 T = TypeVar("T", Message, ToolCall)
 R = TypeVar("R")
+Taken = dict[tuple[Any, ...], set[int]]
 
 
 def listed(records: Iterable[R], name: str) -> list[R]:
     """The records as a list; a single record, or nothing at all, where several belong is refused."""
-    try:
-        iterator = iter(records)
-    except TypeError:
-        kind = type(records).__name__
-        raise InvalidArgumentError(f"{name}: expected several records, got {kind}", record=name) from None
-    return list(iterator)
+    return list(_iterator(records, name))
 
 
-def of_session(records: Iterable[T], session_id: str, name: str) -> list[T]:
-    """The records with an empty session_id filled in; another session's record is refused."""
+def chunked(records: Iterable[R], name: str, size: int) -> Iterator[list[R]]:
+    """The same, but in lists of at most ``size``, each taken when it is asked for."""
+    iterator = _iterator(records, name)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def of_session(records: Iterable[T], session_id: str, name: str, offset: int = 0) -> list[T]:
+    """The records with an empty session_id filled in; another session's record is refused.
+
+    ``offset`` is the number of the first one.
+    """
     found: list[T] = []
-    for index, record in enumerate(listed(records, name)):
+    for index, record in enumerate(listed(records, name), offset):
         own = getattr(record, "session_id", session_id)
         if own == "":
             record = msgspec.structs.replace(record, session_id=session_id)
@@ -41,12 +48,13 @@ def of_session(records: Iterable[T], session_id: str, name: str) -> list[T]:
     return found
 
 
-def number_calls(calls: Sequence[ToolCall]) -> list[ToolCall]:
+def number_calls(calls: Sequence[ToolCall], taken: Taken | None = None) -> list[ToolCall]:
     """Tool calls without a tool_use_id, numbered within their message where their call_index repeats.
 
-    Without an id and with the same number they would be one row, and all but the last were lost.
+    Without an id and with the same number they would be one row, and all but the last were lost. ``taken`` remembers
+    the numbers from one part of a call to the next.
     """
-    taken: dict[tuple[Any, ...], set[int]] = {}
+    taken = {} if taken is None else taken
     numbered = []
     for call in calls:
         if _is_numbered(call):
@@ -59,6 +67,14 @@ def number_calls(calls: Sequence[ToolCall]) -> list[ToolCall]:
                 call = msgspec.structs.replace(call, call_index=index)
         numbered.append(call)
     return numbered
+
+
+def _iterator(records: Iterable[R], name: str) -> Iterator[R]:
+    try:
+        return iter(records)
+    except TypeError:
+        kind = type(records).__name__
+        raise InvalidArgumentError(f"{name}: expected several records, got {kind}", record=name) from None
 
 
 def _is_numbered(call: ToolCall) -> bool:

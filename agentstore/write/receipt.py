@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from agentstore.errors import AgentStoreError, WriteError
+from agentstore.errors import WriteError
 
-OnUnobserved = Callable[[AgentStoreError], None]
+OnUnobserved = Callable[[BaseException], None]
 
 
 class Receipt:
@@ -25,8 +25,9 @@ class Receipt:
         self._task.add_done_callback(self._outcome.settle)
 
     def __await__(self) -> Generator[Any, None, Receipt]:
+        if not self._task.done():  # else there may be no loop any more to wait in, or another one
+            yield from asyncio.wait([self._task]).__await__()
         self._outcome.observed = True
-        yield from asyncio.wait([self._task]).__await__()
         if self._task.cancelled():
             raise WriteError("the write was cancelled: each of its rows is stored or not", table="")
         error = self._task.exception()
@@ -74,6 +75,6 @@ class _Outcome:
         self._report()
 
     def _report(self) -> None:
-        if self._forgotten and not self.observed and isinstance(self._error, AgentStoreError):
+        if self._forgotten and not self.observed and self._error is not None:
             error, self._error = self._error, None
             self._on_unobserved(error)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -11,7 +13,8 @@ import anyio
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import AgentStoreError, InvalidArgumentError, WriteError
 from agentstore.protocols import Executor
-from agentstore.write.retry import pauses
+from agentstore.write.normalize import listed
+from agentstore.write.retry import retried
 from agentstore.write.rows import TABLES, Table
 
 # Session ids in one statement: far below the limits on a query's size.
@@ -19,22 +22,31 @@ _CHUNK = 500
 
 
 async def stale_records(
-    executor: Executor, table: Table, org_id: str, session_id: str, mentioned: Sequence[Any]
+    executor: Executor,
+    table: Table,
+    org_id: str,
+    session_id: str,
+    mentioned: Iterable[Sequence[Any]],
+    *,
+    deadline_seconds: float,
 ) -> list[Any]:
-    """Records with the keys of what is stored of a session and not mentioned."""
+    """Records with the keys of what is stored of a session and not among those mentioned, which come in chunks."""
     fields = table.key[1:]
-    columns = await executor.fetch(
-        sql(
-            "SELECT {fields} FROM {table} FINAL WHERE org_id = {org_id} AND session_id = {session_id}",
-            fields=Sql(", ".join(fields)),
-            table=Sql(table.name),
-            org_id=org_id,
-            session_id=session_id,
-        )
+    query = sql(
+        "SELECT {fields} FROM {table} FINAL WHERE org_id = {org_id} AND session_id = {session_id}",
+        fields=Sql(", ".join(fields)),
+        table=Sql(table.name),
+        org_id=org_id,
+        session_id=session_id,
     )
-    kept = {tuple(getattr(record, name) for name in fields) for record in mentioned}
-    stale = [row for row in zip(*columns, strict=True) if row not in kept]
-    return [table.record(session_id=session_id, **dict(zip(fields, row, strict=True))) for row in stale]
+    deadline = anyio.current_time() + deadline_seconds
+    columns = await retried(lambda: executor.fetch(query), deadline=deadline, rng=random.Random())
+    stale = set(zip(*columns, strict=True))
+    for records in mentioned:
+        # As they are stored: a text that is not valid UTF-8 would look like another one and be removed.
+        stale.difference_update(table.key_of(org_id, record)[2:] for record in records)
+        await asyncio.sleep(0)  # a large session must not hold the loop
+    return [table.record(session_id=session_id, **dict(zip(fields, row, strict=True))) for row in sorted(stale)]
 
 
 async def bury_sessions(
@@ -46,7 +58,9 @@ async def bury_sessions(
     """
     if isinstance(session_ids, str):
         raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
-    ids = list(session_ids)
+    if not isinstance(org_id, str):
+        raise InvalidArgumentError(f"org_id: expected str, got {type(org_id).__name__}", field="org_id")
+    ids = listed(session_ids, "session_ids")
     for index, session_id in enumerate(ids):
         if not isinstance(session_id, str) or not session_id:
             raise InvalidArgumentError(f"session_ids[{index}]: {session_id!r} is no id", field="session_ids")
@@ -55,7 +69,8 @@ async def bury_sessions(
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             try:
-                await _retried(executor, _tombstones(table, org_id, chunk), deadline)
+                statement = _tombstones(table, org_id, chunk)
+                await retried(partial(executor.execute, statement), deadline=deadline, rng=random.Random())
             except AgentStoreError as error:
                 raise WriteError(
                     f"rows of {len(chunk)} sessions in {table.name} are not known to be removed: {error}",
@@ -75,14 +90,3 @@ def _tombstones(table: Table, org_id: str, ids: Sequence[str]) -> Sql:
         session=Sql(table.key[0]),
         ids=tuple(ids),
     )
-
-
-async def _retried(executor: Executor, statement: Sql, deadline: float) -> None:
-    for pause in pauses(random.Random()):
-        try:
-            await executor.execute(statement)
-            return
-        except AgentStoreError as error:
-            if not error.retriable or anyio.current_time() + pause > deadline:
-                raise
-        await anyio.sleep(pause)

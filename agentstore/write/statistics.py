@@ -56,9 +56,8 @@ class Counters:
     rows_written: int
     unobserved_failures: int
 
-    def written(self, row_count: int) -> None:
-        """A batch was committed."""
-        self.rows_written += row_count
+    def sent(self, row_count: int) -> None:
+        """A batch was committed. Its rows are counted one caller at a time, as each of them is told."""
         self.batches_written += 1
         self.largest_batch_rows = max(self.largest_batch_rows, row_count)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import anyio
 
@@ -19,14 +19,20 @@ from agentstore.models import Message, Session, ToolCall
 from agentstore.protocols import Executor, Sink
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
-from agentstore.write.entry import Entry, encode_entries
-from agentstore.write.normalize import number_calls, of_session
+from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
+from agentstore.write.normalize import Taken, chunked, number_calls, of_session
 from agentstore.write.receipt import Receipt
 from agentstore.write.removal import bury_sessions, stale_records
 from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, Table
 from agentstore.write.statistics import TableStatistics
 
 logger = logging.getLogger("agentstore.write")
+
+R = TypeVar("R")
+T = TypeVar("T", Message, ToolCall)
+
+# After the deadline of a shutdown, for calls whose rows are settled already and that only have to notice.
+_LAST_STEPS_SECONDS = 0.5
 
 # Checks, encodes and gives rows to the batchers; returns what was accepted.
 Accept = Callable[[], Awaitable[list[Entry]]]
@@ -38,7 +44,7 @@ class Writer:
     def __init__(self, executor: Executor, sink: Sink, limits: Limits, *, deadline_seconds: float) -> None:
         self._executor = executor
         self._deadline_seconds = deadline_seconds
-        self._chunk_rows = min(limits.batch_rows, limits.waiting_rows)
+        self._chunk_rows = min(limits.batch_rows, limits.waiting_rows, CHUNK_ROWS)
         self._batchers = {
             table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
         }
@@ -50,11 +56,30 @@ class Writer:
         return [batcher.start() for batcher in self._batchers.values()]
 
     async def aclose(self, seconds: float) -> None:
-        """Stop intake, send what was accepted, and after ``seconds`` fail the rest. Never raises."""
+        """Send what was accepted or submitted, and after ``seconds``, or when cancelled, fail the rest.
+
+        The store takes no new calls by then; a call that still waits for room is told ``StoreClosedError``.
+        """
         deadline = anyio.current_time() + seconds
-        await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
-        if self._submitted:
-            await asyncio.wait(self._submitted)
+        try:
+            self._request_flush()
+            with anyio.move_on_at(deadline):
+                await _turn_of(self._last_turn)
+            await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
+        finally:
+            await self._end(deadline)
+
+    async def _end(self, deadline: float) -> None:
+        """Whatever was cut short above: the batchers' tasks and the submitted writes end now."""
+        with anyio.CancelScope(shield=True):
+            await asyncio.gather(*(batcher.aclose(deadline=0.0) for batcher in self._batchers.values()))
+            # Their rows are settled, so that these end by themselves; all but those that wait for an answer to a read.
+            if self._submitted:
+                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, deadline - anyio.current_time()))
+            for task in self._submitted:
+                task.cancel()
+            if self._submitted:
+                await asyncio.wait(self._submitted)
 
     def statistics(self) -> dict[str, TableStatistics]:
         """The figures of each table, by its name."""
@@ -73,15 +98,15 @@ class Writer:
         self._last_turn = turn
 
         async def carry_out() -> None:
-            try:
-                await _turn_of(previous)
-                entries = await accept()
-            finally:
-                turn.set_result(None)
+            await _turn_of(previous)
+            entries = await accept()
+            _pass(turn)
             await _committed(entries)
 
         receipt = Receipt(carry_out(), self._unobserved)
         self._submitted.add(receipt.task)
+        # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
+        receipt.task.add_done_callback(lambda task: _pass(turn))
         receipt.task.add_done_callback(self._submitted.discard)
         return receipt
 
@@ -89,6 +114,9 @@ class Writer:
         """Returns when everything accepted or submitted before is settled, without lingering."""
         self._request_flush()
         await _turn_of(self._last_turn)
+        await self._settled()
+
+    async def _settled(self) -> None:
         self._request_flush()
         for entry in [entry for batcher in self._batchers.values() for entry in batcher.unsettled()]:
             await entry.wait()
@@ -107,43 +135,66 @@ class Writer:
         """A session with its messages and tool calls; with ``replace``, removing those not mentioned."""
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
-        published = await self._encode(SESSIONS, org_id, [session], "session")
-        message_list = of_session(messages, session.id, "messages")
-        call_list = number_calls(of_session(tool_calls, session.id, "tool_calls"))
-        entries = await self._encode(MESSAGES, org_id, message_list, "messages")
-        entries += await self._encode(TOOL_CALLS, org_id, call_list, "tool_calls")
+        published = await self._encode(SESSIONS, org_id, [[session]], "session")
+        entries = await self._encode(MESSAGES, org_id, self._of_session(messages, session.id, "messages"), "messages")
+        calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))
+        entries += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         if replace:
-            await self.flush()  # what was accepted before may be what has to go
-            for table, mentioned in ((MESSAGES, message_list), (TOOL_CALLS, call_list)):
-                stale = await stale_records(self._executor, table, org_id, session.id, mentioned)
-                entries += await self._encode(table, org_id, stale, table.name, deleted=True)
+            await self._settled()  # what was accepted before may be what has to go
+            entries += await self._stale(org_id, published[0], entries)
         return await self._publish(entries, published)
 
     async def accept_batch(
         self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
     ) -> list[Entry]:
         """The same over many sessions."""
-        published = await self._encode(SESSIONS, org_id, list(sessions), "sessions")
-        entries = await self._encode(MESSAGES, org_id, list(messages), "messages")
-        entries += await self._encode(TOOL_CALLS, org_id, number_calls(list(tool_calls)), "tool_calls")
+        published = await self._encode(SESSIONS, org_id, self._chunks(sessions, "sessions"), "sessions")
+        entries = await self._encode(MESSAGES, org_id, self._chunks(messages, "messages"), "messages")
+        calls = _numbered(self._chunks(tool_calls, "tool_calls"))
+        entries += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         return await self._publish(entries, published)
 
     async def accept_rows(
         self, table: Table, org_id: str, records: Iterable[Any], *, name: str, remove: bool = False
     ) -> list[Entry]:
         """Records of one table, written or removed by their keys."""
-        return await self._put_all(await self._encode(table, org_id, list(records), name, deleted=remove))
+        chunks = self._chunks(records, name)
+        return await self._put_all(await self._encode(table, org_id, chunks, name, deleted=remove))
 
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Remove sessions and all their rows; see the store."""
         await self.flush()
         await bury_sessions(self._executor, org_id, session_ids, deadline_seconds=self._deadline_seconds)
 
+    async def _stale(self, org_id: str, session_row: Entry, entries: Sequence[Entry]) -> list[Entry]:
+        """Tombstones for what is stored of the session and not among the entries."""
+        (session,) = session_row.records
+        found: list[Entry] = []
+        for table in (MESSAGES, TOOL_CALLS):
+            mentioned = [entry.records for entry in entries if entry.table is table]
+            try:
+                stale = await stale_records(
+                    self._executor, table, org_id, session.id, mentioned, deadline_seconds=self._deadline_seconds
+                )
+            except AgentStoreError as error:
+                raise session_row.failure(error, certain=True) from error
+            found += await self._encode(table, org_id, self._chunks(stale, table.name), table.name, deleted=True)
+        return found
+
+    def _chunks(self, records: Iterable[R], name: str) -> Iterator[list[R]]:
+        return chunked(records, name, self._chunk_rows)
+
+    def _of_session(self, records: Iterable[T], session_id: str, name: str) -> Iterator[list[T]]:
+        offset = 0
+        for chunk in self._chunks(records, name):
+            yield of_session(chunk, session_id, name, offset)
+            offset += len(chunk)
+
     async def _encode(
-        self, table: Table, org_id: str, records: Sequence[Any], name: str, *, deleted: bool = False
+        self, table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
     ) -> list[Entry]:
         entries = []
-        for entry in encode_entries(table, org_id, records, name, deleted=deleted, most_rows=self._chunk_rows):
+        for entry in encode_entries(table, org_id, chunks, name, deleted=deleted):
             entries.append(entry)
             await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
         return entries
@@ -177,10 +228,21 @@ class Writer:
         for batcher in self._batchers.values():
             batcher.request_flush()
 
-    def _unobserved(self, error: AgentStoreError) -> None:
+    def _unobserved(self, error: BaseException) -> None:
         logger.warning("a submitted write failed, and nobody awaited its receipt: %s", error)
         table = getattr(error, "table", "") or SESSIONS.name
         self._batchers[table].counters.unobserved_failures += 1
+
+
+def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:
+    taken: Taken = {}
+    for chunk in chunks:
+        yield number_calls(chunk, taken)
+
+
+def _pass(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
 
 
 async def _turn_of(turn: asyncio.Future[None] | None) -> None:

@@ -65,7 +65,7 @@ async def test_neither_or_no_hex_is_refused(store: AsyncClickHouseStore, org: st
     with pytest.raises(InvalidArgumentError, match="required"):
         await store.lookup_git_links(org)
     for bad in ("abc", "xyzw", "abcd ", "abcd%", "0x12", "ａｂｃｄ", "abcd\n"):
-        with pytest.raises(InvalidArgumentError, match="^sha: ") as caught:
+        with pytest.raises(InvalidArgumentError, match=r"^sha: ") as caught:
             await store.lookup_git_links(org, sha=bad, pr_url="https://x/1")
         assert caught.value.field == "sha"
 

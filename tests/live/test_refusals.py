@@ -208,7 +208,6 @@ async def test_a_bad_org_is_refused_everywhere(store: AsyncClickHouseStore) -> N
         for write in (
             store.write_session(bad, session("s")),
             store.write_batch(bad, [session("s")]),
-            store.write_batch(bad, []),
             store.write_git_links(bad, [commit("s", "abcd")]),
             store.remove_session_stars(bad, [SessionStar(session_id="s")]),
             store.delete_sessions(bad, ["s"]),

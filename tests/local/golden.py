@@ -1,7 +1,7 @@
 """Conversations recorded from real clients, each packet as bytes with a readable twin.
 
-`python -m tests.local.golden NAME…` records them anew (asynch, clickhouse_driver, clickhouse_client_18) into golden/NAME.txt:
-lines of `> bytes` (client) or `< bytes` (server) in hexadecimal, each followed by `= what it says`.
+`python -m tests.local.golden NAME…` records them anew into golden/NAME.txt: lines of `> bytes` (client) or `< bytes`
+(server) in hexadecimal, each followed by `= what it says`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agentstore.local.protocol import ClientPacket, ServerPacket
 from agentstore.local.wire import ByteBuffer, Reader, complete, read_text, read_uint, read_varint
 
 FOLDER = Path(__file__).parent / "golden"
-NAMES = ("asynch", "clickhouse_driver", "clickhouse_client_18")
+NAMES = ("asynch", "clickhouse_driver", "clickhouse_client_18", "clickhouse_client_18_insert")
 LIMIT = 1 << 20
 # The error comes last: clickhouse-driver drops the connection after one.
 STATEMENTS = (
@@ -41,6 +41,9 @@ class Packet:
     from_client: bool
     data: bytes
     twin: str
+
+
+Read = Callable[[ByteBuffer, int], Reader[str]]
 
 
 def load(name: str) -> list[Packet]:
@@ -88,6 +91,9 @@ def read_server_packet(buffer: ByteBuffer, revision: int) -> Reader[str]:
         for _ in range(3):
             texts.append((yield from read_text(buffer, LIMIT)))  # noqa: PERF401 (a generator cannot be awaited in one)
         return f"EXCEPTION {code} {texts} nested={(yield from read_uint(buffer, 1))}"
+    if kind is ServerPacket.TABLE_COLUMNS:
+        name = yield from read_text(buffer, LIMIT)
+        return f"TABLE_COLUMNS {name!r} {(yield from read_text(buffer, LIMIT))!r}"
     if kind is ServerPacket.PROGRESS:
         return f"PROGRESS {(yield from _varints(buffer, 5 if revision >= protocol.WRITE_INFO else 3))}"
     if kind is ServerPacket.PROFILE_INFO:
@@ -186,9 +192,25 @@ def talk_clickhouse_driver(port: int) -> None:
 
 
 def talk_clickhouse_client_18(port: int) -> None:
-    sql = "; ".join(s + (" (1, 'x'), (2, 'y')" if s.startswith("INSERT") else "") for s in STATEMENTS if "nosuch" not in s)
+    run_clickhouse_client(port, "; ".join(s for s in STATEMENTS if "INSERT" not in s and "nosuch" not in s), "-n")
+
+
+def talk_clickhouse_client_18_insert(port: int) -> None:
+    run_clickhouse_client(port, "INSERT INTO standing (a, s) VALUES (1, 'x'), (2, 'y')")
+
+
+def run_clickhouse_client(port: int, sql: str, *more: str) -> None:
     options = ["--user", "golden", "--password", "not secret", "--max_block_size", "1000", "--compression", "0"]
-    subprocess.run(["clickhouse-client", "--port", str(port), *options, "-n", "-q", sql], check=True)
+    subprocess.run(["clickhouse-client", "--port", str(port), *options, *more, "-q", sql], check=True)
+
+
+def prepare(port: int) -> None:
+    """What the recorded conversations expect to be there: a table with a default."""
+    from clickhouse_driver import Client
+
+    client = Client("127.0.0.1", port=port, user="golden", password="not secret")
+    client.execute("CREATE TABLE standing (a UInt8, s String, d UInt8 DEFAULT a + 1) ENGINE = Memory")
+    client.disconnect()
 
 
 def record(name: str) -> None:
@@ -198,6 +220,7 @@ def record(name: str) -> None:
         tempfile.TemporaryDirectory() as folder,
         ServerThread(Path(folder) / "db", user="golden", password="not secret") as server,
     ):
+        prepare(server.port)
         recorder = Recorder(server.port)
         globals()[f"talk_{name}"](recorder.port)
         recorder.close()

@@ -1,0 +1,82 @@
+# Everything runs in .venv, which the first target that needs it makes: Python 3.11 or later and a package index are
+# all that has to be there. `make PYTHON=python3.13 …` names another interpreter.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; exit; }; done; echo python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+STORE ?= .agentstore-demo
+PORT ?= 9000
+CODE := agentstore tests examples benchmarks
+# The recipes read these from the environment, so that no character in them means anything to make's shell.
+export FROM FIND
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint type check fmt serve bench build clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.local ## import transcripts into a local store and show them: [FROM=~/.claude/projects] [FIND=text]
+	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-5} \
+		$(PY) examples/demo.py --store 'local:$(STORE)' $${FROM:+--from="$$FROM"} $${FIND:+--find="$$FIND"}
+
+test: $(VENV)/.dev ## run the tests: [ARGS='tests/unit -x'] [ARGS='--server docker']
+	@$(PY) -m pytest $(ARGS)
+
+check: lint type ## lint and type
+
+lint: $(VENV)/.dev ## ruff: rules and formatting
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+
+type: $(VENV)/.dev ## mypy, strict, over package, tests, examples and benchmarks
+	@$(PY) -m mypy $(CODE)
+
+fmt: $(VENV)/.dev ## format, and fix what ruff can fix
+	@$(PY) -m ruff check --fix --quiet $(CODE) || true
+	@$(PY) -m ruff format $(CODE)
+
+serve: $(VENV)/.local ## serve a local store to any ClickHouse client: [STORE=.agentstore-demo] [PORT=9000]
+	@$(PY) -m agentstore.local --path '$(STORE)' --port $(PORT)
+
+bench: $(VENV)/.local ## client CPU and time beside the bare driver: [ARGS='--rounds 9']
+	@$(PY) benchmarks/bulk.py $(ARGS)
+
+build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
+	@rm -rf dist
+	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@unset PYTHONPATH; for wanted in agentstore/py.typed agentstore/ddl/0001_initial.sql agentstore/samples/README.md .jsonl; do \
+		$(PY) -m zipfile --list dist/agentstore-*.whl | grep -qF "$$wanted" || \
+			{ echo "the wheel lacks $$wanted" >&2; exit 1; }; done
+	@ls dist/*.whl
+
+clean: ## remove .venv, caches, build results and the demo's store
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .agentstore-demo
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment -------------------------------------------------------------------------------------------
+
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
+
+$(VENV)/.local: pyproject.toml | $(PY)
+	@echo "Installing agentstore and the ClickHouse engine into $(VENV) (some 180 MB, once) …" >&2
+	@$(PY) $(PIP_INSTALL) --editable '.[local,cli]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(PY)
+	@echo "Installing agentstore, the ClickHouse engine and the test tools into $(VENV) (some 180 MB, once) …" >&2
+	@$(PY) $(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.local
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "agentstore needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+	@output=$$($(PYTHON) -m venv --clear $(VENV) 2>&1) || { \
+		rm -rf $(VENV); \
+		output=$$($(PYTHON) -m venv --without-pip $(VENV) 2>&1 && $(PYTHON) -m pip --python $(PY) install pip 2>&1); } || { \
+		echo "$$output" >&2; rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment with pip. On Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; }

@@ -1,0 +1,99 @@
+"""Settings that hold for one query, laid over those of the session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from .engine import EngineConnection, EngineError
+from .protocol import Setting
+from .statements import Kind, Statement
+
+_NOT_FOR_SET = ("run_query_in_background", "send_logs_level")
+"""Not the engine's business. Newer servers send the first along in `remote()`, and SET refuses it; the second would
+make the engine write its log to this process's stderr, since it has no client to send it to."""
+
+_UNLIMITED = " SETTINGS max_result_rows = 0, max_result_bytes = 0, limit = 0, offset = 0"
+PLAIN_DESCRIBE = (
+    _UNLIMITED + ", describe_compact_output = 0, describe_include_subcolumns = 0, describe_include_virtual_columns = 0"
+)
+"""What the server asks for itself must not depend on what the client has set."""
+
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
+def literal(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def identifier(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+class Overlay:
+    """What the last query's settings were, and what they go back to."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known_settings = frozenset(known)
+        self._overlay: dict[str, str] = {}
+        self._base: dict[str, str] = {}
+        self._has_own_settings = False
+
+    def apply(self, connection: EngineConnection, settings: Sequence[Setting], statement: Statement) -> None:
+        """Make exactly these settings hold on top of the session's own. Costs nothing when they are those of before."""
+        wanted = {
+            setting.name: setting.value
+            for setting in settings
+            if setting.important or setting.name in self._known_settings
+        }
+        _check_read_only(wanted.pop("readonly", "0"), statement)
+        for name in _NOT_FOR_SET:
+            wanted.pop(name, None)
+        if statement.kind is Kind.SET:
+            wanted = {}
+            self._has_own_settings = True
+        if wanted == self._overlay:
+            return
+        for name in wanted:
+            if not _SETTING_NAME.match(name):
+                raise EngineError.make(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
+        self._restore(connection, [name for name in self._overlay if name not in wanted])
+        self._override(connection, {name: value for name, value in wanted.items() if self._overlay.get(name) != value})
+
+    def _restore(self, connection: EngineConnection, names: list[str]) -> None:
+        """Let these settings be again what they are in the session."""
+        changes = {name: self._base.get(name, "DEFAULT") for name in names}
+        # First and alone, while the statement that lifts it is short enough for it.
+        if "max_query_size" in changes:
+            connection.run(f"SET max_query_size = {changes.pop('max_query_size')}")
+        self._set(connection, changes)
+        for name in names:
+            del self._overlay[name]
+
+    def _override(self, connection: EngineConnection, changes: dict[str, str]) -> None:
+        """Lay these values over the session's own."""
+        fresh = [name for name in changes if name not in self._overlay]
+        self._base |= dict.fromkeys(fresh, "DEFAULT")
+        if self._has_own_settings and fresh:
+            listed = ", ".join(literal(name) for name in fresh)
+            rows = connection.describe(
+                f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed}){_UNLIMITED}"
+            )
+            self._base |= {row["name"]: literal(row["value"]) for row in rows}
+        self._overlay |= changes
+        try:
+            self._set(connection, {name: literal(value) for name, value in changes.items()})
+        except EngineError:
+            # Some of them may hold already.
+            self._restore(connection, list(changes))
+            raise
+
+    def _set(self, connection: EngineConnection, changes: dict[str, str]) -> None:
+        if changes:
+            connection.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
+
+
+def _check_read_only(mode: str, statement: Statement) -> None:
+    # Not by SET: nothing could be SET any more, so the session could never leave the mode.
+    if mode not in ("0", "") and statement.kind not in (Kind.SELECT, Kind.ROWS, Kind.EMPTY):
+        raise EngineError.make(164, "READONLY", "Cannot execute query in readonly mode")

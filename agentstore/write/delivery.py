@@ -1,0 +1,125 @@
+"""One batch on its way: sent until its outcome is known, cut where it is refused, and every row accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from agentstore.errors import AgentStoreError, QueryError, WriteError
+from agentstore.protocols import Sink
+from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
+from agentstore.write.entry import Entry
+from agentstore.write.retry import retried
+from agentstore.write.rows import encode_block
+from agentstore.write.statistics import Counters
+
+# Callers woken between two breaths of the event loop: each of them then runs a little.
+_WOKEN_AT_ONCE = 256
+# Refused rows that are searched for in one entry. Its call fails with the first one; the others behind it in the queue
+# should not wait for thousands of inserts that only tell it which.
+_REFUSALS_PER_ENTRY = 16
+
+
+class Delivery:
+    """The rows of some entries, from the first attempt to the outcome of the last row.
+
+    Each batch is frozen: every attempt sends the same blocks under the same token. What the server definitely refuses
+    for its data is cut in halves under new tokens, one after the other, in order. An entry is settled as soon as the
+    outcome of all its rows is known. ``last_error`` is what the last failed attempt said.
+    """
+
+    def __init__(self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random) -> None:
+        self.last_error: AgentStoreError | None = None
+        self._sink = sink
+        self._counters = counters
+        self._rng = rng
+        self._deadline = max(entry.deadline for entry in entries)
+        self._todo = deque([batch_of(entries)])
+        self._open = {entry: entry.row_count for entry in entries}
+        self._errors: dict[Entry, list[WriteError]] = {}
+
+    async def run(self) -> None:
+        """Returns when all is settled. Cancelled, it leaves what is not to ``abandon``."""
+        while self._todo:
+            error = await self._outcome(self._todo[0])
+            batch = self._todo.popleft()
+            if error is None:
+                self._counters.sent(batch.row_count)
+                await self._conclude(batch, None, certain=True)
+            elif self._can_be_cut(batch, error):
+                self._todo.extendleft(reversed(batch.halves()))
+            else:
+                await self._conclude(batch, error, certain=_is_refusal(error))
+
+    def abandon(self, reason: AgentStoreError) -> None:
+        """Settle what is left: nobody will send it any more, and what was sent may be stored or not."""
+        while self._todo:
+            for _ in self._conclusions(self._todo.popleft(), reason, certain=False):
+                pass
+
+    async def _outcome(self, batch: Batch) -> AgentStoreError | None:
+        """Send a batch until its outcome is known: None where it is committed."""
+        blocks = []
+        for group in batch.groups():
+            blocks.append(encode_block(group))
+            await asyncio.sleep(0)
+
+        async def attempt() -> None:
+            await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
+
+        try:
+            await retried(attempt, deadline=self._deadline, rng=self._rng, on_retry=self._on_retry)
+        except AgentStoreError as error:
+            self.last_error = error
+            return error
+        return None
+
+    def _on_retry(self, error: AgentStoreError) -> None:
+        self.last_error = error
+        self._counters.retries += 1
+
+    def _can_be_cut(self, batch: Batch, error: AgentStoreError) -> bool:
+        """Whether the refusal may be the fault of single rows, so that it is worth while to look for them."""
+        if not (isinstance(error, QueryError) and _is_refusal(error) and blames_rows(error.code)):
+            return False
+        if len(batch.pieces) > 1:
+            return True
+        (piece,) = batch.pieces
+        return piece.row_count > 1 and len(self._errors.get(piece.entry, ())) < _REFUSALS_PER_ENTRY
+
+    async def _conclude(self, batch: Batch, error: AgentStoreError | None, *, certain: bool) -> None:
+        """Record the outcome of a batch, breathing in between: thousands of callers may wake, or be told many keys."""
+        steps = self._conclusions(batch, error, certain=certain)
+        try:
+            for _ in steps:
+                await asyncio.sleep(0)
+        finally:
+            # Also when cancelled in between: what is known is told.
+            for _ in steps:
+                pass
+
+    def _conclusions(self, batch: Batch, error: AgentStoreError | None, *, certain: bool) -> Iterator[None]:
+        for number, piece in enumerate(batch.pieces, 1):
+            self._conclude_piece(piece, error, certain=certain)
+            if error is not None or number % _WOKEN_AT_ONCE == 0:
+                yield
+
+    def _conclude_piece(self, piece: Piece, error: AgentStoreError | None, *, certain: bool) -> None:
+        entry = piece.entry
+        if error is None:
+            self._counters.rows_written += piece.row_count
+        else:
+            self._counters.lost(piece.row_count, certain=certain)
+            failed = entry.failure(error, certain=certain, start=piece.start, stop=piece.stop)
+            self._errors.setdefault(entry, []).append(failed)
+        self._open[entry] -= piece.row_count
+        if not self._open[entry]:
+            errors = self._errors.get(entry)
+            entry.settle(WriteError.joined(errors) if errors else None)
+
+
+def _is_refusal(error: AgentStoreError) -> bool:
+    """Whether the server has answered that it did not store the rows, and never will as they are."""
+    return isinstance(error, QueryError) and not error.retriable

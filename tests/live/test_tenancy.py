@@ -1,0 +1,136 @@
+"""Two organisations with the same ids never see each other, through any method of the two protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from agentstore import (
+    AsyncClickHouseStore,
+    MessagePin,
+    ReadStore,
+    SearchQuery,
+    Session,
+    SessionDelete,
+    SessionFilter,
+    SessionStar,
+    Store,
+)
+from tests.builders import at, call, commit, message, pull_request, session
+from tests.live.snapshot import snapshot
+
+Case = Callable[[AsyncClickHouseStore, str, str], Awaitable[Any]]
+# What the methods without an organisation do is about the whole store.
+WITHOUT_ORG = {"aclose", "flush"}
+
+
+def one(mark: str, **fields: Any) -> Session:
+    return session("s", user_id="u", user_name=mark, project_id="p", project_name=mark, project_path=mark,
+                   agent_type=mark, first_message=mark, **fields)  # fmt: skip
+
+
+WRITES: dict[str, Case] = {
+    "write_session": lambda store, org, mark: store.write_session(
+        org,
+        one(mark),
+        [message(0, f"needle {mark}", model=mark, output_tokens=len(mark), source_id="r")],
+        [call(0, tool_name=mark, input_json=f"needle {mark}")],
+        replace=True,
+    ),
+    "write_batch": lambda store, org, mark: store.write_batch(
+        org,
+        [one(mark)],
+        [message(1, f"needle {mark}", session_id="s", model=mark, output_tokens=len(mark), source_id="r2")],
+        [call(1, session_id="s", tool_name=mark, result_content=f"needle {mark}")],
+    ),
+    "write_git_links": lambda store, org, mark: store.write_git_links(
+        org, [commit("s", "abcd", user_id=mark), pull_request("s", "https://x/1", user_id=mark)]
+    ),
+    "write_session_stars": lambda store, org, mark: store.write_session_stars(
+        org, [SessionStar(session_id="s", user_id="u", created_at=at(len(mark)))]
+    ),
+    "write_message_pins": lambda store, org, mark: store.write_message_pins(
+        org, [MessagePin(session_id="s", user_id="u", note=mark)]
+    ),
+    "write_session_deletes": lambda store, org, mark: store.write_session_deletes(
+        org, [SessionDelete(session_id="deleted", user_id=mark)]
+    ),
+    "remove_session_stars": lambda store, org, mark: store.remove_session_stars(
+        org, [SessionStar(session_id="s", user_id="u")]
+    ),
+    "remove_message_pins": lambda store, org, mark: store.remove_message_pins(
+        org, [MessagePin(session_id="s", user_id="u")]
+    ),
+    "remove_session_deletes": lambda store, org, mark: store.remove_session_deletes(
+        org, [SessionDelete(session_id="deleted")]
+    ),
+    "delete_sessions": lambda store, org, mark: store.delete_sessions(org, ["s", "deleted"]),
+}
+READS: dict[str, Case] = {
+    "list_sessions": lambda store, org, mark: store.list_sessions(org, SessionFilter(include_deleted=True)),
+    "get_session": lambda store, org, mark: store.get_session(org, "s"),
+    "get_session_messages": lambda store, org, mark: store.get_session_messages(org, "s"),
+    "get_session_tool_calls": lambda store, org, mark: store.get_session_tool_calls(org, "s"),
+    "list_users": lambda store, org, mark: store.list_users(org),
+    "list_projects": lambda store, org, mark: store.list_projects(org),
+    "list_agents": lambda store, org, mark: store.list_agents(org),
+    "search": lambda store, org, mark: store.search(org, SearchQuery(query="needle")),
+    "get_session_git_links": lambda store, org, mark: store.get_session_git_links(org, "s"),
+    "lookup_git_links": lambda store, org, mark: store.lookup_git_links(org, sha="abcd"),
+    "list_session_stars": lambda store, org, mark: store.list_session_stars(org),
+    "list_message_pins": lambda store, org, mark: store.list_message_pins(org),
+    "list_session_deletes": lambda store, org, mark: store.list_session_deletes(org),
+    "usage_by_user": lambda store, org, mark: store.usage_by_user(org),
+    "activity_heatmap": lambda store, org, mark: store.activity_heatmap(org),
+    "tool_usage_distribution": lambda store, org, mark: store.tool_usage_distribution(org),
+    "daily_activity": lambda store, org, mark: store.daily_activity(org),
+    "token_usage_by_model": lambda store, org, mark: store.token_usage_by_model(org),
+}
+REMOVALS = ["remove_session_stars", "remove_message_pins", "remove_session_deletes", "delete_sessions"]
+
+
+def methods(protocol: type) -> set[str]:
+    return {name for name, value in vars(protocol).items() if callable(value) and not name.startswith("_")}
+
+
+def test_every_method_has_a_case() -> None:
+    """A method that is new to a protocol fails here until its organisation is proved."""
+    assert set(WRITES) == methods(Store) - WITHOUT_ORG
+    assert set(READS) == methods(ReadStore) - WITHOUT_ORG
+
+
+async def filled(store: AsyncClickHouseStore, org: str, mark: str) -> None:
+    for name, write in WRITES.items():
+        if name not in REMOVALS:
+            await write(store, org, mark)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_never_shows_another_organisation(
+    store: AsyncClickHouseStore, database: str, org: str, name: str
+) -> None:
+    mine, theirs = f"{org}-mine", f"{org}-theirs"
+    await filled(store, mine, "mine")
+    alone = await READS[name](store, mine, "mine")
+    assert alone
+    await filled(store, theirs, "theirs")
+    for other in ("", "%", f"{org}%", org, f"{org}-mine ", f"{org}-MINE"):
+        await filled(store, other, "theirs")
+    assert await READS[name](store, mine, "mine") == alone
+    assert "theirs" not in repr(alone)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_never_touches_another_organisation(store: AsyncClickHouseStore, org: str, name: str) -> None:
+    mine, theirs = f"{org}-mine", f"{org}-theirs"
+    await filled(store, mine, "mine")
+    await filled(store, theirs, "theirs")
+    before = await snapshot(store, mine, ["s", "deleted"])
+    own = await snapshot(store, theirs, ["s", "deleted"])
+    await WRITES[name](store, theirs, "another")
+    assert await snapshot(store, mine, ["s", "deleted"]) == before
+    assert await snapshot(store, theirs, ["s", "deleted"]) != own

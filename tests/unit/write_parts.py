@@ -1,0 +1,95 @@
+"""What the tests of the write path share: entries of messages, and a table's server played by a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agentstore.errors import AgentStoreError, QueryError
+from agentstore.models import Message
+from agentstore.write.entry import Entry
+from agentstore.write.rows import MESSAGES, encode_rows
+from tests.builders import message
+
+ORG = "org"
+
+
+def entry_of(*ordinals: int, deadline: float = float("inf")) -> Entry:
+    """One call's messages with these ordinals."""
+    records = [message(ordinal, f"text {ordinal}", session_id="s") for ordinal in ordinals]
+    entry = Entry(encode_rows(MESSAGES, ORG, records, name="messages"), ORG, records)
+    entry.deadline = deadline
+    return entry
+
+
+def keys_of(*ordinals: int) -> list[tuple[Any, ...]]:
+    """The keys of these messages, as an error names them."""
+    return [(ORG, "s", ordinal) for ordinal in ordinals]
+
+
+def refused(code: int) -> QueryError:
+    """The server's answer with this code."""
+    return QueryError("refused", code=code, name="REFUSED")
+
+
+class Server:
+    """A sink that keeps what it is sent and answers as it is told.
+
+    ``answers`` holds what the next inserts get: an error to raise, or None for success. ``poison`` are ordinals that a
+    batch is refused for, with code 469. Blocks are told apart by their text, which names the ordinals.
+    """
+
+    def __init__(self, poison: Sequence[int] = (), answers: Sequence[AgentStoreError | None] = ()) -> None:
+        self.poison = set(poison)
+        self.answers = list(answers)
+        self.attempts: list[tuple[tuple[bytes, ...], dict[str, Any]]] = []
+        self.committed: dict[str, list[int]] = {}
+        self.on_insert: Callable[[], None] = lambda: None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def insert(
+        self, table: str, header: Sequence[tuple[str, str]], blocks: Sequence[bytes], settings: Mapping[str, Any]
+    ) -> None:
+        self.attempts.append((tuple(blocks), dict(settings)))
+        self.on_insert()
+        await self.open.wait()
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        ordinals = ordinals_in(blocks)
+        if self.poison & set(ordinals):
+            raise refused(469)
+        self.committed.setdefault(settings["insert_deduplication_token"], ordinals)
+
+    @property
+    def stored(self) -> list[int]:
+        """All ordinals committed, in order; a token counts once, as on a real server."""
+        return [ordinal for ordinals in self.committed.values() for ordinal in ordinals]
+
+    @property
+    def tokens(self) -> list[str]:
+        """The token of each attempt."""
+        return [settings["insert_deduplication_token"] for _, settings in self.attempts]
+
+
+def ordinals_in(blocks: Sequence[bytes]) -> list[int]:
+    """The ordinals of the messages in these blocks, read from their contents."""
+    found = []
+    for block in blocks:
+        found += [int(part.split(b"\x00")[0].split(b";")[0]) for part in _after(block, b"text ")]
+    return found
+
+
+def _after(block: bytes, mark: bytes) -> list[bytes]:
+    parts = []
+    for part in block.split(mark)[1:]:
+        digits = bytes(byte for byte in part[:6] if chr(byte).isdigit())
+        parts.append(digits[: len(digits)])
+    return parts
+
+
+def is_message(record: Any) -> bool:
+    """For narrowing what an entry holds."""
+    return isinstance(record, Message)
