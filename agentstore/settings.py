@@ -146,6 +146,9 @@ def _parse_url(dsn: str) -> dict[str, Any]:
     found: dict[str, Any] = {"secure": url.scheme == "clickhouses"}
     if url.fragment:
         raise ConfigError("the DSN has a fragment", hint="percent-encode # in the password")
+    if "@" in url.path or "@" in url.query:
+        # Most likely a / or ? that cut the password in two: its end would be shown as a database's or option's name.
+        raise ConfigError("the DSN has an @ behind its host", hint="percent-encode /, ?, @ and # in the password")
     if url.hostname:
         found["host"] = unquote(url.hostname)
     if port is not None:

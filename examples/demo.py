@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import os
 import sys
 import time
 from collections import Counter
@@ -150,7 +151,7 @@ async def run(source: str, needle: str, tz: str, target: str) -> None:
             raise DemoError(f"no Claude Code transcripts in {root} ({others:,} other files)")
         show_import(root, counts, problems, others if source else 0, time.perf_counter() - started)
         await show(store, org, needle or ("" if source else SAMPLE_NEEDLE), tz)
-        show_end(target)
+        show_end(store.options.local_path or f"{store.options.host}:{store.options.native_port}")
 
 
 def find_root(source: str) -> Path:
@@ -165,12 +166,19 @@ def find_root(source: str) -> Path:
     return root
 
 
+def default_store() -> str:
+    """What the environment names, else a local store beside the checkout."""
+    return os.environ.get("AGENTSTORE_DSN") or f"local:{CHECKOUT / '.agentstore-demo'}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Import Claude Code transcripts into a local store and look at them.")
     parser.add_argument("--from", dest="source", default="", metavar="DIR", help="default: the sample of the package")
     parser.add_argument("--find", default="", metavar="TEXT", help="what to search for")
     parser.add_argument("--tz", default="UTC", help="time zone of days and hours, like Europe/Berlin")
-    parser.add_argument("--store", default=f"local:{CHECKOUT / '.agentstore-demo'}", metavar="TARGET")
+    parser.add_argument(
+        "--store", default=default_store(), metavar="TARGET", help="default: AGENTSTORE_DSN, else local"
+    )
     arguments = parser.parse_args()
     try:
         asyncio.run(run(arguments.source, arguments.find, arguments.tz, arguments.store))

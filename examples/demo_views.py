@@ -270,11 +270,11 @@ def show_models(models: Sequence[ModelTokenUsage]) -> None:
     console.print(shown)
 
 
-def show_end(target: str) -> None:
+def show_end(where: str) -> None:
     console.print()
     console.print(
         Text(
-            f"The store stays in {target}. Import your own: make demo FROM=~/.claude/projects."
+            f"The store is in {where}. Import your own: make demo FROM=~/.claude/projects."
             " Search: make demo FIND='some text'. Serve it to any ClickHouse client: make serve.",
             style="dim",
         )

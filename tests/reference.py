@@ -10,17 +10,14 @@ from agentstore.read.folding import variants
 BEFORE, LENGTH, DOTS = 100, 200, "..."
 
 
-def equal_at(text: str, position: int, needle: str) -> bool:
-    """Whether the needle stands here, in whatever case."""
-    part = text[position : position + len(needle)]
-    return len(part) == len(needle) and all(one in variants(other) for one, other in zip(part, needle, strict=True))
-
-
 def positions(text: str, needle: str) -> list[int]:
-    """Where the needle stands, from left to right, no two overlapping."""
+    """Where the needle stands, in whatever case, from left to right, no two overlapping."""
+    equal = [frozenset(variants(character)) for character in needle]
     found: list[int] = []
-    for position in range(len(text)):
-        if equal_at(text, position, needle) and (not found or position >= found[-1] + len(needle)):
+    for position in range(len(text) - len(needle) + 1):
+        if found and position < found[-1] + len(needle):
+            continue
+        if all(text[position + index] in same for index, same in enumerate(equal)):
             found.append(position)
     return found
 

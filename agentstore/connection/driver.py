@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from asynch.errors import ClickHouseException, ServerException, UnexpectedPacketFromServerError
 from asynch.proto.block import RowOrientedBlock
 from asynch.proto.connection import Connection
@@ -53,7 +54,6 @@ _BROKEN = (
 )
 # Large enough to keep the number of system calls small, small enough that the loop breathes between two of them.
 _WRITE_SLICE = 256 * 1024
-_CLOSE_SECONDS = 2.0
 
 
 class NativeConnection:
@@ -99,18 +99,13 @@ class NativeConnection:
             # Deadlines are the caller's: a timer for each read would cost more than the read.
             send_receive_timeout=None,
         )
-        where = f"{host}:{port}"
+        connection = cls(wire)
         try:
-            with anyio.fail_after(connect_timeout):
-                await wire.connect()
-        except TimeoutError as error:
-            raise ConnectionFailedError(f"cannot reach {where}: no answer within {connect_timeout:g} s") from error
-        except ServerException as error:
-            raise _refusal(where, error) from None
-        except _BROKEN as error:
-            reason = error.__cause__ or error
-            raise ConnectionFailedError(f"cannot reach {where}: {reason}") from error
-        return cls(wire)
+            await connection._shake_hands(f"{host}:{port}", connect_timeout)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
 
     @property
     def server_version(self) -> tuple[int, int, int]:
@@ -163,15 +158,13 @@ class NativeConnection:
             await self._wire.insert_blocks(query.text, header, blocks, dict(settings), query_id)
 
     async def close(self) -> None:
-        """Close the socket. Bounded, shielded from cancellation, never raises."""
-        self.usable = False
-        wire = self._wire
-        if not wire.connected:
-            return
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True), contextlib.suppress(*_BROKEN):
-            # abort, not close: close waits for unsent bytes that a stalled peer never takes.
-            wire.writer.writer.transport.abort()
-            await wire.disconnect()
+        """Close the socket. Shielded from cancellation, never raises.
+
+        Unsent bytes are dropped: waiting for them would be waiting for a peer that may have stalled. Nor is the stream
+        waited for, because a wait that was cancelled once ends every later one as cancelled, in whatever task.
+        """
+        self.abort()
+        await anyio.lowlevel.cancel_shielded_checkpoint()  # the turn of the loop in which the socket is closed
 
     def abort(self) -> None:
         """Drop the socket without waiting for anything. Never raises."""
@@ -179,6 +172,18 @@ class NativeConnection:
         if self._wire.connected:
             with contextlib.suppress(*_BROKEN):
                 self._wire.writer.writer.transport.abort()
+
+    async def _shake_hands(self, where: str, timeout: float) -> None:
+        try:
+            with anyio.fail_after(timeout):
+                await self._wire.connect()
+        except TimeoutError as error:
+            raise ConnectionFailedError(f"cannot reach {where}: no answer within {timeout:g} s") from error
+        except ServerException as error:
+            raise _refusal(where, error) from None
+        except _BROKEN as error:
+            reason = error.__cause__ or error
+            raise ConnectionFailedError(f"cannot reach {where}: {reason}") from error
 
     @contextlib.asynccontextmanager
     async def _guarded(self, query_id: str, timeout: float, *, keep_on_refusal: bool) -> AsyncIterator[None]:

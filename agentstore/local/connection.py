@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +15,8 @@ from .host import Host
 from .protocol import ClientPacket, Hello
 from .queries import QueryRunner
 from .wire import ProtocolError
+
+logger = logging.getLogger("agentstore.local")
 
 HTTP_METHODS = b"GPHDO"
 HTTP_ANSWER = (
@@ -51,6 +54,10 @@ class Connection:
             return  # the client is gone, or never said who it is: there is nobody to tell
         except ProtocolError as error:
             self._say_goodbye(protocol.exception(error.code, f"DB::Exception: {error}. ({error.name})"))
+        except Exception:
+            # A fault of this server's own: this connection ends, the others go on.
+            logger.exception("%r failed", self)
+            self._say_goodbye(protocol.exception(1002, "DB::Exception: internal error of the local server"))
         finally:
             await self._queries.aclose()
             await self._channel.aclose(GOODBYE_SECONDS)

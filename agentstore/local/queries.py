@@ -27,6 +27,10 @@ from .wire import NEED_MORE, ByteBuffer, Reader, read_text
 R = TypeVar("R")
 
 QUERY_WAS_CANCELLED = 394
+CANCEL_GRACE_SECONDS = 0.1
+"""A query that ends within this time after a Cancel still answers: a server looks for cancels only so often."""
+SIGN_OF_LIFE_SECONDS = 1.0
+"""How often a client that waits for a result hears that the query still runs."""
 KILL_AGAIN_SECONDS = 0.25
 """A request to end a statement that the engine has not registered yet is lost, so it is repeated."""
 
@@ -60,6 +64,8 @@ class QueryRunner:
                 if self._abandonable:
                     self.kill()
                 await asyncio.wait([self._work])
+            if self._killer is not None:
+                await self._killer
             if self._work is not None and not self._work.cancelled():
                 self._work.exception()  # looked at, so that asyncio does not report it: nobody is left to be told
             with suppress(EngineError):  # the client is gone, and the session with it, however it closes
@@ -67,14 +73,15 @@ class QueryRunner:
         finally:
             self._thread.shutdown(wait=False)
 
-    def kill(self) -> None:
-        """Ask the running statement to end; asked again until it has."""
+    def kill(self, grace_seconds: float = 0.0) -> None:
+        """Ask the running statement to end, unless it ends by itself within the grace; asked again until it has."""
         if self._work is not None and not self._work.done() and self._killer is None:
-            self._killer = asyncio.create_task(self._kill(self._work))
+            self._killer = asyncio.create_task(self._kill(self._work, grace_seconds))
 
-    async def _kill(self, work: asyncio.Future[object]) -> None:
+    async def _kill(self, work: asyncio.Future[object], grace_seconds: float) -> None:
         loop = asyncio.get_running_loop()
         try:
+            await asyncio.wait([work], timeout=grace_seconds)
             while not work.done():
                 await loop.run_in_executor(self._host.control, self._host.engine.kill, self.tag)
                 await asyncio.wait([work], timeout=KILL_AGAIN_SECONDS)
@@ -108,6 +115,9 @@ class QueryRunner:
             self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
 
     async def _execute(self, query: Query, statement: Statement) -> None:
+        if self._killer is not None:
+            # A request to end the query before this one is on its way, and must not reach this one.
+            await self._killer
         reply = Reply(self.revision, _method(query))
         self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
         self._channel.on_input = self._on_input
@@ -130,12 +140,12 @@ class QueryRunner:
         if buffer.unread and buffer.data[buffer.pos] == ClientPacket.CANCEL:
             buffer.pos += 1
             self._cancelled = True
-            self.kill()
+            self.kill(CANCEL_GRACE_SECONDS)
         elif self._channel.input_ended and self._abandonable:
             self.kill()
 
     async def _select(self, query: Query, statement: Statement, reply: Reply) -> None:
-        batch = await self._submit(partial(self._start, query, statement))
+        batch = await self._patiently(self._submit(partial(self._start, query, statement)))
         parts = reply.header(batch.header) if batch.header else []
         has_result = bool(batch.header)
         while True:
@@ -151,9 +161,17 @@ class QueryRunner:
             if following is None:
                 break
             parts = []
-            batch = await following
+            batch = await self._patiently(following)
         if not batch.last:
             await self._submit(self._session.end_stream)
+
+    async def _patiently(self, work: asyncio.Future[R]) -> R:
+        """The result of `work`. Meanwhile the client gets empty Progress packets, so that it does not give up."""
+        while True:
+            done, _ = await asyncio.wait([work], timeout=SIGN_OF_LIFE_SECONDS)
+            if done:
+                return work.result()
+            self._channel.write(protocol.progress(self.revision, 0, 0))
 
     def _start(self, query: Query, statement: Statement) -> Batch:
         if statement.sql.lstrip()[:4].upper() == "KILL":

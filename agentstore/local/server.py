@@ -54,6 +54,7 @@ class LocalServer:
         self._count = 0
         self._authenticated = 0
         self._idle_since: float | None = None
+        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<LocalServer {self._path!r} connections={self._authenticated}>"
@@ -93,12 +94,19 @@ class LocalServer:
             )
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
+            self._is_closed = True
             await self._close_engine()
             raise
         self._idle_since = loop.time()
 
     async def aclose(self, *, grace_seconds: float = 5.0) -> None:
-        """Stop listening, let running queries end within `grace_seconds`, cancel the rest, close the engine."""
+        """Stop listening, let running queries end within `grace_seconds`, cancel the rest, close the engine.
+
+        Nothing is left behind: no thread, socket or task. Closing again does nothing.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._server is not None:
             self._server.close()
         for connection in tuple(self._connections):

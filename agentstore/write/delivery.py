@@ -32,6 +32,7 @@ class Delivery:
 
     def __init__(self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random) -> None:
         self.last_error: AgentStoreError | None = None
+        self._sent_before = False
         self._sink = sink
         self._counters = counters
         self._rng = rng
@@ -51,7 +52,7 @@ class Delivery:
             elif self._can_be_cut(batch, error):
                 self._todo.extendleft(reversed(batch.halves()))
             else:
-                await self._conclude(batch, error, certain=_is_refusal(error))
+                await self._conclude(batch, error, certain=self._is_certain(error))
 
     def abandon(self, reason: AgentStoreError) -> None:
         """Settle what is left: nobody will send it any more, and what was sent may be stored or not."""
@@ -61,6 +62,7 @@ class Delivery:
 
     async def _outcome(self, batch: Batch) -> AgentStoreError | None:
         """Send a batch until its outcome is known: None where it is committed."""
+        self._sent_before = False
         blocks = []
         for group in batch.groups():
             blocks.append(encode_block(group))
@@ -78,16 +80,27 @@ class Delivery:
 
     def _on_retry(self, error: AgentStoreError) -> None:
         self.last_error = error
+        self._sent_before = True
         self._counters.retries += 1
 
     def _can_be_cut(self, batch: Batch, error: AgentStoreError) -> bool:
         """Whether the refusal may be the fault of single rows, so that it is worth while to look for them."""
-        if not (isinstance(error, QueryError) and _is_refusal(error) and blames_rows(error.code)):
+        if not (isinstance(error, QueryError) and not error.retriable and blames_rows(error.code)):
             return False
         if len(batch.pieces) > 1:
             return True
         (piece,) = batch.pieces
         return piece.row_count > 1 and len(self._errors.get(piece.entry, ())) < _REFUSALS_PER_ENTRY
+
+    def _is_certain(self, error: AgentStoreError) -> bool:
+        """Whether the rows are known not to be stored.
+
+        A batch refused for its data was refused at every attempt, for they all were the same; a batch refused for what
+        has changed meanwhile (rights, tables) may be stored by an earlier attempt.
+        """
+        if not isinstance(error, QueryError) or error.retriable:
+            return False
+        return blames_rows(error.code) or not self._sent_before
 
     async def _conclude(self, batch: Batch, error: AgentStoreError | None, *, certain: bool) -> None:
         """Record the outcome of a batch, breathing in between: thousands of callers may wake, or be told many keys."""
@@ -118,8 +131,3 @@ class Delivery:
         if not self._open[entry]:
             errors = self._errors.get(entry)
             entry.settle(WriteError.joined(errors) if errors else None)
-
-
-def _is_refusal(error: AgentStoreError) -> bool:
-    """Whether the server has answered that it did not store the rows, and never will as they are."""
-    return isinstance(error, QueryError) and not error.retriable

@@ -69,21 +69,3 @@ async def test_every_cased_letter(server: Server, store: AsyncClickHouseStore) -
                 if found != expected:
                     wrong[needle] = (found, expected)
     assert wrong == {}
-
-
-def test_equality_is_an_equivalence_and_python_highlights_by_it() -> None:
-    for char in CASED:
-        same = folding.variants(char)
-        assert char in same
-        for other in same:
-            assert folding.variants(other) == same
-            assert folding.compiled(char).fullmatch(other)
-
-
-def test_simple_case_pairs_are_equal_and_the_exceptions_are_the_documented_ones() -> None:
-    apart = set()
-    for char in CASED:
-        for other in (char.lower(), char.upper(), char.title()):
-            if len(other) == 1 and other not in folding.variants(char):
-                apart.add(char)
-    assert apart == set("ſ\u2126\u212a\u212b\u1c80\u1c81\u1c82\u1c83\u1c84\u1c85\u1c86\u1c87\u1c88ı")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -18,9 +18,15 @@ PASSWORD = "sec'ret ☃"
 class ServerThread:
     """A LocalServer on an event loop of its own, so that blocking clients can be tested against it."""
 
-    def __init__(self, path: Path, **options: object) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        **options: object,
+    ) -> None:
         self.server = LocalServer(path, **options)  # type: ignore[arg-type]  # the tests choose freely
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="test-server")
 
     @property

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.local.conftest import PASSWORD, ServerThread
-from tests.local.types import TYPES
+from tests.local.types import DRIVER_TYPES
 
 CLICKHOUSE_CLIENT = shutil.which("clickhouse-client")
 COMPRESSIONS = [False, "lz4", "zstd"]
@@ -122,7 +123,7 @@ def test_every_type_through_asynch(local: ServerThread, kind: str, values: list[
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[str, list[tuple[Any, ...]]]:
-    columns = draw(st.lists(TYPES, min_size=1, max_size=4))
+    columns = draw(st.lists(DRIVER_TYPES, min_size=1, max_size=4))
     rows = draw(st.lists(st.tuples(*(values for _, values in columns)), min_size=1, max_size=6))
     return ", ".join(f"c{index} {name}" for index, (name, _) in enumerate(columns)), rows
 
@@ -255,7 +256,7 @@ print(json.dumps(answers))
 """
 
 
-def remote(local: ServerThread, folder: Any, *statements: str) -> list[str]:
+def remote(local: ServerThread, folder: Path, *statements: str) -> list[str]:
     command = [sys.executable, "-c", REMOTE, str(local.port), str(folder), json.dumps(statements)]
     done = subprocess.run(command, input=PASSWORD.encode(), capture_output=True, timeout=90, check=True)
     answers: list[str] = json.loads(done.stdout)
@@ -263,7 +264,7 @@ def remote(local: ServerThread, folder: Any, *statements: str) -> list[str]:
 
 
 @pytest.mark.parametrize("method", ["NONE", "LZ4", "ZSTD"])
-def test_remote_of_chdb(local: ServerThread, driver: Driver, tmp_path: Any, method: str) -> None:
+def test_remote_of_chdb(local: ServerThread, driver: Driver, tmp_path: Path, method: str) -> None:
     driver.execute("DROP TABLE IF EXISTS far")
     driver.execute(
         "CREATE TABLE far (a UInt64, s String, l LowCardinality(Nullable(String)), m Map(String, Array(UInt8)), "

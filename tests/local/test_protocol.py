@@ -138,7 +138,9 @@ def test_table_columns() -> None:
 
 
 @pytest.mark.parametrize("interface", [1, 2, 6])
-@pytest.mark.parametrize("revision", [54032, 54058, 54060, 54401, 54429, 54441, 54442, 54443, 54447, 54448, 54449, 54453])
+@pytest.mark.parametrize(
+    "revision", [54032, 54058, 54060, 54401, 54429, 54441, 54442, 54443, 54447, 54448, 54449, 54453]
+)
 def test_query_of_every_revision_and_interface(interface: int, revision: int) -> None:
     info = b"\x01" + text("user") + text("id") + text("addr")
     info += bytes(8) if revision >= 54449 else b""

@@ -85,3 +85,13 @@ _grow: Callable[[st.SearchStrategy[Typed]], st.SearchStrategy[Typed]] = lambda i
     st.lists(inner, min_size=1, max_size=3).map(_tuple),
 )
 TYPES: st.SearchStrategy[Typed] = st.recursive(LEAVES, _grow, max_leaves=4)
+
+# clickhouse-driver splits the arguments of a Map at every comma, and cannot write a tuple without elements.
+_SIMPLE = LEAVES.filter(lambda typed: "," not in typed[0])
+DRIVER_TYPES: st.SearchStrategy[Typed] = st.one_of(
+    LEAVES,
+    LEAVES.map(_array),
+    LEAVES.map(_array).map(_array),
+    st.tuples(st.sampled_from(KEYS), _SIMPLE).map(lambda pair: _map(*pair)),
+    st.lists(st.one_of(LEAVES, LEAVES.map(_array)), min_size=1, max_size=3).map(_tuple),
+)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentstore.errors import AgentStoreError, QueryError
-from agentstore.models import Message
 from agentstore.write.entry import Entry
 from agentstore.write.rows import MESSAGES, encode_rows
 from tests.builders import message
@@ -17,7 +17,7 @@ ORG = "org"
 
 def entry_of(*ordinals: int, deadline: float = float("inf")) -> Entry:
     """One call's messages with these ordinals."""
-    records = [message(ordinal, f"text {ordinal}", session_id="s") for ordinal in ordinals]
+    records = [message(ordinal, f"<{ordinal:06}>", session_id="s") for ordinal in ordinals]
     entry = Entry(encode_rows(MESSAGES, ORG, records, name="messages"), ORG, records)
     entry.deadline = deadline
     return entry
@@ -37,7 +37,7 @@ class Server:
     """A sink that keeps what it is sent and answers as it is told.
 
     ``answers`` holds what the next inserts get: an error to raise, or None for success. ``poison`` are ordinals that a
-    batch is refused for, with code 469. Blocks are told apart by their text, which names the ordinals.
+    batch is refused for, with code 469. ``open`` cleared, it does not answer.
     """
 
     def __init__(self, poison: Sequence[int] = (), answers: Sequence[AgentStoreError | None] = ()) -> None:
@@ -76,20 +76,13 @@ class Server:
 
 def ordinals_in(blocks: Sequence[bytes]) -> list[int]:
     """The ordinals of the messages in these blocks, read from their contents."""
-    found = []
-    for block in blocks:
-        found += [int(part.split(b"\x00")[0].split(b";")[0]) for part in _after(block, b"text ")]
-    return found
+    return [int(digits) for block in blocks for digits in re.findall(rb"<(\d{6})>", block)]
 
 
-def _after(block: bytes, mark: bytes) -> list[bytes]:
-    parts = []
-    for part in block.split(mark)[1:]:
-        digits = bytes(byte for byte in part[:6] if chr(byte).isdigit())
-        parts.append(digits[: len(digits)])
-    return parts
-
-
-def is_message(record: Any) -> bool:
-    """For narrowing what an entry holds."""
-    return isinstance(record, Message)
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until it holds; fails where it never does."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("still not so")

@@ -1,0 +1,258 @@
+"""Every example and the benchmark, run as a reader would run them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+import agentstore
+from agentstore import AsyncClickHouseStore, SessionFilter
+from tests.servers import Server
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SAMPLES = Path(agentstore.__file__).parent / "samples"
+
+
+def run(server: Server, database: str, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of this repository against the test server. The DSN goes through the environment: it may hold a
+    password, and command lines are for everybody to read."""
+    dsn = f"{server.dsn}{'&' if '?' in server.dsn else '?'}database={database}"
+    variables = {**os.environ, "AGENTSTORE_DSN": dsn, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment}
+    return subprocess.run(
+        [sys.executable, "-W", "error", *command],
+        cwd=ROOT,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=100,
+    )
+
+
+# --- the demo --------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_shows_the_same_again_when_run_twice(server: Server, database: str) -> None:
+    first = run(server, database, "examples/demo.py")
+    second = run(server, database, "examples/demo.py")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert without_seconds(first.stdout) == without_seconds(second.stdout)
+    for expected in (
+        r"^ *5  transcripts",
+        r"^ *41  messages",
+        r"^ *27  tool calls",
+        r"^Sessions \(4 of 4, latest first\)",
+        r"^2026-03-02 08:14 +ada +tideclock +Fix the drifting tide clo",
+        r"^One session: Käsespätzle ohne Zeichensalat",
+        r"▸ Bash make prüfen → failed",
+        r"^Search for “tide”: 5 of \d+ hits",
+        r"»tide«clock",
+        r"^jonas +claude-code +brotzeit +1 ",
+        r"^Bash +Bash +11 +█{28}",
+        r"^Mon 2026-03-02 +1 +11 ",
+        r"^claude-opus-4-5-20251101 ",
+    ):
+        assert re.search(expected, first.stdout, re.MULTILINE), expected
+
+
+def test_the_demo_fits_into_80_columns_and_draws_a_week(server: Server, database: str) -> None:
+    lines = run(server, database, "examples/demo.py").stdout.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert "\x1b" not in "".join(lines)
+    week = [line for line in lines if re.match(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun)  [·█]", line)]
+    assert [len(line[5:]) for line in week] == [48] * 7
+    # Started on Monday the 2nd of March 2026 at 08:14 UTC.
+    assert week[0][5 + 2 * 8 : 5 + 2 * 9] == "██"
+
+
+def test_the_demo_counts_days_in_the_zone_asked_for(server: Server, database: str) -> None:
+    lines = run(server, database, "examples/demo.py", "--tz", "Asia/Tokyo").stdout.splitlines()
+    monday = next(line for line in lines if line.startswith("Mon  "))
+    assert monday[5 + 2 * 17 : 5 + 2 * 18] == "██"
+
+
+def test_the_demo_imports_a_directory_of_claude_code_and_leaves_other_files_alone(
+    server: Server, database: str, tmp_path: Path
+) -> None:
+    shutil.copytree(SAMPLES / "ada", tmp_path / "all of it" / "ada")
+    other = tmp_path / "all of it" / "codex" / "sessions" / "rollout-2026.jsonl"
+    other.parent.mkdir(parents=True)
+    other.write_text('{"timestamp":"2026-01-01T00:00:00Z","type":"session_meta","payload":{"id":"x"}}\n')
+    done = run(server, database, "examples/demo.py", "--from", "~/all of it", "--find", "moon", HOME=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^ *2  transcripts", done.stdout, re.MULTILINE)
+    assert re.search(r"^ *1  other files", done.stdout, re.MULTILINE)
+    assert re.search(r"^Sessions \(1 of 1", done.stdout, re.MULTILINE)
+    assert re.search(r"^ada +claude-code", done.stdout, re.MULTILINE)
+    assert "»moon«" in done.stdout
+
+
+def test_the_demo_takes_transcripts_outside_a_projects_folder_for_the_users_own(
+    server: Server, database: str, tmp_path: Path
+) -> None:
+    shutil.copytree(SAMPLES / "jonas" / "projects" / "-home-jonas-brotzeit", tmp_path / "mine")
+    done = run(server, database, "examples/demo.py", "--from", str(tmp_path / "mine"))
+    assert re.search(rf"^2026-03-03 18:42 +{re.escape(getpass.getuser()[:8])}", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("source", ["/no/such/directory", "~nobody-has-this-name/x", "{tmp}/empty", "{tmp}/" + "n" * 300])
+def test_the_demo_says_in_one_line_what_it_cannot_import(
+    server: Server, database: str, tmp_path: Path, source: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run(server, database, "examples/demo.py", "--from", source.format(tmp=tmp_path))
+    assert done.returncode == 1
+    assert re.fullmatch(r"demo: [^\n]+\n", done.stderr)
+    assert "Sessions" not in done.stdout
+
+
+def test_the_demo_obeys_nothing_a_transcript_says_to_the_terminal(
+    server: Server, database: str, tmp_path: Path
+) -> None:
+    source = SAMPLES / "jonas" / "projects" / "-home-jonas-brotzeit"
+    name = next(source.glob("*.jsonl")).name
+    text = (source / name).read_text(encoding="utf-8")
+    (tmp_path / name).write_text(text.replace("Schöne Grüße", r"\u001b[2J\u009b[bold]Schöne Grüße\u202e"), "utf-8")
+    done = run(server, database, "examples/demo.py", "--from", str(tmp_path), "--find", "Grüße")
+    assert "[bold]Schöne »Grüße«" in done.stdout
+    assert not set(done.stdout) & set("\x1b\x9b\u202e")
+
+
+def without_seconds(output: str) -> str:
+    """The output without the one line that differs from run to run."""
+    return re.sub(r"^ *[\d.]+  seconds *$", "", output, flags=re.MULTILINE)
+
+
+# --- the others ------------------------------------------------------------------------------------------------
+
+
+async def test_the_worker_stores_every_file_and_nothing_twice(
+    server: Server, database: str, store: AsyncClickHouseStore, org: str
+) -> None:
+    for _ in range(2):
+        done = await asyncio.to_thread(run, server, database, "examples/worker.py", org, str(SAMPLES))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "5 files, 0 problems\n", "")
+    page = await store.list_sessions(org, SessionFilter(include_subagents=True))
+    assert page.total == 5
+    for session in page.sessions:
+        assert len(await store.get_session_messages(org, session.id)) == session.message_count
+
+
+async def test_the_worker_reports_what_it_could_not_read(
+    server: Server, database: str, store: AsyncClickHouseStore, org: str, tmp_path: Path
+) -> None:
+    source = next((SAMPLES / "jonas").rglob("*.jsonl"))
+    (tmp_path / source.name).write_bytes(source.read_bytes() + b'{"torn": ')
+    done = await asyncio.to_thread(run, server, database, "examples/worker.py", org, str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "1 files, 1 problems\n")
+    assert f"{source.name}:26: " in done.stderr
+    assert (await store.list_sessions(org)).total == 1
+
+
+def test_the_notebook_writes_reads_and_finds(server: Server, database: str) -> None:
+    done = run(server, database, "examples/notebook.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 assistant: It depends on the length of your ruler." in done.stdout
+    assert "['ruler'] in" in done.stdout
+
+
+async def test_the_web_backend_answers_between_its_hooks(
+    server: Server, database: str, org: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.setenv("AGENTSTORE_DSN", server.dsn)
+    from web_backend import App
+
+    app = App(AsyncClickHouseStore(server.dsn, database=database))
+    async with lifespan(app):
+        await app.store.write_session(org, agentstore.Session(id="s", user_message_count=1), [message(org)])
+        status, body = await get(app, org, "/sessions")
+        assert (status, body["total"], body["sessions"][0]["id"]) == (200, 1, "s")
+        assert (await get(app, org, "/sessions/s"))[1]["id"] == "s"
+        assert (await get(app, org, "/sessions/s/messages"))[1][0]["content"] == "Ebbe und Flut"
+        assert (await get(app, org, "/search", "q=FLUT"))[1]["results"][0]["snippet"] == "Ebbe und Flut"
+        assert (await get(app, org, "/search", "q="))[0] == 400
+        assert (await get(app, org, "/sessions", "cursor=rubbish"))[0] == 400
+        assert (await get(app, org, "/sessions/none"))[0] == 404
+        assert (await get(app, org, "/elsewhere"))[0] == 404
+        assert (await get(app, "somebody else", "/sessions"))[1]["total"] == 0
+    assert "closed" in repr(app.store)
+
+
+async def test_the_web_backend_does_not_start_without_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from web_backend import App
+
+    sent: list[MutableMapping[str, Any]] = []
+    await App(AsyncClickHouseStore("clickhouse://127.0.0.1:1/x"))({"type": "lifespan"}, nothing, collect(sent))
+    assert [event["type"] for event in sent] == ["lifespan.startup.failed"]
+    assert "127.0.0.1:1" in sent[0]["message"]
+
+
+def test_the_benchmark_runs(server: Server, database: str) -> None:
+    done = run(server, database, "benchmarks/bulk.py", "--quick")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^write_batch, 1,000 messages +CPU( +[\d.]+){3} +1\.3$", done.stdout, re.MULTILINE)
+    assert re.search(r"^get_session_messages, 500 messages +CPU( +[\d.]+){3} +1\.5$", done.stdout, re.MULTILINE)
+
+
+# --- a web server in few lines ---------------------------------------------------------------------------------
+
+
+def message(org: str) -> agentstore.Message:
+    return agentstore.Message(org_id=org, ordinal=0, role="user", content="Ebbe und Flut")
+
+
+async def nothing() -> MutableMapping[str, Any]:
+    return {}
+
+
+def collect(sent: list[MutableMapping[str, Any]]) -> Any:
+    async def send(event: MutableMapping[str, Any]) -> None:
+        sent.append(event)
+
+    return send
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Run the hooks as servers do: in a task that lives as long as the server, while requests run in others."""
+    events: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
+    sent: list[MutableMapping[str, Any]] = []
+    started = asyncio.Event()
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        sent.append(event)
+        started.set()
+
+    hooks = asyncio.create_task(app({"type": "lifespan"}, events.get, send))
+    events.put_nowait({"type": "lifespan.startup"})
+    await started.wait()
+    assert [event["type"] for event in sent] == ["lifespan.startup.complete"]
+    yield
+    events.put_nowait({"type": "lifespan.shutdown"})
+    await hooks
+    assert sent[-1]["type"] == "lifespan.shutdown.complete"
+
+
+async def get(app: Any, org: str, path: str, query: str = "") -> tuple[int, Any]:
+    """One request, in a task of its own."""
+    sent: list[MutableMapping[str, Any]] = []
+    scope = {"type": "http", "path": path, "query_string": query.encode(), "headers": [(b"x-org", org.encode())]}
+    await asyncio.create_task(app(scope, nothing, collect(sent)))
+    return sent[0]["status"], json.loads(sent[1]["body"])

@@ -1,0 +1,202 @@
+"""Inserts, all or nothing; cancelled queries; clients that go away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from asynch.errors import ServerException
+
+from agentstore.local.blocks import EMPTY_BLOCK
+from agentstore.local.server import LocalServer
+from agentstore.local.wire import text, varint
+from tests.local.talk import (
+    DEADLINE,
+    ENDLESS,
+    HELLO,
+    NO_TABLES,
+    Raw,
+    connected,
+    execute,
+    query_alone,
+    query_packet,
+    running,
+    uint8_block,
+    until,
+    working,
+)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+# Inserts.
+
+
+async def test_inserts_in_every_form(server: LocalServer) -> None:
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (a UInt8, s String DEFAULT 'd', m UInt8 MATERIALIZED a + 1) ORDER BY a")
+        await execute(client, "INSERT INTO t VALUES", [(1, "one")])
+        await execute(client, "INSERT INTO `t` (s, `a`) FORMAT Native", [("two", 2)])
+        await execute(client, "INSERT INTO default.t(a) VALUES ;", [(3,)])
+        await execute(client, "INSERT INTO t (a) SETTINGS async_insert = 0 VALUES", [(4,)])
+        await execute(client, "INSERT INTO t VALUES (5, 'five'), (6, 'six')")
+        await execute(client, "INSERT INTO t (a) SELECT 7")
+        await execute(client, 'INSERT INTO t FORMAT JSONEachRow {"a": 8}')
+        await execute(client, "INSERT INTO TABLE t (* EXCEPT (s)) VALUES", [(9,)])
+        await execute(client, "INSERT INTO t VALUES", [])
+        rows = await execute(client, "SELECT a, s, m FROM t ORDER BY a")
+    assert rows == [
+        (1, "one", 2), (2, "two", 3), (3, "d", 4), (4, "d", 5), (5, "five", 6), (6, "six", 7), (7, "d", 8),
+        (8, "d", 9), (9, "d", 10),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", ["INSERT INTO t (zz) VALUES", "INSERT INTO t (m) VALUES", "INSERT INTO nosuch VALUES"])
+async def test_an_insert_that_cannot_work_is_refused_before_any_block(server: LocalServer, sql: str) -> None:
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (a UInt8, m UInt8 MATERIALIZED a) ORDER BY a")
+        with pytest.raises(ServerException):
+            await execute(client, sql, [(1,)])
+        assert await execute(client, "SELECT count() FROM t") == [(0,)]
+
+
+async def test_a_type_that_cannot_be_measured_is_refused_by_name_and_in_step(server: LocalServer) -> None:
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (k UInt8, s AggregateFunction(sum, UInt64)) ORDER BY k")
+        with pytest.raises(ServerException, match=r"Column s has type AggregateFunction\(sum, UInt64\)"):
+            await execute(client, "INSERT INTO t VALUES", [(1, b"")])
+        assert await execute(client, "SELECT 1") == [(1,)]
+        await execute(client, "INSERT INTO t SELECT 1, sumState(toUInt64(2))")
+        assert await execute(client, "SELECT sumMerge(s) FROM t") == [(2,)]
+
+
+async def test_a_deduplication_token_makes_the_second_insert_nothing(server: LocalServer) -> None:
+    async with connected(server) as client:
+        await execute(
+            client,
+            "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100",
+        )
+        for token in ("x", "x", "y", "x"):
+            await execute(client, "INSERT INTO t VALUES", [(1,)], settings={"insert_deduplication_token": token})
+        assert await execute(client, "SELECT count() FROM t") == [(2,)]
+
+
+@pytest.mark.parametrize(("kind", "value", "code"), [("String", b"\x0277", None), ("String", b"\x02zz", 6)])
+async def test_a_column_of_another_type_is_converted_or_refused(
+    server: LocalServer, kind: str, value: bytes, code: int | None
+) -> None:
+    await query_alone(server, "CREATE TABLE t (a UInt8) ORDER BY a")
+    block = b"\x02" + text("") + EMPTY_BLOCK[:-2] + varint(1) + varint(1) + text("a") + text(kind) + value
+    raw = await Raw.connect(server, HELLO, query_packet("INSERT INTO t VALUES"), NO_TABLES, block, NO_TABLES)
+    raw.writer.write(query_packet("SELECT 'still in step'") + NO_TABLES)
+    raw.writer.write(b"\x63")
+    answer = await raw.all()
+    assert b"still in step" in answer
+    assert (b"\x02" + (code or 0).to_bytes(4, "little") in answer) is (code is not None)
+    assert await query_alone(server, "SELECT * FROM t") == ([] if code else [(77,)])
+
+
+@pytest.mark.parametrize("blocks", [1, 40])
+@pytest.mark.parametrize("cut", ["between packets", "inside a block", "abort"])
+async def test_an_insert_without_its_end_leaves_no_row(server: LocalServer, blocks: int, cut: str) -> None:
+    await query_alone(server, "CREATE TABLE t (a UInt8) ORDER BY a SETTINGS parts_to_throw_insert = 100000")
+    settings = text("min_insert_block_size_rows") + b"\x00" + text("1")
+    packets = [query_packet("INSERT INTO t VALUES", settings=settings), NO_TABLES]
+    packets += [uint8_block("a", b"\x01" * 100_000)] * blocks
+    if cut == "inside a block":
+        packets.append(uint8_block("a", b"\x01" * 1000)[:-500])
+    raw = await Raw.connect(server, HELLO, *packets)
+    await raw.writer.drain()
+    if cut == "abort":
+        raw.writer.transport.abort()
+    await raw.close()
+    await until(lambda: not server._connections)
+    assert await query_alone(server, "SELECT count() FROM t") == [(0,)]
+
+
+async def test_a_large_insert_goes_through_the_disk_and_arrives_whole(server: LocalServer, tmp_path: Path) -> None:
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (a UInt64, s String) ORDER BY a")
+        await execute(client, "INSERT INTO t VALUES", [list(range(60_000)), ["x" * 1000] * 60_000], columnar=True)
+        rows = await execute(client, "SELECT count(), sum(a), sum(length(s)) FROM t")
+    assert rows == [(60_000, 60_000 * 59_999 // 2, 60_000_000)]
+    # The engine's own folder of that name is all there is.
+    assert [path.name for path in (tmp_path / "db").glob("tmp*")] == ["tmp"]
+
+
+async def test_external_tables_are_refused_by_name(server: LocalServer) -> None:
+    external = b"\x02" + text("ext") + EMPTY_BLOCK[:-2] + varint(1) + varint(1) + text("a") + text("UInt8") + b"\x01"
+    scalar = b"\x07" + text("sc") + EMPTY_BLOCK[:-2] + varint(1) + varint(1) + text("a") + text("UInt8") + b"\x01"
+    raw = await Raw.connect(
+        server, HELLO, query_packet("SELECT * FROM ext"), scalar, external, NO_TABLES,
+        query_packet("SELECT 'still in step'"), scalar, NO_TABLES, b"\x63",
+    )  # fmt: skip
+    answer = await raw.all()
+    assert b"External tables are not supported: ext" in answer
+    assert b"still in step" in answer
+
+
+# Cancelling, and clients that go away.
+
+
+async def test_cancel_ends_the_query_and_the_connection_goes_on(server: LocalServer) -> None:
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS), NO_TABLES)
+    connection = await working(server)
+    raw.writer.write(b"\x03")
+    await until(lambda: connection._idle)
+    raw.writer.write(b"\x03" + query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    answer = await raw.all()
+    assert b"QUERY_WAS_CANCELLED" not in answer
+    assert b"still in step" in answer
+
+
+async def test_cancel_in_the_middle_of_a_result(server: LocalServer) -> None:
+    raw = await Raw.connect(server, HELLO, query_packet("SELECT number FROM numbers(10000000000)"), NO_TABLES)
+    await raw.reader.readexactly(1 << 20)
+    raw.writer.write(b"\x03" + query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    async with asyncio.timeout(DEADLINE):
+        tail = b""
+        while piece := await raw.reader.read(1 << 20):
+            tail = tail[-1000:] + piece
+    await raw.close()
+    assert b"still in step" in tail
+
+
+@pytest.mark.parametrize(
+    "sql", [ENDLESS, "SELECT sleepEachRow(1) FROM numbers(1000)", "SELECT number FROM numbers(1e12)"]
+)
+async def test_a_lost_client_ends_its_query_and_leaves_no_thread(server: LocalServer, sql: str) -> None:
+    assert await query_alone(server, "SELECT 1") == [(1,)]
+    await until(lambda: not server._connections)
+    threads = threading.active_count()
+    settings = text("function_sleep_max_microseconds_per_block") + b"\x00" + text("0")
+    raw = await Raw.connect(server, HELLO, query_packet(sql, settings=settings), NO_TABLES)
+    await working(server)
+    assert threading.active_count() > threads
+    raw.writer.transport.abort()
+    await raw.close()
+    await until(lambda: not server._connections)
+    await until(lambda: threading.active_count() <= threads)
+    assert await query_alone(server, "SELECT count() FROM system.processes") == [(1,)]
+
+
+async def test_a_query_can_be_killed_by_the_id_its_client_chose(server: LocalServer) -> None:
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS, "my-'id'"), NO_TABLES, b"\x63")
+    await working(server)
+    assert len(await query_alone(server, "KILL QUERY WHERE query_id = 'my-\\'id\\''")) == 1
+    assert b"QUERY_WAS_CANCELLED" in await raw.all()
+
+
+async def test_a_query_id_in_use_is_refused(server: LocalServer) -> None:
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS, "same"), NO_TABLES)
+    await working(server)
+    other = await Raw.connect(server, HELLO, query_packet("SELECT 1", "same"), NO_TABLES, b"\x63")
+    assert b"already running" in await other.all()
+    await raw.close()

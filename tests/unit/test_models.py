@@ -1,0 +1,133 @@
+"""The records: their fields and defaults, frozen, and the same again through JSON and msgpack."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import agentstore
+from agentstore import SearchQuery, SessionFilter
+from agentstore.models import Record
+from tests.strategies import RECORDS, records
+
+REQUIRED = "required"
+T = {"org_id": "", "session_id": ""}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "Session": {
+        "org_id": "", "id": REQUIRED, "user_id": "", "user_name": "", "project_id": "", "project_name": "",
+        "project_path": "", "machine": "", "agent_type": "", "first_message": "", "started_at": None, "ended_at": None,
+        "message_count": 0, "user_message_count": 0, "parent_session_id": "", "relationship_type": "",
+        "source_created_at": "", "display_name": "", "git_branch": "", "total_output_tokens": 0,
+        "peak_context_tokens": 0, "commit_count": 0,
+    },
+    "Message": {
+        **T, "ordinal": REQUIRED, "role": "", "content": "", "timestamp": None, "has_thinking": False,
+        "has_tool_use": False, "content_length": 0, "model": "", "token_usage": "", "input_tokens": 0,
+        "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 0, "context_tokens": 0, "source_id": "",
+    },
+    "ToolCall": {
+        **T, "message_ordinal": REQUIRED, "tool_use_id": "", "call_index": 0, "tool_name": "", "tool_category": "",
+        "input_json": "", "skill_name": "", "result_content": "", "result_content_length": None, "is_error": False,
+        "subagent_session_id": "",
+    },
+    "GitLink": {
+        "org_id": "", "session_id": REQUIRED, "user_id": "", "message_ordinal": 0, "commit_sha": "", "pr_url": "",
+        "link_type": REQUIRED, "confidence": REQUIRED, "detected_at": None,
+    },
+    "SessionStar": {**T, "user_id": "", "created_at": None},
+    "MessagePin": {**T, "message_ordinal": 0, "user_id": "", "note": "", "created_at": None},
+    "SessionDelete": {**T, "user_id": "", "created_at": None},
+    "SessionFilter": {
+        "user_id": "", "project_id": "", "project_name": "", "agent_type": "", "date_from": None, "date_to": None,
+        "cursor": "", "limit": 50, "include_subagents": False, "include_deleted": False,
+    },
+    "SessionPage": {"sessions": [], "next_cursor": "", "total": 0},
+    "SearchQuery": {
+        "query": REQUIRED, "user_id": "", "project_id": "", "project_name": "", "agent_type": "", "session_id": "",
+        "date_from": None, "date_to": None, "cursor": "", "limit": 50,
+    },
+    "SearchPage": {"results": [], "next_cursor": "", "total": 0, "total_is_lower_bound": False},
+    "SearchResult": {
+        "session_id": "", "ordinal": 0, "role": "", "user_id": "", "user_name": "", "project_name": "",
+        "agent_type": "", "started_at": None, "first_message": "", "snippet": "", "highlights": [],
+    },
+    "Highlight": {"start": REQUIRED, "end": REQUIRED},
+    "GitLinkResult": {
+        "session_id": "", "user_id": "", "user_name": "", "project_id": "", "project_name": "", "agent_type": "",
+        "started_at": None, "first_message": "", "commit_sha": "", "pr_url": "", "link_type": "", "confidence": "",
+        "message_ordinal": 0,
+    },
+    "UserInfo": {"id": "", "name": ""},
+    "ProjectInfo": {"id": "", "name": "", "path": ""},
+    "UserUsage": {
+        "user_id": "", "user_name": "", "agent_type": "", "project_name": "", "session_count": 0, "message_count": 0,
+        "commit_count": 0, "total_output_tokens": 0, "peak_context_tokens": 0,
+    },
+    "HeatmapCell": {"day_of_week": 0, "hour": 0, "session_count": 0},
+    "ToolUsageStat": {"tool_name": "", "category": "", "usage_count": 0},
+    "DailyActivity": {"date": REQUIRED, "session_count": 0, "message_count": 0, "total_output_tokens": 0},
+    "ModelTokenUsage": {
+        "model": "", "input_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 0,
+        "context_tokens": 0, "message_count": 0,
+    },
+}  # fmt: skip
+
+
+def default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.required:
+        return REQUIRED
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[operator]
+
+
+def test_every_record_has_its_fields_and_defaults() -> None:
+    found = {one.__name__: {f.name: default(f) for f in msgspec.structs.fields(one)} for one in RECORDS}
+    assert found == DEFAULTS
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+def test_every_record_is_public_and_says_what_it_is(kind: type[Record]) -> None:
+    assert getattr(agentstore, kind.__name__) is kind
+    assert kind.__doc__
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_through_json_and_msgpack_and_back(kind: type[Record], data: st.DataObject) -> None:
+    record = data.draw(records(kind))
+    assert msgspec.json.decode(msgspec.json.encode(record), type=kind) == record
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(record), type=kind) == record
+    assert msgspec.convert(msgspec.to_builtins(record), kind) == record
+    assert list(msgspec.to_builtins(record)) == list(kind.__struct_fields__)
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_frozen_and_equal_by_value(kind: type[Record], data: st.DataObject) -> None:
+    record = data.draw(records(kind))
+    name = kind.__struct_fields__[0]
+    with pytest.raises(AttributeError):
+        setattr(record, name, getattr(record, name))
+    assert msgspec.structs.replace(record) == record
+    assert msgspec.structs.replace(record) is not record
+
+
+@pytest.mark.parametrize("kind", [SessionFilter, SearchQuery])
+def test_a_filter_takes_dates_as_they_come(kind: Any) -> None:
+    def dates(**given: Any) -> tuple[Any, Any]:
+        made = kind(**({"query": "x"} if kind is SearchQuery else {}), **given)
+        return made.date_from, made.date_to
+
+    day, moment = dt.date(2026, 1, 5), dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
+    assert dates(date_from=day, date_to=moment) == (day, moment)
+    assert dates(date_from="2026-01-05", date_to="2026-01-05T12:00:00Z") == (day, moment)
+    assert dates(date_from="soon", date_to="") == ("soon", "")
+
+
+def test_lists_of_pages_are_not_shared() -> None:
+    first, second = agentstore.SessionPage(), agentstore.SessionPage()
+    assert first.sessions is not second.sessions

@@ -1,0 +1,155 @@
+"""Records to rows: the columns of every table, blocks, and errors that name record and field."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentstore import InvalidArgumentError, Message, Session, ToolCall
+from agentstore.models import Record
+from agentstore.schema.plan import load_migrations
+from agentstore.write.normalize import number_calls, of_session
+from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, Table, encode_block, encode_rows
+from tests.strategies import records, texts
+from tests.unit.native_reader import read_block, read_rows
+
+DERIVED = {"commit_count"}  # read, never written
+
+
+def valid(table: Table) -> st.SearchStrategy[Any]:
+    """Records of the table that may be written: with ids and a known relationship."""
+    changes: dict[str, st.SearchStrategy[Any]] = {
+        name: texts.filter(bool) for name in ("id", "session_id") if name in table.columns
+    }
+    if table is SESSIONS:
+        changes["relationship_type"] = st.sampled_from(["", "continuation", "subagent", "fork"])
+    return st.builds(
+        lambda record, given: msgspec.structs.replace(record, **given),
+        records(table.record),
+        st.fixed_dictionaries(changes),
+    )
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
+    assert set(table.columns) == set(table.record.__struct_fields__) - {"org_id"} - DERIVED
+    [create] = [
+        statement.text
+        for migration in load_migrations()
+        for statement in migration.statements()
+        if f"EXISTS {table.name} " in statement.text
+    ]
+    lines = [line.strip().rstrip(",") for line in create.splitlines()]
+    for name, kind in table.header:
+        plain = f"{name} LowCardinality({kind})" if f"{name} LowCardinality({kind})" in lines else f"{name} {kind}"
+        assert any(line == plain or line.startswith(f"{plain} DEFAULT") for line in lines), plain
+    assert f"ORDER BY ({', '.join(('org_id', *table.key))})" in lines
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@given(data=st.data())
+def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.DataObject) -> None:
+    parts = data.draw(st.lists(st.lists(valid(table), max_size=4), min_size=1, max_size=3))
+    org, deleted = data.draw(texts), data.draw(st.booleans())
+    encoded = [encode_rows(table, org, part, name="rows", deleted=deleted) for part in parts]
+    block = encode_block(encoded)
+    flat = [record for part in parts for record in part]
+    assert read_rows(block) == [
+        {"org_id": org, **{name: getattr(record, name) for name in table.columns}, "_deleted": int(deleted)}
+        for record in flat
+    ]
+    assert [(name, kind) for name, (kind, _) in read_block(block).items()] == list(table.header)
+    assert block == encode_block([encode_rows(table, org, flat, name="rows", deleted=deleted)])
+    assert [one.row_count for one in encoded] == [len(part) for part in parts]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_field_is_checked_and_named(table: Table) -> None:
+    good = {"id": "s"} if table is SESSIONS else {"session_id": "s"}
+    good |= {"link_type": "pr", "confidence": "high"} if "link_type" in table.columns else {}
+    good |= {name: 0 for name in ("ordinal", "message_ordinal") if name in table.columns}
+    record = table.record(**good)
+    for field in table.columns:
+        for bad in (object(), b"bytes", [1], 1.5):
+            with pytest.raises(InvalidArgumentError, match=rf"^rows\[7\].{field}: .*\(got ") as caught:
+                encode_rows(table, "o", [record, record, msgspec.structs.replace(record, **{field: bad})],
+                            name="rows", offset=5)  # fmt: skip
+            assert (caught.value.record, caught.value.field) == ("rows[7]", field)
+
+
+def test_the_error_shows_the_value_but_not_all_of_it() -> None:
+    with pytest.raises(InvalidArgumentError, match="naive 2026-01-01T00:00:00"):
+        encode_rows(SESSIONS, "o", [Session(id="s", started_at=dt.datetime(2026, 1, 1))], name="session")
+    with pytest.raises(InvalidArgumentError) as caught:
+        encode_rows(SESSIONS, "o", [Session(id="s", relationship_type="x" * 10**6)], name="session")
+    assert len(str(caught.value)) < 300
+    with pytest.raises(InvalidArgumentError, match=r"^session\.id: is missing"):
+        encode_rows(SESSIONS, "o", [Session(id="")], name="session")
+
+
+def test_records_of_another_type_are_refused_and_subclasses_taken() -> None:
+    class Own(Message, frozen=True):
+        extra: int = 0
+
+    own = Own(ordinal=1, session_id="s", content="x")
+    assert read_rows(encode_block([encode_rows(MESSAGES, "o", [own], name="m")]))[0]["content"] == "x"
+    wrong: Any
+    for wrong in (Session(id="s"), {"ordinal": 1}, None, "text", Message):
+        with pytest.raises(InvalidArgumentError, match=r"^messages\[1\]: expected Message, got "):
+            encode_rows(MESSAGES, "o", [own, wrong], name="messages")
+
+
+def test_the_org_is_text() -> None:
+    wrong: Any
+    for wrong in (None, 5, b"o"):
+        with pytest.raises(InvalidArgumentError, match=r"^org_id: expected str"):
+            encode_rows(MESSAGES, wrong, [], name="messages")
+
+
+def test_keys_are_those_that_are_stored() -> None:
+    call = ToolCall(message_ordinal=1, session_id="s\ud800", tool_use_id="\udfff", call_index=2)
+    assert TOOL_CALLS.key_of("o", call) == ("o", "s\ufffd", 1, "\ufffd", 2)
+
+
+def test_the_session_is_filled_in_where_it_is_empty() -> None:
+    given = [Message(ordinal=0), Message(ordinal=1, session_id="s")]
+    assert [one.session_id for one in of_session(given, "s", "messages")] == ["s", "s"]
+    with pytest.raises(InvalidArgumentError, match=r"messages\[1\].session_id: 's' is not"):
+        of_session(given, "t", "messages")
+
+
+numbered_calls = st.lists(
+    st.builds(
+        ToolCall,
+        message_ordinal=st.integers(0, 2),
+        session_id=st.sampled_from(["a", "b"]),
+        tool_use_id=st.sampled_from(["", "", "x"]),
+        call_index=st.integers(0, 3),
+    ),
+    max_size=12,
+)
+
+
+@given(numbered_calls)
+def test_no_two_calls_without_an_id_share_a_key(calls: list[ToolCall]) -> None:
+    numbered = number_calls(calls)
+    keys = [TOOL_CALLS.key_of("o", call) for call in numbered if not call.tool_use_id]
+    assert len(keys) == len(set(keys))
+    for before, after in zip(calls, numbered, strict=True):
+        assert msgspec.structs.replace(after, call_index=before.call_index) == before
+        assert after.call_index >= before.call_index
+        if before.tool_use_id:
+            assert after is before
+    assert number_calls(numbered) == numbered
+    assert number_calls(calls) == numbered
+
+
+def test_all_tables_are_there_with_the_session_row_last() -> None:
+    assert [table.name for table in TABLES][-1] == "sessions"
+    assert {issubclass(table.record, Record) for table in TABLES} == {True}
+    assert len({table.name for table in TABLES}) == 7
