@@ -19,7 +19,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.local ## import transcripts into a local store and show them: [FROM=~/.claude/projects] [FIND=text]
-	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-5} \
+	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-1} \
 		$(PY) examples/demo.py --store 'local:$(STORE)' $${FROM:+--from="$$FROM"} $${FIND:+--find="$$FIND"}
 
 test: $(VENV)/.dev ## run the tests: [ARGS='tests/unit -x'] [ARGS='--server docker']

@@ -117,7 +117,13 @@ class WriteError(AgentStoreError):
     """
 
     def __init__(
-        self, message: str, *, table: str = "", keys: Sequence[tuple[Any, ...]] = (), retriable: bool = False, hint: str = ""
+        self,
+        message: str,
+        *,
+        table: str = "",
+        keys: Sequence[tuple[Any, ...]] = (),
+        retriable: bool = False,
+        hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
         self.table = table

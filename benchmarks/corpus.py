@@ -218,9 +218,9 @@ def _draw(rng: random.Random, values: Sequence[float]) -> float:
 
 
 def _vocabulary(rng: random.Random, count: int) -> list[str]:
-    heads = "b br c ch d dr f fl g gr h j k l m n p pl qu r s sh st t tr v w".split()
-    cores, tails = "a e i o u ai ea io ou".split(), ["", "n", "r", "s", "t", "ck", "ld", "nd", "st"]
-    words: dict[str, None] = dict.fromkeys("the to is and in a of for with file test error function".split())
+    heads = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "k", "l", "m", "n", "p", "qu", "r", "s", "st"]
+    cores, tails = ["a", "e", "i", "o", "u", "ai", "ea", "io", "ou"], ["", "n", "r", "s", "t", "ck", "ld", "nd", "st"]
+    words: dict[str, None] = dict.fromkeys(("the", "to", "is", "and", "in", "a", "of", "for", "with"))
     while len(words) < count:
         syllables = rng.choice((1, 2, 2, 3))
         words["".join(rng.choice(heads) + rng.choice(cores) + rng.choice(tails) for _ in range(syllables))] = None

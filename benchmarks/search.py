@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from statistics import median, quantiles
 
 from agentstore import AsyncClickHouseStore, SearchQuery
@@ -35,7 +37,7 @@ async def search_table(store: AsyncClickHouseStore, baseline: Baseline, rounds: 
     for name, (needle, target) in NEEDLES.items():
         query = SearchQuery(query=needle)
         compared = await compare(
-            name, lambda n=needle: baseline.search(n), lambda q=query: store.search(BIG_ORG, q), rounds=rounds
+            name, partial(baseline.search, needle), partial(store.search, BIG_ORG, query), rounds=rounds
         )
         print(compared.row(f"≥ {target} ×"), flush=True)
 
@@ -45,10 +47,7 @@ async def second_page(store: AsyncClickHouseStore, rounds: int) -> None:
     first = SearchQuery(query=MEDIUM)
     second = SearchQuery(query=MEDIUM, cursor=(await store.search(BIG_ORG, first)).next_cursor)
     compared = await compare(
-        "page 2 beside page 1",
-        lambda: store.search(BIG_ORG, first),
-        lambda: store.search(BIG_ORG, second),
-        rounds=rounds,
+        "page 2", partial(store.search, BIG_ORG, first), partial(store.search, BIG_ORG, second), rounds=rounds
     )
     print(f"\npage 2 takes {1 / compared.ratio:.2f} × the time of page 1")
 
@@ -64,13 +63,13 @@ async def concurrent(store: AsyncClickHouseStore, baseline: Baseline, rounds: in
     async def theirs(number: int) -> float:
         return await seconds(lambda: baseline.search(needles[number % len(needles)]))
 
-    async def all_of(one: object) -> tuple[float, list[float]]:
+    async def all_of(one: Callable[[int], Awaitable[float]]) -> tuple[float, list[float]]:
         times: list[float] = []
 
-        async def round_trip() -> None:
-            times.extend(await asyncio.gather(*(one(number) for number in range(_CLIENTS))))  # type: ignore[operator]
+        async def at_once() -> None:
+            times.extend(await asyncio.gather(*(one(number) for number in range(_CLIENTS))))
 
-        return await seconds(round_trip), times
+        return await seconds(at_once), times
 
     plain, _ = await all_of(theirs)
     walls, times = [], []

@@ -31,7 +31,6 @@ from agentstore.importers import ImportProblem
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SHADES = "░▒▓█"
-SHADE_STYLES = ("green4", "green3", "green1", "bright_white")
 SHOWN_DAYS = 14
 SHOWN_TOOLS = 12
 SHOWN_PROBLEMS = 5
@@ -78,7 +77,7 @@ def one_line(text: str, limit: int) -> str:
 
 def bar(value: int, largest: int) -> Text:
     """A horizontal bar; whatever is not nothing has at least one mark."""
-    return Text("█" * max(1 if value else 0, round(BAR * value / max(largest, 1))), style="green3")
+    return Text("█" * max(1 if value else 0, round(BAR * value / max(largest, 1))), style="green")
 
 
 # --- the import ------------------------------------------------------------------------------------------------
@@ -135,7 +134,7 @@ def show_session(session: Session, messages: Sequence[Message], calls: Sequence[
         shown.add_column(style=style, justify="right" if style == "dim" else "left")
     for message in messages:
         shown.add_row(str(message.ordinal), message.role, Text(one_line(message.content, 2 * (console.width - 20))))
-        for call in calls:
+        for call in sorted(calls, key=lambda call: call.call_index):
             if call.message_ordinal == message.ordinal:
                 shown.add_row("", "", call_line(call))
     console.print(shown)
@@ -212,7 +211,7 @@ def show_heatmap(cells: Sequence[HeatmapCell], tz: str) -> None:
     largest = max(counts.values(), default=0)
     console.print(Text("     " + "".join(f"{hour:<6}" for hour in range(0, 24, 3)), style="dim"))
     for number, name in enumerate(WEEKDAYS, start=1):
-        line = Text(f"{name}  ", style="dim")
+        line = Text.assemble((f"{name}  ", "dim"))
         for hour in range(24):
             line.append_text(shade(counts.get((number, hour), 0), largest))
         console.print(line)
@@ -226,7 +225,7 @@ def shade(count: int, largest: int) -> Text:
     if not count:
         return Text("· ", style="dim")
     level = (count - 1) * (len(SHADES) - 1) // (largest - 1) if largest > 1 else len(SHADES) - 1
-    return Text(SHADES[level] * 2, style=SHADE_STYLES[level])
+    return Text(SHADES[level] * 2, style="green")
 
 
 def show_tools(tools: Sequence[ToolUsageStat]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import struct
 import time
@@ -33,6 +34,9 @@ from agentstore.errors import (
     SchemaError,
 )
 from agentstore.protocols import Columns
+
+# Its warnings say what our errors say; without a handler Python would print them on the user's terminal.
+logging.getLogger("asynch").addHandler(logging.NullHandler())
 
 _AUTHENTICATION_CODES = frozenset({192, 193, 194, 516})
 _ERROR_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[^()]*(?:\(version [^)]*\)+)?\s*$")

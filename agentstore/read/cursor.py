@@ -9,14 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from agentstore.connection.sql import from_ticks, ticks
 from agentstore.errors import InvalidCursorError
 
-SearchKey = tuple[int | None, str, int, int, str, int]
+# Within the columns' ranges: what lies outside is no key of ours, and the server would refuse to compare with it.
+_UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+_Kind = Annotated[int, msgspec.Meta(ge=0, le=1)]
+# moment in microseconds, session_id, ordinal, 0 for a message or 1 for a tool call, tool_use_id, call_index
+SearchKey = tuple[int | None, str, _UInt32, _Kind, str, _UInt32]
 
 
 def encode_session_cursor(started_at: dt.datetime | None, session_id: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentstore.connection.sql import Sql, identifier, literal
+from agentstore.connection.sql import Sql, identifier, join, literal
 from agentstore.errors import SchemaError
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -86,9 +86,7 @@ def pending(
                 f"migration {migration.version:04d}_{migration.name} was edited after it was applied:"
                 f" recorded {recorded[:12]}…, file {migration.checksum[:12]}…"
             )
-    return [
-        migration for migration in migrations if migration.version not in applied and migration.requires <= server
-    ]
+    return [migration for migration in migrations if migration.version not in applied and migration.requires <= server]
 
 
 def migrations_table(cluster: str = "") -> Sql:
@@ -114,12 +112,16 @@ def on_cluster(cluster: str) -> Sql:
 
 def create_database(database: str, cluster: str = "") -> Sql:
     """The statement that creates the database where it does not exist."""
-    return Sql(f"CREATE DATABASE IF NOT EXISTS {identifier(database)} {on_cluster(cluster)}".strip())
+    return _words(Sql("CREATE DATABASE IF NOT EXISTS"), identifier(database), on_cluster(cluster))
 
 
 def drop_database(database: str, cluster: str = "") -> Sql:
     """The statement that drops the database and waits until it is gone."""
-    return Sql(f"DROP DATABASE IF EXISTS {identifier(database)} {on_cluster(cluster)} SYNC".replace("  ", " "))
+    return _words(Sql("DROP DATABASE IF EXISTS"), identifier(database), on_cluster(cluster), Sql("SYNC"))
+
+
+def _words(*parts: Sql) -> Sql:
+    return join(" ", (part for part in parts if part.text))
 
 
 def _render(text: str, cluster: str) -> Sql:

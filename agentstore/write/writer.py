@@ -112,9 +112,12 @@ class Writer:
 
     async def flush(self) -> None:
         """Returns when everything accepted or submitted before is settled, without lingering."""
+        submitted = set(self._submitted)
         self._request_flush()
         await _turn_of(self._last_turn)
         await self._settled()
+        if submitted:  # so that their receipts are done, too
+            await asyncio.wait(submitted)
 
     async def _settled(self) -> None:
         self._request_flush()

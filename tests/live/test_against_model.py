@@ -96,6 +96,6 @@ async def test_a_random_history(store: AsyncClickHouseStore, org: str, round: in
     assert {mark.session_id for mark in await store.list_session_deletes(org)} == model.marked
     for _ in range(NEEDLES):
         needle = "".join(author.random.choices(LETTERS, k=author.random.choice([1, 1, 2, 2, 3])))
-        page = await store.search(org, SearchQuery(query=needle, limit=1000))
+        hits = await store.search(org, SearchQuery(query=needle, limit=1000))
         results = model.search(needle)
-        assert (page.results, page.total) == (results, len(results)), needle
+        assert (hits.results, hits.total) == (results, len(results)), needle

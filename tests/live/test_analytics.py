@@ -123,7 +123,7 @@ async def test_days_follow_the_zone_through_the_change_of_clocks(store: AsyncCli
     assert await store.daily_activity(org) == [day(3, 28, 0, 1), day(3, 29, 2, 3), day(10, 24, 4, 5), day(10, 25, 6, 7)]
     # A date in a filter is that day in the same zone: each day alone is what the whole list says about it.
     for expected in berlin:
-        span = {"date_from": expected.date, "date_to": expected.date.isoformat()}
+        span: dict[str, Any] = {"date_from": expected.date, "date_to": expected.date.isoformat()}
         assert await store.daily_activity(org, tz="Europe/Berlin", **span) == [expected]
         cells = await store.activity_heatmap(org, tz="Europe/Berlin", **span)
         assert sum(cell.session_count for cell in cells) == expected.session_count

@@ -110,7 +110,9 @@ def test_the_demo_takes_transcripts_outside_a_projects_folder_for_the_users_own(
     assert re.search(rf"^2026-03-03 18:42 +{re.escape(getpass.getuser()[:8])}", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("source", ["/no/such/directory", "~nobody-has-this-name/x", "{tmp}/empty", "{tmp}/" + "n" * 300])
+@pytest.mark.parametrize(
+    "source", ["/no/such/directory", "~nobody-has-this-name/x", "{tmp}/empty", "{tmp}/" + "n" * 300]
+)
 def test_the_demo_says_in_one_line_what_it_cannot_import(
     server: Server, database: str, tmp_path: Path, source: str
 ) -> None:

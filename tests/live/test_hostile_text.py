@@ -69,15 +69,18 @@ async def test_in_every_field_of_every_record(store: AsyncClickHouseStore, org: 
     assert await store.list_session_stars(org, given) == [same(SessionStar)]
     assert await store.list_message_pins(org, given) == [same(MessagePin)]
     for filter in ("user_id", "project_id", "project_name", "agent_type"):
-        assert (await store.list_sessions(org, SessionFilter(**{filter: given}))).sessions == [read]
-        assert (await store.list_sessions(org, SessionFilter(**{filter: given + "x"}))).sessions == []
+        for wanted, expected in ((given, [read]), (given + "x", [])):
+            narrowed = msgspec.structs.replace(SessionFilter(), **{filter: wanted})
+            assert (await store.list_sessions(org, narrowed)).sessions == expected
     assert await store.list_users(org) == [UserInfo(stored, stored)]
     assert await store.list_agents(org) == [stored]
     assert [one.path for one in await store.list_projects(org)] == [stored]
     assert [one.commit_count for one in await store.usage_by_user(org, project_name=given)] == [1]
     assert [one.tool_name for one in await store.tool_usage_distribution(org, project_name=given)] == [stored]
     assert [one.pr_url for one in await store.lookup_git_links(org, pr_url=given)] == [stored]
-    filters = dict.fromkeys(("user_id", "project_id", "project_name", "agent_type", "session_id"), given)
+    filters: dict[str, Any] = dict.fromkeys(
+        ("user_id", "project_id", "project_name", "agent_type", "session_id"), given
+    )
     found = (await store.search(org, SearchQuery(query=given, **filters))).results
     assert [(hit.session_id, hit.ordinal) for hit in found] == [(stored, 0), (stored, 0)]
     assert [bool(hit.highlights) for hit in found] == [len(stored) <= 200] * 2
@@ -88,7 +91,8 @@ async def test_in_every_field_of_every_record(store: AsyncClickHouseStore, org: 
     await store.remove_session_deletes(org, [SessionDelete(session_id=given)])
     await store.remove_session_stars(org, [everywhere(SessionStar, given)])
     await store.remove_message_pins(org, [everywhere(MessagePin, given)])
-    assert await store.list_session_stars(org) == await store.list_message_pins(org) == []
+    assert await store.list_session_stars(org) == []
+    assert await store.list_message_pins(org) == []
     assert (await store.list_sessions(org)).total == 1
     await store.delete_sessions(org, [given])
     assert (await store.list_sessions(org)).total == 0

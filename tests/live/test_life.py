@@ -125,20 +125,24 @@ async def test_closing_while_it_opens_leaves_nothing_open(options: ConnectOption
 async def test_cancelled_while_it_opens_it_can_be_opened_again(options: ConnectOptions, org: str) -> None:
     async with relaying(options) as (relay, through):
         store = AsyncClickHouseStore(through)
-        for steps in range(0, 60, 4):
-            opening = asyncio.create_task(store.open())
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
-            if not opening.cancelled():
-                break
+        steps = 0
+        while await cancelled_after(steps, store):
             await until(lambda: relay.open == 0)
-        if opening.cancelled():
-            await store.open()
+            steps += 4
+        assert steps > 4
         await use(store, org)
         await store.aclose()
         await until(lambda: relay.open == 0)
+
+
+async def cancelled_after(steps: int, store: AsyncClickHouseStore) -> bool:
+    """Open the store and cancel that after so many turns of the loop; False where it was open by then."""
+    opening = asyncio.create_task(store.open())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    return opening.cancelled()
 
 
 async def test_a_wrong_password_is_named_and_never_shown(

@@ -43,7 +43,7 @@ async def test_newest_first_then_by_id_and_those_without_a_start_last(store: Asy
     assert await ids(store, org) == ["c", "b", "a", "B", "old", "ä", "z"]
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "silent": {"user_message_count": 0},
     "subagent": {"relationship_type": "subagent", "parent_session_id": "plain"},

@@ -17,6 +17,8 @@ START = """
 import asyncio, sys
 from agentstore import AsyncClickHouseStore, Message, Session
 dsn, database = sys.argv[1:]
+def quiet():
+    asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is not what this is about
 def records(n):
     return Session(id=f"loop-end-{n}"), [Message(ordinal=i, role="user", content="x" * 500) for i in range(20)]
 """
@@ -24,12 +26,14 @@ def records(n):
 ENDS = {
     "with a store left open": """
 async def main():
+    quiet()
     store = await AsyncClickHouseStore.connect(dsn, database=database)
     await store.write_session("end", *records(0))
     print("ready", flush=True)
 """,
     "with writes under way": """
 async def main():
+    quiet()
     store = await AsyncClickHouseStore.connect(dsn, database=database)
     for n in range(300):
         store.submit_session("end", *records(n))
@@ -40,6 +44,7 @@ async def main():
 """,
     "with submits that never began": """
 async def main():
+    quiet()
     store = await AsyncClickHouseStore.connect(dsn, database=database)
     receipts = [store.submit_session("end", *records(n)) for n in range(5)]
     print("ready", flush=True)
@@ -47,6 +52,7 @@ async def main():
     "with receipts that outlive it": """
 receipts = []
 async def main():
+    quiet()
     store = await AsyncClickHouseStore.connect(dsn, database=database)
     receipts.extend(store.submit_session("end", *records(n)) for n in range(50))
     await store.flush()
@@ -57,6 +63,7 @@ async def main():
 
 INTERRUPTED = """
 async def main():
+    quiet()
     async with AsyncClickHouseStore(dsn, database=database) as store:
         async def write(n):
             while True:

@@ -126,14 +126,15 @@ async def test_filters_narrow_the_search(store: AsyncClickHouseStore, org: str) 
 
 
 async def test_only_browsable_sessions_that_are_not_deleted(store: AsyncClickHouseStore, org: str) -> None:
-    for id, fields in {
+    kinds: dict[str, dict[str, Any]] = {
         "plain": {},
         "fork": {"relationship_type": "fork", "parent_session_id": "plain"},
         "subagent": {"relationship_type": "subagent"},
         "child": {"parent_session_id": "plain"},
         "silent": {"user_message_count": 0},
         "deleted": {},
-    }.items():
+    }
+    for id, fields in kinds.items():
         await store.write_session(org, session(id, **fields), [message(0, "x")], [call(0, input_json="x")])
     await store.write_batch(org, [], [message(0, "x", session_id="without a session")])
     await store.write_session_deletes(org, [SessionDelete(session_id="deleted")])

@@ -69,7 +69,11 @@ async def test_models_with_output_largest_first(store: AsyncClickHouseStore, org
 async def test_only_what_is_counted_counts(store: AsyncClickHouseStore, org: str) -> None:
     await store.write_session(org, session("web", project_name="web", started_at=at(day=5)), [answer(0, "r1", 5)])
     await store.write_session(org, session("app", project_name="app", started_at=at(day=6)), [answer(0, "r1", 6)])
-    hidden = {"silent": {"user_message_count": 0}, "subagent": {"relationship_type": "subagent"}, "deleted": {}}
+    hidden: dict[str, dict[str, Any]] = {
+        "silent": {"user_message_count": 0},
+        "subagent": {"relationship_type": "subagent"},
+        "deleted": {},
+    }
     for id, fields in hidden.items():
         await store.write_session(org, session(id, **fields), [answer(0, "r1", 1000), answer(1, id, 1000)])
     await store.write_session_deletes(org, [SessionDelete(session_id="deleted")])

@@ -14,7 +14,7 @@ import pytest
 
 from agentstore import AsyncClickHouseStore, Message, NotFoundError, StoreClosedError, WriteError
 from agentstore.connection.dial import dial
-from agentstore.connection.sql import sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.local.handle import acquire
 from agentstore.schema.plan import drop_database
 from agentstore.settings import resolve_target
@@ -42,19 +42,32 @@ async def behind_a_proxy(
             yield store, proxy
 
 
-@pytest.fixture
-async def picky(server: Server) -> AsyncIterator[AsyncClickHouseStore]:
-    """A store on a database of its own, whose messages must not say "poison"."""
+@asynccontextmanager
+async def altered(server: Server, change: Sql) -> AsyncIterator[AsyncClickHouseStore]:
+    """A store on a database of its own, one of whose tables was changed."""
     name = f"agentstore_test_{uuid.uuid4().hex[:12]}"
     options = resolve_target(server.dsn, {"database": name})
     async with AsyncClickHouseStore(options) as store:
         await store.ensure_schema()
         connection = await dial(options, name)
-        constraint = sql("ALTER TABLE messages ADD CONSTRAINT no_poison CHECK position(content, 'poison') = 0")
-        await connection.fetch(constraint, {}, 60)
+        try:
+            await connection.fetch(change, {}, 60)
+            yield store
+        finally:
+            await connection.fetch(drop_database(name), {}, 60)
+            await connection.close()
+
+
+@pytest.fixture
+async def picky(server: Server) -> AsyncIterator[AsyncClickHouseStore]:
+    """A store whose server refuses a batch of messages if one of them has a long source_id (code 131)."""
+    async with altered(server, sql("ALTER TABLE messages MODIFY COLUMN source_id FixedString(8)")) as store:
         yield store
-        await connection.fetch(drop_database(name), {}, 60)
-        await connection.close()
+
+
+def poison(ordinal: int) -> Message:
+    """A message that the server of ``picky`` refuses."""
+    return message(ordinal, source_id="longer than eight")
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -108,7 +121,7 @@ async def test_a_failed_receipt_nobody_awaits_is_logged_and_counted(
     picky: AsyncClickHouseStore, org: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "agentstore.write"):
-        picky.submit_session(org, session("s"), [message(0, "poison")])
+        picky.submit_session(org, session("s"), [poison(0)])
         await picky.flush()
         await until(lambda: gc.collect() >= 0 and picky.statistics()["messages"].unobserved_failures == 1)
     assert [record.getMessage() for record in caplog.records if "nobody awaited" in record.getMessage()]
@@ -209,7 +222,7 @@ async def test_only_the_callers_of_bad_rows_fail(picky: AsyncClickHouseStore, or
     bad = {3: [1], 11: [0, 2], 12: [4]}
 
     async def write(n: int) -> BaseException | None:
-        rows = [message(i, "poison" if i in bad.get(n, ()) else "good") for i in range(5)]
+        rows = [poison(i) if i in bad.get(n, ()) else message(i) for i in range(5)]
         try:
             await picky.write_session(org, session(f"s{n}"), rows)
         except WriteError as error:
@@ -229,9 +242,21 @@ async def test_only_the_callers_of_bad_rows_fail(picky: AsyncClickHouseStore, or
     assert (figures.rows_written, figures.rejected_rows, figures.failed_rows) == (96, 4, 0)
 
 
+async def test_a_violated_constraint_is_such_a_refusal(server: Server, org: str) -> None:
+    async with altered(server, sql("ALTER TABLE messages ADD CONSTRAINT c CHECK content != 'bad'")) as store:
+        good = store.submit_session(org, session("good"), [message(0, "good")])
+        bad = store.submit_session(org, session("bad"), [message(0, "bad"), message(1, "good")])
+        await good
+        with pytest.raises(WriteError) as caught:
+            await bad
+        assert caught.value.keys == ((org, "bad", 0),)
+        assert await contents(store, org, "good") == ["good"]
+        assert await contents(store, org, "bad") == ["good"]
+
+
 async def test_one_bad_row_in_many_megabytes_is_found(picky: AsyncClickHouseStore, org: str) -> None:
     rows = [message(n, "x" * 5000) for n in range(4000)]
-    rows[2345] = message(2345, "poison")
+    rows[2345] = poison(2345)
     with pytest.raises(WriteError) as caught:
         await picky.write_session(org, session("s"), rows)
     assert caught.value.keys == ((org, "s", 2345),)
@@ -241,7 +266,7 @@ async def test_one_bad_row_in_many_megabytes_is_found(picky: AsyncClickHouseStor
 async def test_a_session_is_not_published_when_its_rows_are_refused_and_nobody_waits(
     picky: AsyncClickHouseStore, org: str
 ) -> None:
-    writing = asyncio.create_task(picky.write_session(org, session("s"), [message(0, "poison")]))
+    writing = asyncio.create_task(picky.write_session(org, session("s"), [poison(0)]))
     await until(lambda: picky.statistics()["sessions"].waiting_rows == 1)
     writing.cancel()
     await asyncio.wait([writing])

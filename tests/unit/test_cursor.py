@@ -72,7 +72,8 @@ GARBAGE: list[Any] = [
 SEARCH_GARBAGE: list[Any] = [
     *(one for one in GARBAGE), wrapped("[]"), wrapped("{}"), wrapped("null"), wrapped('[1, "s", 0, 0, "t"]'),
     wrapped('["1", "s", 0, 0, "t", 0]'), wrapped('[1, "s", 0.5, 0, "t", 0]'), wrapped('[1, null, 0, 0, "t", 0]'),
-    wrapped('[1, "s", 0, 0, "t", 0, 0]'), wrapped('[1e30, "s", 0, 0, "t", 0]'), wrapped(f'[{10**30}, "s", 0, 0, "t", 0]'),
+    wrapped('[1, "s", 0, 0, "t", 0, 0]'), wrapped('[1e30, "s", 0, 0, "t", 0]'),
+    wrapped(f'[{10**30}, "s", 0, 0, "t", 0]'),
     wrapped(f'[1, "s", {10**30}, 0, "t", 0]'), wrapped('[1, "s", -1, 0, "t", 0]'), wrapped('[1, "s", 0, 7, "t", 0]'),
     wrapped(f'[1, "s", 0, 0, "t", {2**32}]'),
 ]  # fmt: skip
@@ -80,7 +81,7 @@ SEARCH_GARBAGE: list[Any] = [
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=ascii)
 def test_garbage_is_no_session_cursor(garbage: Any) -> None:
-    with pytest.raises(InvalidCursorError, match="^cursor: ") as caught:
+    with pytest.raises(InvalidCursorError, match=r"^cursor: ") as caught:
         decode_session_cursor(garbage)
     assert caught.value.field == "cursor"
     assert isinstance(caught.value, ValueError)
@@ -88,7 +89,7 @@ def test_garbage_is_no_session_cursor(garbage: Any) -> None:
 
 @pytest.mark.parametrize("garbage", SEARCH_GARBAGE, ids=ascii)
 def test_garbage_is_no_search_cursor(garbage: Any) -> None:
-    with pytest.raises(InvalidCursorError, match="^cursor: "):
+    with pytest.raises(InvalidCursorError, match=r"^cursor: "):
         decode_search_cursor(garbage)
 
 

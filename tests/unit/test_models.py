@@ -81,7 +81,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def default(field: msgspec.structs.FieldInfo) -> Any:
     if field.required:
         return REQUIRED
-    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[operator]
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
 
 
 def test_every_record_has_its_fields_and_defaults() -> None:

@@ -37,7 +37,7 @@ def valid(table: Table) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
-    assert set(table.columns) == set(table.record.__struct_fields__) - {"org_id"} - DERIVED
+    assert set(table.columns) == {field.name for field in msgspec.structs.fields(table.record)} - {"org_id"} - DERIVED
     [create] = [
         statement.text
         for migration in load_migrations()
@@ -70,7 +70,7 @@ def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.Dat
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_field_is_checked_and_named(table: Table) -> None:
-    good = {"id": "s"} if table is SESSIONS else {"session_id": "s"}
+    good: dict[str, Any] = {"id": "s"} if table is SESSIONS else {"session_id": "s"}
     good |= {"link_type": "pr", "confidence": "high"} if "link_type" in table.columns else {}
     good |= {name: 0 for name in ("ordinal", "message_ordinal") if name in table.columns}
     record = table.record(**good)

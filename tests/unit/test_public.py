@@ -1,0 +1,111 @@
+"""The public surface, frozen: names, protocols and the signature of every method."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import agentstore
+from agentstore import AsyncClickHouseStore, ReadStore, Store
+
+NAMES = [
+    "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "ConfigError", "ConnectOptions",
+    "ConnectionFailedError", "DailyActivity", "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
+    "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
+    "OperationTimeoutError", "ProjectInfo", "QueryError", "ReadStore", "SchemaError", "SearchPage", "SearchQuery",
+    "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionStar", "Store",
+    "StoreClosedError", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError", "__version__",
+]  # fmt: skip
+SCOPE = "project_name='', date_from=None, date_to=None, tz='UTC'"
+WRITES = {
+    "write_session": "org_id, session, messages=(), tool_calls=(), *, replace=False",
+    "write_batch": "org_id, sessions, messages=(), tool_calls=()",
+    "write_git_links": "org_id, links",
+    "write_session_stars": "org_id, stars",
+    "write_message_pins": "org_id, pins",
+    "write_session_deletes": "org_id, deletes",
+    "remove_session_stars": "org_id, stars",
+    "remove_message_pins": "org_id, pins",
+    "remove_session_deletes": "org_id, deletes",
+    "delete_sessions": "org_id, session_ids",
+    "flush": "",
+    "aclose": "",
+}
+READS = {
+    "list_sessions": "org_id, filter=SessionFilter()",
+    "get_session": "org_id, id",
+    "get_session_messages": "org_id, session_id, *, after_ordinal=None, limit=None",
+    "get_session_tool_calls": "org_id, session_id",
+    "list_users": "org_id",
+    "list_projects": "org_id",
+    "list_agents": "org_id",
+    "search": "org_id, query",
+    "get_session_git_links": "org_id, session_id",
+    "lookup_git_links": "org_id, *, sha='', pr_url=''",
+    "list_session_stars": "org_id, session_id=''",
+    "list_message_pins": "org_id, session_id=''",
+    "list_session_deletes": "org_id",
+    "usage_by_user": f"org_id, *, {SCOPE}",
+    "activity_heatmap": f"org_id, *, {SCOPE}",
+    "tool_usage_distribution": f"org_id, *, {SCOPE}",
+    "daily_activity": f"org_id, *, {SCOPE}",
+    "token_usage_by_model": f"org_id, *, {SCOPE}",
+    "aclose": "",
+}
+LIFE = {"open": "", "ensure_schema": "", "reset_database": ""}
+
+
+def signature(method: Any) -> str:
+    """Names, kinds and defaults; no annotations. A default filter is written as it is made."""
+    found = inspect.signature(method)
+    plain = [one.replace(annotation=one.empty) for one in found.parameters.values() if one.name != "self"]
+    text = str(inspect.Signature(plain))[1:-1]
+    return text.replace(repr(agentstore.SessionFilter()), "SessionFilter()").replace("Ellipsis", "SessionFilter()")
+
+
+def public(kind: type) -> set[str]:
+    return {name for name, value in vars(kind).items() if not name.startswith("_") and callable(value)}
+
+
+def test_the_names() -> None:
+    assert sorted(agentstore.__all__) == sorted(NAMES)
+    assert len(agentstore.__all__) == len(set(agentstore.__all__))
+    for name in agentstore.__all__:
+        assert getattr(agentstore, name) is not None
+
+
+def test_the_methods_of_the_protocols() -> None:
+    assert public(Store) >= set(WRITES)
+    assert public(ReadStore) == set(READS)
+
+
+def test_the_signature_of_every_method() -> None:
+    for name, expected in {**WRITES, **READS, **LIFE}.items():
+        method = getattr(AsyncClickHouseStore, name)
+        assert inspect.iscoroutinefunction(method), name
+        assert signature(method) == expected, name
+        assert inspect.getdoc(method), name
+    assert signature(AsyncClickHouseStore.connect) == "target=None, **overrides"
+    assert signature(AsyncClickHouseStore.__init__) == "target=None, **overrides"
+
+
+def test_the_protocols_say_the_same_as_the_store() -> None:
+    for protocol in (Store, ReadStore):
+        for name in public(protocol):
+            assert signature(getattr(protocol, name)) == signature(getattr(AsyncClickHouseStore, name)), name
+
+
+def test_the_class_satisfies_both_protocols() -> None:
+    store = AsyncClickHouseStore("clickhouse://nowhere")
+    assert isinstance(store, Store)
+    assert isinstance(store, ReadStore)
+    # Checked by mypy, which knows the types of arguments and results too.
+    writes: Store = store
+    reads: ReadStore = store
+    assert {id(writes), id(reads)} == {id(store)}
+
+
+def test_constructing_does_no_io() -> None:
+    """Neither a host that does not exist nor a path that cannot be made is noticed before opening."""
+    assert "new" in repr(AsyncClickHouseStore("clickhouse://no-such-host.invalid"))
+    assert "new" in repr(AsyncClickHouseStore("local:/proc/no/such/place"))
