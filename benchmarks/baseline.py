@@ -102,8 +102,8 @@ class Baseline:
     async def tool_usage_distribution(self) -> None:
         """Tool calls joined with sessions."""
         await self._fetch(
-            "SELECT r.tool_name, r.tool_category, count() AS n FROM tool_calls AS r FINAL INNER JOIN sessions AS s FINAL"
-            " ON s.org_id = r.org_id AND s.id = r.session_id"
+            "SELECT r.tool_name, r.tool_category, count() AS n"
+            " FROM tool_calls AS r FINAL INNER JOIN sessions AS s FINAL ON s.org_id = r.org_id AND s.id = r.session_id"
             f" WHERE r.org_id = {{org}} AND {_BROWSABLE} GROUP BY r.tool_name, r.tool_category ORDER BY n DESC LIMIT 20"
         )
 

@@ -1,9 +1,9 @@
 """A seeded corpus shaped like real transcripts, loaded through the store itself.
 
-Lengths, roles, tools and counts follow quantiles that were measured on 53 real Claude Code sessions (1,884 messages, 1,658
-tool calls); the words are made up. Sessions have topics, so words cluster; code and tool results repeat. Organisations
-differ in size by orders of magnitude; some messages are rewritten, some removed, and a few sessions deleted. Words planted
-at known rates are what the search benchmarks look for.
+Lengths, roles, tools and counts follow quantiles that were measured on 53 real Claude Code sessions (1,884 messages,
+1,658 tool calls); the words are made up. Sessions have topics, so words cluster; code and tool results repeat.
+Organisations differ in size by orders of magnitude; some messages are rewritten, some removed, and a few sessions
+deleted. Words planted at known rates are what the search benchmarks look for.
 
     python -m benchmarks.corpus --messages 1000000 local:/tmp/corpus
 """

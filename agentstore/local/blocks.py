@@ -12,6 +12,7 @@ from .wire import (
     PacketTooLargeError,
     ProtocolError,
     Reader,
+    T,
     complete,
     read_bytes,
     read_text,
@@ -72,7 +73,7 @@ def measure_block(buffer: ByteBuffer, limit: int, header: list[tuple[str, str]] 
             header.append((name, kind))
         column = column_of(kind)
         if rows:
-            yield from _within(column.prefix(buffer), buffer, start, limit)
+            column = yield from _within(column.prefix(buffer, 0), buffer, start, limit)
             yield from _within(column.body(buffer, rows), buffer, start, limit)
     while buffer.pos > len(buffer.data):
         yield NEED_MORE
@@ -86,11 +87,16 @@ def read_block(buffer: ByteBuffer, limit: int) -> Reader[BlockShape]:
     return (yield from measure_block(buffer, limit))
 
 
-def _within(reader: Reader[None], buffer: ByteBuffer, start: int, limit: int) -> Reader[None]:
-    for need in reader:
+def _within(reader: Reader[T], buffer: ByteBuffer, start: int, limit: int) -> Reader[T]:
+    while True:
+        try:
+            need = next(reader)
+        except StopIteration as stop:
+            _check_size(buffer.offset - start, limit)
+            result: T = stop.value
+            return result
         _check_size(buffer.offset - start, limit)
         yield need
-    _check_size(buffer.offset - start, limit)
 
 
 def _check_size(size: int, limit: int) -> None:

@@ -1,193 +1,24 @@
-"""How many bytes a column takes in the Native format: from its type, and from the data where that says more.
-
-A `Column` moves a buffer's position over the column without looking at the values. Lengths, offsets and
-dictionaries are read; everything of a fixed size is stepped over, also where it has not arrived yet.
-"""
+"""Which columns can be measured: from the name of a type to the shape it has in the Native format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
+from .shapes import (
+    Array,
+    Column,
+    Dynamic,
+    Fixed,
+    Json,
+    LowCardinality,
+    Nullable,
+    Text,
+    Tuple,
+    UnmeasurableTypeError,
+    Variant,
+)
 from .type_names import TypeName, TypeNameError, parse_type
-from .wire import NEED_MORE, ByteBuffer, ProtocolError, Reader, read_uint
-
-
-class UnmeasurableTypeError(ProtocolError):
-    """The type's end in the byte stream cannot be found, so a client cannot send it."""
-
-    def __init__(self, type_name: str) -> None:
-        super().__init__(f"columns of type {type_name} cannot be sent to this server", 50, "UNKNOWN_TYPE")
-
-
-class Column:
-    """One type. `prefix` is what precedes the whole column, `body` the rows."""
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        yield from ()
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        raise NotImplementedError
-
-
-class Fixed(Column):
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        buffer.pos += rows * self.size
-        yield from ()
-
-
-class Text(Column):
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        while rows:
-            rows = _skip_strings(buffer, rows)
-            if rows:
-                yield NEED_MORE
-
-
-def _skip_strings(buffer: ByteBuffer, rows: int) -> int:
-    """Step over up to `rows` strings; returns how many remain because their length has not arrived.
-
-    The one loop that runs per value, so it keeps to local names and has the lengths of one and two bytes unrolled.
-    """
-    data = buffer.data
-    position = start = buffer.pos
-    done = 0
-    try:
-        for done in range(rows):  # noqa: B007 (read after the loop)
-            start = position
-            size = data[position]
-            if size < 0x80:
-                position += size + 1
-                continue
-            high = data[position + 1]
-            if high < 0x80:
-                position += (size & 0x7F) + (high << 7) + 2
-                continue
-            position = _after_long_string(data, position)
-    except IndexError:
-        buffer.pos = start
-        return rows - done
-    buffer.pos = position
-    return 0
-
-
-def _after_long_string(data: bytearray, position: int) -> int:
-    size = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        size |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return position + size
-        shift += 7
-        if shift > 63:
-            raise ProtocolError("the length of a string is longer than 64 bits")
-
-
-class Nullable(Column):
-    def __init__(self, inner: Column) -> None:
-        self.inner = inner
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        yield from self.inner.prefix(buffer)
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        buffer.pos += rows
-        yield from self.inner.body(buffer, rows)
-
-
-class Array(Column):
-    def __init__(self, inner: Column) -> None:
-        self.inner = inner
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        yield from self.inner.prefix(buffer)
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        if rows:
-            buffer.pos += (rows - 1) * 8
-            elements = yield from read_uint(buffer, 8)
-            if elements >= 1 << 48:
-                raise ProtocolError(f"an array column claims {elements} elements")
-            yield from self.inner.body(buffer, elements)
-
-
-class Tuple(Column):
-    def __init__(self, inner: Sequence[Column]) -> None:
-        self.inner = inner
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        for column in self.inner:
-            yield from column.prefix(buffer)
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        for column in self.inner:
-            yield from column.body(buffer, rows)
-
-
-class LowCardinality(Column):
-    """A dictionary, then indexes of 1, 2, 4 or 8 bytes into it."""
-
-    def __init__(self, keys: Column) -> None:
-        self.keys = keys
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        version = yield from read_uint(buffer, 8)
-        if version != 1:
-            raise ProtocolError(f"a LowCardinality column has the unknown version {version}")
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        remaining = rows
-        while remaining > 0:
-            flags = yield from read_uint(buffer, 8)
-            if flags & 0xFF > 3 or flags & 0x100:
-                raise ProtocolError(f"a LowCardinality column has the unknown form {flags:#x}")
-            if flags & 0x200:
-                keys = yield from read_uint(buffer, 8)
-                yield from self.keys.body(buffer, keys)
-            indexes = yield from read_uint(buffer, 8)
-            if not 0 < indexes <= remaining:
-                raise ProtocolError(f"a LowCardinality column claims {indexes} of {remaining} rows")
-            buffer.pos += indexes << (flags & 0xFF)
-            remaining -= indexes
-
-
-class Variant(Column):
-    """One byte per row says which member it is (255: none); each member follows with its rows."""
-
-    def __init__(self, members: Sequence[Column]) -> None:
-        self.members = members
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        mode = yield from read_uint(buffer, 8)
-        if mode != 0:
-            raise ProtocolError(f"a Variant column has the unknown form {mode}")
-        for member in self.members:
-            yield from member.prefix(buffer)
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        while len(buffer.data) - buffer.pos < rows:
-            yield NEED_MORE
-        kinds = bytes(buffer.data[buffer.pos : buffer.pos + rows])
-        buffer.pos += rows
-        for index, member in enumerate(self.members):
-            yield from member.body(buffer, kinds.count(index))
-
-
-class JsonText(Column):
-    """JSON values sent as strings (version 1), the form clients use to insert them."""
-
-    def prefix(self, buffer: ByteBuffer) -> Reader[None]:
-        version = yield from read_uint(buffer, 8)
-        if version != 1:
-            raise UnmeasurableTypeError(f"JSON (serialization version {version}; only 1, text, is read)")
-
-    def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
-        yield from Text().body(buffer, rows)
-
 
 _SIZES = {
     "Int8": 1, "Int16": 2, "Int32": 4, "Int64": 8, "Int128": 16, "Int256": 32,
@@ -267,6 +98,10 @@ def _simple_aggregate(parsed: TypeName) -> Column:
     return _column(parsed.types()[-1])
 
 
+def _json(parsed: TypeName) -> Column:
+    return Json([_column(inner) for inner in sorted(parsed.types(), key=lambda inner: inner.field)], Dynamic(column_of))
+
+
 _BUILDERS: dict[str, Callable[[TypeName], Column]] = {
     "String": lambda parsed: Text(),
     "FixedString": _fixed_string,
@@ -279,5 +114,6 @@ _BUILDERS: dict[str, Callable[[TypeName], Column]] = {
     "LowCardinality": _low_cardinality,
     "SimpleAggregateFunction": _simple_aggregate,
     "Variant": lambda parsed: Variant([_column(inner) for inner in parsed.types()]),
-    "JSON": lambda parsed: JsonText(),
+    "Dynamic": lambda parsed: Dynamic(column_of),
+    "JSON": _json,
 }

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from .blocks import block_bounds, block_columns
-from .columns import UnmeasurableTypeError, column_of
+from .columns import column_of
 from .engine import TAG_SETTING, Chunk, Engine, EngineConnection, EngineError, Stream
 from .overlay import PLAIN_DESCRIBE, Overlay, identifier, literal
 from .protocol import Setting
+from .shapes import UnmeasurableTypeError
 from .spool import Spool
 from .statements import Kind, Statement
 from .totals import Extras, may_have_extras, read_extras

@@ -98,6 +98,10 @@ def _argument(tokens: list[_Token], position: int, depth: int) -> tuple[TypeName
         raise TypeNameError("a type name ends too early")
     kind, value = tokens[position]
     following = tokens[position + 1] if position + 1 < len(tokens) else ("", "")
+    if (kind, value) == ("word", "SKIP") and following[0] in ("word", "quoted"):
+        # Of a JSON: paths that are left out, by name or by a regular expression in a string.
+        last = position + 1 if following[1] != "REGEXP" else position + 2
+        return f"SKIP {following[1]}", last + 1
     if kind in ("word", "quoted") and following[0] == "word":
         inner, position = _type(tokens, position + 1, depth)
         return TypeName(inner.name, inner.arguments, _unquoted(value)), position

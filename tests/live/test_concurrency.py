@@ -24,7 +24,7 @@ async def options(server: Server, database: str) -> ConnectOptions:
 async def one_users_work(store: AsyncClickHouseStore, org: str, number: int) -> None:
     """Writes a session in steps, and reads it back after each: a task sees what it wrote itself."""
     id = f"s{number}"
-    for step in range(3):
+    for step in range(2):
         await store.write_session(org, session(id, display_name=f"{step}"), [message(step, f"find {id}")], [call(step)])
         assert (await store.get_session(org, id)).display_name == f"{step}"
         assert [m.ordinal for m in await store.get_session_messages(org, id)] == list(range(step + 1))
@@ -37,7 +37,7 @@ async def test_a_hundred_tasks_on_four_connections(options: ConnectOptions, org:
         async with AsyncClickHouseStore(through) as store:
             await asyncio.gather(*(one_users_work(store, org, number) for number in range(TASKS)))
             assert (await store.list_sessions(org)).total == TASKS
-            assert (await store.search(org, SearchQuery(query="FIND"))).total == 3 * TASKS
+            assert (await store.search(org, SearchQuery(query="FIND"))).total == 2 * TASKS
         # One more: opening creates the database on a connection of its own.
         assert relay.most_at_once <= 5
         await until(lambda: relay.open == 0)

@@ -19,8 +19,9 @@ from agentstore.local.blocks import (
     read_block,
     string_columns,
 )
-from agentstore.local.columns import UnmeasurableTypeError, column_of
+from agentstore.local.columns import column_of
 from agentstore.local.compression import Method, compress
+from agentstore.local.shapes import UnmeasurableTypeError
 from agentstore.local.type_names import TypeNameError, parse_type
 from agentstore.local.wire import NEED_MORE, ByteBuffer, PacketTooLargeError, ProtocolError, complete, text, varint
 from tests.local.conftest import PASSWORD, ServerThread
