@@ -52,7 +52,7 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     write_timeout_seconds: float = 60.0
     close_timeout_seconds: float = 10.0
     idle_timeout_seconds: float = 300.0
-    linger_milliseconds: float = 10.0
+    linger_milliseconds: float = 0.0
     batch_rows: int = 50_000
     batch_bytes: int = 16 * 1024 * 1024
     waiting_rows: int = 200_000

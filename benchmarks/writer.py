@@ -4,8 +4,8 @@
     python -m benchmarks.writer --dsn DSN      # any server; its database agentstore_bench is dropped and recreated
     python -m benchmarks.writer --quick        # a smoke test: shows that it runs, measures nothing
 
-* small: 64 concurrent tasks write their own small sessions (1 session, 20 messages of 500 bytes, 10 tool calls), against
-  three inserts of the bare driver for each session over a pool of the same size; and the rate of one bulk write.
+* small: 64 concurrent tasks write their own small sessions (1 session, 20 messages of 500 bytes, 10 tool calls),
+  against three inserts of the bare driver for each session over a pool of the same size; and one bulk write of them.
 * bulk: client CPU per row of ``write_batch``, against the bare driver's insert of the same columns ready made.
 * lone: one ``write_session`` at a time, against the same three inserts.
 * stall: the longest time the event loop was held while 200 MB were written, by a task that ticks each millisecond. On a
@@ -201,7 +201,7 @@ class Bench:
         gc.collect()
         before = resident()
         os.kill(pid, signal.SIGSTOP)
-        tasks = [asyncio.create_task(push(number)) for number in range(int(400 * self.scale))]
+        tasks = [asyncio.create_task(push(number)) for number in range(int(128 * self.scale))]
         seen = []
         try:
             for _ in range(max(2, int(20 * self.scale))):

@@ -58,6 +58,7 @@ _BROKEN = (
 )
 # Large enough to keep the number of system calls small, small enough that the loop breathes between two of them.
 _WRITE_SLICE = 256 * 1024
+_PING_SECONDS = 5.0
 
 
 class NativeConnection:
@@ -99,9 +100,11 @@ class NativeConnection:
             verify=verify,
             ca_certs=ca_certs or None,
             compression=compression or False,
-            connect_timeout=connect_timeout,
-            # Deadlines are the caller's: a timer for each read would cost more than the read.
+            # Deadlines are ours: a timer for each read would cost more than the read, and the driver's ``wait_for``
+            # around a connect or ping loses, up to Python 3.11, a cancellation that comes as it succeeds.
+            connect_timeout=None,
             send_receive_timeout=None,
+            sync_request_timeout=None,
         )
         connection = cls(wire)
         try:
@@ -132,10 +135,9 @@ class NativeConnection:
 
     async def ping(self) -> bool:
         """Whether the server answers. False also marks the connection unusable."""
-        try:
+        self.usable = False
+        with contextlib.suppress(*_BROKEN), anyio.move_on_after(_PING_SECONDS):
             self.usable = bool(await self._wire.ping())
-        except _BROKEN:
-            self.usable = False
         return self.usable
 
     async def fetch(self, query: Sql, settings: Mapping[str, Any], timeout: float) -> Columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .columns import column_of
 from .wire import (
@@ -42,6 +43,14 @@ class BlockShape:
         return self.columns == 0
 
 
+class ColumnHeader(NamedTuple):
+    """`at` is where the type's name begins, counted as `ByteBuffer.offset`."""
+
+    name: str
+    kind: str
+    at: int
+
+
 def read_block_info(buffer: ByteBuffer) -> Reader[None]:
     while number := (yield from read_varint(buffer)):
         if number == 1:
@@ -52,12 +61,12 @@ def read_block_info(buffer: ByteBuffer) -> Reader[None]:
             raise ProtocolError(f"a block has the unknown info field {number}", 49, "LOGICAL_ERROR")
 
 
-def measure_block(buffer: ByteBuffer, limit: int, header: list[tuple[str, str]] | None = None) -> Reader[BlockShape]:
+def measure_block(buffer: ByteBuffer, limit: int, header: list[ColumnHeader] | None = None) -> Reader[BlockShape]:
     """Move over one block that begins (after its info) at the buffer's position, and wait until all of it is there.
 
     The bytes moved over are the block in the Native format; the caller may `take()` them at any time. Raises
     PacketTooLargeError as soon as a block is known to be over `limit` bytes, UnmeasurableTypeError for a type whose
-    end cannot be found. Names and types of the columns are added to `header`.
+    end cannot be found. What precedes the columns' data is added to `header`.
     """
     start = buffer.offset
     columns = yield from read_varint(buffer)
@@ -68,9 +77,10 @@ def measure_block(buffer: ByteBuffer, limit: int, header: list[tuple[str, str]] 
         raise PacketTooLargeError("the number of rows of a block", rows, limit)
     for _ in range(columns):
         name = yield from read_text(buffer, MAX_NAME, "a column's name")
+        at = buffer.offset
         kind = yield from read_text(buffer, MAX_NAME, "a column's type")
         if header is not None:
-            header.append((name, kind))
+            header.append(ColumnHeader(name, kind, at))
         column = column_of(kind)
         if rows:
             column = yield from _within(column.prefix(buffer, 0), buffer, start, limit)
@@ -111,7 +121,21 @@ def header_block(columns: Sequence[tuple[str, str]]) -> bytes:
 
 def block_columns(data: bytes) -> list[tuple[str, str]]:
     """Names and types of the columns of the first Native block in `data`. Raises UnmeasurableTypeError."""
-    header: list[tuple[str, str]] = []
+    return [(column.name, column.kind) for column in _headers(data)]
+
+
+def with_types(data: bytes, kinds: Sequence[str]) -> bytes:
+    """The first Native block in `data`, its columns' types named as in `kinds`, which must mean the same bytes."""
+    pieces: list[bytes] = []
+    end = 0
+    for column, kind in zip(_headers(data), kinds, strict=True):
+        pieces += [data[end : column.at], text(kind)]
+        end = column.at + len(text(column.kind))
+    return b"".join([*pieces, data[end:]])
+
+
+def _headers(data: bytes) -> list[ColumnHeader]:
+    header: list[ColumnHeader] = []
     complete(measure_block(ByteBuffer(data), len(data), header))
     return header
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from .blocks import block_bounds, block_columns
+from .blocks import block_bounds, block_columns, with_types
 from .columns import column_of
 from .engine import TAG_SETTING, Chunk, Engine, EngineConnection, EngineError, Stream
 from .overlay import PLAIN_DESCRIBE, Overlay, identifier, literal
@@ -57,6 +57,8 @@ class Session:
         self._connection: EngineConnection | None = None
         self._stream: Stream | None = None
         self._extras_of = ""
+        self._kinds: list[str] = []
+        """Types of the result being streamed, where the engine's blocks leave out a time zone."""
 
     @property
     def _open(self) -> EngineConnection:
@@ -100,18 +102,27 @@ class Session:
         batch = self.next()
         if not batch.chunks:
             return replace(batch, header=self._described(sql))
-        try:
-            return replace(batch, header=block_columns(batch.chunks[0].data))
-        except UnmeasurableTypeError:
-            # Where its columns are cannot be seen in the block. The engine can be asked only when nothing runs.
-            self.end_stream()
-            header = self._described(sql)
-            self._stream = self._open.stream(sql)
-            return replace(self.next(), header=header)
+        header = _visible_header(batch.chunks[0].data)
+        if header is not None and all(kind != "DateTime" for _, kind in header):
+            return replace(batch, header=header)
+        # Where the columns are cannot be seen in the block, or a time zone is not named in it. The engine can be asked
+        # only when nothing runs.
+        batch = self._more(batch)
+        self.end_stream()
+        described = self._described(sql)
+        if header is not None and described != header:
+            self._kinds = [kind for _, kind in described]
+        if batch.last:
+            return replace(self._renamed(batch), header=described)
+        self._stream = self._open.stream(sql)
+        return replace(self.next(), header=described)
 
-    def _described(self, sql: str) -> list[tuple[str, str]]:
-        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n){PLAIN_DESCRIBE}")
-        return [(row["name"], row["type"]) for row in rows]
+    def _more(self, batch: Batch) -> Batch:
+        """The batch, with the few blocks after it, if the result is a small one that was only slow to begin."""
+        while not batch.last and sum(len(chunk.data) for chunk in batch.chunks) < BATCH_BYTES:
+            following = self.next()
+            batch = Batch([*batch.chunks, *following.chunks], following.last, extras=following.extras)
+        return batch
 
     def _run(self, statement: Statement) -> Batch:
         result = self._open.run(statement.sql)
@@ -120,8 +131,27 @@ class Session:
         header = self._open.header(statement.sql) if statement.kind is Kind.ROWS else []
         return Batch([result], True, header)
 
+    def _described(self, sql: str) -> list[tuple[str, str]]:
+        rows = self._open.describe(f"DESCRIBE TABLE ({sql}\n){PLAIN_DESCRIBE}")
+        return [(row["name"], row["type"]) for row in rows]
+
     def next(self) -> Batch:
         """The next batch of the result being streamed."""
+        return self._renamed(self._next())
+
+    def _renamed(self, batch: Batch) -> Batch:
+        kinds = self._kinds
+        if not kinds:
+            return batch
+
+        def renamed(data: bytes) -> bytes:
+            return with_types(data, kinds) if data else data
+
+        chunks = [replace(chunk, data=renamed(chunk.data)) for chunk in batch.chunks]
+        extras = batch.extras and Extras(renamed(batch.extras.totals), renamed(batch.extras.extremes))
+        return replace(batch, chunks=chunks, extras=extras)
+
+    def _next(self) -> Batch:
         chunks: list[Chunk] = []
         size = 0
         deadline = monotonic() + BATCH_SECONDS
@@ -146,6 +176,7 @@ class Session:
 
     def end_stream(self) -> None:
         """Give up the rest of the result being streamed."""
+        self._kinds = []
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
@@ -200,6 +231,14 @@ class Session:
             return self._open.insert(plan.sql, spool.pieces())
         finally:
             spool.close()
+
+
+def _visible_header(block: bytes) -> list[tuple[str, str]] | None:
+    """Names and types of the columns; None if there is a column whose end cannot be found."""
+    try:
+        return block_columns(block)
+    except UnmeasurableTypeError:
+        return None
 
 
 def _one_per_block(result: Chunk) -> list[Chunk]:

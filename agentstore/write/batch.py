@@ -10,7 +10,7 @@ from typing import Any
 from agentstore.write.entry import Entry
 from agentstore.write.rows import EncodedRows, Table
 
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 2 * 1024 * 1024
 
 # The server puts smaller blocks together up to these sizes, more than any batch has: one INSERT is one part, all of it
 # or nothing. Its defaults, said here because a user's profile may say otherwise.

@@ -10,8 +10,8 @@ from agentstore.errors import AgentStoreError, WriteError
 from agentstore.write.rows import EncodedRows, Table, encode_rows
 
 # Encoded at a time: some milliseconds of the event loop.
-CHUNK_ROWS = 1000
-_CHUNK_CHARACTERS = 2_000_000
+CHUNK_ROWS = 500
+_CHUNK_CHARACTERS = 1_000_000
 
 
 def encode_entries(

@@ -255,8 +255,12 @@ async def _turn_of(turn: asyncio.Future[None] | None) -> None:
 
 
 async def _committed(entries: list[Entry]) -> None:
-    for entry in entries:
+    """Returns when all are settled; takes them off the list, so that a large call is freed bit by bit."""
+    errors = []
+    for _ in range(len(entries)):
+        entry = entries.pop(0)
         await entry.wait()
-    errors = [entry.error for entry in entries if entry.error is not None]
+        if entry.error is not None:
+            errors.append(entry.error)
     if errors:
         raise WriteError.joined(errors)

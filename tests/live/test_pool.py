@@ -17,7 +17,7 @@ from agentstore import (
     QueryError,
     StoreClosedError,
 )
-from agentstore.connection.dial import new_pool
+from agentstore.connection.dial import dial, new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from tests.builders import message, session
@@ -67,6 +67,18 @@ async def test_an_idle_connection_that_died_is_replaced(pool: Pool, relay: Relay
     for _ in range(5):
         assert await pool.fetch(ONE) == [(1,)]
     assert relay.open == 1
+
+
+async def test_a_ping_tells_the_living_from_the_dead(relayed: tuple[Relay, ConnectOptions]) -> None:
+    relay, options = relayed
+    connection = await dial(options, "default")
+    assert await connection.ping()
+    assert connection.is_alive()
+    await relay.cut()
+    assert not await connection.ping()
+    assert not connection.is_alive()
+    await connection.close()
+    await connection.close()
 
 
 async def test_a_read_whose_connection_is_lost_is_tried_once_more(pool: Pool, relay: Relay) -> None:
