@@ -32,6 +32,7 @@ from agentstore.models import (
     UserUsage,
 )
 from agentstore.read import analytics, git_links, marks, search, sessions
+from agentstore.read.finder import Finder
 from agentstore.schema import migrate
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
@@ -60,6 +61,7 @@ class AsyncClickHouseStore:
         self.options = resolve_target(target, overrides)
         self._pool: Pool | None = None
         self._writer: Writer | None = None
+        self._finder: Finder | None = None
         self._state = "new"
 
     def __repr__(self) -> str:
@@ -293,7 +295,9 @@ class AsyncClickHouseStore:
         tool calls. ``%``, ``_`` and ``\\`` are plain characters. Texts are cut on the server to 200 characters around
         the first hit.
         """
-        return await search.search(self._open_pool, org_id, query)
+        pool = self._open_pool
+        self._finder = self._finder or Finder(pool)
+        return await search.search(pool, self._finder, org_id, query)
 
     async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]:
         """The git links of a session by message_ordinal, link_type."""

@@ -42,19 +42,26 @@ def decode_session_cursor(cursor: str) -> tuple[dt.datetime | None, str]:
         raise InvalidCursorError("cursor: its time cannot be read", field="cursor") from None
 
 
-def encode_search_cursor(key: SearchKey) -> str:
-    """The cursor after the hit with this sort key."""
-    return _encode(msgspec.json.encode(key))
+class SearchCursor(msgspec.Struct, frozen=True, array_like=True):
+    """The sort key of the last hit seen, and how many hits the first page found."""
+
+    key: SearchKey
+    total: int
 
 
-def decode_search_cursor(cursor: str) -> SearchKey:
-    """The sort key of the last hit seen, or ``InvalidCursorError``."""
+def encode_search_cursor(cursor: SearchCursor) -> str:
+    """The cursor as text."""
+    return _encode(msgspec.json.encode(cursor))
+
+
+def decode_search_cursor(text: str) -> SearchCursor:
+    """What the text says, or ``InvalidCursorError``."""
     try:
-        key: SearchKey = msgspec.json.decode(_decode(cursor), type=SearchKey)
-        from_ticks(key[0])
+        cursor = msgspec.json.decode(_decode(text), type=SearchCursor)
+        from_ticks(cursor.key[0])
     except (msgspec.MsgspecError, OverflowError):
         raise InvalidCursorError("cursor: not one of search", field="cursor") from None
-    return key
+    return cursor
 
 
 def _rfc3339(moment: dt.datetime | None) -> str:

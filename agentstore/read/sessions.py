@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import Message, ProjectInfo, Session, SessionFilter, SessionPage, ToolCall, UserInfo
@@ -51,38 +49,32 @@ async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
         include_subagents=filter.include_subagents,
         include_deleted=filter.include_deleted,
     )
-    columns = await executor.fetch(
+    # Narrow first: the page's ids and the total in one pass, then the wide rows of the page only.
+    keys = await executor.fetch(
         sql(
-            "SELECT {columns} FROM sessions FINAL WHERE {where} AND {after}"
-            " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {limit}",
-            columns=_SESSION_COLUMNS,
+            "SELECT id, total FROM (SELECT id, started_at, count() OVER () AS total FROM sessions FINAL WHERE {where})"
+            " WHERE {after} ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {limit}",
             where=where,
             after=after,
             limit=limit + 1,
         )
     )
-    total = await executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where))
-    found: list[Session] = build(Session, columns, time_columns=_SESSION_TIMES)
-    page = await _with_commit_counts(executor, org_id, found[:limit])
-    more = len(found) > limit
-    cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if more else ""
-    return SessionPage(sessions=page, next_cursor=cursor, total=total[0][0])
+    if not keys:
+        counted = await executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where))
+        return SessionPage(total=counted[0][0])
+    ids, totals = keys
+    rows = {session.id: session for session in await _by_ids(executor, org_id, ids[:limit])}
+    page = [rows[id] for id in ids[:limit] if id in rows]  # one may have been deleted in between
+    cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if page and len(ids) > limit else ""
+    return SessionPage(sessions=page, next_cursor=cursor, total=totals[0])
 
 
 async def get_session(executor: Executor, org_id: str, id: str) -> Session:
     """Any session by its id, or ``NotFoundError``."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT {columns} FROM sessions FINAL WHERE org_id = {org_id} AND id = {id}",
-            columns=_SESSION_COLUMNS,
-            org_id=text(org_id, "org_id"),
-            id=text(id, "id"),
-        )
-    )
-    found: list[Session] = build(Session, columns, time_columns=_SESSION_TIMES)
+    found = await _by_ids(executor, text(org_id, "org_id"), (text(id, "id"),))
     if not found:
         raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
-    return (await _with_commit_counts(executor, org_id, found))[0]
+    return found[0]
 
 
 async def get_session_messages(
@@ -157,23 +149,19 @@ async def list_agents(executor: Executor, org_id: str) -> list[str]:
     return list(columns[0]) if columns else []
 
 
-async def _with_commit_counts(executor: Executor, org_id: str, sessions: list[Session]) -> list[Session]:
-    """The sessions with their git links counted: for these sessions only, not for the organisation."""
-    if not sessions:
-        return []
+async def _by_ids(executor: Executor, org_id: str, ids: tuple[str, ...]) -> list[Session]:
+    """Whole sessions, in no order, with the git links of these sessions counted, not those of the organisation."""
     columns = await executor.fetch(
         sql(
-            "SELECT session_id, count() FROM git_links FINAL"
-            " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id",
+            "SELECT {columns}, links FROM (SELECT * FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}) AS s"
+            " LEFT JOIN (SELECT session_id, count() AS links FROM git_links FINAL"
+            " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id) AS l ON l.session_id = s.id",
+            columns=_SESSION_COLUMNS,
             org_id=org_id,
-            ids=tuple(session.id for session in sessions),
+            ids=ids,
         )
     )
-    counts: dict[str, int] = dict(zip(*columns, strict=True)) if columns else {}
-    return [
-        msgspec.structs.replace(session, commit_count=counts[session.id]) if session.id in counts else session
-        for session in sessions
-    ]
+    return build(Session, columns, time_columns=_SESSION_TIMES)
 
 
 def _known(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:

@@ -75,7 +75,14 @@ class Batch:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of its INSERT."""
-        return {"insert_deduplication_token": self.token, "insert_deduplicate": 1, "async_insert": 0, **_ONE_PART}
+        return {
+            "insert_deduplication_token": self.token,
+            "insert_deduplicate": 1,
+            "async_insert": 0,
+            # Text indexes are built when parts are merged: on the way in they would cost ten times the insert.
+            "materialize_skip_indexes_on_insert": 0,
+            **_ONE_PART,
+        }
 
     def groups(self) -> Iterator[list[EncodedRows]]:
         """The rows of each block: some megabytes, so that making one holds the loop for milliseconds."""

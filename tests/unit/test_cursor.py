@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from agentstore import InvalidCursorError
 from agentstore.connection.sql import ticks
 from agentstore.read.cursor import (
+    SearchCursor,
     decode_search_cursor,
     decode_session_cursor,
     encode_search_cursor,
@@ -37,16 +38,17 @@ def test_session_cursors_come_back(started_at: dt.datetime | None, id: str) -> N
     st.none() | moments.map(ticks), ids, st.integers(0, 2**32 - 1), st.integers(0, 1), texts, st.integers(0, 2**32 - 1)
 )
 def test_search_cursors_come_back(moment: int | None, id: str, ordinal: int, kind: int, call: str, index: int) -> None:
-    key = (moment, id, ordinal, kind, call, index)
-    cursor = encode_search_cursor(key)
+    last = SearchCursor((moment, id, ordinal, kind, call, index), ordinal)
+    cursor = encode_search_cursor(last)
     assert URL_SAFE.fullmatch(cursor)
-    assert decode_search_cursor(cursor) == key
+    assert decode_search_cursor(cursor) == last
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_hostile_ids(text: str) -> None:
     assert decode_session_cursor(encode_session_cursor(None, text)) == (None, text)
-    assert decode_search_cursor(encode_search_cursor((None, text, 0, 1, text, 0))) == (None, text, 0, 1, text, 0)
+    last = SearchCursor((None, text, 0, 1, text, 0), 7)
+    assert decode_search_cursor(encode_search_cursor(last)) == last
 
 
 def test_a_session_cursor_is_base64_of_time_and_id() -> None:

@@ -1,0 +1,82 @@
+"""Finds hits in their order, reading as few texts as it can.
+
+With a text index, its candidates are put in order first, narrow, and only as many of them are verified against their
+texts as are asked for. Without one (needles of one or two characters, old servers), texts are scanned, the newest
+sessions first: a frequent needle is found there at once, and only a rare one makes it read everything, once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from agentstore.connection.sql import Sql
+from agentstore.protocols import Executor
+from agentstore.read import hits
+from agentstore.read.cursor import SearchKey
+from agentstore.read.hits import Target
+
+# Shorter needles have no trigram, so the index says nothing about them.
+INDEXED_LENGTH = 3
+# How many sessions are scanned before all the rest is.
+_WINDOWS = (64, 1024)
+_MOST_CANDIDATES = 5000
+
+
+class Finder:
+    """The searches of one store."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._has_index = False
+
+    async def find(
+        self, org_id: str, needle: str, sessions: Sql, after: SearchKey | None, *, count: int
+    ) -> list[SearchKey]:
+        """The first ``count`` hits after the key, in order; fewer only where there are no more."""
+        if len(needle) >= INDEXED_LENGTH and await self._indexed():
+            target = Target(org_id, needle, sessions, await self._unindexed_parts())
+            return await self._among_candidates(target, after, count)
+        return await self._newest_first(Target(org_id, needle, sessions), after, count)
+
+    async def _among_candidates(self, target: Target, after: SearchKey | None, count: int) -> list[SearchKey]:
+        found: list[SearchKey] = []
+        skip, step = 0, count + count // 8 + 16
+        while True:
+            keys = await self._keys(hits.candidates(target, after, count=step, skip=skip))
+            if keys:
+                columns = await self._executor.fetch(hits.verified(target, keys))
+                true = set(zip(*columns, strict=True))
+                found += [key for key in keys if key[1:] in true]
+            if len(keys) < step or len(found) >= count:
+                return found[:count]
+            skip, step = skip + step, min(step * 4, _MOST_CANDIDATES)
+
+    async def _newest_first(self, target: Target, after: SearchKey | None, count: int) -> list[SearchKey]:
+        found: list[SearchKey] = []
+        rest = hits.EVERYTHING if after is None else hits.from_session(after[0], after[1], included=True)
+        for window in _WINDOWS:
+            columns = await self._executor.fetch(hits.newest_sessions(target, rest, count=window))
+            sessions = list(zip(*columns, strict=True))
+            if not sessions:
+                return found
+            scope = hits.among(tuple(id for _, id in sessions))
+            found += await self._keys(hits.hits(target, scope, after, count=count - len(found)))
+            if len(found) >= count or len(sessions) < window:
+                return found
+            rest = hits.from_session(*sessions[-1], included=False)
+        return found + await self._keys(hits.hits(target, rest, after, count=count - len(found)))
+
+    async def _keys(self, query: Sql) -> list[SearchKey]:
+        return list(zip(*await self._executor.fetch(query), strict=True))
+
+    async def _indexed(self) -> bool:
+        if not self._has_index:
+            ((count,),) = await self._executor.fetch(hits.text_indexes())
+            self._has_index = count > 0
+        return self._has_index
+
+    async def _unindexed_parts(self) -> dict[str, list[str]]:
+        parts: dict[str, list[str]] = defaultdict(list)
+        for table, name in zip(*await self._executor.fetch(hits.unindexed_parts()), strict=True):
+            parts[table].append(name)
+        return parts

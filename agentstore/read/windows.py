@@ -1,0 +1,105 @@
+"""What a search result shows: the part of the text around the hit, cut on the server, and its session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.models import SearchResult
+from agentstore.protocols import Executor
+from agentstore.read import folding, snippet
+from agentstore.read.cursor import SearchKey
+from agentstore.read.decoding import times
+from agentstore.read.hits import by_table, contains
+
+# Of one row: role, where the window starts, the text's length, the window.
+Window = tuple[str, int, int, str]
+
+
+async def results(executor: Executor, org_id: str, needle: str, keys: Sequence[SearchKey]) -> list[SearchResult]:
+    """One result per key, in order; a row that was rewritten or deleted since the keys were read is left out."""
+    if not keys:
+        return []
+    windows = await _windows(executor, org_id, needle, keys)
+    sessions = await _sessions(executor, org_id, keys)
+    pattern = folding.compiled(needle)
+    found = []
+    for key in keys:
+        if key[1:] not in windows or key[1] not in sessions:
+            continue
+        role, start, length, window = windows[key[1:]]
+        shown, highlights = snippet.assemble(window, start, length, pattern)
+        user_id, user_name, project_name, agent_type, first_message = sessions[key[1]]
+        found.append(
+            SearchResult(
+                session_id=key[1],
+                ordinal=key[2],
+                role=role,
+                user_id=user_id,
+                user_name=user_name,
+                project_name=project_name,
+                agent_type=agent_type,
+                started_at=times([key[0]])[0],
+                first_message=first_message,
+                snippet=shown,
+                highlights=highlights,
+            )
+        )
+    return found
+
+
+async def _windows(
+    executor: Executor, org_id: str, needle: str, keys: Sequence[SearchKey]
+) -> dict[tuple[object, ...], Window]:
+    """The window of each row, by its key without the moment. The text itself never travels."""
+    rows = []
+    for texts, among in by_table(keys):
+        of_messages = texts.columns == (Sql("content"),)
+        rows.append(
+            sql(
+                "SELECT {key}, {role} AS role, {text} AS text FROM {table} FINAL"
+                " WHERE org_id = {org_id} AND {row} IN {among}",
+                key=texts.key,
+                role=Sql("toString(role)" if of_messages else "'tool'"),
+                text=Sql("content")
+                if of_messages
+                else sql("if({hit}, input_json, result_content)", hit=contains(Sql("input_json"), needle)),
+                table=texts.table,
+                org_id=org_id,
+                row=texts.row,
+                among=among,
+            )
+        )
+    columns = await executor.fetch(
+        sql(
+            "WITH toInt64({hit}) AS hit, toInt64(lengthUTF8(text)) AS length,"
+            " greatest(least(hit - 1 - {before}, length - {width}), 0) AS start"
+            " SELECT session_id, position, kind, tool_use_id, call_index, role, start, length,"
+            " substringUTF8(text, start + 1, {width}) FROM ({rows}) WHERE hit > 0",
+            hit=_first_hit(Sql("text"), needle),
+            rows=join(" UNION ALL ", rows),
+            before=snippet.BEFORE,
+            width=snippet.LENGTH,
+        )
+    )
+    return {row[:5]: row[5:] for row in zip(*columns, strict=True)}
+
+
+async def _sessions(executor: Executor, org_id: str, keys: Sequence[SearchKey]) -> dict[str, tuple[str, ...]]:
+    columns = await executor.fetch(
+        sql(
+            "SELECT id, user_id, user_name, project_name, agent_type, first_message"
+            " FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
+            org_id=org_id,
+            ids=tuple({key[1] for key in keys}),
+        )
+    )
+    return {row[0]: row[1:] for row in zip(*columns, strict=True)}
+
+
+def _first_hit(column: Sql, needle: str) -> Sql:
+    """The code-point offset of the first hit, from 1."""
+    if folding.folds_on_server(needle):
+        return sql("positionCaseInsensitiveUTF8({column}, {needle})", column=column, needle=needle)
+    found = sql("extract({column}, {pattern})", column=column, pattern=f"({folding.pattern(needle)})")
+    return sql("positionUTF8({column}, {found})", column=column, found=found)
