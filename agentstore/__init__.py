@@ -54,6 +54,8 @@ from agentstore.protocols import ReadStore, Store
 from agentstore.settings import ConnectOptions
 from agentstore.store import AsyncClickHouseStore
 from agentstore.version import __version__
+from agentstore.write.receipt import Receipt
+from agentstore.write.statistics import TableStatistics
 
 __all__ = [
     "AgentStoreError",
@@ -77,6 +79,7 @@ __all__ = [
     "ProjectInfo",
     "QueryError",
     "ReadStore",
+    "Receipt",
     "SchemaError",
     "SearchPage",
     "SearchQuery",
@@ -88,6 +91,7 @@ __all__ = [
     "SessionStar",
     "Store",
     "StoreClosedError",
+    "TableStatistics",
     "ToolCall",
     "ToolUsageStat",
     "UserInfo",

@@ -161,6 +161,46 @@ def test_driver_sees_columns_iterates_and_cancels(driver: Driver) -> None:
     assert driver.execute("SELECT 1") == [(1,)]
 
 
+ZONED = "toDateTime(1500000000, 'Asia/Tokyo')"
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        (f"SELECT {ZONED} AS t, now() AS n", 1),
+        (f"SELECT {ZONED} AS t, now() AS n, sleepEachRow(0.03) FROM numbers(2)", 2),
+        (f"SELECT {ZONED} AS t, now() AS n, repeat('x', 100) FROM numbers(50000)", 50_000),
+        (f"SELECT {ZONED} AS t, now() AS n WHERE 0", 0),
+        (f"SELECT {ZONED} AS t, now() AS n, count() FROM numbers(2) GROUP BY t, n WITH TOTALS", 2),
+    ],
+)
+def test_a_time_keeps_the_zone_of_its_column(driver: Driver, sql: str, rows: int) -> None:
+    """The engine's own blocks leave out the zone of a DateTime; a server's do not."""
+    found, columns = driver.execute(sql, with_column_types=True, settings={"max_block_size": 10_000})
+    assert columns[:2] == [("t", "DateTime('Asia/Tokyo')"), ("n", "DateTime")]
+    assert len(found) == rows
+    assert {row[0].utcoffset() for row in found} <= {dt.timedelta(hours=9)}
+    assert {row[1].tzinfo for row in found} <= {None}
+
+
+DOCUMENTS: list[dict[str, Any]] = [
+    {"a": 1, "b": "x"}, {"nested": {"deep": {"deeper": "v"}}}, {"numbers": [1, 2], "texts": ["p", "ä"]},
+    {"flag": True, "ratio": 2.5}, {}, {"big": 2**63 - 1}, {"a": "now text", "b": [True]},
+]  # fmt: skip
+
+
+def test_json_documents_through_asynch(local: ServerThread) -> None:
+    rows = list(enumerate(DOCUMENTS))
+    for compression in (False, "lz4"):
+        assert through_asynch(local.port, compression, "id UInt8, doc JSON", rows) == rows
+        assert through_asynch(local.port, compression, "id UInt8, doc JSON(max_dynamic_paths=1)", rows) == rows
+
+
+def test_json_documents_through_clickhouse_driver(local: ServerThread) -> None:
+    rows = list(enumerate(DOCUMENTS))
+    assert through_driver(local.port, "zstd", "id UInt8, doc JSON", rows) == rows
+
+
 def test_wrong_password_is_code_516_for_drivers(local: ServerThread) -> None:
     client = Driver("127.0.0.1", port=local.port, password="wrong")
     with pytest.raises(ServerException) as caught:

@@ -14,10 +14,12 @@ from agentstore.local.blocks import (
     BLOCK_INFO,
     BlockShape,
     block_bounds,
+    block_columns,
     header_block,
     measure_block,
     read_block,
     string_columns,
+    with_types,
 )
 from agentstore.local.columns import column_of
 from agentstore.local.compression import Method, compress
@@ -53,6 +55,13 @@ EXPRESSIONS = [
     "SELECT [([1, 2], 'x')]::Nested(a Array(UInt8), b String) FROM numbers(2)",
     "SELECT multiIf(number % 3 = 0, number::Variant(UInt64, String, Array(Nullable(String))), "
     "number % 3 = 1, 'a'::Variant(UInt64, String, Array(Nullable(String))), NULL) FROM numbers(10)",
+    "SELECT number::Dynamic, [number::Dynamic, 'x'::Dynamic, NULL, today()::Dynamic] FROM numbers(20)",
+    "SELECT [toLowCardinality('x')::Dynamic, map('a', 1)::Dynamic] FROM numbers(3)",
+    'SELECT \'{"a": 1, "b": {"c": "x", "d": [1, {"e": null}]}}\'::JSON, [\'{}\'::JSON] FROM numbers(3)',
+    "SELECT concat('{\"p', toString(number), '\": [', toString(number), ']}')::JSON(max_dynamic_paths = 3) "
+    "FROM numbers(50)",
+    'SELECT \'{"a": 1, "b": {"c": "x"}, "z": "y"}\'::JSON(z LowCardinality(String), b.c Nullable(String), a UInt8, '
+    "max_dynamic_types = 2, SKIP x.y, SKIP q, SKIP REGEXP '^a,\\\\)') FROM numbers(3)",
     "SELECT repeat('x', number * 1000) FROM numbers(100)",
     "SELECT '' FROM numbers(100000)",
 ]
@@ -180,7 +189,7 @@ def test_block_taken_away_in_pieces_is_complete() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "AggregateFunction(sum, UInt8)", "Dynamic", "Object('json')", "QBit(Float32, 3)", "Array(Dynamic)",
+        "AggregateFunction(sum, UInt8)", "Object('json')", "QBit(Float32, 3)", "JSON(a AggregateFunction(sum, UInt8))",
         "Nullable(AggregateFunction(count))", "Foo", "", "Array(", "Array(String", "Array(String))", "Array()",
         "Map(String)" + ")", "FixedString", "FixedString(0)", "FixedString(99999999999)", "Decimal(0)",
         "Decimal(77, 1)",
@@ -229,7 +238,12 @@ def test_not_a_type_name() -> None:
         (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x09" + b"\0" * 7, ProtocolError),  # version
         (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x01" + b"\0" * 7 + b"\xff" * 8, ProtocolError),
         (b"\x01\x01\x01a\x06String" + b"\xff" * 12, ProtocolError),  # a length of more than 64 bits
-        (b"\x01\x01\x01a\x04JSON" + b"\0" * 8, UnmeasurableTypeError),
+        (b"\x01\x01\x01a\x04JSON" + b"\x09" + b"\0" * 7, UnmeasurableTypeError),  # version
+        (b"\x01\x01\x01a\x04JSON" + b"\x02" + b"\0" * 7 + b"\xff\xff\xff\x7f", PacketTooLargeError),  # paths
+        (b"\x01\x01\x01a\x07Dynamic" + b"\x09" + b"\0" * 7, UnmeasurableTypeError),  # version
+        (b"\x01\x01\x01a\x07Dynamic" + b"\x02" + b"\0" * 7 + b"\xff\x7f", PacketTooLargeError),  # types
+        (b"\x01\x01\x01a\x07Dynamic" + b"\x02" + b"\0" * 7 + b"\x01\x03Foo", UnmeasurableTypeError),
+        (b"\x01\x01\x01a\x07Dynamic" + (b"\x02" + b"\0" * 7 + b"\x01\x07Dynamic" + b"\0" * 8) * 99, ProtocolError),
     ],
 )
 def test_hostile_sizes_are_refused_before_anything_is_allocated(block: bytes, error: type[Exception]) -> None:
@@ -237,6 +251,27 @@ def test_hostile_sizes_are_refused_before_anything_is_allocated(block: bytes, er
     with pytest.raises(error):
         complete(measure_block(buffer, LIMIT))
     assert len(buffer.data) == len(block)
+
+
+def test_rows_of_a_variant_are_counted_as_they_come() -> None:
+    """A claim of 2^40 values must not make the buffer hold what comes until all of them are there."""
+    buffer = ByteBuffer(b"\x01\x01\x01v\x16Array(Variant(String))" + bytes(8) + (1 << 40).to_bytes(8, "little"))
+    reader = measure_block(buffer, LIMIT)
+    with pytest.raises(PacketTooLargeError):  # noqa: PT012 (which piece is one too many does not matter)
+        for _ in range(LIMIT // (1 << 20) + 1):
+            assert next(reader) is NEED_MORE
+            buffer.take()
+            assert len(buffer.data) == 0
+            buffer.feed(b"\xff" * (1 << 20))
+
+
+def test_types_of_a_block_are_renamed_and_nothing_else() -> None:
+    data = native("SELECT toString(number) AS s, now() AS t, 'DateTime' AS `DateTime`, now() AS u FROM numbers(3)")
+    kinds = ["String", "DateTime('Asia/Tokyo')", "String", "DateTime"]
+    renamed = with_types(data, kinds)
+    assert [kind for _, kind in block_columns(renamed)] == kinds
+    assert with_types(renamed, [kind for _, kind in block_columns(data)]) == data
+    assert with_types(header_block([("t", "DateTime")]), kinds[1:2]) == header_block([("t", kinds[1])])
 
 
 def test_unknown_block_info_is_an_error() -> None:

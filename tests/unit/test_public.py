@@ -12,9 +12,10 @@ NAMES = [
     "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "ConfigError", "ConnectOptions",
     "ConnectionFailedError", "DailyActivity", "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
-    "OperationTimeoutError", "ProjectInfo", "QueryError", "ReadStore", "SchemaError", "SearchPage", "SearchQuery",
-    "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionStar", "Store",
-    "StoreClosedError", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError", "__version__",
+    "OperationTimeoutError", "ProjectInfo", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
+    "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionStar", "Store",
+    "StoreClosedError", "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
+    "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', date_from=None, date_to=None, tz='UTC'"
 WRITES = {
