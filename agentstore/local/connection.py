@@ -18,7 +18,8 @@ from .wire import ProtocolError
 
 logger = logging.getLogger("agentstore.local")
 
-HTTP_METHODS = b"GPHDO"
+HTTP_METHODS = frozenset(b"GPHDO")
+"""What a request over HTTP begins with."""
 HTTP_ANSWER = (
     b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\n"
     b"This port speaks the ClickHouse native protocol, not HTTP.\r\n"

@@ -85,6 +85,15 @@ async def test_a_client_that_says_nothing_is_let_go(server: LocalServer) -> None
     assert await raw.all() == b""
 
 
+@pytest.mark.parametrize("packet", [b"\x01", b"\x63", b"\xff\x7f", b"\xff" * 9 + b"\x01"])
+async def test_a_conversation_begins_with_hello(
+    server: LocalServer, packet: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = await Raw.connect(server, packet)
+    assert b"DB::Exception: Unexpected packet" in await raw.all()
+    assert not caplog.text
+
+
 async def test_http_is_told_so(server: LocalServer) -> None:
     raw = await Raw.connect(server, b"GET / HTTP/1.1\r\n\r\n")
     assert (await raw.all()).startswith(b"HTTP/1.0 400")
