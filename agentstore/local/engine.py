@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,20 +145,17 @@ class EngineConnection:
         except _FAILURES as error:
             raise EngineError.parse(_text(error)) from None
 
-    def insert(self, sql: str, pieces: Iterable[bytes]) -> Chunk:
-        """Insert Native blocks, cut into pieces anywhere. Returns when they are committed; raises EngineError."""
+    def check_insert(self, sql: str) -> None:
+        """Begin an INSERT and send no rows: raises EngineError with what the engine has against it.
+
+        Rows never go this way: chdb's insert stream reports success also where the engine fails after it has read them
+        (a CHECK constraint, a full disk).
+        """
         try:
-            inserter = self._connection.send_insert(_bytes(sql), "Native")
+            with self._connection.send_insert(_bytes(sql), "Native") as inserter:
+                inserter.finish()
         except _FAILURES as error:
             raise EngineError.parse(_text(error)) from None
-        with inserter:
-            try:
-                for piece in pieces:
-                    inserter.append(piece)
-                done = inserter.finish()
-            except _FAILURES as error:
-                raise EngineError.parse(_text(error)) from None
-        return Chunk(b"", 0, 0, 0, done.rows_written, done.bytes_written)
 
     def close(self) -> None:
         self._connection.close()

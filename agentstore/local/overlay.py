@@ -57,40 +57,41 @@ class Overlay:
         for name in wanted:
             if not _SETTING_NAME.match(name):
                 raise EngineError.make(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
-        self._restore(connection, [name for name in self._overlay if name not in wanted])
-        self._override(connection, {name: value for name, value in wanted.items() if self._overlay.get(name) != value})
-
-    def _restore(self, connection: EngineConnection, names: list[str]) -> None:
-        """Let these settings be again what they are in the session."""
-        changes = {name: self._base.get(name, "DEFAULT") for name in names}
-        # First and alone, while the statement that lifts it is short enough for it.
-        if "max_query_size" in changes:
-            connection.run(f"SET max_query_size = {changes.pop('max_query_size')}")
-        self._set(connection, changes)
-        for name in names:
+        gone = [name for name in self._overlay if name not in wanted]
+        changes = {name: value for name, value in wanted.items() if self._overlay.get(name) != value}
+        self._look_up_bases(connection, [name for name in changes if name not in self._overlay])
+        self._overlay |= changes
+        try:
+            self._set(connection, self._bases(gone), {name: literal(value) for name, value in changes.items()})
+        except EngineError:
+            # Some of them may hold already.
+            self._set(connection, self._bases(self._overlay), {})
+            self._overlay.clear()
+            raise
+        for name in gone:
             del self._overlay[name]
 
-    def _override(self, connection: EngineConnection, changes: dict[str, str]) -> None:
-        """Lay these values over the session's own."""
-        fresh = [name for name in changes if name not in self._overlay]
-        self._base |= dict.fromkeys(fresh, "DEFAULT")
-        if self._has_own_settings and fresh:
-            listed = ", ".join(literal(name) for name in fresh)
+    def _bases(self, names: Iterable[str]) -> dict[str, str]:
+        """What these settings are in the session."""
+        return {name: self._base.get(name, "DEFAULT") for name in names}
+
+    def _look_up_bases(self, connection: EngineConnection, names: list[str]) -> None:
+        self._base |= dict.fromkeys(names, "DEFAULT")
+        if self._has_own_settings and names:
+            listed = ", ".join(literal(name) for name in names)
             rows = connection.describe(
                 f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed}){_UNLIMITED}"
             )
             self._base |= {row["name"]: literal(row["value"]) for row in rows}
-        self._overlay |= changes
-        try:
-            self._set(connection, {name: literal(value) for name, value in changes.items()})
-        except EngineError:
-            # Some of them may hold already.
-            self._restore(connection, list(changes))
-            raise
 
-    def _set(self, connection: EngineConnection, changes: dict[str, str]) -> None:
-        if changes:
-            connection.run("SET " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
+    def _set(self, connection: EngineConnection, restored: dict[str, str], changes: dict[str, str]) -> None:
+        """In one statement: each costs as much as a small query."""
+        if "max_query_size" in restored:
+            # First and alone, while the statement that lifts it is short enough for it.
+            connection.run(f"SET max_query_size = {restored.pop('max_query_size')}")
+        everything = restored | changes
+        if everything:
+            connection.run("SET " + ", ".join(f"{name} = {value}" for name, value in everything.items()))
 
 
 def _check_read_only(mode: str, statement: Statement) -> None:

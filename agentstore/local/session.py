@@ -17,10 +17,12 @@ from .overlay import PLAIN_DESCRIBE, Overlay, identifier, literal
 from .protocol import Setting
 from .shapes import UnmeasurableTypeError
 from .spool import Spool
-from .statements import Kind, Statement
+from .statements import INPUT_TABLE, Kind, Statement
 from .totals import Extras, may_have_extras, read_extras
 
 BATCH_BYTES = 1 << 20
+# The types are those of a table that exists: whether they are wise is not asked again.
+_ANY_TYPE = "allow_suspicious_low_cardinality_types = 1, allow_suspicious_fixed_string_types = 1"
 BATCH_SECONDS = 0.02
 """A batch is handed over when it is this large, or this old: the first rows of a slow query must not wait."""
 NOT_STREAMABLE = 36
@@ -45,6 +47,8 @@ class InsertPlan:
     sql: str
     columns: list[tuple[str, str]]
     description: str = field(default="", repr=False)
+    structure: str = ""
+    """Of the table the blocks go to first, where a SELECT reads them from there."""
 
 
 class Session:
@@ -187,18 +191,19 @@ class Session:
         """What the client has to send. Raises if the insert cannot work, or holds a type no client can send."""
         self.end_stream()
         self._settings.apply(self._open, settings, statement)
+        if statement.structure:
+            columns = self._described(f"SELECT * FROM null({statement.structure})")
+            return InsertPlan(statement.sql, self._measurable(columns), structure=statement.structure)
         try:
             table = self._open.describe(f"DESCRIBE TABLE {statement.target}{PLAIN_DESCRIBE}")
         except EngineError:
-            self._open.insert(statement.sql, ())  # fails with what the engine says of the insert itself
+            self._open.check_insert(statement.sql)  # fails with what the engine says of the insert itself
             raise
-        columns = self._insert_columns(statement, table)
-        if columns is None:
-            self._open.insert(statement.sql, ())
+        found = self._insert_columns(statement, table)
+        if found is None:
+            self._open.check_insert(statement.sql)
             raise EngineError.make(48, "NOT_IMPLEMENTED", "The column list of this INSERT is not understood")
-        for name, kind in columns:
-            self._check_measurable(name, kind)
-        return InsertPlan(statement.sql, columns, _defaults(table))
+        return InsertPlan(statement.sql, self._measurable(found), _defaults(table))
 
     def _insert_columns(self, statement: Statement, table: list[dict[str, str]]) -> list[tuple[str, str]] | None:
         insertable = {row["name"]: row["type"] for row in table if row["default_type"] not in ("MATERIALIZED", "ALIAS")}
@@ -207,30 +212,44 @@ class Session:
                 return None
             return [(name, insertable[name]) for name in statement.columns]
         if statement.column_list:
-            rows = self._open.describe(
-                f"DESCRIBE TABLE (SELECT {statement.column_list} FROM {statement.target}){PLAIN_DESCRIBE}"
-            )
-            return [(row["name"], row["type"]) for row in rows]
+            return self._described(f"SELECT {statement.column_list} FROM {statement.target}")
         ephemeral = {row["name"] for row in table if row["default_type"] == "EPHEMERAL"}
         return [(name, kind) for name, kind in insertable.items() if name not in ephemeral]
 
-    def _check_measurable(self, name: str, kind: str) -> None:
-        try:
-            column_of(kind)
-        except UnmeasurableTypeError:
-            raise EngineError.make(
-                48,
-                "NOT_IMPLEMENTED",
-                f"Column {name} has type {kind}, which this server cannot receive in blocks; "
-                "insert it with INSERT … SELECT, or with VALUES in the query",
-            ) from None
+    def _measurable(self, columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        for name, kind in columns:
+            try:
+                column_of(kind)
+            except UnmeasurableTypeError:
+                raise EngineError.make(
+                    48,
+                    "NOT_IMPLEMENTED",
+                    f"Column {name} has type {kind}, which this server cannot receive in blocks; "
+                    "insert it with INSERT … SELECT, or with VALUES in the query",
+                ) from None
+        return columns
 
     def commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
         """Insert everything in the spool. Returns when it is committed."""
         try:
-            return self._open.insert(plan.sql, spool.pieces())
+            if not plan.structure:
+                return self._insert_spooled(plan.sql, plan.columns, spool)
+            rows = f"SELECT * FROM null({plan.structure})"
+            self._open.run(f"CREATE TEMPORARY TABLE {INPUT_TABLE} ENGINE = Memory AS {rows}")
+            try:
+                self._insert_spooled(f"INSERT INTO {INPUT_TABLE}", plan.columns, spool)
+                return self._open.run(plan.sql)
+            finally:
+                self._open.run(f"DROP TEMPORARY TABLE {INPUT_TABLE}")
         finally:
             spool.close()
+
+    def _insert_spooled(self, sql: str, columns: list[tuple[str, str]], spool: Spool) -> Chunk:
+        """The blocks as a table the engine reads: it converts their types, and says so where anything fails."""
+        names = ", ".join(identifier(name) for name, _ in columns)
+        structure = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns)
+        source = f"file({literal(spool.path())}, 'Native', {literal(structure)})"
+        return self._open.run(f"{sql} SELECT {names} FROM {source} SETTINGS {_ANY_TYPE}")
 
 
 def _visible_header(block: bytes) -> list[tuple[str, str]] | None:

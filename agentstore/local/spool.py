@@ -2,13 +2,15 @@
 
 The engine commits a large insert in several steps as the rows come, so it gets none before the client has said that it
 is done: a client that goes away in the middle leaves nothing. Small inserts wait in memory, the rest of a large one in
-a file without a name, which the system removes by itself whatever happens to this process.
+a file without a name, which the system removes by itself whatever happens to this process. The engine reads both
+through the path of an open file.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import IO
 
 MEMORY_BYTES = 32 << 20
@@ -37,19 +39,29 @@ class Spool:
         if self.size <= self._memory_bytes:
             self._pieces.append(piece)
             return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 (closed by close)
-        self._file.write(piece)
+        self._to_file(self._temporary_file).write(piece)
 
-    def pieces(self) -> Iterator[bytes]:
-        """Everything written, once; what was read is no longer held."""
-        self._pieces.reverse()
-        while self._pieces:
-            yield self._pieces.pop()
-        if self._file is not None:
-            self._file.seek(0)
-            while piece := self._file.read(PIECE_BYTES):
-                yield piece
+    def path(self) -> str:
+        """Where the engine can read everything that was written, until `close`."""
+        file = self._to_file(self._memory_file)
+        file.flush()
+        return f"/dev/fd/{file.fileno()}"
+
+    def _to_file(self, make: Callable[[], IO[bytes]]) -> IO[bytes]:
+        if self._file is None:
+            self._file = make()
+            for piece in self._pieces:
+                self._file.write(piece)
+            self._pieces.clear()
+        return self._file
+
+    def _temporary_file(self) -> IO[bytes]:
+        return tempfile.TemporaryFile(dir=self._directory)
+
+    def _memory_file(self) -> IO[bytes]:
+        if not hasattr(os, "memfd_create"):  # not everywhere
+            return self._temporary_file()
+        return os.fdopen(os.memfd_create("agentstore-insert"), "w+b")
 
     def close(self) -> None:
         self._pieces.clear()

@@ -21,6 +21,10 @@ _TOKEN = re.compile(
 )
 
 
+INPUT_TABLE = "agentstore_input"
+"""The temporary table that stands for `input('…')`."""
+
+
 class Kind(Enum):
     SELECT = "select"
     """Its result can be streamed."""
@@ -53,7 +57,8 @@ class Statement:
     """`sql` is ready for the engine: no FORMAT of the client's, no trailing semicolon.
 
     For an INSERT whose rows come as blocks, `target` is the text that names the table and `columns` the names in the
-    column list, None where there is no list. A list that holds more than names is in `column_list` as text.
+    column list, None where there is no list. A list that holds more than names is in `column_list` as text. Where a
+    SELECT reads the blocks by `input('…')`, that is INPUT_TABLE in `sql`, and `structure` the literal.
     """
 
     kind: Kind
@@ -61,6 +66,7 @@ class Statement:
     target: str = ""
     columns: tuple[str, ...] | None = None
     column_list: str = ""
+    structure: str = ""
 
 
 class MultiStatementError(ValueError):
@@ -170,7 +176,7 @@ def _insert(sql: str) -> Statement:
     seen: list[Token] = []
     for token in tokens(sql):
         if token.depth == 0 and token.is_word("SELECT", "WITH", "FROM", "WATCH", "EXPLAIN") and len(seen) > 1:
-            return Statement(Kind.OTHER, _without_client_ends(sql, keeps_outfile=True))
+            return _insert_select(_without_client_ends(sql, keeps_outfile=True))
         if token.depth == 0 and token.is_word("VALUES") and _follows_target(seen):
             if _rest_is_empty(sql, token.end):
                 return _insert_of_blocks(sql, seen, token.start)
@@ -182,6 +188,17 @@ def _insert(sql: str) -> Statement:
             return _insert_of_blocks(sql, seen, token.start)
         seen.append(token)
     return _insert_of_blocks(sql, seen, len(sql))
+
+
+def _insert_select(sql: str) -> Statement:
+    found = list(tokens(sql)) if "input" in sql.lower() else []
+    for call in zip(found, found[1:], found[2:], found[3:], found[4:], strict=False):
+        before, name, opening, structure, closing = call
+        is_call = name.is_word("INPUT") and opening.is_mark("(") and closing.is_mark(")")
+        if is_call and before.is_word("FROM", "JOIN") and structure.kind == "string":
+            table = sql[: name.start] + INPUT_TABLE + sql[closing.end :]
+            return Statement(Kind.INSERT_BLOCKS, table, structure=structure.text)
+    return Statement(Kind.OTHER, sql)
 
 
 def _follows_target(seen: list[Token]) -> bool:

@@ -153,7 +153,7 @@ def test_driver_sees_columns_iterates_and_cancels(driver: Driver) -> None:
     assert driver.execute("SELECT 1 AS a", with_column_types=True) == ([(1,)], [("a", "UInt8")])
     rows = driver.execute_iter("SELECT number FROM numbers(300000)", settings={"max_block_size": 1000})
     assert sum(number for (number,) in rows) == 300_000 * 299_999 // 2
-    driver.execute_with_progress("SELECT sleepEachRow(1) FROM numbers(3)")
+    driver.execute_with_progress("SELECT sleepEachRow(0.3) FROM numbers(3)")
     driver.cancel()
     with pytest.raises(ServerException) as caught:
         driver.execute("SELECT * FROM nosuch")

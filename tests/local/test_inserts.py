@@ -67,6 +67,23 @@ async def test_an_insert_that_cannot_work_is_refused_before_any_block(server: Lo
         assert await execute(client, "SELECT count() FROM t") == [(0,)]
 
 
+async def test_blocks_can_be_read_by_a_select(server: LocalServer) -> None:
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (a UInt8, s String) ORDER BY a")
+        await execute(client, "INSERT INTO t SELECT x + 1, upper(y) FROM input('x UInt64, y String')", [(1, "b")] * 2)
+        await execute(
+            client, "INSERT INTO t (a) SELECT a FROM input ('a Int8') WHERE a < 9 FORMAT Native", [(7,), (9,)]
+        )
+        for wrong in ("INSERT INTO t (a) SELECT throwIf(x) FROM input('x Int8')", "INSERT INTO no SELECT input.x FROM "
+                      "input('x Int8') AS input", "INSERT INTO t SELECT x FROM input('x Foo')"):  # fmt: skip
+            with pytest.raises(ServerException):
+                await execute(client, wrong, [(1,)])
+        await execute(client, "INSERT INTO t SELECT 5, 'no input (''here'')'")
+        rows = await execute(client, "SELECT * FROM t ORDER BY a")
+        assert rows == [(2, "B"), (2, "B"), (5, "no input ('here')"), (7, "")]
+        assert await execute(client, "SELECT count() FROM system.tables WHERE is_temporary") == [(0,)]
+
+
 async def test_a_type_that_cannot_be_measured_is_refused_by_name_and_in_step(server: LocalServer) -> None:
     async with connected(server) as client:
         await execute(client, "CREATE TABLE t (k UInt8, s AggregateFunction(sum, UInt64)) ORDER BY k")

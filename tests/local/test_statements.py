@@ -12,6 +12,7 @@ from asynch.errors import ServerException
 from clickhouse_driver import Client as Driver
 
 from agentstore.local.channel import WRITE_AHEAD
+from agentstore.local.engine import Chunk, EngineConnection
 from agentstore.local.server import LocalServer
 from agentstore.local.wire import text
 from tests.local.talk import HELLO, NO_TABLES, Raw, connected, execute, query_alone, query_packet, running, until
@@ -188,3 +189,30 @@ async def test_query_settings_never_outlive_their_query(server: LocalServer) -> 
         assert caught.value.code == 164
         await execute(client, "SET max_threads = 3", settings={"max_threads": 9})
         assert await execute(client, "SELECT getSetting('max_threads')") == [(3,)]
+
+
+async def test_settings_that_change_with_every_query_cost_one_statement(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer sends a new token with each insert, and other settings with what it reads between them."""
+    sent: list[str] = []
+    run = EngineConnection.run
+
+    def noted(connection: EngineConnection, sql: str) -> Chunk:
+        sent.append(sql)
+        return run(connection, sql)
+
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (a UInt8) ORDER BY a SETTINGS non_replicated_deduplication_window = 9")
+        monkeypatch.setattr(EngineConnection, "run", noted)
+        for count in range(3):
+            token = {"insert_deduplication_token": f"token {count // 2}", "insert_deduplicate": 1, "async_insert": 0}
+            sent.clear()
+            await execute(client, "INSERT INTO t VALUES", [(count,)], settings=token)
+            assert [sql.split()[0] for sql in sent] == ["SET", "DESCRIBE"]
+            sent.clear()
+            assert await execute(client, "SELECT getSetting('insert_deduplication_token')", settings={"max_threads": 2})
+            assert [sql.split()[0] for sql in sent] == ["SET"]
+            sent.clear()
+            rows = await execute(client, "SELECT count() FROM t", settings={"max_threads": 2})
+            assert (rows, sent) == ([(count // 2 + 1,)], [])
