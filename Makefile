@@ -7,16 +7,17 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STORE ?= .agentstore-demo
 PORT ?= 9000
+MESSAGES ?= 100000
 CODE := agentstore tests examples benchmarks
 # The recipes read these from the environment, so that no character in them means anything to make's shell.
 export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint type check fmt serve bench build clean
+.PHONY: help demo test test-faults lint type check fmt serve bench bench-writer bench-search build clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.local ## import transcripts into a local store and show them: [FROM=~/.claude/projects] [FIND=text]
 	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-1} \
@@ -26,6 +27,9 @@ test: $(VENV)/.dev ## run the tests: [ARGS='tests/unit -x'] [ARGS='--server dock
 	@$(PY) -m pytest $(ARGS)
 
 check: lint type ## lint and type
+
+test-faults: $(VENV)/.dev ## a thousand random fault schedules, some 25 minutes: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
+	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} $(PY) -m pytest tests/faults --timeout 0 $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and formatting
 	@$(PY) -m ruff check $(CODE)
@@ -44,6 +48,14 @@ serve: $(VENV)/.local ## serve a local store to any ClickHouse client: [STORE=.a
 bench: $(VENV)/.local ## client CPU and time beside the bare driver: [ARGS='--rounds 9']
 	@$(PY) benchmarks/bulk.py $(ARGS)
 
+bench-writer: $(VENV)/.local ## small concurrent writes, latency, stalls, memory: [ARGS='--quick']
+	@$(PY) -m benchmarks.writer $(ARGS)
+
+bench-search: $(VENV)/.local ## search and reads beside plain SQL on a corpus of [MESSAGES=100000]
+	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'
+	@$(PY) -m benchmarks.search --merge 'local:.agentstore-bench' $(ARGS)
+	@$(PY) -m benchmarks.reads 'local:.agentstore-bench' $(ARGS)
+
 build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@rm -rf dist
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
@@ -53,7 +65,7 @@ build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@ls dist/*.whl
 
 clean: ## remove .venv, caches, build results and the demo's store
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .agentstore-demo
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .agentstore-demo .agentstore-bench
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------------

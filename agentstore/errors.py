@@ -105,7 +105,9 @@ class QueryError(AgentStoreError):
 
 
 # Server-side conditions that pass: timeouts, too many queries or parts, memory pressure, replica and keeper trouble.
-RETRIABLE_CODES = frozenset({159, 164, 202, 203, 209, 210, 225, 241, 242, 252, 285, 286, 319, 425, 473, 999})
+RETRIABLE_CODES = frozenset(
+    {159, 173, 198, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 425, 439, 473, 499, 745, 999}
+)
 
 
 class WriteError(AgentStoreError):

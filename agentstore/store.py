@@ -62,6 +62,7 @@ class AsyncClickHouseStore:
         self._pool: Pool | None = None
         self._writer: Writer | None = None
         self._finder: Finder | None = None
+        self._final_statistics: dict[str, TableStatistics] = {}
         self._state = "new"
 
     def __repr__(self) -> str:
@@ -109,7 +110,10 @@ class AsyncClickHouseStore:
         self._state = "closed"
         try:
             if writer is not None:
-                await writer.aclose(self.options.close_timeout_seconds)
+                try:
+                    await writer.aclose(self.options.close_timeout_seconds)
+                finally:
+                    self._final_statistics = writer.statistics()
             if pool is not None:
                 await pool.aclose()
         except BaseException:  # cancelled: the sockets must not stay behind
@@ -247,7 +251,9 @@ class AsyncClickHouseStore:
         await self._open_writer.flush()
 
     def statistics(self) -> dict[str, TableStatistics]:
-        """The writer's figures for each table, by its name; a snapshot."""
+        """The writer's figures for each table, by its name: a snapshot, or the last figures of a closed store."""
+        if self._writer is None and self._final_statistics:
+            return self._final_statistics
         return self._open_writer.statistics()
 
     # --- reads --------------------------------------------------------------------------------------------------

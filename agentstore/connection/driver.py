@@ -160,7 +160,7 @@ class NativeConnection:
         """One INSERT of encoded blocks; returns when the server has committed it."""
         query_id = str(uuid.uuid4())
         # A refused insert leaves blocks on the wire that the server may or may not read: never keep it.
-        async with self._guarded(query_id, timeout, keep_on_refusal=False):
+        async with self._guarded(query_id, timeout, keep_on_refusal=False), _no_text_expected():
             await self._wire.insert_blocks(query.text, header, blocks, dict(settings), query_id)
 
     async def close(self) -> None:
@@ -210,6 +210,15 @@ class NativeConnection:
             self.usable = True
         finally:
             self._last_used = time.monotonic()
+
+
+@contextlib.asynccontextmanager
+async def _no_text_expected() -> AsyncIterator[None]:
+    # In a read it means that the data is no text; in an insert that the stream is broken.
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ConnectionResetError(str(error)) from error
 
 
 class _Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have no usable types

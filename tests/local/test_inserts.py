@@ -217,3 +217,14 @@ async def test_a_query_id_in_use_is_refused(server: LocalServer) -> None:
     other = await Raw.connect(server, HELLO, query_packet("SELECT 1", "same"), NO_TABLES, b"\x63")
     assert b"already running" in await other.all()
     await raw.close()
+
+
+async def test_what_the_engine_refuses_after_reading_it_is_refused(server: LocalServer) -> None:
+    async with connected(server) as client:
+        await execute(client, "CREATE TABLE t (a UInt8, CONSTRAINT small CHECK a < 10) ORDER BY a")
+        await execute(client, "INSERT INTO t (a) VALUES", [(1,), (2,)])
+        with pytest.raises(ServerException) as refused:
+            await execute(client, "INSERT INTO t (a) VALUES", [(3,), (99,)])
+        assert refused.value.code == 469  # VIOLATED_CONSTRAINT
+    async with connected(server) as client:
+        assert await execute(client, "SELECT a FROM t ORDER BY a") == [(1,), (2,)]
