@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,7 +31,7 @@ from agentstore.models import (
     UserInfo,
     UserUsage,
 )
-from agentstore.read import analytics, git_links, marks, search, sessions
+from agentstore.read import analytics, git_links, iterate, marks, search, sessions
 from agentstore.read.finder import Finder
 from agentstore.schema import migrate
 from agentstore.settings import ConnectOptions, resolve_target
@@ -281,6 +281,20 @@ class AsyncClickHouseStore:
     async def get_session_tool_calls(self, org_id: str, session_id: str) -> list[ToolCall]:
         """The tool calls of a session by message_ordinal, tool_use_id, call_index; an unknown session has none."""
         return await sessions.get_session_tool_calls(self._open_pool, org_id, session_id)
+
+    def iter_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> AsyncIterator[Session]:  # noqa: B008
+        """All sessions that ``list_sessions`` would page through, in its order, in bounded memory.
+
+        ``filter.cursor`` says where to begin, its limit does not matter. What is written meanwhile may be seen or not.
+        """
+        return iterate.iter_sessions(self._open_pool, org_id, filter)
+
+    def iter_messages(self, org_id: str, session_id: str = "") -> AsyncIterator[Message]:
+        """All messages of a session, or ("") of the whole organisation, by session_id and ordinal, in bounded memory.
+
+        Some megabytes of text are held at a time, whatever the number and length of the messages.
+        """
+        return iterate.iter_messages(self._open_pool, org_id, session_id)
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""

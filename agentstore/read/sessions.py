@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import Message, ProjectInfo, Session, SessionFilter, SessionPage, ToolCall, UserInfo
@@ -13,7 +15,7 @@ from agentstore.read.scope import expect, page_limit, session_conditions, text
 _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
 
 
-def _selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
+def selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
     """The columns to select, and the positions of times among the fields (they travel as microseconds)."""
     columns = [
         Sql(f"toUnixTimestamp64Micro({name})") if name in _TIME_FIELDS else Sql(name)
@@ -23,10 +25,10 @@ def _selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
     return join(", ", columns), [index for index, name in enumerate(fields) if name in _TIME_FIELDS]
 
 
-_SESSION_COLUMNS, _SESSION_TIMES = _selection(Session.__struct_fields__, "commit_count")
+_SESSION_COLUMNS, _SESSION_TIMES = selection(Session.__struct_fields__, "commit_count")
 # org_id and session_id are known: they need not travel with every row.
-_MESSAGE_COLUMNS, _MESSAGE_TIMES = _selection(Message.__struct_fields__, "org_id", "session_id")
-_TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = _selection(ToolCall.__struct_fields__, "org_id", "session_id")
+_MESSAGE_COLUMNS, _MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id", "session_id")
+_TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "org_id", "session_id")
 
 
 # Where a session has no started_at, any other is later.
@@ -40,22 +42,15 @@ async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
     """One page, started_at descending, id descending, sessions without started_at last."""
     expect(filter, SessionFilter, "filter")
     limit = page_limit(filter.limit)
-    after = _after(filter.cursor)
-    where = session_conditions(
-        org_id,
-        equal={name: getattr(filter, name) for name in ("user_id", "project_id", "project_name", "agent_type")},
-        date_from=filter.date_from,
-        date_to=filter.date_to,
-        include_subagents=filter.include_subagents,
-        include_deleted=filter.include_deleted,
-    )
+    start = after_cursor(filter.cursor)
+    where = filter_conditions(org_id, filter)
     # Narrow first: the page's ids and the total in one pass, then the wide rows of the page only.
     keys = await executor.fetch(
         sql(
             "SELECT id, total FROM (SELECT id, started_at, count() OVER () AS total FROM sessions FINAL WHERE {where})"
             " WHERE {after} ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {limit}",
             where=where,
-            after=after,
+            after=start,
             limit=limit + 1,
         )
     )
@@ -63,7 +58,7 @@ async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
         counted = await executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where))
         return SessionPage(total=counted[0][0])
     ids, totals = keys
-    rows = {session.id: session for session in await _by_ids(executor, org_id, ids[:limit])}
+    rows = {session.id: session for session in await by_ids(executor, org_id, ids[:limit])}
     page = [rows[id] for id in ids[:limit] if id in rows]  # one may have been deleted in between
     cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if page and len(ids) > limit else ""
     return SessionPage(sessions=page, next_cursor=cursor, total=totals[0])
@@ -71,7 +66,7 @@ async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
 
 async def get_session(executor: Executor, org_id: str, id: str) -> Session:
     """Any session by its id, or ``NotFoundError``."""
-    found = await _by_ids(executor, text(org_id, "org_id"), (text(id, "id"),))
+    found = await by_ids(executor, text(org_id, "org_id"), (text(id, "id"),))
     if not found:
         raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
     return found[0]
@@ -149,7 +144,7 @@ async def list_agents(executor: Executor, org_id: str) -> list[str]:
     return list(columns[0]) if columns else []
 
 
-async def _by_ids(executor: Executor, org_id: str, ids: tuple[str, ...]) -> list[Session]:
+async def by_ids(executor: Executor, org_id: str, ids: tuple[str, ...]) -> list[Session]:
     """Whole sessions, in no order, with the git links of these sessions counted, not those of the organisation."""
     columns = await executor.fetch(
         sql(
@@ -169,10 +164,26 @@ def _known(record: type[Message] | type[ToolCall], org_id: str, session_id: str)
     return {fields.index("org_id"): valid_text(org_id), fields.index("session_id"): valid_text(session_id)}
 
 
-def _after(cursor: str) -> Sql:
-    if cursor == "":
-        return sql("1")
-    started_at, session_id = decode_session_cursor(cursor)
+def filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
+    """The WHERE clause over ``sessions FINAL`` of a filter."""
+    expect(filter, SessionFilter, "filter")
+    return session_conditions(
+        org_id,
+        equal={name: getattr(filter, name) for name in ("user_id", "project_id", "project_name", "agent_type")},
+        date_from=filter.date_from,
+        date_to=filter.date_to,
+        include_subagents=filter.include_subagents,
+        include_deleted=filter.include_deleted,
+    )
+
+
+def after_cursor(cursor: str) -> Sql:
+    """The condition that a session comes after the cursor; "" is before all."""
+    return sql("1") if cursor == "" else after(*decode_session_cursor(cursor))
+
+
+def after(started_at: dt.datetime | None, session_id: str) -> Sql:
+    """The condition that a session comes after this one."""
     if started_at is None:
         return sql("(started_at IS NULL AND id < {id})", id=session_id)
     return sql(

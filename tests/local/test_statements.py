@@ -209,7 +209,7 @@ async def test_settings_that_change_with_every_query_cost_one_statement(
             token = {"insert_deduplication_token": f"token {count // 2}", "insert_deduplicate": 1, "async_insert": 0}
             sent.clear()
             await execute(client, "INSERT INTO t VALUES", [(count,)], settings=token)
-            assert [sql.split()[0] for sql in sent] == ["SET", "DESCRIBE"]
+            assert [sql.split()[0] for sql in sent] == ["SET", "DESCRIBE", "INSERT"]
             sent.clear()
             assert await execute(client, "SELECT getSetting('insert_deduplication_token')", settings={"max_threads": 2})
             assert [sql.split()[0] for sql in sent] == ["SET"]
