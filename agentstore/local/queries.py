@@ -196,18 +196,25 @@ class QueryRunner:
         self._channel.write(b"".join(parts))
         spool = Spool(self._host.engine.path)
         try:
-            if await self._receive_rows(spool) and spool.size:
+            if await self._receive_rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))
         finally:
             spool.close()
         self._channel.write(protocol.END_OF_STREAM)
 
-    async def _receive_rows(self, spool: Spool) -> bool:
-        """Blocks into the spool, up to the empty one. False: the client cancelled."""
+    async def _receive_rows(self, spool: Spool, columns: int) -> bool:
+        """Blocks into the spool, up to the empty one. False: the client cancelled. Raises EngineError after the last
+        one if any did not have this many columns: the engine would fill those that are missing."""
+        wrong: set[int] = set()
         while True:
             packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
             if packet == ClientPacket.DATA:
                 shape, _ = await self._receive_block(spool)
+                if shape.rows and shape.columns != columns:
+                    wrong.add(shape.columns)
+                if shape.is_end and wrong:
+                    text = f"A block has {wrong.pop()} columns, this INSERT needs {columns}"
+                    raise EngineError.make(20, "NUMBER_OF_COLUMNS_DOESNT_MATCH", text)
                 if shape.is_end:
                     return True
             elif packet == ClientPacket.CANCEL:

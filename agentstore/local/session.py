@@ -21,8 +21,12 @@ from .statements import INPUT_TABLE, Kind, Statement
 from .totals import Extras, may_have_extras, read_extras
 
 BATCH_BYTES = 1 << 20
-# The types are those of a table that exists: whether they are wise is not asked again.
-_ANY_TYPE = "allow_suspicious_low_cardinality_types = 1, allow_suspicious_fixed_string_types = 1"
+_AS_SENT = (
+    # The types are those of a table that exists: whether they are wise is not asked again, and Nested stays one column.
+    "allow_suspicious_low_cardinality_types = 1, allow_suspicious_fixed_string_types = 1, flatten_nested = 0, "
+    # A column under a name that was not asked for would be left out without a word.
+    "input_format_skip_unknown_fields = 0"
+)
 BATCH_SECONDS = 0.02
 """A batch is handed over when it is this large, or this old: the first rows of a slow query must not wait."""
 NOT_STREAMABLE = 36
@@ -249,7 +253,7 @@ class Session:
         names = ", ".join(identifier(name) for name, _ in columns)
         structure = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns)
         source = f"file({literal(spool.path())}, 'Native', {literal(structure)})"
-        return self._open.run(f"{sql} SELECT {names} FROM {source} SETTINGS {_ANY_TYPE}")
+        return self._open.run(f"{sql} SELECT {names} FROM {source} SETTINGS {_AS_SENT}")
 
 
 def _visible_header(block: bytes) -> list[tuple[str, str]] | None:

@@ -30,6 +30,11 @@ from tests.local.talk import (
 )
 
 
+def uint8_pair(*names: str) -> bytes:
+    columns = b"".join(text(name) + text("UInt8") + b"\x07" for name in names)
+    return b"\x02" + text("") + EMPTY_BLOCK[:-2] + varint(len(names)) + varint(1) + columns
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[LocalServer]:
     async with running(tmp_path) as started:
@@ -65,6 +70,36 @@ async def test_an_insert_that_cannot_work_is_refused_before_any_block(server: Lo
         with pytest.raises(ServerException):
             await execute(client, sql, [(1,)])
         assert await execute(client, "SELECT count() FROM t") == [(0,)]
+
+
+async def test_a_nested_column_that_is_one_column_arrives(server: LocalServer) -> None:
+    async with connected(server) as client:
+        whole = {"flatten_nested": 0}
+        await execute(client, "CREATE TABLE t (k UInt8, n Nested(a UInt8, b String)) ORDER BY k", settings=whole)
+        await execute(client, "INSERT INTO t VALUES", [(1, [(2, "x"), (3, "y")])])
+        await execute(client, "INSERT INTO t (n, k) VALUES", [([(4, "z")], 2)])
+        assert await execute(client, "SELECT * FROM t ORDER BY k") == [(1, [(2, "x"), (3, "y")]), (2, [(4, "z")])]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "error"),
+    [
+        ([uint8_block("a", b"\x01")], b"NUMBER_OF_COLUMNS_DOESNT_MATCH"),
+        ([uint8_pair("a", "b"), uint8_block("a", b"\x01"), uint8_pair("a", "b")], b"NUMBER_OF_COLUMNS_DOESNT_MATCH"),
+        ([uint8_pair("a", "c")], b"Unknown column with name c"),
+    ],
+)
+async def test_columns_that_were_not_asked_for_are_refused(
+    server: LocalServer, blocks: list[bytes], error: bytes
+) -> None:
+    """And no column that is missing gets a default in silence."""
+    await query_alone(server, "CREATE TABLE t (a UInt8, b UInt8 DEFAULT 5) ORDER BY a")
+    raw = await Raw.connect(server, HELLO, query_packet("INSERT INTO t VALUES"), NO_TABLES, *blocks, NO_TABLES)
+    raw.writer.write(query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    answer = await raw.all()
+    assert error in answer
+    assert b"still in step" in answer
+    assert await query_alone(server, "SELECT count() FROM t") == [(0,)]
 
 
 async def test_blocks_can_be_read_by_a_select(server: LocalServer) -> None:
