@@ -28,6 +28,7 @@ from agentstore.connection.sql import Sql
 from agentstore.errors import (
     AgentStoreError,
     AuthenticationError,
+    ConfigError,
     ConnectionFailedError,
     OperationTimeoutError,
     QueryError,
@@ -89,23 +90,26 @@ class NativeConnection:
         connect_timeout: float,
     ) -> NativeConnection:
         """Connect and shake hands, or raise ``ConnectionFailedError`` / ``AuthenticationError``."""
-        wire = _Wire(
-            host=host,
-            port=port,
-            user=user,
-            password=password,
-            database=database,
-            client_name="agentstore",
-            secure=secure,
-            verify=verify,
-            ca_certs=ca_certs or None,
-            compression=compression or False,
-            # Deadlines are ours: a timer for each read would cost more than the read, and the driver's ``wait_for``
-            # around a connect or ping loses, up to Python 3.11, a cancellation that comes as it succeeds.
-            connect_timeout=None,
-            send_receive_timeout=None,
-            sync_request_timeout=None,
-        )
+        try:
+            wire = _Wire(
+                host=host,
+                port=port,
+                user=user,
+                password=password,
+                database=database,
+                client_name="agentstore",
+                secure=secure,
+                verify=verify,
+                ca_certs=ca_certs or None,
+                compression=compression or False,
+                # Deadlines are ours: a timer for each read would cost more than the read, and the driver's ``wait_for``
+                # around a connect or ping loses, up to Python 3.11, a cancellation that comes as it succeeds.
+                connect_timeout=None,
+                send_receive_timeout=None,
+                sync_request_timeout=None,
+            )
+        except (ImportError, ClickHouseException) as error:
+            raise ConfigError(f"compression: {error}", hint="pip install 'agentstore[compression]'") from None
         connection = cls(wire)
         try:
             await connection._shake_hands(f"{host}:{port}", connect_timeout)

@@ -59,9 +59,9 @@ async def serve(
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m agentstore.local") -> int:
     """``python -m agentstore.local``; the exit code is 0, 1 for a failed start, 3 if the path is served already."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser(prog).parse_args(argv)
     if arguments.detached:
         return _run_detached(arguments.path, arguments.idle_timeout)
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
@@ -75,9 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m agentstore.local",
+        prog=prog,
         description="Serve a local store to any client of the ClickHouse native protocol. "
         f"The password is taken from {PASSWORD_VARIABLE}, else generated; it is found in PATH/server.json.",
     )
