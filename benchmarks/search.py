@@ -26,7 +26,7 @@ NEEDLES = {
     "medium (1 %)": (MEDIUM, "5"),
     "in nearly every row": ("the", "2"),
     "two characters": ("st", "1 / 1.1"),
-    "two characters, absent": ("ǰq", "1 / 1.1"),
+    "two characters, absent": ("zj", "1 / 1.1"),
 }
 _CLIENTS = 32
 
