@@ -27,9 +27,13 @@ from typing import Any
 
 
 class AgentStoreError(Exception):
-    """Root of the tree. ``retriable`` says whether the same call may succeed later, unchanged."""
+    """Root of the tree. ``retriable`` says whether the same call may succeed later, unchanged.
+
+    ``outcome_unknown`` is True where a statement was sent and no answer came: it may be carried out, even later.
+    """
 
     retriable: bool = False
+    outcome_unknown: bool = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

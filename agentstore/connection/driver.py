@@ -202,14 +202,16 @@ class NativeConnection:
             with anyio.fail_after(timeout):
                 yield
         except TimeoutError as error:
-            raise OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}") from error
+            late = OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}")
+            raise _unanswered(late) from error
         except ServerException as error:
             self.usable = keep_on_refusal
             raise to_query_error(error, query_id) from None
         except (AgentStoreError, UnicodeDecodeError):
             raise
         except _BROKEN as error:
-            raise ConnectionFailedError(f"the connection was lost: {error!r}", hint=f"query_id {query_id}") from error
+            lost = ConnectionFailedError(f"the connection was lost: {error!r}", hint=f"query_id {query_id}")
+            raise _unanswered(lost) from error
         else:
             self.usable = True
         finally:
@@ -279,6 +281,11 @@ class _Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have
                 raise packet.exception
             if packet.type == ServerPacket.DATA and packet.block.num_rows:
                 raise UnexpectedPacketFromServerError("rows in answer to an INSERT")
+
+
+def _unanswered(error: AgentStoreError) -> AgentStoreError:
+    error.outcome_unknown = True
+    return error
 
 
 def to_query_error(error: ServerException, query_id: str = "") -> QueryError:

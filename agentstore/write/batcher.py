@@ -5,7 +5,9 @@ What a caller may rely on:
 * Rows are sent in the order in which they were accepted, one batch in flight.
 * A batch that was sent once is frozen (same rows, order, settings and insert_deduplication_token) until its outcome is
   known, so retries neither lose nor double a row. Retriable failures are tried again with growing, jittered pauses
-  until the callers' deadlines; then each waiting call gets its own ``WriteError``.
+  until the callers' deadlines; then each waiting call gets its own ``WriteError``. Where an attempt got no answer, the
+  batch itself is tried on until its outcome is known, and what came after it waits: an attempt that arrives late cannot
+  undo a later write.
 * Where the server definitely refuses a batch for its data, it is bisected under new tokens until the bad rows are
   alone: only their callers fail.
 * What waits is bounded; when it is full, callers wait. Nothing is dropped.

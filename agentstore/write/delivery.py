@@ -7,6 +7,8 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+import anyio
+
 from agentstore.errors import AgentStoreError, QueryError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
@@ -26,8 +28,10 @@ class Delivery:
     """The rows of some entries, from the first attempt to the outcome of the last row.
 
     Each batch is frozen: every attempt sends the same blocks under the same token. What the server definitely refuses
-    for its data is cut in halves under new tokens, one after the other, in order. An entry is settled as soon as the
-    outcome of all its rows is known. ``last_error`` is what the last failed attempt said.
+    for its data is cut in halves under new tokens, one after the other, in order. A batch of which an attempt got no
+    answer is tried beyond its callers' deadlines, until its outcome is known: a late attempt must not overtake later
+    rows. An entry is settled as soon as the outcome of all its rows is known. ``last_error`` is what the last failed
+    attempt said.
     """
 
     def __init__(self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random) -> None:
@@ -37,6 +41,8 @@ class Delivery:
         self._counters = counters
         self._rng = rng
         self._deadline = max(entry.deadline for entry in entries)
+        self._span = max(entry.deadline - entry.accepted_at for entry in entries)
+        self._unanswered = False
         self._todo = deque([batch_of(entries)])
         self._open = {entry: entry.row_count for entry in entries}
         self._errors: dict[Entry, list[WriteError]] = {}
@@ -62,7 +68,7 @@ class Delivery:
 
     async def _outcome(self, batch: Batch) -> AgentStoreError | None:
         """Send a batch until its outcome is known: None where it is committed."""
-        self._sent_before = False
+        self._sent_before = self._unanswered = False
         blocks = []
         for group in batch.groups():
             blocks.append(encode_block(group))
@@ -71,17 +77,27 @@ class Delivery:
         async def attempt() -> None:
             await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
 
-        try:
-            await retried(attempt, deadline=self._deadline, rng=self._rng, on_retry=self._on_retry)
-        except AgentStoreError as error:
-            self.last_error = error
-            return error
-        return None
+        deadline = self._deadline
+        while True:
+            try:
+                await retried(attempt, deadline=deadline, rng=self._rng, on_retry=self._on_retry)
+                return None
+            except AgentStoreError as error:
+                self._note(error)
+                if not (self._unanswered and error.retriable):
+                    return error
+            # The callers have been told that their time is up. But an attempt without an answer may still be on its
+            # way, and must not overtake what is sent next: go on until this batch is settled, which makes it a no-op.
+            deadline = anyio.current_time() + self._span
 
     def _on_retry(self, error: AgentStoreError) -> None:
-        self.last_error = error
+        self._note(error)
         self._sent_before = True
         self._counters.retries += 1
+
+    def _note(self, error: AgentStoreError) -> None:
+        self.last_error = error
+        self._unanswered = self._unanswered or error.outcome_unknown
 
     def _can_be_cut(self, batch: Batch, error: AgentStoreError) -> bool:
         """Whether the refusal may be the fault of single rows, so that it is worth while to look for them."""

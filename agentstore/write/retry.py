@@ -76,4 +76,6 @@ async def _in_time(attempt: Callable[[], Awaitable[R]], remaining: float) -> R:
     except AgentStoreError:  # an OperationTimeoutError of the attempt's own is one of ours and a TimeoutError
         raise
     except TimeoutError as error:
-        raise OperationTimeoutError(f"no answer within {allowed:.1f} s") from error
+        late = OperationTimeoutError(f"no answer within {allowed:.1f} s")
+        late.outcome_unknown = True
+        raise late from error

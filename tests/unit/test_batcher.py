@@ -86,6 +86,35 @@ async def test_an_error_at_the_deadline_says_what_the_server_said_last() -> None
         assert "lost" in str(entry.error)
 
 
+async def test_what_may_still_be_on_its_way_is_settled_before_anything_else_is_sent() -> None:
+    """Else an attempt that was given up, and arrives late, would undo the write after it."""
+    unanswered = ConnectionFailedError("cut")
+    unanswered.outcome_unknown = True
+    server = Server(answers=[unanswered] * 10_000)
+    async with running(server, deadline_seconds=1.0) as batcher:
+        first = await put(batcher, 1)
+        await first.wait()
+        assert isinstance(reason_of(first), OperationTimeoutError)
+        second = await put(batcher, 2)
+        server.answers.clear()
+        await second.wait()
+        assert second.error is None
+    assert list(server.committed.values()) == [[1], [2]]
+    assert len(set(server.tokens)) == 2
+
+
+async def test_what_was_never_sent_holds_up_nobody_beyond_its_deadline() -> None:
+    server = Server(answers=[LOST] * 10_000)
+    async with running(server, deadline_seconds=0.2) as batcher:
+        first = await put(batcher, 1)
+        await first.wait()
+        server.answers.clear()
+        second = await put(batcher, 2)
+        await second.wait()
+        assert second.error is None
+    assert server.stored == [2]
+
+
 async def test_callers_wait_for_room_first_come_first_served() -> None:
     server = Server()
     async with running(server, waiting_rows=2, batch_rows=1) as batcher:
