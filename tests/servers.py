@@ -11,7 +11,7 @@ import pytest
 
 from agentstore.local.handle import stop as stop_local
 
-DOCKER_IMAGE = "clickhouse/clickhouse-server:26.3"
+DOCKER_IMAGE = "clickhouse/clickhouse-server:26.8"
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,9 @@ async def test_a_rare_needle_reads_few_rows_and_an_absent_one_none(own: AsyncCli
     await own.write_batch("o", [session("s")], texts)
     await merge(own)
     pool = own._open_pool
+    ((indexes,),) = await pool.fetch(hits.text_indexes())
+    if not indexes:
+        pytest.skip("this server has no text indexes: search scans there")
     ((parts,),) = await pool.fetch(sql("SELECT count() FROM ({parts})", parts=hits.unindexed_parts()))
     assert parts == 0
     for needle, most in (("quokka", 2), ("wombat", 0)):
