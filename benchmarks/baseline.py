@@ -25,7 +25,7 @@ class Baseline:
     """The reads of one organisation, in plain SQL."""
 
     def __init__(self, executor: Executor, org_id: str) -> None:
-        self._executor = executor
+        self.executor = executor
         self._org_id = org_id
 
     async def search(self, needle: str, *, limit: int = 50) -> None:
@@ -127,4 +127,4 @@ class Baseline:
 
     async def _fetch(self, template: LiteralString, **values: Any) -> Columns:
         query: Sql = sql(template, org=self._org_id, **values)
-        return await self._executor.fetch(query, NO_CACHE)
+        return await self.executor.fetch(query, NO_CACHE)

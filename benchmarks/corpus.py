@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import agentstore
 from agentstore import AsyncClickHouseStore, GitLink, Message, Session, SessionDelete, ToolCall
 from agentstore.write.receipt import Receipt
+from benchmarks import plain_tables
 
 BIG_ORG = "acme"
 # Share of the sessions of each organisation.
@@ -36,7 +37,8 @@ _USER = (1, 13, 35, 76, 182, 406, 564, 2696, 6845)
 _ASSISTANT = (2, 105, 169, 270, 573, 1401, 2146, 4401, 15602)
 _INPUT = (2, 75, 97, 141, 496, 1483, 3040, 6416, 14931)
 _RESULT = (0, 49, 120, 621, 2148, 6131, 12421, 30031, 84231)
-_TURNS = (1, 5, 9, 20, 40, 60, 75, 120, 160)
+# Shorter than the 35 messages measured, in proportion: a million messages are to be 50,000 sessions.
+_TURNS = (1, 3, 6, 13, 26, 39, 50, 90, 140)
 _TOOLS = {
     "Bash": 43,
     "Read": 38,
@@ -48,6 +50,7 @@ _TOOLS = {
     "WebSearch": 2,
     "Task": 2,
 }
+_AGENTS = ("claude-code", "codex", "gemini-cli")
 _MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5")
 _START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _CALLS_PER_MESSAGE = 0.88
@@ -92,7 +95,10 @@ class Corpus:
         count = min(max(1, round(_draw(rng, _TURNS))), self.size - made)
         session_id = f"{rng.getrandbits(64):016x}-{number}"
         topic = self._topics[rng.randrange(len(self._topics))]
-        user, project = int(200 * rng.random() ** 2), int(400 * rng.random() ** 2)
+        # A user works on a few projects, mostly with one agent.
+        user = int(200 * rng.random() ** 2)
+        project = (2 * user + int(6 * rng.random() ** 2)) % 400
+        agent = _AGENTS[user % 3] if rng.random() < 0.8 else rng.choice(_AGENTS)
         org_id = rng.choices(list(ORGS), list(ORGS.values()))[0]
         # In their own order of time, and spread: 5 million messages cover some months.
         started = _START + dt.timedelta(seconds=made * 2 + rng.randrange(60), microseconds=rng.randrange(10**6))
@@ -121,7 +127,7 @@ class Corpus:
             project_id=f"p{project}",
             project_name=f"project-{project}",
             project_path=f"/home/u{user}/project-{project}",
-            agent_type=rng.choice(("claude-code", "claude-code", "codex", "gemini-cli")),
+            agent_type=agent,
             first_message=messages[0].content[:300],
             started_at=started if rng.random() > 0.01 else None,
             ended_at=started + dt.timedelta(seconds=30 * count),
@@ -297,6 +303,7 @@ async def main() -> None:
     parser.add_argument("--database", default="corpus")
     options = parser.parse_args()
     async with AsyncClickHouseStore(options.target, database=options.database) as store:
+        await plain_tables.drop(store.options)
         await store.reset_database()
         await load(store, Corpus(options.messages, seed=options.seed, scale=options.scale))
         print(store.statistics()["messages"], f"agentstore {agentstore.__version__}")

@@ -49,7 +49,7 @@ async def usage_by_user(executor: Executor, scope: Scope) -> list[UserUsage]:
     """Sessions, messages, git links and tokens by user, agent and project; session_count descending, then keys."""
     columns = await executor.fetch(
         sql(
-            "SELECT user_id, argMax(user_name, (ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC')), id)),"
+            "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
             " toString(agent_type) AS agent, project_name, count() AS session_count, sum(message_count),"
             " sum(links.links), sum(total_output_tokens), max(peak_context_tokens)"
             " FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
@@ -113,13 +113,15 @@ async def token_usage_by_model(executor: Executor, scope: Scope) -> list[ModelTo
     """
     columns = await executor.fetch(
         sql(
-            "SELECT m, sum(t.1), sum(t.2), sum(t.3), sum(t.4) AS output, sum(t.5), count() FROM ("
-            "SELECT argMax(tuple(input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, context_tokens,"
-            " toString(model)) AS usage, tuple(output_tokens, context_tokens)) AS t, t.6 AS m"
+            "SELECT m, sum(i), sum(cr), sum(cw), sum(o) AS output, sum(c), count() FROM ("
+            # One number to compare by, for which argMax is compiled: of equal outputs the larger context decides.
+            "WITH bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size"
+            " SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
+            " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
+            " argMax(model, size) AS m"
             " FROM messages FINAL WHERE org_id = {org_id} AND (output_tokens > 0 OR model != '')"
             " AND session_id IN (SELECT id FROM sessions FINAL WHERE {where})"
-            # A hash of 128 bits groups in half the time of the texts, and two responses never share one.
-            " GROUP BY if(source_id = '', sipHash128(session_id, ordinal), sipHash128(source_id))"
+            " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', ordinal, 0)"
             ") GROUP BY m HAVING output > 0 ORDER BY output DESC, m",
             org_id=scope.org_id,
             where=scope.where(),

@@ -9,7 +9,7 @@ from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.models import Message, Session, SessionFilter
 from agentstore.protocols import Executor
 from agentstore.read import sessions
-from agentstore.read.decoding import build, times
+from agentstore.read.decoding import build
 from agentstore.read.scope import text
 
 # Rows whose sizes are looked at together, and text that is fetched together: what a caller's memory has to hold.
@@ -32,23 +32,14 @@ async def iter_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
     where = sessions.filter_conditions(org_id, filter)
     after = sessions.after_cursor(filter.cursor)
     while True:
-        columns = await executor.fetch(
-            sql(
-                "SELECT id, toUnixTimestamp64Micro(started_at) FROM sessions FINAL WHERE {where} AND {after}"
-                " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",
-                where=where,
-                after=after,
-                count=_SESSIONS_AT_ONCE,
-            )
+        found = await sessions.in_order(
+            executor, org_id, sql("{where} AND {after}", where=where, after=after), count=_SESSIONS_AT_ONCE
         )
-        if not columns:
+        for session in found:
+            yield session
+        if len(found) < _SESSIONS_AT_ONCE:
             return
-        ids, moments = columns
-        found = {session.id: session for session in await sessions.by_ids(executor, org_id, ids)}
-        for id in ids:
-            if id in found:  # else deleted in between
-                yield found[id]
-        after = sessions.after(times(moments[-1:])[0], ids[-1])
+        after = sessions.after(found[-1].started_at, found[-1].id)
 
 
 async def iter_messages(executor: Executor, org_id: str, session_id: str) -> AsyncIterator[Message]:

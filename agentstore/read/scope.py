@@ -8,9 +8,6 @@ from agentstore.connection.sql import Sql, join, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.read.dates import date_conditions
 
-# A subagent says so, or has a parent and does not say what it is; continuations and forks stand for themselves.
-NOT_A_SUBAGENT = sql("NOT (relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != ''))")
-
 
 def session_conditions(
     org_id: str,
@@ -23,9 +20,8 @@ def session_conditions(
     include_deleted: bool = False,
 ) -> Sql:
     """The WHERE clause over ``sessions FINAL`` of one read. ``equal`` are exact matches; "" matches everything."""
-    conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id")), sql("user_message_count > 0")]
-    if not include_subagents:
-        conditions.append(NOT_A_SUBAGENT)
+    shown = Sql("user_message_count > 0" if include_subagents else "browsable")
+    conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id")), shown]
     if not include_deleted:
         conditions.append(
             sql(

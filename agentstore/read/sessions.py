@@ -7,10 +7,11 @@ import datetime as dt
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import Message, ProjectInfo, Session, SessionFilter, SessionPage, ToolCall, UserInfo
-from agentstore.protocols import Executor
+from agentstore.protocols import Columns, Executor
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build
 from agentstore.read.scope import expect, page_limit, session_conditions, text
+from agentstore.read.together import together
 
 _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
 
@@ -26,6 +27,7 @@ def selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
 
 
 _SESSION_COLUMNS, _SESSION_TIMES = selection(Session.__struct_fields__, "commit_count")
+_SESSION_ID = Session.__struct_fields__.index("id")
 # org_id and session_id are known: they need not travel with every row.
 _MESSAGE_COLUMNS, _MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id", "session_id")
 _TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "org_id", "session_id")
@@ -44,32 +46,63 @@ async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
     limit = page_limit(filter.limit)
     start = after_cursor(filter.cursor)
     where = filter_conditions(org_id, filter)
-    # Narrow first: the page's ids and the total in one pass, then the wide rows of the page only.
-    keys = await executor.fetch(
-        sql(
-            "SELECT id, total FROM (SELECT id, started_at, count() OVER () AS total FROM sessions FINAL WHERE {where})"
-            " WHERE {after} ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {limit}",
-            where=where,
-            after=start,
-            limit=limit + 1,
-        )
+    counted, found = await together(
+        executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
+        in_order(executor, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
     )
-    if not keys:
-        counted = await executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where))
-        return SessionPage(total=counted[0][0])
-    ids, totals = keys
-    rows = {session.id: session for session in await by_ids(executor, org_id, ids[:limit])}
-    page = [rows[id] for id in ids[:limit] if id in rows]  # one may have been deleted in between
-    cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if page and len(ids) > limit else ""
-    return SessionPage(sessions=page, next_cursor=cursor, total=totals[0])
+    page = found[:limit]
+    cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if len(found) > limit else ""
+    # Counted beside the page: a session written in between may be on the page only.
+    return SessionPage(sessions=page, next_cursor=cursor, total=max(counted[0][0], len(found)))
 
 
 async def get_session(executor: Executor, org_id: str, id: str) -> Session:
     """Any session by its id, or ``NotFoundError``."""
-    found = await by_ids(executor, text(org_id, "org_id"), (text(id, "id"),))
-    if not found:
+    where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
+    columns, links = await together(
+        executor.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_SESSION_COLUMNS, where=where)),
+        _link_counts(executor, org_id, (id,)),
+    )
+    if not columns:
         raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
-    return found[0]
+    return _with_links(columns, links)[0]
+
+
+async def in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -> list[Session]:
+    """The first ``count`` sessions that satisfy ``where``: started_at descending, id descending, without one last.
+
+    The server sorts keys and then reads the other columns of these rows only (lazy materialization). Git links are
+    counted for these sessions, not for the organisation.
+    """
+    columns = await executor.fetch(
+        sql(
+            "SELECT {columns} FROM sessions FINAL WHERE {where}"
+            " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",
+            columns=_SESSION_COLUMNS,
+            where=where,
+            count=count,
+        )
+    )
+    if not columns:
+        return []
+    return _with_links(columns, await _link_counts(executor, org_id, columns[_SESSION_ID]))
+
+
+async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) -> dict[str, int]:
+    columns = await executor.fetch(
+        sql(
+            "SELECT session_id, count() FROM git_links FINAL"
+            " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id",
+            org_id=org_id,
+            ids=tuple(ids),
+        )
+    )
+    return dict(zip(*columns, strict=True))
+
+
+def _with_links(columns: Columns, links: dict[str, int]) -> list[Session]:
+    counts = tuple(links.get(id, 0) for id in columns[_SESSION_ID])
+    return build(Session, [*columns, counts], time_columns=_SESSION_TIMES)
 
 
 async def get_session_messages(
@@ -142,21 +175,6 @@ async def list_agents(executor: Executor, org_id: str) -> list[str]:
         )
     )
     return list(columns[0]) if columns else []
-
-
-async def by_ids(executor: Executor, org_id: str, ids: tuple[str, ...]) -> list[Session]:
-    """Whole sessions, in no order, with the git links of these sessions counted, not those of the organisation."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT {columns}, links FROM (SELECT * FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}) AS s"
-            " LEFT JOIN (SELECT session_id, count() AS links FROM git_links FINAL"
-            " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id) AS l ON l.session_id = s.id",
-            columns=_SESSION_COLUMNS,
-            org_id=org_id,
-            ids=ids,
-        )
-    )
-    return build(Session, columns, time_columns=_SESSION_TIMES)
 
 
 def _known(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:

@@ -24,7 +24,7 @@ LAYERS = [
      "read.cursor", "read.dates", "read.decoding", "read.folding", "read.hits", "read.scope", "read.snippet"},
     {"connection.driver", "connection.pool", "connection.dial", "schema.migrate"},
     {"read.sessions", "read.iterate", "read.search", "read.finder", "read.windows", "read.analytics", "read.git_links",
-     "read.marks"},
+     "read.marks", "read.together"},
     {"write"},
     {"store"},
     {""},
