@@ -1,0 +1,165 @@
+"""What the reads read: the tables, how many rows of them, and never a text that is not asked for.
+
+The numbers are the server's own, of its plan for the statements that a read sends; they do not depend on its speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from agentstore import AsyncClickHouseStore, SessionFilter
+from agentstore.connection.pool import Pool
+from agentstore.connection.sql import Sql, sql
+from agentstore.protocols import Columns
+from agentstore.read import analytics, git_links, iterate, sessions
+from agentstore.read.analytics import Scope
+from tests.builders import at, call, commit, message, session
+from tests.live.conftest import drop, new_name
+from tests.servers import Server
+
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+SESSIONS, MESSAGES = 6000, 5
+# One granule for each of the parts there may be, and its neighbour, where a key's range begins.
+FEW_SESSIONS, FEW_TEXTS = 2 * 1024, 2 * 256
+TEXTS = {"content", "input_json", "result_content", "token_usage"}
+
+Read = Callable[["Recorder"], Awaitable[object]]
+
+
+class Recorder:
+    """Passes statements on, and keeps them."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.statements: list[Sql] = []
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        self.statements.append(query)
+        return await self.pool.fetch(query, settings)
+
+    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
+        await self.pool.execute(query, settings)
+
+    async def rows(self) -> Counter[str]:
+        """Rows to read by table, over all statements."""
+        found: Counter[str] = Counter()
+        for statement in self.statements:
+            columns = await self.pool.fetch(sql("EXPLAIN ESTIMATE {statement}", statement=statement))
+            for _database, table, _parts, rows, _marks in zip(*columns, strict=True):
+                found[table] += rows
+        return found
+
+    async def texts(self) -> set[str]:
+        """The text columns that are read."""
+        found = set()
+        for statement in self.statements:
+            plan = "\n".join((await self.pool.fetch(sql("EXPLAIN header = 1 {statement}", statement=statement)))[0])
+            found |= TEXTS & set(re.findall(r"\w+", plan))
+        return found
+
+
+@pytest.fixture(scope="module")
+def organisation(server: Server) -> Iterator[str]:
+    """A database with many sessions of one organisation, merged."""
+    name = new_name()
+    asyncio.run(fill(server, name))
+    yield name
+    asyncio.run(drop(server, name))
+
+
+@pytest.fixture
+async def pool(server: Server, organisation: str) -> AsyncIterator[Pool]:
+    """Connected to it."""
+    async with AsyncClickHouseStore(server.dsn, database=organisation) as store:
+        yield store._open_pool
+
+
+async def fill(server: Server, database: str) -> None:
+    async with AsyncClickHouseStore(server.dsn, database=database) as store:
+        await store.ensure_schema()
+        ids = [f"s{number:05}" for number in range(SESSIONS)]
+        await store.write_git_links("o", [commit(id, f"{id[1:]}abcd") for id in ids])
+        await store.write_batch(
+            "o",
+            [session(id, started_at=at(minute=number % 60)) for number, id in enumerate(ids)],
+            [message(n, "text", session_id=id, output_tokens=1, model="m") for id in ids for n in range(MESSAGES)],
+            [call(n, session_id=id, tool_use_id="t") for id in ids for n in range(MESSAGES)],
+        )
+        for table in ("sessions", "messages", "tool_calls", "git_links"):
+            await store._open_pool.execute(Sql(f"OPTIMIZE TABLE {table} FINAL"))
+
+
+ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
+    "get_session": (
+        lambda executor: sessions.get_session(executor, "o", "s03000"),
+        {"sessions": FEW_SESSIONS, "git_links": FEW_SESSIONS},
+    ),
+    "get_session_messages": (
+        lambda executor: sessions.get_session_messages(executor, "o", "s03000", after_ordinal=None, limit=None),
+        {"messages": FEW_TEXTS},
+    ),
+    "get_session_tool_calls": (
+        lambda executor: sessions.get_session_tool_calls(executor, "o", "s03000"),
+        {"tool_calls": FEW_TEXTS},
+    ),
+    "get_session_git_links": (
+        lambda executor: git_links.get_session_git_links(executor, "o", "s03000"),
+        {"git_links": FEW_SESSIONS},
+    ),
+}
+WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {
+    "list_sessions": (lambda executor: sessions.list_sessions(executor, "o", SessionFilter()), {"git_links"}),
+    "list_users": (lambda executor: sessions.list_users(executor, "o"), set()),
+    "list_projects": (lambda executor: sessions.list_projects(executor, "o"), set()),
+    "list_agents": (lambda executor: sessions.list_agents(executor, "o"), set()),
+    "lookup_git_links": (
+        lambda executor: git_links.lookup_git_links(executor, "o", sha="03000abcd", pr_url=""),
+        {"git_links"},
+    ),
+    "usage_by_user": (lambda executor: analytics.usage_by_user(executor, Scope("o")), {"git_links"}),
+    "activity_heatmap": (lambda executor: analytics.activity_heatmap(executor, Scope("o")), set()),
+    "daily_activity": (lambda executor: analytics.daily_activity(executor, Scope("o")), set()),
+    "tool_usage_distribution": (
+        lambda executor: analytics.tool_usage_distribution(executor, Scope("o")),
+        {"tool_calls"},
+    ),
+    "token_usage_by_model": (lambda executor: analytics.token_usage_by_model(executor, Scope("o")), {"messages"}),
+}
+
+
+@pytest.mark.parametrize("name", ONE_SESSION)
+async def test_one_session_costs_what_it_is_and_not_its_organisation(pool: Pool, name: str) -> None:
+    read, most = ONE_SESSION[name]
+    recorder = Recorder(pool)
+    assert await read(recorder)
+    rows = await recorder.rows()
+    assert rows.keys() == most.keys()
+    assert all(0 < rows[table] <= most[table] for table in most), rows
+
+
+@pytest.mark.parametrize("name", WHOLE_ORGANISATION)
+async def test_an_organisation_costs_its_sessions_and_no_texts(pool: Pool, name: str) -> None:
+    read, others = WHOLE_ORGANISATION[name]
+    recorder = Recorder(pool)
+    await read(recorder)
+    assert (await recorder.rows()).keys() - {"sessions", "session_deletes"} == others
+    assert await recorder.texts() == set()
+
+
+async def test_messages_of_one_session_are_iterated_from_its_own_granules(pool: Pool) -> None:
+    recorder = Recorder(pool)
+    assert len([found async for found in iterate.iter_messages(recorder, "o", "s03000")]) == MESSAGES
+    assert 0 < (await recorder.rows())["messages"] <= FEW_TEXTS * len(recorder.statements)
+
+
+async def test_the_recorder_sees_texts(pool: Pool) -> None:
+    recorder = Recorder(pool)
+    await sessions.get_session_messages(recorder, "o", "s03000", after_ordinal=None, limit=None)
+    assert await recorder.texts() == {"content", "token_usage"}
