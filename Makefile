@@ -55,6 +55,7 @@ bench-search: $(VENV)/.local ## search and reads beside plain SQL on a corpus of
 	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'
 	@$(PY) -m benchmarks.search --merge 'local:.agentstore-bench' $(ARGS)
 	@$(PY) -m benchmarks.reads 'local:.agentstore-bench' $(ARGS)
+	@$(PY) -m benchmarks.search --fresh 20000 'local:.agentstore-bench' $(ARGS)
 
 build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@rm -rf dist

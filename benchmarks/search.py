@@ -113,6 +113,7 @@ async def memory(sides: Sides) -> None:
         await run()
         peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
         tracemalloc.stop()
+    await sides.store.delete_sessions(org_id, ["giant"])
     print(
         f"\na page of 50 hits in texts of {_GIANT_BYTES / 1e6:.0f} MB each: the client holds at most {peaks[1]:.1f} MB,"
         f" the plain SQL's {peaks[0]:,.0f} MB"
