@@ -56,6 +56,7 @@ _START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _CALLS_PER_MESSAGE = 0.88
 _ROWS_PER_WRITE = 5000
 _WRITES_AHEAD = 4
+_CHANGES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -255,8 +256,8 @@ async def load(store: AsyncClickHouseStore, corpus: Corpus, *, quiet: bool = Fal
                 _progress(done, corpus.size, began)
     for receipt in pending + _submit(store, batch):
         await receipt
-    for unit in changed:
-        await _change(store, unit, rng)
+    for start in range(0, len(changed), _CHANGES_AT_ONCE):
+        await asyncio.gather(*(_change(store, unit, rng) for unit in changed[start : start + _CHANGES_AT_ONCE]))
     if not quiet:
         sys.stderr.write("\n")
 
