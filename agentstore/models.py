@@ -198,9 +198,10 @@ class SessionFilter(Record, frozen=True):
 
 
 class SearchQuery(Record, frozen=True):
-    """What ``search`` looks for: a literal, case-insensitive substring, within the given filters.
+    """What ``search`` looks for, within the given filters: those of ``SessionFilter``, or one session's ``session_id``.
 
-    The filters are those of ``SessionFilter``; ``session_id`` limits the search to one session.
+    ``mode`` "substring": rows that hold the query as it is, whatever its case, the latest session first. "words": rows
+    that hold all its words and "phrases in quotes", the best match first. What a word is: see ``search``.
     """
 
     query: str
@@ -213,6 +214,7 @@ class SearchQuery(Record, frozen=True):
     date_to: _Date = None
     cursor: str = ""
     limit: int = 50
+    mode: str = "substring"
 
     def __post_init__(self) -> None:
         _parse_dates(self)

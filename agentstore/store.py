@@ -309,11 +309,25 @@ class AsyncClickHouseStore:
         return await sessions.list_agents(self._open_pool, org_id)
 
     async def search(self, org_id: str, query: SearchQuery) -> SearchPage:
-        """Case-insensitive literal substring over message contents and tool calls of browsable sessions.
+        """Message contents and tool calls of browsable sessions that hold the query, one result per matching row.
 
-        One result per matching row, started_at descending, session id descending, ordinal ascending, messages before
-        tool calls. ``%``, ``_`` and ``\\`` are plain characters. Texts are cut on the server to 200 characters around
-        the first hit.
+        Mode "substring": a row holds the query as it is; ``%``, ``_`` and ``\\`` are plain characters. The order is
+        started_at descending, session id descending, ordinal ascending, messages before tool calls.
+
+        Mode "words": a row (a tool call's input and result are one) holds all words of the query, in any order, and
+        all its phrases, which stand in double quotes and are found as substrings are; a quote that is not closed
+        reaches to the end. The order is relevance (BM25 among the matching rows), then that of substrings.
+
+        - A word is a run of letters, marks and digits with a letter or a digit in it; everything else separates:
+          ``snake_case`` asks for ``snake`` and ``case``. It is found where none of these stands before or after it.
+        - Scripts without spaces between words (Han, kana, Thai, Lao, Khmer, Myanmar, …): a run of such a script is
+          found anywhere (``検索`` in ``全文検索``), and a word may begin and end next to one (``Python`` in
+          ``Pythonで``).
+        - Nothing is stemmed and no word is too frequent; given twice it counts once. At most 64 different ones.
+
+        Both modes fold case as Unicode's simple case folding does, one code point to one: ``ÄRGER`` = ``ärger``, ``Σ``
+        = ``σ`` = ``ς``, ``ẞ`` = ``ß``, but ``ß`` is not ``ss``, and ``é`` is not ``e``. Texts are cut on the server to
+        200 characters around the first hit.
         """
         pool = self._open_pool
         self._finder = self._finder or Finder(pool)

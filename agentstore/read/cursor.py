@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ from agentstore.errors import InvalidCursorError
 # Within the columns' ranges: what lies outside is no key of ours, and the server would refuse to compare with it.
 _UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 _Kind = Annotated[int, msgspec.Meta(ge=0, le=1)]
+_Score = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Average = Annotated[float, msgspec.Meta(gt=0)]
 # moment in microseconds, session_id, ordinal, 0 for a message or 1 for a tool call, tool_use_id, call_index
 SearchKey = tuple[int | None, str, _UInt32, _Kind, str, _UInt32]
 
@@ -49,18 +51,42 @@ class SearchCursor(msgspec.Struct, frozen=True, array_like=True):
     total: int
 
 
-def encode_search_cursor(cursor: SearchCursor) -> str:
+class WordsCursor(msgspec.Struct, frozen=True, array_like=True):
+    """Score and sort key of a row, with the number of matching rows and their mean length as the first page found them.
+
+    With these two every page scores an unchanged row alike, whatever has been written since.
+    """
+
+    score: _Score
+    key: SearchKey
+    total: _UInt32
+    average: _Average
+
+
+_Cursor = TypeVar("_Cursor", SearchCursor, WordsCursor)
+
+
+def encode_search_cursor(cursor: SearchCursor | WordsCursor) -> str:
     """The cursor as text."""
     return _encode(msgspec.json.encode(cursor))
 
 
 def decode_search_cursor(text: str) -> SearchCursor:
-    """What the text says, or ``InvalidCursorError``."""
+    """What the text of a substring search says, or ``InvalidCursorError``."""
+    return _search_cursor(text, SearchCursor)
+
+
+def decode_words_cursor(text: str) -> WordsCursor:
+    """What the text of a search by words says, or ``InvalidCursorError``."""
+    return _search_cursor(text, WordsCursor)
+
+
+def _search_cursor(text: str, kind: type[_Cursor]) -> _Cursor:
     try:
-        cursor = msgspec.json.decode(_decode(text), type=SearchCursor)
+        cursor = msgspec.json.decode(_decode(text), type=kind)
         from_ticks(cursor.key[0])
     except (msgspec.MsgspecError, OverflowError):
-        raise InvalidCursorError("cursor: not one of search", field="cursor") from None
+        raise InvalidCursorError("cursor: not one of this search", field="cursor") from None
     return cursor
 
 

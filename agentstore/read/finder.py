@@ -1,4 +1,4 @@
-"""Finds hits in their order, reading as few texts as it can.
+"""Finds hits in their order, reading as few texts as it can; and the rows that hold some words, the best first.
 
 With a text index, its candidates are put in order first, narrow, and only as many of them are verified against their
 texts as are asked for. Without one (needles of one or two characters, old servers), texts are scanned, the newest
@@ -8,15 +8,15 @@ sessions first: a frequent needle is found there at once, and only a rare one ma
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from agentstore.connection.sql import Sql
 from agentstore.protocols import Executor
-from agentstore.read import hits
-from agentstore.read.cursor import SearchKey
-from agentstore.read.hits import Target
+from agentstore.read import hits, ranking
+from agentstore.read.cursor import SearchKey, WordsCursor
+from agentstore.read.hits import INDEXED_LENGTH, Target
+from agentstore.read.ranking import Wanted
 
-# Shorter needles have no trigram, so the index says nothing about them.
-INDEXED_LENGTH = 3
 # How many sessions are scanned before all the rest is.
 _WINDOWS = (64, 1024)
 _MOST_CANDIDATES = 5000
@@ -37,6 +37,13 @@ class Finder:
             target = Target(org_id, needle, sessions, await self._unindexed_parts())
             return await self._among_candidates(target, after, count)
         return await self._newest_first(Target(org_id, needle, sessions), after, count)
+
+    async def ranked(self, wanted: Wanted, after: WordsCursor | None, *, count: int) -> list[WordsCursor]:
+        """The first ``count`` rows after the cursor that hold all terms, the best first, as the cursors after them."""
+        if wanted.indexable() and await self._indexed():
+            wanted = replace(wanted, unindexed=await self._unindexed_parts())
+        columns = await self._executor.fetch(ranking.ranked(wanted, after, count=count), ranking.SETTINGS)
+        return [WordsCursor(row[0], row[1:7], *row[7:]) for row in zip(*columns, strict=True)]
 
     async def _among_candidates(self, target: Target, after: SearchKey | None, count: int) -> list[SearchKey]:
         found: list[SearchKey] = []

@@ -16,13 +16,15 @@ from agentstore.read.cursor import SearchKey
 
 MESSAGE, TOOL = 0, 1
 
-_ORDER = Sql("moment DESC NULLS LAST, session_id DESC, position, kind, tool_use_id, call_index")
-_COLUMNS = Sql("moment, session_id, position, kind, tool_use_id, call_index")
+ORDER = Sql("moment DESC NULLS LAST, session_id DESC, position, kind, tool_use_id, call_index")
+COLUMNS = Sql("moment, session_id, position, kind, tool_use_id, call_index")
 EVERYTHING = Sql("1")
+# Shorter needles have no trigram, so the index says nothing about them.
+INDEXED_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
+class Texts:
     """A table whose texts are searched."""
 
     table: Sql
@@ -31,13 +33,13 @@ class _Texts:
     columns: tuple[Sql, ...]
 
 
-_MESSAGES = _Texts(
+MESSAGES = Texts(
     Sql("messages"),
     Sql("session_id, ordinal AS position, 0 AS kind, '' AS tool_use_id, toUInt32(0) AS call_index"),
     Sql("(session_id, ordinal)"),
     (Sql("content"),),
 )
-_TOOL_CALLS = _Texts(
+TOOL_CALLS = Texts(
     Sql("tool_calls"),
     Sql("session_id, message_ordinal AS position, 1 AS kind, tool_use_id, call_index"),
     Sql("(session_id, message_ordinal, tool_use_id, call_index)"),
@@ -95,10 +97,10 @@ def candidates(target: Target, after: SearchKey | None, *, count: int, skip: int
         " AND id IN (SELECT session_id FROM found)) AS s ON s.id = session_id"
         " WHERE {after} ORDER BY {order} LIMIT {count} OFFSET {skip}",
         found=join(" UNION ALL ", _candidate_rows(target)),
-        columns=_COLUMNS,
+        columns=COLUMNS,
         sessions=target.sessions,
         after=after_key(after),
-        order=_ORDER,
+        order=ORDER,
         count=count,
         skip=skip,
     )
@@ -118,12 +120,12 @@ def hits(target: Target, sessions: Sql, after: SearchKey | None, *, count: int) 
         "SELECT {columns} FROM ({messages} UNION ALL {tools}) AS h INNER JOIN ("
         "SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {scope}"
         ") AS s ON s.id = session_id WHERE {after} ORDER BY {order} LIMIT {count}",
-        columns=_COLUMNS,
-        messages=_exact(_MESSAGES, target, among),
-        tools=_exact(_TOOL_CALLS, target, among),
+        columns=COLUMNS,
+        messages=_exact(MESSAGES, target, among),
+        tools=_exact(TOOL_CALLS, target, among),
         scope=scope,
         after=after_key(after),
-        order=_ORDER,
+        order=ORDER,
         count=count,
     )
 
@@ -160,11 +162,23 @@ def text_indexes() -> Sql:
     )
 
 
-def by_table(keys: Sequence[SearchKey]) -> list[tuple[_Texts, tuple[tuple[object, ...], ...]]]:
+def by_table(keys: Sequence[SearchKey]) -> list[tuple[Texts, tuple[tuple[object, ...], ...]]]:
     """The keys as rows of their tables; a table without any is left out."""
     messages = tuple((key[1], key[2]) for key in keys if key[3] == MESSAGE)
     tools = tuple((key[1], key[2], key[4], key[5]) for key in keys if key[3] == TOOL)
-    return [(texts, rows) for texts, rows in ((_MESSAGES, messages), (_TOOL_CALLS, tools)) if rows]
+    return [(texts, rows) for texts, rows in ((MESSAGES, messages), (TOOL_CALLS, tools)) if rows]
+
+
+def by_index(tokens: Sql, scanned: Sql, unindexed: Sequence[str]) -> list[Sql]:
+    """Conditions that find rows together: ``tokens`` where parts have an index, ``scanned`` where they have none."""
+    if not unindexed:
+        return [tokens]
+    parts = tuple(unindexed)
+    # A part that lost or got its index since the list was made is searched by the first, right either way.
+    return [
+        sql("_part NOT IN {parts} AND {tokens}", parts=parts, tokens=tokens),
+        sql("_part IN {parts} AND {scanned}", parts=parts, scanned=scanned),
+    ]
 
 
 def _later(column: Sql, moment: int | None, later: Sql) -> Sql:
@@ -179,22 +193,19 @@ def _later(column: Sql, moment: int | None, later: Sql) -> Sql:
 
 
 def _candidate_rows(target: Target) -> list[Sql]:
-    rows = []
-    for texts in (_MESSAGES, _TOOL_CALLS):
-        without = tuple(target.unindexed.get(texts.table.text, ()))
-        for column in texts.columns:
-            tokens = sql("hasAllTokens({column}, {needle})", column=column, needle=target.needle)
-            if not without:
-                rows.append(_narrow(texts, target, tokens))
-                continue
-            # A part that lost or got its index since the list was made is searched by the first, right either way.
-            rows.append(_narrow(texts, target, sql("_part NOT IN {parts} AND {hit}", parts=without, hit=tokens)))
-            scanned = contains(column, target.needle)
-            rows.append(_narrow(texts, target, sql("_part IN {parts} AND {hit}", parts=without, hit=scanned)))
-    return rows
+    return [
+        _narrow(texts, target, condition)
+        for texts in (MESSAGES, TOOL_CALLS)
+        for column in texts.columns
+        for condition in by_index(
+            sql("hasAllTokens({column}, {needle})", column=column, needle=target.needle),
+            contains(column, target.needle),
+            target.unindexed.get(texts.table.text, ()),
+        )
+    ]
 
 
-def _narrow(texts: _Texts, target: Target, condition: Sql) -> Sql:
+def _narrow(texts: Texts, target: Target, condition: Sql) -> Sql:
     return sql(
         "SELECT {key} FROM {table} WHERE org_id = {org_id} AND {condition}",
         key=texts.key,
@@ -204,7 +215,7 @@ def _narrow(texts: _Texts, target: Target, condition: Sql) -> Sql:
     )
 
 
-def _exact(texts: _Texts, target: Target, scope: Sql) -> Sql:
+def _exact(texts: Texts, target: Target, scope: Sql) -> Sql:
     # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
     return sql(
         "SELECT {key} FROM {table} FINAL PREWHERE org_id = {org_id} AND {scope} WHERE {hit}",

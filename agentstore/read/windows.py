@@ -7,28 +7,31 @@ from collections.abc import Sequence
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.models import SearchResult
 from agentstore.protocols import Executor
-from agentstore.read import folding, snippet
+from agentstore.read import snippet
 from agentstore.read.cursor import SearchKey
 from agentstore.read.decoding import times
-from agentstore.read.hits import by_table, contains
+from agentstore.read.hits import MESSAGES, by_table
+from agentstore.read.terms import first_hit
+from agentstore.read.words import Term
 
-# Of one row: role, where the window starts, the text's length, the window.
+# Of one row: role, where the window starts, the text's length, the window with a code point more on each side.
 Window = tuple[str, int, int, str]
 
 
-async def results(executor: Executor, org_id: str, needle: str, keys: Sequence[SearchKey]) -> list[SearchResult]:
+async def results(
+    executor: Executor, org_id: str, terms: Sequence[Term], keys: Sequence[SearchKey]
+) -> list[SearchResult]:
     """One result per key, in order; a row that was rewritten or deleted since the keys were read is left out."""
     if not keys:
         return []
-    windows = await _windows(executor, org_id, needle, keys)
+    windows = await _windows(executor, org_id, terms, keys)
     sessions = await _sessions(executor, org_id, keys)
-    pattern = folding.compiled(needle)
     found = []
     for key in keys:
         if key[1:] not in windows or key[1] not in sessions:
             continue
-        role, start, length, window = windows[key[1:]]
-        shown, highlights = snippet.assemble(window, start, length, pattern)
+        role, start, length, around = windows[key[1:]]
+        shown, highlights = snippet.assemble(around, start, length, terms)
         user_id, user_name, project_name, agent_type, first_message = sessions[key[1]]
         found.append(
             SearchResult(
@@ -49,12 +52,12 @@ async def results(executor: Executor, org_id: str, needle: str, keys: Sequence[S
 
 
 async def _windows(
-    executor: Executor, org_id: str, needle: str, keys: Sequence[SearchKey]
+    executor: Executor, org_id: str, terms: Sequence[Term], keys: Sequence[SearchKey]
 ) -> dict[tuple[object, ...], Window]:
     """The window of each row, by its key without the moment. The text itself never travels."""
     rows = []
     for texts, among in by_table(keys):
-        of_messages = texts.columns == (Sql("content"),)
+        of_messages = texts is MESSAGES
         rows.append(
             sql(
                 "SELECT {key}, {role} AS role, {text} AS text FROM {table} FINAL"
@@ -63,7 +66,7 @@ async def _windows(
                 role=Sql("toString(role)" if of_messages else "'tool'"),
                 text=Sql("content")
                 if of_messages
-                else sql("if({hit}, input_json, result_content)", hit=contains(Sql("input_json"), needle)),
+                else sql("if({hit} > 0, input_json, result_content)", hit=first_hit(Sql("input_json"), terms)),
                 table=texts.table,
                 org_id=org_id,
                 row=texts.row,
@@ -75,8 +78,8 @@ async def _windows(
             "WITH toInt64({hit}) AS hit, toInt64(lengthUTF8(text)) AS length,"
             " greatest(least(hit - 1 - {before}, length - {width}), 0) AS start"
             " SELECT session_id, position, kind, tool_use_id, call_index, role, start, length,"
-            " substringUTF8(text, start + 1, {width}) FROM ({rows}) WHERE hit > 0",
-            hit=_first_hit(Sql("text"), needle),
+            " substringUTF8(concat(' ', text), start + 1, {width} + 2) FROM ({rows}) WHERE hit > 0",
+            hit=first_hit(Sql("text"), terms),
             rows=join(" UNION ALL ", rows),
             before=snippet.BEFORE,
             width=snippet.LENGTH,
@@ -95,11 +98,3 @@ async def _sessions(executor: Executor, org_id: str, keys: Sequence[SearchKey]) 
         )
     )
     return {row[0]: row[1:] for row in zip(*columns, strict=True)}
-
-
-def _first_hit(column: Sql, needle: str) -> Sql:
-    """The code-point offset of the first hit, from 1."""
-    if folding.folds_on_server(needle):
-        return sql("positionCaseInsensitiveUTF8({column}, {needle})", column=column, needle=needle)
-    found = sql("extract({column}, {pattern})", column=column, pattern=f"({folding.pattern(needle)})")
-    return sql("positionUTF8({column}, {found})", column=column, found=found)

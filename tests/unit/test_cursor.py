@@ -15,8 +15,10 @@ from agentstore import InvalidCursorError
 from agentstore.connection.sql import ticks
 from agentstore.read.cursor import (
     SearchCursor,
+    WordsCursor,
     decode_search_cursor,
     decode_session_cursor,
+    decode_words_cursor,
     encode_search_cursor,
     encode_session_cursor,
 )
@@ -42,6 +44,23 @@ def test_search_cursors_come_back(moment: int | None, id: str, ordinal: int, kin
     cursor = encode_search_cursor(last)
     assert URL_SAFE.fullmatch(cursor)
     assert decode_search_cursor(cursor) == last
+
+
+@given(
+    st.none() | moments.map(ticks), ids, st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1),
+    st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+)  # fmt: skip
+def test_cursors_by_words_come_back_to_the_last_bit(
+    moment: int | None, id: str, score: int, total: int, average: float
+) -> None:
+    last = WordsCursor(score, (moment, id, total, 1, id, 2), total, average)
+    cursor = encode_search_cursor(last)
+    assert URL_SAFE.fullmatch(cursor)
+    assert decode_words_cursor(cursor) == last
+    with pytest.raises(InvalidCursorError):
+        decode_search_cursor(cursor)
+    with pytest.raises(InvalidCursorError):
+        decode_words_cursor(encode_search_cursor(SearchCursor(last.key, total)))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -95,9 +114,24 @@ def test_garbage_is_no_search_cursor(garbage: Any) -> None:
         decode_search_cursor(garbage)
 
 
+KEY = '[1, "s", 0, 0, "t", 0]'
+WORDS_GARBAGE: list[Any] = [
+    *SEARCH_GARBAGE, wrapped(f"[1, {KEY}, 1]"), wrapped(f"[1, {KEY}, 1, 0]"), wrapped(f"[1, {KEY}, 1, -1.5]"),
+    wrapped(f"[1, {KEY}, 1, NaN]"), wrapped(f"[1, {KEY}, 1, 1e999]"), wrapped(f"[1.5, {KEY}, 1, 1.5]"),
+    wrapped(f"[-1, {KEY}, 1, 1.5]"), wrapped(f"[{2**63}, {KEY}, 1, 1.5]"), wrapped(f"[1, {KEY}, -1, 1.5]"),
+    wrapped(f"[1, {KEY}, {2**32}, 1.5]"), wrapped('[1, [1, "s", 0, 0, "t"], 1, 1.5]'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("garbage", WORDS_GARBAGE, ids=ascii)
+def test_garbage_is_no_cursor_by_words(garbage: Any) -> None:
+    with pytest.raises(InvalidCursorError, match=r"^cursor: "):
+        decode_words_cursor(garbage)
+
+
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_random_garbage_is_refused_or_is_a_key(garbage: str) -> None:
-    for decode in (decode_session_cursor, decode_search_cursor):
+    for decode in (decode_session_cursor, decode_search_cursor, decode_words_cursor):
         try:
             decode(garbage)
         except InvalidCursorError:

@@ -49,7 +49,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "SessionPage": {"sessions": [], "next_cursor": "", "total": 0},
     "SearchQuery": {
         "query": REQUIRED, "user_id": "", "project_id": "", "project_name": "", "agent_type": "", "session_id": "",
-        "date_from": None, "date_to": None, "cursor": "", "limit": 50,
+        "date_from": None, "date_to": None, "cursor": "", "limit": 50, "mode": "substring",
     },
     "SearchPage": {"results": [], "next_cursor": "", "total": 0, "total_is_lower_bound": False},
     "SearchResult": {

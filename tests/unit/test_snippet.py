@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentstore.models import Highlight
-from agentstore.read import folding
 from agentstore.read.snippet import BEFORE, ELLIPSIS, LENGTH, assemble
+from agentstore.read.words import Term
 from tests import reference
 
 letters = st.sampled_from(list("aAbBäÄßẞςσΣ日😀%_\\.*[ \n\0"))
@@ -18,26 +18,25 @@ texts = st.lists(st.one_of(fillers, st.text(letters, max_size=8)), max_size=5).m
 needles = st.text(letters, min_size=1, max_size=4)
 
 
-def cut(text: str, needle: str) -> tuple[str, int]:
-    """The window as the server cuts it: from the first hit, counted from 1."""
-    found = folding.compiled(needle).search(text)
-    assert found
-    start = max(min(found.start() + 1 - 1 - BEFORE, len(text) - LENGTH), 0)
-    return text[start : start + LENGTH], start
+def cut(text: str, *terms: Term) -> tuple[str, int]:
+    """The window as the server cuts it: from the first hit, counted from 1, with its neighbours."""
+    first = min(start for term in terms for start, _ in term.hits(text))
+    start = max(min(first + 1 - 1 - BEFORE, len(text) - LENGTH), 0)
+    return f" {text}"[start : start + LENGTH + 2], start
 
 
 @given(texts, needles, texts)
 def test_every_snippet_is_that_of_the_reference(before: str, needle: str, after: str) -> None:
     text = before + needle + after
-    window, start = cut(text, needle)
-    assert assemble(window, start, len(text), folding.compiled(needle)) == reference.snippet(text, needle)
+    around, start = cut(text, Term(needle))
+    assert assemble(around, start, len(text), [Term(needle)]) == reference.snippet(text, needle)
 
 
 @given(texts, needles, texts)
 def test_what_every_snippet_keeps(before: str, needle: str, after: str) -> None:
     text = before + needle + after
-    window, start = cut(text, needle)
-    shown, marks = assemble(window, start, len(text), folding.compiled(needle))
+    around, start = cut(text, Term(needle))
+    shown, marks = assemble(around, start, len(text), [Term(needle)])
     assert len(shown) <= LENGTH + 2 * len(ELLIPSIS)
     assert marks
     for mark, following in itertools.pairwise(marks):
@@ -62,9 +61,10 @@ def test_the_reference_itself_on_texts_without_case(text: str, needle: str) -> N
 
 
 def test_an_ellipsis_on_each_side_that_was_cut() -> None:
-    needle = folding.compiled("x")
-    assert assemble("axb", 0, 3, needle) == ("axb", [Highlight(1, 2)])
-    assert assemble("axb", 1, 4, needle) == ("...axb", [Highlight(4, 5)])
-    assert assemble("axb", 0, 4, needle) == ("axb...", [Highlight(1, 2)])
-    assert assemble("axb", 1, 5, needle) == ("...axb...", [Highlight(4, 5)])
-    assert assemble("abc", 0, 3, needle) == ("abc", [])
+    needle = [Term("x")]
+    assert assemble(" axb", 0, 3, needle) == ("axb", [Highlight(1, 2)])
+    long = "x" + "." * 198 + "b"
+    assert assemble(f"?{long}", 1, 201, needle) == (f"...{long}", [Highlight(3, 4)])
+    assert assemble(f" {long}?", 0, 201, needle) == (f"{long}...", [Highlight(0, 1)])
+    assert assemble(f"?{long}?", 1, 202, needle) == (f"...{long}...", [Highlight(3, 4)])
+    assert assemble(" abc", 0, 3, needle) == ("abc", [])
