@@ -12,6 +12,7 @@ from agentstore.read.cursor import SearchKey
 from agentstore.read.decoding import times
 from agentstore.read.hits import MESSAGES, by_table
 from agentstore.read.terms import first_hit
+from agentstore.read.together import together
 from agentstore.read.words import Term
 
 # Of one row: role, where the window starts, the text's length, the window with a code point more on each side.
@@ -24,8 +25,7 @@ async def results(
     """One result per key, in order; a row that was rewritten or deleted since the keys were read is left out."""
     if not keys:
         return []
-    windows = await _windows(executor, org_id, terms, keys)
-    sessions = await _sessions(executor, org_id, keys)
+    windows, sessions = await together(_windows(executor, org_id, terms, keys), _sessions(executor, org_id, keys))
     found = []
     for key in keys:
         if key[1:] not in windows or key[1] not in sessions:
