@@ -14,7 +14,8 @@ async def together(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any
     """Both results. If one fails its error is raised; then, or if the caller is cancelled, neither is left running."""
     tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
     try:
-        return await asyncio.gather(*tasks)
+        one, two = await asyncio.gather(*tasks)
+        return one, two
     finally:
         for task in tasks:
             task.cancel()
