@@ -6,6 +6,8 @@ same server, filled from agentstore's tables with every version and tombstone.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from agentstore import ConnectOptions
@@ -44,9 +46,22 @@ async def fill(options: ConnectOptions, *, merge: bool) -> None:
                 )
             )
             if merge:
-                await pool.execute(sql("OPTIMIZE TABLE {table} FINAL", table=Sql(table)))
+                await merge_parts(pool, table)
     finally:
         await pool.aclose()
+
+
+async def merge_parts(pool: Pool, table: str) -> None:
+    """Merge a table into one part. OPTIMIZE returns without a word where a merge that runs already is in its way."""
+    while await _parts(pool, table) > 1:
+        await pool.execute(sql("OPTIMIZE TABLE {table} FINAL", table=identifier(table)))
+        await asyncio.sleep(0.5)
+
+
+async def _parts(pool: Pool, table: str) -> int:
+    query = "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = {table}"
+    ((count,),) = await pool.fetch(sql(query, table=table))
+    return int(count)
 
 
 async def drop(options: ConnectOptions) -> None:
@@ -62,7 +77,7 @@ async def _create(pool: Pool, database: str, table: str, sort_key: str) -> Sql:
     columns = await pool.fetch(
         sql(
             "SELECT name, replaceRegexpOne(type, '^LowCardinality\\\\((.*)\\\\)$', '\\\\1') FROM system.columns"
-            " WHERE database = {database} AND table = {table} ORDER BY position",
+            " WHERE database = {database} AND table = {table} AND default_kind != 'MATERIALIZED' ORDER BY position",
             database=database,
             table=table,
         )

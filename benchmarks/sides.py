@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agentstore import AsyncClickHouseStore
 from agentstore.connection.dial import new_pool
 from agentstore.connection.pool import Pool
-from agentstore.connection.sql import identifier, sql
+from agentstore.connection.sql import sql
 from benchmarks import plain_tables
 from benchmarks.baseline import Baseline
 from benchmarks.corpus import BIG_ORG
@@ -47,7 +47,7 @@ async def open_sides(target: str, database: str, *, rounds: int, merge: bool = F
         try:
             if merge:
                 for table in plain_tables.SORT_KEYS:
-                    await pool.execute(sql("OPTIMIZE TABLE {table} FINAL", table=identifier(table)))
+                    await plain_tables.merge_parts(pool, table)
             await plain_tables.fill(store.options, merge=merge)
             await _describe(pool)
             yield Sides(store, pool, Baseline(plain_pool, BIG_ORG), Baseline(pool, BIG_ORG), rounds)
