@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="dsn" if os.environ.get("AGENTSTORE_TEST_DSN") else "local",
         help="what the live tests run against: the local store, a container, or AGENTSTORE_TEST_DSN",
     )
+
+
+def pytest_configure() -> None:
+    """Signals that a shell's background job or nohup ignores would be ignored by all processes that tests start."""
+    for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, action)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
