@@ -17,8 +17,9 @@ from agentstore.read.cursor import SearchKey, WordsCursor
 from agentstore.read.hits import INDEXED_LENGTH, Target
 from agentstore.read.ranking import Wanted
 
-# How many sessions are scanned before all the rest is.
-_WINDOWS = (64, 1024)
+# How many sessions are scanned before all the rest is: so few that a needle which is nowhere hardly costs more for it.
+# Keys of sessions are in no order of time, so the granules of a thousand would be half the table.
+_NEWEST = 64
 _MOST_CANDIDATES = 5000
 
 
@@ -59,18 +60,16 @@ class Finder:
             skip, step = skip + step, min(step * 4, _MOST_CANDIDATES)
 
     async def _newest_first(self, target: Target, after: SearchKey | None, count: int) -> list[SearchKey]:
-        found: list[SearchKey] = []
         rest = hits.EVERYTHING if after is None else hits.from_session(after[0], after[1], included=True)
-        for window in _WINDOWS:
-            columns = await self._executor.fetch(hits.newest_sessions(target, rest, count=window))
-            sessions = list(zip(*columns, strict=True))
-            if not sessions:
-                return found
-            scope = hits.among(tuple(id for _, id in sessions))
-            found += await self._keys(hits.hits(target, scope, after, count=count - len(found)))
-            if len(found) >= count or len(sessions) < window:
-                return found
-            rest = hits.from_session(*sessions[-1], included=False)
+        columns = await self._executor.fetch(hits.newest_sessions(target, rest, count=_NEWEST))
+        sessions = list(zip(*columns, strict=True))
+        if not sessions:
+            return []
+        newest = hits.among(tuple(id for _, id in sessions))
+        found = await self._keys(hits.hits(target, newest, after, count=count))
+        if len(found) >= count or len(sessions) < _NEWEST:
+            return found
+        rest = hits.from_session(*sessions[-1], included=False)
         return found + await self._keys(hits.hits(target, rest, after, count=count - len(found)))
 
     async def _keys(self, query: Sql) -> list[SearchKey]:
