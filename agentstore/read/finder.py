@@ -17,9 +17,9 @@ from agentstore.read.cursor import SearchKey, WordsCursor
 from agentstore.read.hits import INDEXED_LENGTH, Target
 from agentstore.read.ranking import Wanted
 
-# How many sessions are scanned before all the rest is: so few that a needle which is nowhere hardly costs more for it.
-# Keys of sessions are in no order of time, so the granules of a thousand would be half the table.
-_NEWEST = 64
+# How many sessions are scanned first, where there are so many times more that a needle which is nowhere costs little
+# for it: their keys are in no order of time, so with each session its neighbours are read.
+_NEWEST, _WORTH_IT = 64, 200
 _MOST_CANDIDATES = 5000
 
 
@@ -63,14 +63,14 @@ class Finder:
         rest = hits.EVERYTHING if after is None else hits.from_session(after[0], after[1], included=True)
         columns = await self._executor.fetch(hits.newest_sessions(target, rest, count=_NEWEST))
         sessions = list(zip(*columns, strict=True))
-        if not sessions:
-            return []
-        newest = hits.among(tuple(id for _, id in sessions))
+        if not sessions or sessions[0][2] < _NEWEST * _WORTH_IT:
+            return await self._keys(hits.hits(target, rest, after, count=count))
+        newest = hits.among(tuple(id for _, id, _ in sessions))
         found = await self._keys(hits.hits(target, newest, after, count=count))
-        if len(found) >= count or len(sessions) < _NEWEST:
+        if len(found) >= count:
             return found
-        rest = hits.from_session(*sessions[-1], included=False)
-        return found + await self._keys(hits.hits(target, rest, after, count=count - len(found)))
+        older = hits.from_session(*sessions[-1][:2], included=False)
+        return found + await self._keys(hits.hits(target, older, after, count=count - len(found)))
 
     async def _keys(self, query: Sql) -> list[SearchKey]:
         return list(zip(*await self._executor.fetch(query), strict=True))

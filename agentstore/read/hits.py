@@ -136,9 +136,9 @@ def among(session_ids: tuple[str, ...]) -> Sql:
 
 
 def newest_sessions(target: Target, sessions: Sql, *, count: int) -> Sql:
-    """Moment and id of the first sessions, in order, that also satisfy ``sessions``."""
+    """Moment and id of the first sessions, in order, that also satisfy ``sessions``, and how many do."""
     return sql(
-        "SELECT toUnixTimestamp64Micro(started_at), id FROM sessions FINAL WHERE {own} AND {more}"
+        "SELECT toUnixTimestamp64Micro(started_at), id, count() OVER () FROM sessions FINAL WHERE {own} AND {more}"
         " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",
         own=target.sessions,
         more=sessions,

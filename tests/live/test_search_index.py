@@ -11,7 +11,7 @@ import pytest
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete, ToolCall
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
-from agentstore.read import hits
+from agentstore.read import finder, hits
 from agentstore.schema.plan import drop_database
 from tests.builders import at, call, message, session
 from tests.reference import first_containing, positions
@@ -106,9 +106,15 @@ async def merge(store: AsyncClickHouseStore) -> None:
         await store._open_pool.execute(Sql(f"OPTIMIZE TABLE {table} FINAL"))
 
 
-@pytest.mark.parametrize("seed", [random.randrange(10**6) for _ in range(2)])
-async def test_search_is_a_plain_scan_in_every_state_of_the_parts(own: AsyncClickHouseStore, seed: int) -> None:
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_search_is_a_plain_scan_in_every_state_of_the_parts(
+    own: AsyncClickHouseStore, newest_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = random.randrange(10**6)
     print("seed", seed)
+    if newest_first:  # which pays with thousands of sessions only
+        monkeypatch.setattr(finder, "_NEWEST", 2)
+        monkeypatch.setattr(finder, "_WORTH_IT", 1)
     world = World(random.Random(seed))
     for state in range(ROUNDS):
         await world.change(own)
