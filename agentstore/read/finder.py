@@ -8,6 +8,7 @@ sessions first: a frequent needle is found there at once, and only a rare one ma
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agentstore.connection.sql import Sql
@@ -20,6 +21,8 @@ from agentstore.read.ranking import Wanted
 # How many sessions are scanned first, where there are so many times more that a needle which is nowhere costs little
 # for it: their keys are in no order of time, so with each session its neighbours are read.
 _NEWEST, _WORTH_IT = 64, 200
+# Granules are small, for single rows: a scan is some 5 % faster in blocks of more of them than the usual 1 MB.
+_SCAN = {"preferred_block_size_bytes": 8 << 20}
 _MOST_CANDIDATES = 5000
 
 
@@ -64,16 +67,16 @@ class Finder:
         columns = await self._executor.fetch(hits.newest_sessions(target, rest, count=_NEWEST))
         sessions = list(zip(*columns, strict=True))
         if not sessions or sessions[0][2] < _NEWEST * _WORTH_IT:
-            return await self._keys(hits.hits(target, rest, after, count=count))
+            return await self._keys(hits.hits(target, rest, after, count=count), _SCAN)
         newest = hits.among(tuple(id for _, id, _ in sessions))
         found = await self._keys(hits.hits(target, newest, after, count=count))
         if len(found) >= count:
             return found
         older = hits.from_session(*sessions[-1][:2], included=False)
-        return found + await self._keys(hits.hits(target, older, after, count=count - len(found)))
+        return found + await self._keys(hits.hits(target, older, after, count=count - len(found)), _SCAN)
 
-    async def _keys(self, query: Sql) -> list[SearchKey]:
-        return list(zip(*await self._executor.fetch(query), strict=True))
+    async def _keys(self, query: Sql, settings: Mapping[str, int] | None = None) -> list[SearchKey]:
+        return list(zip(*await self._executor.fetch(query, settings), strict=True))
 
     async def _indexed(self) -> bool:
         if not self._has_index:
