@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from functools import partial
+from operator import methodcaller
 
 from agentstore import SessionFilter
 from benchmarks.corpus import BIG_ORG
@@ -62,26 +64,15 @@ async def _sessions(sides: Sides) -> None:
 
 
 async def _analytics(sides: Sides) -> None:
-    store, target = sides.store, "≥ 1.5 ×"
-    await sides.row("usage_by_user", lambda plain: plain.usage_by_user(), lambda: store.usage_by_user(BIG_ORG), target)
-    await sides.row(
-        "activity_heatmap", lambda plain: plain.activity_heatmap(), lambda: store.activity_heatmap(BIG_ORG), target
-    )
-    await sides.row(
+    # The plain SQL has methods of the same names.
+    for name in (
+        "usage_by_user",
+        "activity_heatmap",
         "tool_usage_distribution",
-        lambda plain: plain.tool_usage_distribution(),
-        lambda: store.tool_usage_distribution(BIG_ORG),
-        target,
-    )
-    await sides.row(
-        "daily_activity", lambda plain: plain.daily_activity(), lambda: store.daily_activity(BIG_ORG), target
-    )
-    await sides.row(
+        "daily_activity",
         "token_usage_by_model",
-        lambda plain: plain.token_usage_by_model(),
-        lambda: store.token_usage_by_model(BIG_ORG),
-        target,
-    )
+    ):
+        await sides.row(name, methodcaller(name), partial(methodcaller(name, BIG_ORG), sides.store), "≥ 1.5 ×")
 
 
 if __name__ == "__main__":

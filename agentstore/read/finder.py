@@ -15,14 +15,12 @@ from agentstore.connection.sql import Sql
 from agentstore.protocols import Executor
 from agentstore.read import hits, ranking
 from agentstore.read.cursor import SearchKey, WordsCursor
-from agentstore.read.hits import INDEXED_LENGTH, Target
+from agentstore.read.hits import INDEXED_LENGTH, SCAN, Target
 from agentstore.read.ranking import Wanted
 
 # How many sessions are scanned first, where there are so many times more that a needle which is nowhere costs little
 # for it: their keys are in no order of time, so with each session its neighbours are read.
 _NEWEST, _WORTH_IT = 64, 200
-# Granules are small, for single rows: a scan is some 5 % faster in blocks of more of them than the usual 1 MB.
-_SCAN = {"preferred_block_size_bytes": 8 << 20}
 _MOST_CANDIDATES = 5000
 
 
@@ -46,7 +44,7 @@ class Finder:
         """The first ``count`` rows after the cursor that hold all terms, the best first, as the cursors after them."""
         if wanted.indexable() and await self._indexed():
             wanted = replace(wanted, unindexed=await self._unindexed_parts())
-        columns = await self._executor.fetch(ranking.ranked(wanted, after, count=count), ranking.SETTINGS)
+        columns = await self._executor.fetch(ranking.ranked(wanted, after, count=count), SCAN)
         return [WordsCursor(row[0], row[1:7], *row[7:]) for row in zip(*columns, strict=True)]
 
     async def _among_candidates(self, target: Target, after: SearchKey | None, count: int) -> list[SearchKey]:
@@ -66,14 +64,16 @@ class Finder:
         rest = hits.EVERYTHING if after is None else hits.from_session(after[0], after[1], included=True)
         columns = await self._executor.fetch(hits.newest_sessions(target, rest, count=_NEWEST))
         sessions = list(zip(*columns, strict=True))
-        if not sessions or sessions[0][2] < _NEWEST * _WORTH_IT:
-            return await self._keys(hits.hits(target, rest, after, count=count), _SCAN)
+        if not sessions:
+            return []
+        if sessions[0][2] < _NEWEST * _WORTH_IT:
+            return await self._keys(hits.hits(target, rest, after, count=count), SCAN)
         newest = hits.among(tuple(id for _, id, _ in sessions))
         found = await self._keys(hits.hits(target, newest, after, count=count))
         if len(found) >= count:
             return found
         older = hits.from_session(*sessions[-1][:2], included=False)
-        return found + await self._keys(hits.hits(target, older, after, count=count - len(found)), _SCAN)
+        return found + await self._keys(hits.hits(target, older, after, count=count - len(found)), SCAN)
 
     async def _keys(self, query: Sql, settings: Mapping[str, int] | None = None) -> list[SearchKey]:
         return list(zip(*await self._executor.fetch(query, settings), strict=True))

@@ -42,11 +42,6 @@ def pattern(needle: str) -> str:
     return "".join(_one_of(variants(character)) for character in needle)
 
 
-def compiled(needle: str) -> re.Pattern[str]:
-    """The needle's expression for Python."""
-    return re.compile(pattern(needle))
-
-
 def folds_on_server(needle: str) -> bool:
     """Whether the server's fast case-insensitive search means the same as ``variants`` for every character."""
     return all(character.isascii() or _folds_on_server(character) for character in needle)

@@ -21,6 +21,9 @@ COLUMNS = Sql("moment, session_id, position, kind, tool_use_id, call_index")
 EVERYTHING = Sql("1")
 # Shorter needles have no trigram, so the index says nothing about them.
 INDEXED_LENGTH = 3
+# Settings of a statement that reads many texts, for blocks larger than the usual 1 MB: granules are small, for single
+# rows, and the server compiles a regular expression once per block, which can take longer than its use.
+SCAN = {"preferred_block_size_bytes": 8 << 20}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,6 @@ from agentstore.read.hits import (
 )
 from agentstore.read.words import Term
 
-# The server compiles an expression once per block of rows, which in blocks of the usual 1 MB takes longer than its use.
-SETTINGS = {"preferred_block_size_bytes": 8 << 20}
 _K1, _B = 1.2, 0.75
 
 

@@ -94,7 +94,7 @@ async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) ->
             "SELECT session_id, count() FROM git_links FINAL"
             " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id",
             org_id=org_id,
-            ids=tuple(ids),
+            ids=ids,
         )
     )
     return dict(zip(*columns, strict=True))
