@@ -14,6 +14,7 @@
     ├── OperationTimeoutError(TimeoutError) no answer within the time allowed
     ├── QueryError                         the server refused a statement: code, name, query_id
     └── WriteError                         what is not known to be stored, of which table, and why
+        └── SessionPurgedError             a session that was purged must not come back unasked
 
 Errors are data and advice: each one carries what a program needs to decide (``retriable``, ``hint``, codes, keys).
 No driver exception leaves the library; ``connection/pool.py`` is the one edge where they are translated.
@@ -161,3 +162,19 @@ class WriteError(AgentStoreError):
         )
         error.__cause__ = group[0].__cause__
         return error
+
+
+class SessionPurgedError(WriteError):
+    """Sessions of the call were purged: nothing of the call was stored. ``session_ids`` names them.
+
+    ``store.restore_sessions(org_id, session_ids)`` lets them be written again.
+    """
+
+    def __init__(self, session_ids: Sequence[str]) -> None:
+        shown = ", ".join(map(repr, session_ids[:3])) + (" …" if len(session_ids) > 3 else "")
+        super().__init__(
+            f"{len(session_ids)} sessions of this call were purged: {shown}; nothing of it was stored",
+            table="sessions",
+            hint="await store.restore_sessions(org_id, session_ids) lets them be written again",
+        )
+        self.session_ids = tuple(session_ids)

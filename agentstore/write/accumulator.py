@@ -85,8 +85,19 @@ class Accumulator(Generic[E]):
     _waiting_rows: int = 0
     _waiting_bytes: int = 0
     _accepted: int = 0
+    _in_flight_from: int = 0
     _flush_up_to: int = 0
     _closing: bool = False
+
+    @property
+    def accepted(self) -> int:
+        """The number of the entry accepted last, counted from 1."""
+        return self._accepted
+
+    def is_past(self, number: int) -> bool:
+        """Whether nothing up to the entry with this number waits or is in flight."""
+        first = next(iter(self._waiting.values()), number + 1)
+        return first > number and (not self.in_flight or self._in_flight_from > number)
 
     @property
     def waiting(self) -> list[E]:
@@ -191,6 +202,7 @@ class Accumulator(Generic[E]):
         return batch, ""
 
     def _send(self, batch: list[E], reason: str) -> Flush[E]:
+        self._in_flight_from = self._waiting[batch[0]]
         for entry in batch:
             del self._waiting[entry]
             self._count(entry, -1)

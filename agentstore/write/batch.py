@@ -16,6 +16,8 @@ _BLOCK_BYTES = 2 * 1024 * 1024
 # or nothing. Its defaults, said here because a user's profile may say otherwise.
 _ONE_PART = {"min_insert_block_size_rows": 1_048_449, "min_insert_block_size_bytes": 268_402_944}
 
+_TEXT_INDEXES = "content_text, input_text, result_text"
+
 # Refusals of the statement, the user or the state of the server rather than of rows: each row alone would be refused
 # the same way. Anything else may be the fault of single rows (27, 53, 69, 117, 131, 321, 349, 407, 469 …) or of the
 # batch's size (158, 307, 396, 565): then a part of it passes. A code missing here costs time, never rows.
@@ -79,8 +81,9 @@ class Batch:
             "insert_deduplication_token": self.token,
             "insert_deduplicate": 1,
             "async_insert": 0,
-            # Text indexes are built when parts are merged: on the way in they would cost ten times the insert.
-            "materialize_skip_indexes_on_insert": 0,
+            # Text indexes are built when parts are merged: on the way in they would cost ten times the insert. Servers
+            # too old for this setting skip it, and are too old for text indexes.
+            "exclude_materialize_skip_indexes_on_insert": _TEXT_INDEXES,
             **_ONE_PART,
         }
 

@@ -5,9 +5,8 @@ What a caller may rely on:
 * Rows are sent in the order in which they were accepted, one batch in flight.
 * A batch that was sent once is frozen (same rows, order, settings and insert_deduplication_token) until its outcome is
   known, so retries neither lose nor double a row. Retriable failures are tried again with growing, jittered pauses
-  until the callers' deadlines; then each waiting call gets its own ``WriteError``. Where an attempt got no answer, the
-  batch itself is tried on until its outcome is known, and what came after it waits: an attempt that arrives late cannot
-  undo a later write.
+  until the callers' deadlines; then each waiting call gets its own ``WriteError`` and the batch is given up. An attempt
+  of it that arrives later undoes nothing: its rows carry the versions of their calls, and later calls have higher ones.
 * Where the server definitely refuses a batch for its data, it is bisected under new tokens until the bad rows are
   alone: only their callers fail.
 * What waits is bounded; when it is full, callers wait. Nothing is dropped.
@@ -55,6 +54,7 @@ class Batcher:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._gate = anyio.Lock(fast_acquire=True)
+        self._changes: list[asyncio.Future[None]] = []
         self._tail: Entry | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
@@ -72,17 +72,23 @@ class Batcher:
             self._tail = None
         return self._tail
 
+    def put_at_once(self, entry: Entry) -> bool:
+        """Accept an entry if there is room for it and nobody waits for room; whether it was accepted."""
+        entry.accepted_at = anyio.current_time()
+        entry.deadline = entry.accepted_at + self._deadline_seconds
+        entry.on_change = self._on_change
+        fits = self._has_room(entry) and not self._gate.locked()
+        if fits:
+            self._accept(entry)
+        return fits
+
     async def put(self, entry: Entry) -> None:
         """Accept an entry; waits for room, first come, first served.
 
         From then on its place in the order is fixed and its deadline runs. Raises ``WriteError`` where there was no
         room before the deadline, ``StoreClosedError`` where the store is closed: then nothing of it is sent.
         """
-        entry.accepted_at = anyio.current_time()
-        entry.deadline = entry.accepted_at + self._deadline_seconds
-        entry.on_change = self._on_change
-        if not self._gate.locked() and self._has_room(entry):
-            self._accept(entry)
+        if self.put_at_once(entry):
             return
         try:
             with anyio.fail_after(self._deadline_seconds):
@@ -95,9 +101,16 @@ class Batcher:
             full = OperationTimeoutError(f"no room in the queue within {self._deadline_seconds:g} s")
             raise entry.failure(full, certain=True) from full
 
-    def unsettled(self) -> list[Entry]:
-        """The entries accepted and not settled."""
-        return [*self._accumulator.in_flight, *self._accumulator.waiting]
+    async def drained(self) -> None:
+        """Returns when nothing accepted so far is waiting or under way, told or not.
+
+        An entry whose caller was told that its time is up may still be on its way: it counts.
+        """
+        number = self._accumulator.accepted
+        while not self._accumulator.is_past(number):
+            change = asyncio.get_running_loop().create_future()
+            self._changes.append(change)
+            await change
 
     def request_flush(self) -> None:
         """Send what was accepted so far without lingering."""
@@ -166,7 +179,7 @@ class Batcher:
             self._delivery.abandon(AgentStoreError(f"unexpected {type(error).__name__}"))
         self._delivery = None
         self._accumulator.settle()
-        self._room.set()
+        self._on_room()
 
     def _fail_rest(self) -> None:
         """The coroutine ends: nobody may wait any longer."""
@@ -179,7 +192,7 @@ class Batcher:
         for entry in self._accumulator.waiting:
             self._withdraw(entry)
             entry.settle(entry.failure(closed, certain=True))
-        self._room.set()
+        self._on_room()
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -211,8 +224,16 @@ class Batcher:
         if not self._accumulator.withdraw(entry):
             return False
         self.counters.lost(entry.row_count, certain=True)
-        self._room.set()
+        self._on_room()
         return True
+
+    def _on_room(self) -> None:
+        """Something went: wake who waits for room, and who waits until all is gone."""
+        self._room.set()
+        changes, self._changes = self._changes, []
+        for change in changes:
+            if not change.done():
+                change.set_result(None)
 
     # --- deadlines ----------------------------------------------------------------------------------------------
 

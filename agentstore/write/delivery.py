@@ -7,16 +7,17 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-import anyio
-
-from agentstore.errors import AgentStoreError, QueryError, WriteError
+from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
+from agentstore.write.clock import local_nanoseconds
 from agentstore.write.entry import Entry
 from agentstore.write.retry import retried
 from agentstore.write.rows import encode_block
 from agentstore.write.statistics import Counters
 
+# Late enough for any outage that callers wait for; early enough for floors to be few.
+OLDEST_ATTEMPT_SECONDS = 1800
 # Callers woken between two breaths of the event loop: each of them then runs a little.
 _WOKEN_AT_ONCE = 256
 # Refused rows that are searched for in one entry. Its call fails with the first one; the others behind it in the queue
@@ -27,11 +28,10 @@ _REFUSALS_PER_ENTRY = 16
 class Delivery:
     """The rows of some entries, from the first attempt to the outcome of the last row.
 
-    Each batch is frozen: every attempt sends the same blocks under the same token. What the server definitely refuses
-    for its data is cut in halves under new tokens, one after the other, in order. A batch of which an attempt got no
-    answer is tried beyond its callers' deadlines, until its outcome is known: a late attempt must not overtake later
-    rows. An entry is settled as soon as the outcome of all its rows is known. ``last_error`` is what the last failed
-    attempt said.
+    Each batch is frozen: every attempt sends the same blocks, with the versions of their calls, under the same token.
+    What the server definitely refuses for its data is cut in halves under new tokens, one after the other, in order.
+    Nothing is tried beyond its callers' deadlines, nor when its version is ``OLDEST_ATTEMPT_SECONDS`` old. An entry is
+    settled as soon as the outcome of all its rows is known. ``last_error`` is what the last failed attempt said.
     """
 
     def __init__(self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random) -> None:
@@ -41,8 +41,7 @@ class Delivery:
         self._counters = counters
         self._rng = rng
         self._deadline = max(entry.deadline for entry in entries)
-        self._span = max(entry.deadline - entry.accepted_at for entry in entries)
-        self._unanswered = False
+        self._drawn_at = min(entry.drawn_at for entry in entries)
         self._todo = deque([batch_of(entries)])
         self._open = {entry: entry.row_count for entry in entries}
         self._errors: dict[Entry, list[WriteError]] = {}
@@ -68,36 +67,38 @@ class Delivery:
 
     async def _outcome(self, batch: Batch) -> AgentStoreError | None:
         """Send a batch until its outcome is known: None where it is committed."""
-        self._sent_before = self._unanswered = False
+        self._sent_before = False
         blocks = []
         for group in batch.groups():
             blocks.append(encode_block(group))
             await asyncio.sleep(0)
 
         async def attempt() -> None:
+            self._check_age()
             await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
 
-        deadline = self._deadline
-        while True:
-            try:
-                await retried(attempt, deadline=deadline, rng=self._rng, on_retry=self._on_retry)
-                return None
-            except AgentStoreError as error:
-                self._note(error)
-                if not (self._unanswered and error.retriable):
-                    return error
-            # The callers have been told that their time is up. But an attempt without an answer may still be on its
-            # way, and must not overtake what is sent next: go on until this batch is settled, which makes it a no-op.
-            deadline = anyio.current_time() + self._span
+        try:
+            await retried(attempt, deadline=self._deadline, rng=self._rng, on_retry=self._on_retry)
+        except AgentStoreError as error:
+            self.last_error = error
+            return error
+        return None
+
+    def _check_age(self) -> None:
+        """Refuse to send what is too old, by a clock that runs through suspend, as the loop's does not.
+
+        Floors that are older are swept away (``sweep.py``), and would not hide these rows any more.
+        """
+        age = (local_nanoseconds() - self._drawn_at) / 1e9
+        if age > OLDEST_ATTEMPT_SECONDS:
+            old = OperationTimeoutError(f"accepted {age:.0f} s ago: too old to be sent")
+            old.retriable = False
+            raise old
 
     def _on_retry(self, error: AgentStoreError) -> None:
-        self._note(error)
+        self.last_error = error
         self._sent_before = True
         self._counters.retries += 1
-
-    def _note(self, error: AgentStoreError) -> None:
-        self.last_error = error
-        self._unanswered = self._unanswered or error.outcome_unknown
 
     def _can_be_cut(self, batch: Batch, error: AgentStoreError) -> bool:
         """Whether the refusal may be the fault of single rows, so that it is worth while to look for them."""

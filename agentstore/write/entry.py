@@ -47,7 +47,7 @@ class Entry:
 
     An entry may depend on entries of other tables: it is not ``ready`` before those are settled, and fails with the
     first of them that it *requires* and that failed. Settled once, for good. ``accepted_at`` and ``deadline`` are
-    times of the loop.
+    times of the loop; ``drawn_at``, when its version was decided, is one of ``clock.local_nanoseconds``.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Entry:
         "byte_count",
         "deadline",
         "deleted",
+        "drawn_at",
         "error",
         "on_change",
         "org_id",
@@ -76,6 +77,7 @@ class Entry:
         self.deleted = deleted
         self.accepted_at = 0.0
         self.deadline = 0.0
+        self.drawn_at = 0
         self.settled = False
         self.error: WriteError | None = None
         self.on_change: Callable[[Entry], None] | None = None
@@ -92,6 +94,10 @@ class Entry:
     def ready(self) -> bool:
         """Whether everything it depends on is settled."""
         return self._blockers == 0
+
+    def decide_version(self, version: int, drawn_at: int) -> None:
+        """Fix the version of its rows, once, before it is accepted: every attempt to send them carries it."""
+        self.rows, self.drawn_at = self.rows.at_version(version), drawn_at
 
     def depend_on(self, other: Entry, *, required: bool) -> None:
         """Be sent only after ``other`` is settled; where ``required``, only if that succeeded."""
@@ -142,6 +148,7 @@ class Entry:
         """Some of its rows, encoded anew."""
         if stop - start == self.row_count:
             return self.rows
-        return encode_rows(
+        rows = encode_rows(
             self.table, self.org_id, self.records[start:stop], name=self.table.name, deleted=self.deleted
         )
+        return rows.at_version(self.rows.version)

@@ -6,10 +6,13 @@ Pure: nothing here waits or sends. A record that does not fit raises ``InvalidAr
 from __future__ import annotations
 
 import datetime as dt
+import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from agentstore.connection.sql import EPOCH, valid_text
 from agentstore.errors import InvalidArgumentError
@@ -30,6 +33,8 @@ from agentstore.write.encoding import (
 # Block info of the protocol: no overflow rows, no bucket.
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 
+_VERSION_BYTES = 8
+
 _TEXT: tuple[str, Encoder] = ("String", encode_strings)
 _ID: tuple[str, Encoder] = ("String", required)
 _BOOL: tuple[str, Encoder] = ("Bool", encode_bools)
@@ -43,8 +48,8 @@ _TIME: tuple[str, Encoder] = ("Nullable(DateTime64(6, 'UTC'))", nullable(encode_
 class Table:
     """A table: its columns in the order they are sent, each with type and encoder, and its sort key after org_id.
 
-    Two more columns are the same for all rows of an encoding and given by the caller: org_id and _deleted. ``bulky``
-    fields may hold long texts.
+    Three more columns are the same for all rows of an encoding and given by the caller: org_id, _version and _deleted.
+    ``bulky`` fields may hold long texts.
     """
 
     name: str
@@ -57,7 +62,7 @@ class Table:
     def header(self) -> tuple[tuple[str, str], ...]:
         """Names and types of all columns of a block."""
         fields = ((name, type_name) for name, (type_name, _) in self.columns.items())
-        return (("org_id", "String"), *fields, ("_deleted", "UInt8"))
+        return (("org_id", "String"), *fields, ("_version", "UInt64"), ("_deleted", "UInt8"))
 
     def key_of(self, org_id: str, record: Any) -> tuple[Any, ...]:
         """The row's sort key as it is stored, org_id first."""
@@ -170,18 +175,50 @@ SESSION_DELETES = Table(
     ("session_id",),
 )
 
+
+
+class SessionFloor(msgspec.Struct, frozen=True):
+    """Rows of the session that are older than this one are not seen any more: those of ``scope``, see ddl/0004."""
+
+    scope: str
+    session_id: str
+    org_id: str = ""
+
+
+CONTENT, MARKS, PURGED = "content", "marks", "purged"
+
+SESSION_FLOORS = Table(
+    "session_floors",
+    SessionFloor,
+    {"scope": ("String", choice(CONTENT, MARKS, PURGED)), "session_id": _ID},
+    ("scope", "session_id"),
+)
+
+# Which tables the floors of a scope are about. The others have the session's id for a key: a tombstone is enough.
+FLOORED = {CONTENT: (MESSAGES, TOOL_CALLS), MARKS: (GIT_LINKS, SESSION_STARS, MESSAGE_PINS)}
+
 # The order of publication: a session row becomes visible after everything that belongs to it.
-TABLES = (MESSAGES, TOOL_CALLS, GIT_LINKS, SESSION_STARS, MESSAGE_PINS, SESSION_DELETES, SESSIONS)
+TABLES = (MESSAGES, TOOL_CALLS, GIT_LINKS, SESSION_STARS, MESSAGE_PINS, SESSION_DELETES, SESSION_FLOORS, SESSIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRows:
-    """Rows of one table as columns of bytes, in the order of ``Table.header``. ``byte_count`` is their size."""
+    """Rows of one table as columns of bytes, in the order of ``Table.header``. ``byte_count`` is their size.
+
+    The version is 0, and its column has no bytes, until ``at_version`` says which it is: it is decided when the rows
+    are accepted, which is later.
+    """
 
     table: Table
     row_count: int
     columns: tuple[Segments, ...]
     byte_count: int
+    version: int = 0
+
+    def at_version(self, version: int) -> EncodedRows:
+        """The same rows, all of this version."""
+        column = (struct.pack("<Q", version) * self.row_count,)
+        return replace(self, columns=(*self.columns[:-2], column, self.columns[-1]), version=version)
 
 
 def encode_rows(
@@ -197,8 +234,8 @@ def encode_rows(
             columns.append(encode(list(map(attrgetter(field), records))))
     except (TypeError, ValueError, OverflowError, AttributeError):
         raise _diagnose(table, records, name, offset) from None
-    columns.append((bytes([deleted]) * count,))
-    size = sum(len(segment) for column in columns for segment in column)
+    columns += [(b"",), (bytes([deleted]) * count,)]
+    size = sum(len(segment) for column in columns for segment in column) + _VERSION_BYTES * count
     return EncodedRows(table, count, tuple(columns), size)
 
 

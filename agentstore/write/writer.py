@@ -1,55 +1,58 @@
-"""Writes: records are checked and encoded, then given to the batchers in the order of publication.
+"""Writes: a call is checked and encoded, gets its version, and is given to the batchers in the order of publication.
 
-A session row is accepted after the rows it belongs to, and depends on them: it is sent when they, and whatever else was
-accepted before it, are settled. So a session seen in a list is complete, and of two writes of one session the one
-accepted last wins.
+The version is decided when the call is accepted, one for all its rows, and is the same in every attempt to send them.
+Of two writes of one row the one with the higher version is seen, whichever of them arrives first. So the order in which
+batches are sent matters only for what is seen in between: a session row is accepted after the rows it belongs to and
+depends on them, so a session seen in a list is complete.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
 
 import anyio
 
-from agentstore.errors import AgentStoreError, InvalidArgumentError, StoreClosedError, WriteError
-from agentstore.models import Message, Session, ToolCall
+from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
 from agentstore.protocols import Executor, Sink
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
-from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
-from agentstore.write.normalize import Taken, chunked, number_calls, of_session
+from agentstore.write.calls import Call, Calls
+from agentstore.write.entry import Entry
+from agentstore.write.purge import Purge, erase, with_subagents
 from agentstore.write.receipt import Receipt
-from agentstore.write.removal import bury_sessions, stale_records
-from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, Table
+from agentstore.write.rows import SESSIONS, TABLES
 from agentstore.write.statistics import TableStatistics
+from agentstore.write.sweep import Sweeper
+from agentstore.write.versions import Versions
 
 logger = logging.getLogger("agentstore.write")
-
-R = TypeVar("R")
-T = TypeVar("T", Message, ToolCall)
 
 # After the deadline of a shutdown, for calls whose rows are settled already and that only have to notice.
 _LAST_STEPS_SECONDS = 0.5
 
-# Checks, encodes and gives rows to the batchers; returns what was accepted.
-Accept = Callable[[], Awaitable[list[Entry]]]
+# Checks and encodes; nothing of the call is accepted yet.
+Prepare = Callable[[], Awaitable[Call]]
 
 
 class Writer:
-    """The write side of a store: one batcher per table, and the calls that feed them."""
+    """The write side of a store: one batcher per table, the clock, and the calls that feed them."""
 
     def __init__(self, executor: Executor, sink: Sink, limits: Limits, *, deadline_seconds: float) -> None:
+        self.calls = Calls(min(limits.batch_rows, limits.waiting_rows))
+        self.versions = Versions(executor, on_look=self._on_look)
         self._executor = executor
         self._deadline_seconds = deadline_seconds
-        self._chunk_rows = min(limits.batch_rows, limits.waiting_rows, CHUNK_ROWS)
+        self._sweeper = Sweeper(executor)
         self._batchers = {
             table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
         }
         self._submitted: set[asyncio.Task[None]] = set()
         self._last_turn: asyncio.Future[None] | None = None
+        self._closing = False
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start the batchers on the running loop."""
@@ -60,22 +63,27 @@ class Writer:
 
         The store takes no new calls by then; a call that still waits for room is told ``StoreClosedError``.
         """
-        deadline = anyio.current_time() + seconds
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
         try:
             self._request_flush()
-            with anyio.move_on_at(deadline):
-                await _turn_of(self._last_turn)
+            if self._last_turn is not None and not self._last_turn.done():
+                await asyncio.wait([self._last_turn], timeout=seconds)
             await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
         finally:
             await self._end(deadline)
 
     async def _end(self, deadline: float) -> None:
-        """Whatever was cut short above: the batchers' tasks and the submitted writes end now."""
+        """Whatever was cut short above: the batchers' tasks, looks, sweeps and the submitted writes end now."""
         with anyio.CancelScope(shield=True):
             await asyncio.gather(*(batcher.aclose(deadline=0.0) for batcher in self._batchers.values()))
+            await self._sweeper.aclose()
+            await self.versions.aclose()
             # Their rows are settled, so that these end by themselves; all but those that wait for an answer to a read.
             if self._submitted:
-                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, deadline - anyio.current_time()))
+                left = deadline - asyncio.get_running_loop().time()
+                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, left))
             for task in self._submitted:
                 task.cancel()
             if self._submitted:
@@ -87,160 +95,175 @@ class Writer:
 
     # --- how a write is carried out -----------------------------------------------------------------------------
 
-    async def write(self, accept: Accept) -> None:
-        """Returns when the server has committed every row; after what was submitted before by anybody."""
-        await _turn_of(self._last_turn)
-        await _committed(await accept())
+    async def write(self, prepare: Prepare) -> None:
+        """Returns when the server has committed every row; accepted after what was submitted before by anybody.
 
-    def submit(self, accept: Accept) -> Receipt:
+        Cancelled before anything of it is accepted, nothing of it is stored. Cancelled later it is carried on as if it
+        had been submitted: all of it is stored, or what fails is logged.
+        """
+        await _turn_of(self._last_turn)
+        entries = await self._accepted(await prepare())
+        missing = self._take_at_once(entries)
+        if missing:
+            await self._carry_on(entries, missing)
+        else:
+            await _committed(entries)
+
+    def submit(self, prepare: Prepare) -> Receipt:
         """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
         previous, turn = self._last_turn, asyncio.get_running_loop().create_future()
         self._last_turn = turn
 
         async def carry_out() -> None:
             await _turn_of(previous)
-            entries = await accept()
+            entries = await self._accepted(await prepare())
+            missing = self._take_at_once(entries)
+            await self._put_all(missing, begun=len(missing) < len(entries))
             _pass(turn)
             await _committed(entries)
 
-        receipt = Receipt(carry_out(), self._unobserved)
-        self._submitted.add(receipt.task)
+        receipt = self._receipt(carry_out())
         # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
         receipt.task.add_done_callback(lambda task: _pass(turn))
-        receipt.task.add_done_callback(self._submitted.discard)
         return receipt
 
     async def flush(self) -> None:
-        """Returns when everything accepted or submitted before is settled, without lingering."""
+        """Returns when nothing that was accepted or submitted before is waiting or under way, without lingering."""
         submitted = set(self._submitted)
         self._request_flush()
         await _turn_of(self._last_turn)
-        await self._settled()
+        self._request_flush()
+        for batcher in self._batchers.values():
+            await batcher.drained()
         if submitted:  # so that their receipts are done, too
             await asyncio.wait(submitted)
 
-    async def _settled(self) -> None:
-        self._request_flush()
-        for entry in [entry for batcher in self._batchers.values() for entry in batcher.unsettled()]:
-            await entry.wait()
+    async def purge(self, org_id: str, session_ids: Iterable[str], *, timeout_seconds: float) -> Purge:
+        """Take sessions and their subagents away, and their texts out of every active part; see the store."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        ids = await with_subagents(self._executor, org_id, session_ids, deadline=deadline)
+        call = await self.calls.removal(org_id, ids, purge=True)
+        await self.write(_prepared(call))
+        self.versions.note_purged(org_id, ids, purged=True)
+        await self.flush()  # rows of theirs that this store accepted before are stored by now, and erased with the rest
+        return await erase(self._executor, org_id, ids, below=call.entries[0].rows.version, deadline=deadline)
 
-    # --- what is accepted ---------------------------------------------------------------------------------------
+    async def restore(self, org_id: str, session_ids: Iterable[str]) -> None:
+        """Let purged sessions be written again."""
+        ids = list(session_ids)
+        await self.write(lambda: self.calls.restoration(org_id, ids))
+        self.versions.note_purged(org_id, ids, purged=False)
 
-    async def accept_session(
-        self,
-        org_id: str,
-        session: Session,
-        messages: Iterable[Message],
-        tool_calls: Iterable[ToolCall],
-        *,
-        replace: bool,
-    ) -> list[Entry]:
-        """A session with its messages and tool calls; with ``replace``, removing those not mentioned."""
-        if not isinstance(session, Session):
-            raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
-        published = await self._encode(SESSIONS, org_id, [[session]], "session")
-        entries = await self._encode(MESSAGES, org_id, self._of_session(messages, session.id, "messages"), "messages")
-        calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))
-        entries += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
-        if replace:
-            await self._settled()  # what was accepted before may be what has to go
-            entries += await self._stale(org_id, published[0], entries)
-        return await self._publish(entries, published)
+    # --- acceptance ---------------------------------------------------------------------------------------------
 
-    async def accept_batch(
-        self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
-    ) -> list[Entry]:
-        """The same over many sessions."""
-        published = await self._encode(SESSIONS, org_id, self._chunks(sessions, "sessions"), "sessions")
-        entries = await self._encode(MESSAGES, org_id, self._chunks(messages, "messages"), "messages")
-        calls = _numbered(self._chunks(tool_calls, "tool_calls"))
-        entries += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
-        return await self._publish(entries, published)
-
-    async def accept_rows(
-        self, table: Table, org_id: str, records: Iterable[Any], *, name: str, remove: bool = False
-    ) -> list[Entry]:
-        """Records of one table, written or removed by their keys."""
-        chunks = self._chunks(records, name)
-        return await self._put_all(await self._encode(table, org_id, chunks, name, deleted=remove))
-
-    async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
-        """Remove sessions and all their rows; see the store."""
-        await self.flush()
-        await bury_sessions(self._executor, org_id, session_ids, deadline_seconds=self._deadline_seconds)
-
-    async def _stale(self, org_id: str, session_row: Entry, entries: Sequence[Entry]) -> list[Entry]:
-        """Tombstones for what is stored of the session and not among the entries."""
-        (session,) = session_row.records
-        found: list[Entry] = []
-        for table in (MESSAGES, TOOL_CALLS):
-            mentioned = [entry.records for entry in entries if entry.table is table]
-            try:
-                stale = await stale_records(
-                    self._executor, table, org_id, session.id, mentioned, deadline_seconds=self._deadline_seconds
-                )
-            except AgentStoreError as error:
-                raise session_row.failure(error, certain=True) from error
-            found += await self._encode(table, org_id, self._chunks(stale, table.name), table.name, deleted=True)
-        return found
-
-    def _chunks(self, records: Iterable[R], name: str) -> Iterator[list[R]]:
-        return chunked(records, name, self._chunk_rows)
-
-    def _of_session(self, records: Iterable[T], session_id: str, name: str) -> Iterator[list[T]]:
-        offset = 0
-        for chunk in self._chunks(records, name):
-            yield of_session(chunk, session_id, name, offset)
-            offset += len(chunk)
-
-    async def _encode(
-        self, table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
-    ) -> list[Entry]:
-        entries = []
-        for entry in encode_entries(table, org_id, chunks, name, deleted=deleted):
-            entries.append(entry)
-            await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
+    async def _accepted(self, call: Call) -> deque[Entry]:
+        """The entries of a call at their version, each stage depending on all before it; still to be put."""
+        entries = deque(call.entries)
+        if not entries:
+            return entries
+        try:
+            await self.versions.ready(self._deadline_seconds)
+        except StoreClosedError:
+            raise
+        except AgentStoreError as error:
+            raise WriteError.joined([entry.failure(error, certain=True) for entry in entries]) from error
+        self.versions.refuse_purged(call.org_id, call.written_sessions)
+        # From here to the first put nothing may wait: calls are accepted in the order of their versions.
+        version, drawn_at = self.versions.draw()
+        for entry in entries:
+            entry.decide_version(version, drawn_at)
+        self._link(call)
         return entries
 
-    async def _publish(self, entries: list[Entry], published: list[Entry]) -> list[Entry]:
-        """Give the rows to their batchers, and then the session rows, which depend on them."""
-        accepted = await self._put_all(entries)
-        earlier = [batcher.tail for batcher in self._batchers.values() if batcher.table is not SESSIONS]
-        for session_rows in published:
-            for entry in accepted:
-                session_rows.depend_on(entry, required=True)
-            for tail in earlier:
-                if tail is not None:
-                    session_rows.depend_on(tail, required=False)
-        return accepted + await self._put_all(published, partial=bool(accepted))
+    def _link(self, call: Call) -> None:
+        stages = [stage for stage in call.stages if stage]
+        for before, stage in zip(stages, stages[1:], strict=False):
+            for entry in stage:
+                for other in before:
+                    entry.depend_on(other, required=True)
+        # What others wrote before, like links, belongs to the session as well.
+        tails = [batcher.tail for batcher in self._batchers.values() if batcher.table is not SESSIONS]
+        for entry in stages[-1]:
+            if entry.table is SESSIONS:
+                for tail in tails:
+                    if tail is not None:
+                        entry.depend_on(tail, required=False)
 
-    async def _put_all(self, entries: list[Entry], *, partial: bool = False) -> list[Entry]:
-        """Have the entries accepted in order. What finds no room any more is settled as failed, with all behind it."""
-        for index, entry in enumerate(entries):
+    def _take_at_once(self, entries: deque[Entry]) -> deque[Entry]:
+        """Have the entries accepted for which there is room now; those for which there is none yet."""
+        missing = deque(entries)
+        try:
+            while missing and self._batcher_of(missing[0]).put_at_once(missing[0]):
+                missing.popleft()
+        except StoreClosedError as error:
+            if len(missing) == len(entries):
+                raise
+            _refuse(missing, error)
+        return missing
+
+    async def _put_all(self, missing: deque[Entry], *, begun: bool) -> None:
+        """Have the rest accepted, in order. What finds no room in time is settled as failed, with all behind it."""
+        while missing:
             try:
-                await self._batchers[entry.table.name].put(entry)
+                await self._batcher_of(missing[0]).put(missing[0])
             except (StoreClosedError, WriteError) as error:
-                if isinstance(error, StoreClosedError) and index == 0 and not partial:
+                if isinstance(error, StoreClosedError) and not begun:
                     raise
-                for refused in entries[index:]:
-                    refused.settle(refused.failure(error, certain=True))
-                break
-        return entries
+                _refuse(missing, error)
+                return
+            missing.popleft()
+            begun = True
+
+    async def _carry_on(self, entries: deque[Entry], missing: deque[Entry]) -> None:
+        """The rest of a call for which there is no room yet, also when the caller is cancelled in the middle of it."""
+        count = len(entries)
+
+        async def carry_out() -> None:
+            await self._put_all(missing, begun=len(missing) < count)
+            await _committed(entries)
+
+        receipt = self._receipt(carry_out())
+        try:
+            await receipt
+        except asyncio.CancelledError:
+            if len(missing) == count:
+                receipt.task.cancel()  # nothing of it was accepted: leave it at that
+            raise
+
+    def _batcher_of(self, entry: Entry) -> Batcher:
+        return self._batchers[entry.table.name]
+
+    def _receipt(self, write: Coroutine[Any, Any, None]) -> Receipt:
+        receipt = Receipt(write, self._unobserved)
+        self._submitted.add(receipt.task)
+        receipt.task.add_done_callback(self._submitted.discard)
+        return receipt
 
     def _request_flush(self) -> None:
         for batcher in self._batchers.values():
             batcher.request_flush()
 
+    def _on_look(self) -> None:
+        if not self._closing:
+            self._sweeper.start_if_due()
+
     def _unobserved(self, error: BaseException) -> None:
-        logger.warning("a submitted write failed, and nobody awaited its receipt: %s", error)
+        logger.warning("a submitted or cancelled write failed, and nobody waits for it: %s", error)
         table = getattr(error, "table", "") or SESSIONS.name
         self._batchers[table].counters.unobserved_failures += 1
 
 
-def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:
-    taken: Taken = {}
-    for chunk in chunks:
-        yield number_calls(chunk, taken)
+def _prepared(call: Call) -> Prepare:
+    async def prepare() -> Call:
+        return call
+
+    return prepare
+
+
+def _refuse(entries: deque[Entry], error: AgentStoreError) -> None:
+    while entries:
+        entry = entries.popleft()
+        entry.settle(entry.failure(error, certain=True))
 
 
 def _pass(turn: asyncio.Future[None]) -> None:
@@ -254,11 +277,11 @@ async def _turn_of(turn: asyncio.Future[None] | None) -> None:
         await asyncio.wait([turn])  # not the future itself: a cancelled waiter would cancel it for all
 
 
-async def _committed(entries: list[Entry]) -> None:
+async def _committed(entries: deque[Entry]) -> None:
     """Returns when all are settled; takes them off the list, so that a large call is freed bit by bit."""
     errors = []
-    for _ in range(len(entries)):
-        entry = entries.pop(0)
+    while entries:
+        entry = entries.popleft()
         await entry.wait()
         if entry.error is not None:
             errors.append(entry.error)

@@ -1,0 +1,152 @@
+"""What a call writes: its records checked and encoded, in the order in which they are published.
+
+Everything of a call is encoded before anything of it is accepted: a record that does not fit refuses the whole call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeVar
+
+from agentstore.errors import InvalidArgumentError
+from agentstore.models import Message, Session, SessionDelete, ToolCall
+from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
+from agentstore.write.normalize import Taken, chunked, listed, number_calls, of_session
+from agentstore.write.rows import (
+    CONTENT,
+    MARKS,
+    MESSAGES,
+    PURGED,
+    SESSION_DELETES,
+    SESSION_FLOORS,
+    SESSIONS,
+    TOOL_CALLS,
+    SessionFloor,
+    Table,
+)
+
+R = TypeVar("R")
+T = TypeVar("T", Message, ToolCall)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The rows of one call in stages: each stage is sent when all before it are stored, and fails if they fail."""
+
+    org_id: str
+    stages: tuple[list[Entry], ...]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All of it, in the order of publication."""
+        return list(chain.from_iterable(self.stages))
+
+    def written_sessions(self) -> Iterator[str]:
+        """The ids of sessions that the call writes rows of, some more than once; not those it only removes."""
+        for entry in self.entries:
+            if not entry.deleted and entry.table is not SESSION_FLOORS:
+                field = entry.table.key[0]
+                yield from (getattr(record, field) for record in entry.records)
+
+
+class Calls:
+    """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop."""
+
+    def __init__(self, chunk_rows: int) -> None:
+        self._chunk_rows = min(chunk_rows, CHUNK_ROWS)
+
+    async def session(
+        self,
+        org_id: str,
+        session: Session,
+        messages: Iterable[Message],
+        tool_calls: Iterable[ToolCall],
+        *,
+        replace: bool,
+    ) -> Call:
+        """A session with its messages and tool calls; with ``replace``, taking away what is not among them.
+
+        What is taken away is what is older than this call, whatever that is when it takes effect: nothing is read. The
+        floor comes after the rows, for otherwise the session would be empty for a moment, or for good where they fail.
+        """
+        if not isinstance(session, Session):
+            raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
+        published = await self._encode(SESSIONS, org_id, [[session]], "session")
+        rows = await self._encode(MESSAGES, org_id, self._of_session(messages, session.id, "messages"), "messages")
+        calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))
+        rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
+        floors = await self._floors(org_id, [session.id], CONTENT) if replace else []
+        return Call(org_id, (rows, floors, published))
+
+    async def batch(
+        self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
+    ) -> Call:
+        """The same over many sessions."""
+        published = await self._encode(SESSIONS, org_id, self._chunks(sessions, "sessions"), "sessions")
+        rows = await self._encode(MESSAGES, org_id, self._chunks(messages, "messages"), "messages")
+        calls = _numbered(self._chunks(tool_calls, "tool_calls"))
+        rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
+        return Call(org_id, (rows, published))
+
+    async def rows(self, table: Table, org_id: str, records: Iterable[Any], *, name: str, remove: bool = False) -> Call:
+        """Records of one table, written or removed by their keys."""
+        chunks = self._chunks(records, name)
+        return Call(org_id, (await self._encode(table, org_id, chunks, name, deleted=remove),))
+
+    async def removal(self, org_id: str, session_ids: Iterable[str], *, purge: bool = False) -> Call:
+        """Whole sessions taken away: the session rows first, since from then on nothing leads to the rest."""
+        ids = checked_ids(session_ids)
+        sessions = [Session(id=id) for id in ids]
+        marks = [SessionDelete(session_id=id) for id in ids]
+        gone = await self._encode(SESSIONS, org_id, self._chunks(sessions, "session_ids"), "session_ids", deleted=True)
+        floors = await self._floors(org_id, ids, CONTENT, MARKS, *([PURGED] if purge else []))
+        floors += await self._encode(
+            SESSION_DELETES, org_id, self._chunks(marks, "session_ids"), "session_ids", deleted=True
+        )
+        return Call(org_id, (gone, floors))
+
+    async def restoration(self, org_id: str, session_ids: Iterable[str]) -> Call:
+        """Purged sessions that may be written again."""
+        floors = [SessionFloor(PURGED, id) for id in checked_ids(session_ids)]
+        return await self.rows(SESSION_FLOORS, org_id, floors, name="session_ids", remove=True)
+
+    async def _floors(self, org_id: str, ids: Sequence[str], *scopes: str) -> list[Entry]:
+        floors = [SessionFloor(scope, id) for scope in scopes for id in ids]
+        return await self._encode(SESSION_FLOORS, org_id, self._chunks(floors, "session_ids"), "session_ids")
+
+    async def _encode(
+        self, table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
+    ) -> list[Entry]:
+        entries = []
+        for entry in encode_entries(table, org_id, chunks, name, deleted=deleted):
+            entries.append(entry)
+            await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
+        return entries
+
+    def _chunks(self, records: Iterable[R], name: str) -> Iterator[list[R]]:
+        return chunked(records, name, self._chunk_rows)
+
+    def _of_session(self, records: Iterable[T], session_id: str, name: str) -> Iterator[list[T]]:
+        offset = 0
+        for chunk in self._chunks(records, name):
+            yield of_session(chunk, session_id, name, offset)
+            offset += len(chunk)
+
+
+def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:
+    taken: Taken = {}
+    for chunk in chunks:
+        yield number_calls(chunk, taken)
+
+
+def checked_ids(session_ids: Iterable[str]) -> list[str]:
+    if isinstance(session_ids, str):
+        raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
+    ids = list(dict.fromkeys(listed(session_ids, "session_ids")))
+    for index, session_id in enumerate(ids):
+        if not isinstance(session_id, str) or not session_id:
+            raise InvalidArgumentError(f"session_ids[{index}]: {session_id!r} is no id", field="session_ids")
+    return ids

@@ -1,0 +1,84 @@
+"""The hybrid clock of one store: what time it is on the server, as versions that no other store draws. Pure.
+
+A version is nanoseconds since 1970 whose low ``ID_BITS`` bits are the number of the store (``write/writers.py``), so two
+stores never draw the same one. The clock is the server's: learned from its answers, carried on between them by a local
+clock that also runs while the machine sleeps. It never goes backwards, and it starts above everything that was stored
+when it last looked: a server whose clock stepped back, or rows from a server that is ahead, shadow nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+ID_BITS = 12
+_TICK = 1 << ID_BITS
+# Larger versions are no times (the year 2262): somebody wrote them by hand, and a clock set above them would be stuck.
+MOST = 1 << 63
+# A wall clock that runs this much apart from the local one was set, or the machine was stopped from outside.
+_JUMP_NANOSECONDS = 200_000_000
+
+
+def local_nanoseconds() -> int:
+    """A clock of this machine that never steps and goes on during suspend."""
+    return time.clock_gettime_ns(_LOCAL_CLOCK) if _LOCAL_CLOCK is not None else time.monotonic_ns()
+
+
+# Linux stops CLOCK_MONOTONIC during suspend; macOS and Windows do not stop theirs.
+_LOCAL_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+
+class HybridClock:
+    """Draws versions. Every ``now`` is a time of ``local_nanoseconds``, every ``wall`` one of ``time.time_ns``."""
+
+    def __init__(self) -> None:
+        self._id = 0
+        self._offset: int | None = None
+        self._last = 0
+        # Where the clock stood when a look found rows that are ahead of the server's time, and when that was.
+        self._ahead = self._ahead_since = 0
+        self._wall_offset = 0
+
+    def reached(self, *, now: int) -> int:
+        """What the next version will be above, whatever is stored."""
+        return max(self._time(now) - _TICK, self._last, 0)
+
+    def use_id(self, id: int) -> None:
+        """The store's number, below 2 ** ID_BITS."""
+        self._id = id
+
+    def learn(self, server: int, *, asked: int, answered: int, wall: int) -> None:
+        """The server said it was ``server``, between ``asked`` and ``answered``.
+
+        It is no earlier there than that now. Of several answers the one that says most counts, since slow answers say
+        little; but where the server's time cannot be as late as was thought, its clock was set back, and it counts.
+        """
+        least, most = server - answered, server - asked
+        if self._offset is None or self._offset > most or self._offset < least:
+            self._offset = least
+        self._wall_offset = wall - answered
+
+    def rise_above(self, stored: int, *, now: int) -> None:
+        """Rows up to this version are stored: what is drawn from now on is above it."""
+        if stored >= MOST:
+            return
+        self._last = max(self._last, stored)
+        if self._last > self._server(now):
+            self._ahead, self._ahead_since = max(self._last, self._time(now)), now
+
+    def has_jumped(self, *, now: int, wall: int) -> bool:
+        """Whether the wall clock was set, or the machine was stopped from outside, since the last answer."""
+        return abs(wall - now - self._wall_offset) > _JUMP_NANOSECONDS
+
+    def draw(self, *, now: int) -> int:
+        """The next version: the server's time, above all that were drawn or seen."""
+        ticks = max(self._time(now) // _TICK, self._last // _TICK + 1)
+        self._last = ticks * _TICK + self._id
+        return self._last
+
+    def _time(self, now: int) -> int:
+        # While the clock is ahead it goes on at half the pace: stores that all are ahead keep the order of their calls,
+        # and the server's time still catches up with them.
+        return max(self._server(now), self._ahead + (now - self._ahead_since) // 2)
+
+    def _server(self, now: int) -> int:
+        return now + (self._offset or 0)

@@ -1,0 +1,130 @@
+"""Sessions whose texts have to leave the disk: which ones, and how every part that holds them is rewritten."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import random
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from agentstore.connection.sql import Sql, sql
+from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
+from agentstore.protocols import Executor
+from agentstore.write.calls import checked_ids
+from agentstore.write.retry import retried
+from agentstore.write.rows import SESSION_FLOORS, TABLES, Table
+
+# Session ids in one statement: far below the limits on a query's size.
+_CHUNK = 500
+# A part that is no longer active stays on the disk this long where the server does not say (its own default).
+_OLD_PARTS_SECONDS = 480
+
+
+class Purge(msgspec.Struct, frozen=True, kw_only=True):
+    """What was purged: the sessions with their subagents, and when the last inactive part that held them is gone.
+
+    Until then the server keeps such parts on its disk, for a crash in the middle of a merge. No read reaches them.
+    """
+
+    session_ids: tuple[str, ...]
+    inactive_parts_until: dt.datetime
+
+
+async def with_subagents(
+    executor: Executor, org_id: str, session_ids: Iterable[str], *, deadline: float
+) -> tuple[str, ...]:
+    """The sessions and all subagents below them, however deep."""
+    found = dict.fromkeys(checked_ids(session_ids))
+    latest = list(found)
+    while latest:
+        children: list[str] = []
+        for chunk in _chunks(latest):
+            query = sql(
+                "SELECT DISTINCT id FROM sessions FINAL WHERE org_id = {org_id} AND parent_session_id IN {ids}"
+                " AND relationship_type IN ('subagent', '')",
+                org_id=org_id,
+                ids=chunk,
+            )
+            columns = await retried(lambda query=query: executor.fetch(query), deadline=deadline, rng=random.Random())
+            children += columns[0] if columns else ()
+        latest = [id for id in children if id not in found]
+        found |= dict.fromkeys(latest)
+    return tuple(found)
+
+
+async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: int, deadline: float) -> Purge:
+    """Rewrite all parts that hold rows of the sessions older than ``below``; returns when no active part does.
+
+    Raises ``WriteError`` where that is not done by the ``deadline`` (loop time): what is invisible by then stays so,
+    and purging again goes on.
+    """
+    lifetime = 0
+    for table in TABLES:
+        if table is SESSION_FLOORS:
+            continue  # holds ids, no texts, and is what keeps the rest invisible
+        for chunk in _chunks(ids):
+            try:
+                await _erase_from(executor, table, org_id, chunk, below, deadline)
+            except AgentStoreError as error:
+                raise WriteError(
+                    f"texts of {len(chunk)} sessions may still be in parts of {table.name}: {error}",
+                    table=table.name,
+                    keys=[(org_id, session_id) for session_id in chunk],
+                    retriable=True,
+                    hint="they are invisible; purge again to go on",
+                ) from error
+        lifetime = max(lifetime, await _old_parts_lifetime(executor, table))
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lifetime)
+    return Purge(session_ids=tuple(ids), inactive_parts_until=until)
+
+
+async def _erase_from(
+    executor: Executor, table: Table, org_id: str, ids: tuple[str, ...], below: int, deadline: float
+) -> None:
+    session = Sql(table.key[0])
+    # The tombstone at the version of the purge itself stays: it is above what arrives late.
+    rows = sql(
+        "org_id = {org_id} AND {session} IN {ids} AND _version < {below}",
+        org_id=org_id,
+        session=session,
+        ids=ids,
+        below=below,
+    )
+    count = sql("SELECT count() FROM {table} WHERE {rows}", table=Sql(table.name), rows=rows)
+    statement = sql("ALTER TABLE {table} DELETE WHERE {rows}", table=Sql(table.name), rows=rows)
+
+    async def attempt() -> None:
+        # Asked of the active parts as they are, not as they will be when a mutation that is under way is done.
+        (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
+        if not left:
+            return
+        seconds = max(1.0, deadline - asyncio.get_running_loop().time())
+        await executor.execute(statement, {"mutations_sync": 2}, timeout_seconds=seconds)
+        (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
+        if left:
+            raise OperationTimeoutError(f"{left} rows are still there")
+
+    await retried(attempt, deadline=deadline, rng=random.Random())
+
+
+async def _old_parts_lifetime(executor: Executor, table: Table) -> int:
+    """Seconds for which the server keeps parts of the table that are no longer active."""
+    columns = await executor.fetch(
+        sql(
+            "SELECT toUInt64OrZero(extract(engine_full, 'old_parts_lifetime = (\\\\d+)')),"
+            " (SELECT toUInt64OrZero(value) FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime')"
+            " FROM system.tables WHERE database = currentDatabase() AND name = {table}",
+            table=table.name,
+        )
+    )
+    if not columns:
+        return _OLD_PARTS_SECONDS
+    (own,), (default,) = columns
+    return int(own or default or 0)
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield tuple(ids[start : start + _CHUNK])

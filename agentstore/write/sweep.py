@@ -1,0 +1,104 @@
+"""Floors that have done their work are swept away, so that reads have few of them to look at.
+
+A floor hides what is older than itself, also what arrives late. Nothing older arrives any more once the floor is older
+than any attempt to send it can be (``OLDEST_ATTEMPT_SECONDS``, and a margin). Then tombstones take its place: each row
+below the floor gets one, at the version just below it, and the floor goes. What was stored meanwhile is above both.
+Two stores that sweep at once do the same thing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+from agentstore.connection.sql import Sql, sql
+from agentstore.errors import AgentStoreError
+from agentstore.protocols import Executor
+from agentstore.write.delivery import OLDEST_ATTEMPT_SECONDS
+from agentstore.write.rows import FLOORED, Table
+
+logger = logging.getLogger("agentstore.write")
+
+SWEPT_AFTER_SECONDS = OLDEST_ATTEMPT_SECONDS + 600
+_EVERY_SECONDS = 60.0
+_AT_ONCE = 500
+
+
+class Sweeper:
+    """Sweeps beside the writes of one store, once a minute at most."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._last = -_EVERY_SECONDS
+        self._task: asyncio.Task[None] | None = None
+
+    def start_if_due(self) -> None:
+        """Begin a sweep in the background, if the last one was long enough ago."""
+        now = asyncio.get_running_loop().time()
+        if now - self._last >= _EVERY_SECONDS and (self._task is None or self._task.done()):
+            self._last = now
+            self._task = asyncio.create_task(self._quietly(), name="agentstore-sweep")
+
+    async def aclose(self) -> None:
+        """End the sweep that is under way: the next one goes on."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _quietly(self) -> None:
+        try:
+            while await sweep(self._executor):
+                pass
+        except AgentStoreError as error:
+            logger.debug("a sweep of old floors failed and will be tried again: %s", error)
+
+
+async def sweep(executor: Executor, *, older_than_seconds: float = SWEPT_AFTER_SECONDS) -> int:
+    """Replace some of the floors that are old enough by tombstones; how many."""
+    columns = await executor.fetch(
+        sql(
+            "SELECT scope, org_id, session_id, _version FROM session_floors FINAL WHERE scope IN {scopes}"
+            " AND _version < toUInt64(toUnixTimestamp64Nano(now64(9)) - {age}) LIMIT {count}",
+            scopes=tuple(FLOORED),
+            age=int(older_than_seconds * 1e9),
+            count=_AT_ONCE,
+        )
+    )
+    groups: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+    for scope, org_id, session_id, floor in zip(*columns, strict=True):
+        groups[scope, org_id].append((session_id, floor))
+    for (scope, org_id), floors in groups.items():
+        for table in FLOORED[scope]:
+            await executor.execute(_tombstones(table, org_id, floors))
+        await executor.execute(_rest(scope, org_id, floors))
+    return len(columns[0]) if columns else 0
+
+
+def _tombstones(table: Table, org_id: str, floors: Sequence[tuple[str, int]]) -> Sql:
+    ids = [id for id, _ in floors]
+    return sql(
+        "INSERT INTO {table} (org_id, {key}, _version, _deleted)"
+        " WITH transform(session_id, {ids}, {floors}, toUInt64(0)) AS floor"
+        " SELECT org_id, {key}, floor - 1, 1 FROM {table} FINAL"
+        " WHERE org_id = {org_id} AND session_id IN {among} AND _version < floor",
+        table=Sql(table.name),
+        key=Sql(", ".join(table.key)),
+        ids=ids,
+        floors=[floor for _, floor in floors],
+        org_id=org_id,
+        among=tuple(ids),
+    )
+
+
+def _rest(scope: str, org_id: str, floors: Sequence[tuple[str, int]]) -> Sql:
+    # At the floor's own version: a newer floor of the session, set meanwhile, stays.
+    return sql(
+        "INSERT INTO session_floors (scope, org_id, session_id, _version, _deleted)"
+        " SELECT {scope}, {org_id}, floor.1, floor.2, 1 FROM (SELECT arrayJoin(arrayZip({ids}, {floors})) AS floor)",
+        scope=scope,
+        org_id=org_id,
+        ids=[id for id, _ in floors],
+        floors=[floor for _, floor in floors],
+    )

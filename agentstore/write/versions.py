@@ -1,0 +1,200 @@
+"""The versions of one store's calls: the hybrid clock, and the looks at the server that keep it right.
+
+A call draws its version when it is accepted. What it may rely on: the version is the server's time, above every version
+drawn before by this store and above every row that was stored at the last look. The store looks before its first write,
+after every new connection, after a jump of the wall clock, and every few seconds while it writes. Between two looks the
+clock is carried on by one that runs through suspend. Where a look gets no answer, what is known goes on to hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
+from agentstore.protocols import Executor
+from agentstore.write import writers
+from agentstore.write.clock import MOST, HybridClock, local_nanoseconds
+from agentstore.write.retry import retried
+from agentstore.write.rows import PURGED, TABLES
+
+# While a store writes, a look older than the first is renewed beside the writes; one older than the second is waited for.
+_RENEWED_AFTER, _AWAITED_AFTER = 2_000_000_000, 4_000_000_000
+# How long a look may take, and a write waits for it at most before it goes on with what is known.
+_LOOK_SECONDS = 5.0
+_CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
+_CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
+
+_SERVER, _STORED, _PURGED = 0, 1, 2
+
+
+class Versions:
+    """Draws the versions of one store, used on one event loop. ``on_look`` is called after each look."""
+
+    def __init__(self, executor: Executor, on_look: Callable[[], None] = lambda: None) -> None:
+        self._executor = executor
+        self._on_look = on_look
+        self._clock = HybridClock()
+        self._looked_at: int | None = None
+        self._expired = True
+        self._look: asyncio.Task[None] | None = None
+        self._waited_in_vain = False
+        self._token: str | None = None
+        self._id = 0
+        self._claimed_at = 0
+        self._purged: dict[str, frozenset[str]] = {}
+        self._newest_purge = 0
+
+    async def learn(self) -> None:
+        """Learn the server's time, when the store is opened."""
+        asked = local_nanoseconds()
+        ((server,),) = await self._executor.fetch(sql("SELECT toUnixTimestamp64Nano(now64(9))"))
+        self._clock.learn(server, asked=asked, answered=local_nanoseconds(), wall=time.time_ns())
+
+    def reconnected(self) -> None:
+        """A connection was made, perhaps to another server: look before the next version is drawn."""
+        self._expired = True
+
+    async def ready(self, seconds: float) -> None:
+        """Returns when the next version may be drawn: after the store's first look, for which it waits ``seconds``.
+
+        Later looks are waited for a part of that: a server that does not answer must not hold up what is accepted.
+        Raises what the last try of a first look raised.
+        """
+        now = local_nanoseconds()
+        if self._looked_at is None:
+            deadline = asyncio.get_running_loop().time() + seconds
+            await retried(self._first_look, deadline=deadline, rng=random.Random())
+        elif self._must_wait(now):
+            await self._wait_for_look(min(_LOOK_SECONDS, seconds / 4))
+        elif now - self._looked_at > _RENEWED_AFTER:
+            self._begin_look()
+
+    def draw(self) -> tuple[int, int]:
+        """A version, and when it was drawn (``local_nanoseconds``)."""
+        now = local_nanoseconds()
+        return self._clock.draw(now=now), now
+
+    def refuse_purged(self, org_id: str, session_ids: Iterable[str]) -> None:
+        """Raise ``SessionPurgedError`` if one of the sessions was purged, as far as the last look knew."""
+        purged = self._purged.get(org_id)
+        found = purged.intersection(session_ids) if purged else None
+        if found:
+            raise SessionPurgedError(sorted(found))
+
+    def note_purged(self, org_id: str, session_ids: Collection[str], *, purged: bool) -> None:
+        """What this store purged or restored itself, before a look tells."""
+        known = self._purged.get(org_id, frozenset())
+        self._purged[org_id] = known | frozenset(session_ids) if purged else known - frozenset(session_ids)
+
+    async def aclose(self) -> None:
+        """End a look that is under way."""
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.wait([self._look])
+
+    # --- looks --------------------------------------------------------------------------------------------------
+
+    def _must_wait(self, now: int) -> bool:
+        if self._expired or now - self._claimed_at > _CLAIM_ENDS_AFTER:
+            return True
+        looked_at = self._looked_at or 0
+        return now - looked_at > _AWAITED_AFTER or self._clock.has_jumped(now=now, wall=time.time_ns())
+
+    def _begin_look(self) -> asyncio.Task[None]:
+        if self._look is None or self._look.done():
+            self._expired = self._waited_in_vain = False  # before it asks: what reconnects meanwhile expires it again
+            self._look = asyncio.create_task(self._look_now(), name="agentstore-look")
+            self._look.add_done_callback(_retrieved)
+        return self._look
+
+    async def _first_look(self) -> None:
+        look = self._begin_look()
+        await asyncio.wait([look])
+        if look.cancelled():
+            raise StoreClosedError("the store was closed before the rows were accepted")
+        error = look.exception()
+        if error is not None:
+            raise error
+
+    async def _wait_for_look(self, seconds: float) -> None:
+        look = self._begin_look()
+        if not self._waited_in_vain:
+            _, pending = await asyncio.wait([look], timeout=seconds)
+            self._waited_in_vain = look in pending
+
+    async def _look_now(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._hold_a_number()
+                await self._look_at_rows()
+        except TimeoutError as error:
+            self._expired = True
+            raise OperationTimeoutError(f"the server did not tell its time within {_LOOK_SECONDS:g} s") from error
+        except BaseException:
+            self._expired = True
+            raise
+        self._on_look()
+
+    async def _hold_a_number(self) -> None:
+        age = local_nanoseconds() - self._claimed_at
+        if self._token is None or age > _CLAIM_ENDS_AFTER:
+            self._id, self._token = await writers.claim(self._executor)
+            self._clock.use_id(self._id)
+        elif age > _CLAIM_RENEWED_AFTER:
+            await writers.renew(self._executor, self._id, self._token)
+        else:
+            return
+        self._claimed_at = local_nanoseconds()
+
+    async def _look_at_rows(self) -> None:
+        asked = local_nanoseconds()
+        columns = await self._executor.fetch(_look(self._clock.reached(now=asked)))
+        answered = local_nanoseconds()
+        answers: dict[int, int] = defaultdict(int)
+        for kind, value in zip(*columns, strict=True):
+            answers[kind] = max(answers[kind], value)
+        self._clock.learn(answers[_SERVER], asked=asked, answered=answered, wall=time.time_ns())
+        self._clock.rise_above(answers[_STORED], now=answered)
+        if answers[_PURGED] != self._newest_purge:
+            await self._learn_purged()
+            self._newest_purge = answers[_PURGED]
+        self._looked_at = answered
+
+    async def _learn_purged(self) -> None:
+        columns = await self._executor.fetch(
+            sql("SELECT org_id, session_id FROM session_floors FINAL WHERE scope = {scope}", scope=PURGED)
+        )
+        purged: dict[str, set[str]] = defaultdict(set)
+        for org_id, session_id in zip(*columns, strict=True):
+            purged[org_id].add(session_id)
+        self._purged = {org_id: frozenset(ids) for org_id, ids in purged.items()}
+
+
+def _look(reached: int) -> Sql:
+    """The server's time, the newest version above ``reached`` of every table, and that of the purges."""
+    stored = [
+        sql(
+            "SELECT {kind}, max(_version) FROM {table} WHERE _version > {reached} AND _version < {most}",
+            kind=_STORED,
+            table=Sql(table.name),
+            reached=reached,
+            most=MOST,
+        )
+        for table in TABLES
+    ]
+    time_there = sql("SELECT {kind} AS kind, toUInt64(toUnixTimestamp64Nano(now64(9))) AS value", kind=_SERVER)
+    purges = sql(
+        "SELECT {kind}, max(_version) FROM session_floors WHERE scope = {scope}", kind=_PURGED, scope=PURGED
+    )
+    return join(" UNION ALL ", [time_there, *stored, purges])
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    # A look that nobody waits for any more must not be reported as "never retrieved".
+    if not task.cancelled():
+        task.exception()
