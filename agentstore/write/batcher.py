@@ -30,6 +30,7 @@ from agentstore.protocols import Sink
 from agentstore.write.accumulator import Accumulator, Done, Flush, Limits
 from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
+from agentstore.write.looptime import loop_time
 from agentstore.write.rows import Table
 from agentstore.write.statistics import Counters, TableStatistics
 
@@ -78,7 +79,7 @@ class Batcher:
         From then on its place in the order is fixed and its deadline runs. Raises ``WriteError`` where there was no
         room before the deadline, ``StoreClosedError`` where the store is closed: then nothing of it is sent.
         """
-        entry.accepted_at = anyio.current_time()
+        entry.accepted_at = loop_time()
         entry.deadline = entry.accepted_at + self._deadline_seconds
         entry.on_change = self._on_change
         if not self._gate.locked() and self._has_room(entry):
@@ -116,7 +117,7 @@ class Batcher:
         if self._task is None:
             return
         try:
-            await asyncio.wait([self._task], timeout=max(0.0, deadline - anyio.current_time()))
+            await asyncio.wait([self._task], timeout=max(0.0, deadline - loop_time()))
         finally:
             self._task.cancel()
             with anyio.CancelScope(shield=True):
@@ -145,7 +146,7 @@ class Batcher:
     async def _step(self) -> bool:
         """Do what is next; True when all is done. Nothing of a batch is held while waiting for the next one."""
         self._wake.clear()
-        action = self._accumulator.decide(anyio.current_time())
+        action = self._accumulator.decide(loop_time())
         if isinstance(action, Flush):
             await self._send(action.entries)
         elif isinstance(action, Done):
@@ -221,7 +222,7 @@ class Batcher:
 
     def _tell_the_overdue(self) -> None:
         """Calls are told when their own time is up, also while the batch before them, or their own, is under way."""
-        for entry in list(islice(self._accumulator.overdue(anyio.current_time()), _TOLD_AT_ONCE)):
+        for entry in list(islice(self._accumulator.overdue(loop_time()), _TOLD_AT_ONCE)):
             reason = f"not stored within {self._deadline_seconds:g} s"
             unsent = self._withdraw(entry)
             if not unsent and self._delivery is not None and self._delivery.last_error is not None:

@@ -7,12 +7,11 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-import anyio
-
 from agentstore.errors import AgentStoreError, QueryError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
 from agentstore.write.entry import Entry
+from agentstore.write.looptime import loop_time
 from agentstore.write.retry import retried
 from agentstore.write.rows import encode_block
 from agentstore.write.statistics import Counters
@@ -88,7 +87,7 @@ class Delivery:
                     return error
             # The callers have been told that their time is up. But an attempt without an answer may still be on its
             # way, and must not overtake what is sent next: go on until this batch is settled, which makes it a no-op.
-            deadline = anyio.current_time() + self._span
+            deadline = loop_time() + self._span
 
     def _on_retry(self, error: AgentStoreError) -> None:
         self._note(error)

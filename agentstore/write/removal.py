@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import anyio
-
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import AgentStoreError, InvalidArgumentError, WriteError
 from agentstore.protocols import Executor
+from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import listed
 from agentstore.write.retry import retried
 from agentstore.write.rows import TABLES, Table
@@ -39,7 +38,7 @@ async def stale_records(
         org_id=org_id,
         session_id=session_id,
     )
-    deadline = anyio.current_time() + deadline_seconds
+    deadline = loop_time() + deadline_seconds
     columns = await retried(lambda: executor.fetch(query), deadline=deadline, rng=random.Random())
     stale = set(zip(*columns, strict=True))
     for records in mentioned:
@@ -64,7 +63,7 @@ async def bury_sessions(
     for index, session_id in enumerate(ids):
         if not isinstance(session_id, str) or not session_id:
             raise InvalidArgumentError(f"session_ids[{index}]: {session_id!r} is no id", field="session_ids")
-    deadline = anyio.current_time() + deadline_seconds
+    deadline = loop_time() + deadline_seconds
     for table in reversed(TABLES):
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]

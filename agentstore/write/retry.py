@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio
 
 from agentstore.errors import AgentStoreError, OperationTimeoutError
+from agentstore.write.looptime import loop_time
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 5.0
@@ -57,9 +58,9 @@ async def retried(
     growing = pauses(rng)
     while True:
         try:
-            return await _in_time(attempt, deadline - anyio.current_time())
+            return await _in_time(attempt, deadline - loop_time())
         except AgentStoreError as error:
-            wait = pause_seconds(next(growing), deadline - anyio.current_time())
+            wait = pause_seconds(next(growing), deadline - loop_time())
             if not error.retriable or wait is None:
                 raise
             on_retry(error)

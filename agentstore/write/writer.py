@@ -20,6 +20,7 @@ from agentstore.protocols import Executor, Sink
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
+from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import Taken, chunked, number_calls, of_session
 from agentstore.write.receipt import Receipt
 from agentstore.write.removal import bury_sessions, stale_records
@@ -60,7 +61,7 @@ class Writer:
 
         The store takes no new calls by then; a call that still waits for room is told ``StoreClosedError``.
         """
-        deadline = anyio.current_time() + seconds
+        deadline = loop_time() + seconds
         try:
             self._request_flush()
             with anyio.move_on_at(deadline):
@@ -75,7 +76,7 @@ class Writer:
             await asyncio.gather(*(batcher.aclose(deadline=0.0) for batcher in self._batchers.values()))
             # Their rows are settled, so that these end by themselves; all but those that wait for an answer to a read.
             if self._submitted:
-                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, deadline - anyio.current_time()))
+                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, deadline - loop_time()))
             for task in self._submitted:
                 task.cancel()
             if self._submitted:
