@@ -5,7 +5,7 @@ Layers, each importing only from those above it::
     errors                                      the error tree
     models · settings                           records · where the store is
     connection.sql                              query text
-    protocols                                   the doors between the rooms
+    protocols · home                            the doors between the rooms · the loop a store belongs to
     schema.plan · write.rows · read.cursor …    pure: decide, send nothing
     connection.driver (asynch) · pool           I/O, one thing each
     read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
@@ -26,6 +26,7 @@ from agentstore.errors import (
     SchemaError,
     StoreClosedError,
     WriteError,
+    WrongLoopError,
 )
 from agentstore.models import (
     DailyActivity,
@@ -97,5 +98,6 @@ __all__ = [
     "UserInfo",
     "UserUsage",
     "WriteError",
+    "WrongLoopError",
     "__version__",
 ]

@@ -8,7 +8,8 @@
     │   └── InvalidCursorError(ValueError) a cursor that no page of ours returned
     ├── NotFoundError(LookupError)         a session that is not there
     ├── StoreClosedError                   the store is not open (never opened, or closed)
-    ├── SchemaError                        the database is newer than the library, edited, or not set up
+    │   └── WrongLoopError                 it is open, in another event loop, thread or process
+    ├── SchemaError                        the database is newer or older than the library, edited, or not set up
     ├── ConnectionFailedError              the server cannot be reached, or the connection was lost
     │   └── AuthenticationError            the server answered, and refused user, password or database
     ├── OperationTimeoutError(TimeoutError) no answer within the time allowed
@@ -72,8 +73,15 @@ class StoreClosedError(AgentStoreError):
     """The store is not open: it was never opened, is already closed, or was opened twice."""
 
 
+class WrongLoopError(StoreClosedError):
+    """The store was opened in another event loop, thread or process than the one that uses it. Nothing was done."""
+
+
 class SchemaError(AgentStoreError):
-    """The database's recorded migrations do not fit this library."""
+    """The database's tables do not fit this library: they are missing, or newer, older or other than it knows.
+
+    Where a statement was refused for it, ``__cause__`` is the ``QueryError``.
+    """
 
 
 class ConnectionFailedError(AgentStoreError):

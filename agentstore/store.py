@@ -9,6 +9,7 @@ from typing import Any, Self
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
 from agentstore.connection.pool import Pool
 from agentstore.errors import StoreClosedError
+from agentstore.home import Home
 from agentstore.models import (
     DailyActivity,
     DateLike,
@@ -52,7 +53,8 @@ class AsyncClickHouseStore:
     ``target`` is ``clickhouse://user:password@host:9000/database``, ``clickhouses://…``, ``local:PATH`` (a ClickHouse
     without a server to install) or ``ConnectOptions``; None means the environment variable ``AGENTSTORE_DSN``, else the
     user's local store. ``overrides`` are fields of ``ConnectOptions``. Constructing does no I/O. Use it as
-    ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop.
+    ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop. From another loop,
+    another thread or a forked child everything but ``statistics()`` raises ``WrongLoopError``, before it does anything.
 
     A cancelled write is stored or not, never half a row; a cancelled read leaves nothing behind.
     """
@@ -61,6 +63,7 @@ class AsyncClickHouseStore:
         self.options = resolve_target(target, overrides)
         self._pool: Pool | None = None
         self._writer: Writer | None = None
+        self._home: Home | None = None
         self._finder: Finder | None = None
         self._final_statistics: dict[str, TableStatistics] = {}
         self._state = "new"
@@ -82,7 +85,7 @@ class AsyncClickHouseStore:
         """Connect, and create the database where it does not exist and the user may. Once in a store's life."""
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
-        self._state = "opening"
+        self._state, self._home = "opening", Home()
         pool = new_pool(self.options)
         try:
             await create_database_if_missing(self.options)
@@ -104,8 +107,10 @@ class AsyncClickHouseStore:
         """Stop intake, send what was accepted, then close all connections; no task or socket stays behind.
 
         What is not stored after ``close_timeout_seconds``, or when this is cancelled, fails with ``WriteError``.
-        Closing twice is harmless.
+        Closing twice is harmless. An open store is closed in its own loop: in another, or after that has ended, this
+        raises ``WrongLoopError``.
         """
+        self._check_home()
         pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
         self._state = "closed"
         try:
@@ -252,9 +257,9 @@ class AsyncClickHouseStore:
 
     def statistics(self) -> dict[str, TableStatistics]:
         """The writer's figures for each table, by its name: a snapshot, or the last figures of a closed store."""
-        if self._writer is None and self._final_statistics:
-            return self._final_statistics
-        return self._open_writer.statistics()
+        if self._writer is not None:  # in whatever loop or thread: figures are only read
+            return self._writer.statistics()
+        return self._final_statistics or self._open_writer.statistics()
 
     # --- reads --------------------------------------------------------------------------------------------------
 
@@ -437,14 +442,24 @@ class AsyncClickHouseStore:
     @property
     def _open_pool(self) -> Pool:
         if self._pool is None:
-            raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+            raise self._not_open()
+        self._check_home()
         return self._pool
 
     @property
     def _open_writer(self) -> Writer:
         if self._writer is None:
-            raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+            raise self._not_open()
+        self._check_home()
         return self._writer
+
+    def _not_open(self) -> StoreClosedError:
+        return StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+
+    def _check_home(self) -> None:
+        """Refuse another loop, thread or process while there is something open that it could touch."""
+        if self._home is not None and self._state in ("opening", "open"):
+            self._home.check()
 
 
 def _limits(options: ConnectOptions) -> Limits:

@@ -17,6 +17,7 @@ import anyio
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.errors import ConnectionFailedError, StoreClosedError
+from agentstore.home import Home
 from agentstore.protocols import Columns
 
 Connect = Callable[[], Awaitable[NativeConnection]]
@@ -42,6 +43,7 @@ class Pool:
         self._query_timeout = query_timeout
         self._closed = False
         self._returned = asyncio.Event()
+        self._home = Home()
 
     def __repr__(self) -> str:
         return f"<Pool idle={len(self._idle)} leased={len(self._leased)}{' closed' if self._closed else ''}>"
@@ -145,6 +147,7 @@ class Pool:
             await connections.pop().close()
 
     def _check_open(self) -> None:
+        self._home.check()  # an iterator that was begun in one loop may be continued in another
         if self._closed:
             raise StoreClosedError("the store is closed")
 

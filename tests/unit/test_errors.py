@@ -21,6 +21,7 @@ from agentstore.errors import (
     SchemaError,
     StoreClosedError,
     WriteError,
+    WrongLoopError,
 )
 
 BASES: dict[type[AgentStoreError], type[Exception]] = {
@@ -29,6 +30,7 @@ BASES: dict[type[AgentStoreError], type[Exception]] = {
     InvalidCursorError: ValueError,
     NotFoundError: LookupError,
     StoreClosedError: AgentStoreError,
+    WrongLoopError: StoreClosedError,
     SchemaError: AgentStoreError,
     ConnectionFailedError: AgentStoreError,
     AuthenticationError: ConnectionFailedError,
@@ -43,6 +45,7 @@ EXAMPLES: list[AgentStoreError] = [
     InvalidCursorError("m", field="cursor"),
     NotFoundError("m"),
     StoreClosedError("m", hint="h"),
+    WrongLoopError("m", hint="h"),
     SchemaError("m"),
     ConnectionFailedError("m"),
     AuthenticationError("m"),

@@ -19,7 +19,7 @@ LAYERS = [
     {"errors", "version"},
     {"models", "settings"},
     {"connection.sql"},
-    {"protocols"},
+    {"protocols", "home"},
     {"schema.plan", "write.encoding", "write.rows", "write.normalize", "write.accumulator", "write.statistics",
      "read.cursor", "read.dates", "read.decoding", "read.folding", "read.hits", "read.ranking", "read.scope",
      "read.snippet", "read.terms", "read.words"},

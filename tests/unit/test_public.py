@@ -15,7 +15,7 @@ NAMES = [
     "OperationTimeoutError", "ProjectInfo", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
     "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionStar", "Store",
     "StoreClosedError", "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
-    "__version__",
+    "WrongLoopError", "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', date_from=None, date_to=None, tz='UTC'"
 WRITES = {

@@ -42,7 +42,7 @@ def test_the_deadline_tests_hold_without_sniffio() -> None:
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nobody_asks_anyio_for_the_time(path: Path) -> None:
-    """Outside a task it raises where sniffio is installed, and a callback of the loop is outside; see write.looptime."""
+    """Outside a task it raises where sniffio is installed, as in a callback of the loop; see write.looptime."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
         assert name != "current_time", f"line {getattr(node, 'lineno', '?')}"
