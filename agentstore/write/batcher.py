@@ -11,6 +11,7 @@ What a caller may rely on:
 * Where the server definitely refuses a batch for its data, it is bisected under new tokens until the bad rows are
   alone: only their callers fail.
 * What waits is bounded; when it is full, callers wait. Nothing is dropped.
+* An outage is logged: its first failure, then at growing intervals, and its end; one line each for a table.
 * A cancelled caller leaves its accepted rows to be stored, and the batch, the connection and the others whole.
 """
 
@@ -31,6 +32,7 @@ from agentstore.write.accumulator import Accumulator, Done, Flush, Limits
 from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
 from agentstore.write.looptime import loop_time
+from agentstore.write.outage import OutageLog
 from agentstore.write.rows import Table
 from agentstore.write.statistics import Counters, TableStatistics
 
@@ -53,6 +55,7 @@ class Batcher:
         self._rng = rng or random.Random()
         self._accumulator: Accumulator[Entry] = Accumulator(limits)
         self._delivery: Delivery | None = None
+        self._outage = OutageLog(table.name, lambda: self._accumulator.rows)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._gate = anyio.Lock(fast_acquire=True)
@@ -158,7 +161,7 @@ class Batcher:
         return False
 
     async def _send(self, entries: Sequence[Entry]) -> None:
-        self._delivery = Delivery(entries, self._sink, self.counters, self._rng)
+        self._delivery = Delivery(entries, self._sink, self.counters, self._rng, self._outage)
         try:
             await self._delivery.run()
         except Exception as error:

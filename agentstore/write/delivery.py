@@ -12,6 +12,7 @@ from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
 from agentstore.write.entry import Entry
 from agentstore.write.looptime import loop_time
+from agentstore.write.outage import OutageLog
 from agentstore.write.retry import retried
 from agentstore.write.rows import encode_block
 from agentstore.write.statistics import Counters
@@ -33,8 +34,11 @@ class Delivery:
     attempt said.
     """
 
-    def __init__(self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random, outage: OutageLog
+    ) -> None:
         self.last_error: AgentStoreError | None = None
+        self._outage = outage
         self._sent_before = False
         self._sink = sink
         self._counters = counters
@@ -52,6 +56,7 @@ class Delivery:
             error = await self._outcome(self._todo[0])
             batch = self._todo.popleft()
             if error is None:
+                self._outage.stored()
                 self._counters.sent(batch.row_count)
                 await self._conclude(batch, None, certain=True)
             elif self._can_be_cut(batch, error):
@@ -83,14 +88,18 @@ class Delivery:
                 return None
             except AgentStoreError as error:
                 self._note(error)
-                if not (self._unanswered and error.retriable):
+                goes_on = self._unanswered and error.retriable
+                if not _blames_rows(error):
+                    self._outage.failed(error, 0.0 if goes_on else None)
+                if not goes_on:
                     return error
             # The callers have been told that their time is up. But an attempt without an answer may still be on its
             # way, and must not overtake what is sent next: go on until this batch is settled, which makes it a no-op.
             deadline = loop_time() + self._span
 
-    def _on_retry(self, error: AgentStoreError) -> None:
+    def _on_retry(self, error: AgentStoreError, pause: float) -> None:
         self._note(error)
+        self._outage.failed(error, pause)
         self._sent_before = True
         self._counters.retries += 1
 
@@ -100,7 +109,7 @@ class Delivery:
 
     def _can_be_cut(self, batch: Batch, error: AgentStoreError) -> bool:
         """Whether the refusal may be the fault of single rows, so that it is worth while to look for them."""
-        if not (isinstance(error, QueryError) and not error.retriable and blames_rows(error.code)):
+        if not _blames_rows(error):
             return False
         if len(batch.pieces) > 1:
             return True
@@ -146,3 +155,8 @@ class Delivery:
         if not self._open[entry]:
             errors = self._errors.get(entry)
             entry.settle(WriteError.joined(errors) if errors else None)
+
+
+def _blames_rows(error: AgentStoreError) -> bool:
+    """Whether it is the server's definite no to the rows themselves."""
+    return isinstance(error, QueryError) and not error.retriable and blames_rows(error.code)

@@ -48,12 +48,13 @@ async def retried(
     *,
     deadline: float,
     rng: random.Random,
-    on_retry: Callable[[AgentStoreError], None] = lambda error: None,
+    on_retry: Callable[[AgentStoreError, float], None] = lambda error, pause: None,
 ) -> R:
     """The result of the first attempt that succeeds.
 
     Raises what is not retriable at once, and at the ``deadline`` (loop time) the error of the last attempt. Each
-    attempt is cut off in time for another one, as ``OperationTimeoutError``.
+    attempt is cut off in time for another one, as ``OperationTimeoutError``. ``on_retry`` is told the error of each one
+    that is to be followed by another, and the seconds until then.
     """
     growing = pauses(rng)
     while True:
@@ -63,7 +64,7 @@ async def retried(
             wait = pause_seconds(next(growing), deadline - loop_time())
             if not error.retriable or wait is None:
                 raise
-            on_retry(error)
+            on_retry(error, wait)
         await anyio.sleep(wait)
 
 
