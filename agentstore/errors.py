@@ -127,7 +127,7 @@ class WriteError(AgentStoreError):
 
     ``table`` names the table, ``keys`` the sort keys of the rows concerned, as tuples in the table's key order.
     ``others`` are the errors of the same call for other tables.
-    ``__cause__`` holds the reason. Writing the same records again is always safe.
+    ``__cause__`` holds the reason, ``hint`` is the reason's. Writing the same records again is always safe.
     """
 
     def __init__(
@@ -160,12 +160,14 @@ class WriteError(AgentStoreError):
         if len(group) == 1:
             return group[0]
         keys = [key for error in group for key in error.keys]
-        reason = group[0].__cause__ or group[0]
+        cause = group[0].__cause__
+        reason = cause if isinstance(cause, AgentStoreError) else group[0]
         error = cls(
-            f"{len(keys)} rows of {group[0].table} are not known to be stored: {reason}",
+            f"{len(keys)} rows of {group[0].table} are not known to be stored: {reason.message}",
             table=group[0].table,
             keys=keys,
             retriable=any(error.retriable for error in group),
+            hint=reason.hint,
         )
         error.__cause__ = group[0].__cause__
         return error

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
 from agentstore.connection.pool import Pool
-from agentstore.errors import StoreClosedError
+from agentstore.errors import SchemaError, StoreClosedError
 from agentstore.home import Home
 from agentstore.models import (
     DailyActivity,
@@ -35,6 +35,7 @@ from agentstore.models import (
 from agentstore.read import analytics, git_links, iterate, marks, search, sessions
 from agentstore.read.finder import Finder
 from agentstore.schema import migrate
+from agentstore.schema.fitness import is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
 from agentstore.write.receipt import Receipt
@@ -135,8 +136,18 @@ class AsyncClickHouseStore:
         await self.aclose()
 
     async def ensure_schema(self) -> list[int]:
-        """Bring the database to the current schema; the versions applied now. Harmless twice, or in two processes."""
-        return await migrate.ensure_schema(self._open_pool, cluster=self.options.cluster)
+        """Bring the database to the current schema; the versions applied now. Harmless twice, or in two processes.
+
+        A database that was dropped since the store was opened is created again, empty.
+        """
+        pool = self._open_pool
+        try:
+            return await migrate.ensure_schema(pool, cluster=self.options.cluster)
+        except SchemaError as error:
+            if not is_missing(error.__cause__):
+                raise
+        await create_database_if_missing(self.options)
+        return await migrate.ensure_schema(pool, cluster=self.options.cluster)
 
     async def reset_database(self) -> None:
         """Drop the database with everything in it, and create it and its schema anew."""

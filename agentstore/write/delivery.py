@@ -7,7 +7,7 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from agentstore.errors import AgentStoreError, QueryError, WriteError
+from agentstore.errors import AgentStoreError, QueryError, SchemaError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
 from agentstore.write.entry import Entry
@@ -122,6 +122,8 @@ class Delivery:
         A batch refused for its data was refused at every attempt, for they all were the same; a batch refused for what
         has changed meanwhile (rights, tables) may be stored by an earlier attempt.
         """
+        if isinstance(error, SchemaError):
+            return not self._sent_before
         if not isinstance(error, QueryError) or error.retriable:
             return False
         return blames_rows(error.code) or not self._sent_before

@@ -130,10 +130,11 @@ class Entry:
         concerned = self.records[start:stop]
         fate = "were not stored" if certain else "are not known to be stored"
         error = WriteError(
-            f"{len(concerned)} rows of {self.table.name} {fate}: {reason}",
+            f"{len(concerned)} rows of {self.table.name} {fate}: {reason.message}",
             table=self.table.name,
             keys=[self.table.key_of(self.org_id, record) for record in concerned],
             retriable=reason.retriable,
+            hint=reason.hint,
         )
         error.__cause__ = reason
         return error

@@ -72,10 +72,11 @@ async def bury_sessions(
                 await retried(partial(executor.execute, statement), deadline=deadline, rng=random.Random())
             except AgentStoreError as error:
                 raise WriteError(
-                    f"rows of {len(chunk)} sessions in {table.name} are not known to be removed: {error}",
+                    f"rows of {len(chunk)} sessions in {table.name} are not known to be removed: {error.message}",
                     table=table.name,
                     keys=[(org_id, session_id) for session_id in chunk],
                     retriable=error.retriable,
+                    hint=error.hint,
                 ) from error
 
 
