@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from agentstore.errors import AgentStoreError, WriteError
+from agentstore.organisation import organisation
 from agentstore.write.rows import EncodedRows, Table, encode_rows
 
 # Encoded at a time: some milliseconds of the event loop.
@@ -18,6 +19,7 @@ def encode_entries(
     table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
 ) -> Iterator[Entry]:
     """Records, given in chunks of at most ``CHUNK_ROWS``, as entries: each checked and encoded when it is asked for."""
+    organisation(org_id)  # also where there are no records
     offset = 0
     for chunk in chunks:
         start = 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import AgentStoreError, InvalidArgumentError, WriteError
+from agentstore.organisation import organisation
 from agentstore.protocols import Executor
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import listed
@@ -57,8 +58,7 @@ async def bury_sessions(
     """
     if isinstance(session_ids, str):
         raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
-    if not isinstance(org_id, str):
-        raise InvalidArgumentError(f"org_id: expected str, got {type(org_id).__name__}", field="org_id")
+    organisation(org_id)
     ids = listed(session_ids, "session_ids")
     for index, session_id in enumerate(ids):
         if not isinstance(session_id, str) or not session_id:

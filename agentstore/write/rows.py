@@ -14,6 +14,7 @@ from typing import Any
 from agentstore.connection.sql import EPOCH, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.organisation import organisation
 from agentstore.write.encoding import (
     Encoder,
     Segments,
@@ -214,9 +215,7 @@ def encode_block(rows: Sequence[EncodedRows]) -> bytes:
 
 
 def _encode_org(org_id: str) -> Segments:
-    if not isinstance(org_id, str):
-        raise InvalidArgumentError(f"org_id: expected str, got {type(org_id).__name__}", field="org_id")
-    return encode_strings([org_id])
+    return encode_strings([organisation(org_id)])
 
 
 def _diagnose(table: Table, records: Sequence[Any], name: str, offset: int) -> InvalidArgumentError:

@@ -17,7 +17,7 @@ LINES = 350
 # From below to above: a module imports from lower layers, or from its own.
 LAYERS = [
     {"errors", "version"},
-    {"models", "settings"},
+    {"models", "settings", "organisation"},
     {"connection.sql"},
     {"protocols", "home"},
     {"schema.plan", "write.encoding", "write.rows", "write.normalize", "write.accumulator", "write.statistics",

@@ -109,6 +109,10 @@ def test_the_org_is_text() -> None:
     for wrong in (None, 5, b"o"):
         with pytest.raises(InvalidArgumentError, match=r"^org_id: expected str"):
             encode_rows(MESSAGES, wrong, [], name="messages")
+    for wrong in ("\ud800", "o\udfffo"):
+        with pytest.raises(InvalidArgumentError, match=r"^org_id: .*no valid text") as caught:
+            encode_rows(MESSAGES, wrong, [], name="messages")
+        assert caught.value.field == "org_id"
 
 
 def test_keys_are_those_that_are_stored() -> None:
