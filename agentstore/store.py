@@ -170,7 +170,8 @@ class AsyncClickHouseStore:
 
         Rows not mentioned stay, unless ``replace``, which also removes the session's messages and tool calls that this
         call does not mention. An empty ``session_id`` means this session; another session's is refused. The session row
-        is committed last, so a session seen in a list is complete.
+        is committed last, so a session seen in a list is complete. Lists show what has a ``user_message_count``: where
+        it is 0 and messages of role "user" come with it, the logger ``agentstore`` warns, once for each store.
         """
         writer = self._open_writer
         await writer.write(lambda: writer.accept_session(org_id, session, messages, tool_calls, replace=replace))

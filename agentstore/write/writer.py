@@ -26,6 +26,7 @@ from agentstore.write.receipt import Receipt
 from agentstore.write.removal import bury_sessions, stale_records
 from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, Table
 from agentstore.write.statistics import TableStatistics
+from agentstore.write.unlisted import UnlistedWarning
 
 logger = logging.getLogger("agentstore.write")
 
@@ -49,6 +50,7 @@ class Writer:
         self._batchers = {
             table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
         }
+        self._unlisted = UnlistedWarning()
         self._submitted: set[asyncio.Task[None]] = set()
         self._last_turn: asyncio.Future[None] | None = None
 
@@ -205,6 +207,7 @@ class Writer:
 
     async def _publish(self, entries: list[Entry], published: list[Entry]) -> list[Entry]:
         """Give the rows to their batchers, and then the session rows, which depend on them."""
+        self._unlisted.check(published, entries)
         accepted = await self._put_all(entries)
         earlier = [batcher.tail for batcher in self._batchers.values() if batcher.table is not SESSIONS]
         for session_rows in published:
