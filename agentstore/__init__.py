@@ -5,7 +5,7 @@ Layers, each importing only from those above it::
     errors                                      the error tree
     models · settings                           records · where the store is
     connection.sql                              query text
-    protocols                                   the doors between the rooms
+    protocols · home                            the doors between the rooms · the loop a store belongs to
     schema.plan · write.rows · read.cursor …    pure: decide, send nothing
     connection.driver (asynch) · pool           I/O, one thing each
     read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
@@ -24,8 +24,10 @@ from agentstore.errors import (
     OperationTimeoutError,
     QueryError,
     SchemaError,
+    SessionPurgedError,
     StoreClosedError,
     WriteError,
+    WrongLoopError,
 )
 from agentstore.models import (
     DailyActivity,
@@ -54,6 +56,7 @@ from agentstore.protocols import ReadStore, Store
 from agentstore.settings import ConnectOptions
 from agentstore.store import AsyncClickHouseStore
 from agentstore.version import __version__
+from agentstore.write.purge import Purge
 from agentstore.write.receipt import Receipt
 from agentstore.write.statistics import TableStatistics
 
@@ -77,6 +80,7 @@ __all__ = [
     "NotFoundError",
     "OperationTimeoutError",
     "ProjectInfo",
+    "Purge",
     "QueryError",
     "ReadStore",
     "Receipt",
@@ -88,6 +92,7 @@ __all__ = [
     "SessionDelete",
     "SessionFilter",
     "SessionPage",
+    "SessionPurgedError",
     "SessionStar",
     "Store",
     "StoreClosedError",
@@ -97,5 +102,6 @@ __all__ = [
     "UserInfo",
     "UserUsage",
     "WriteError",
+    "WrongLoopError",
     "__version__",
 ]

@@ -8,7 +8,8 @@
     │   └── InvalidCursorError(ValueError) a cursor that no page of ours returned
     ├── NotFoundError(LookupError)         a session that is not there
     ├── StoreClosedError                   the store is not open (never opened, or closed)
-    ├── SchemaError                        the database is newer than the library, edited, or not set up
+    │   └── WrongLoopError                 it is open, in another event loop, thread or process
+    ├── SchemaError                        the database is newer or older than the library, edited, or not set up
     ├── ConnectionFailedError              the server cannot be reached, or the connection was lost
     │   └── AuthenticationError            the server answered, and refused user, password or database
     ├── OperationTimeoutError(TimeoutError) no answer within the time allowed
@@ -73,8 +74,15 @@ class StoreClosedError(AgentStoreError):
     """The store is not open: it was never opened, is already closed, or was opened twice."""
 
 
+class WrongLoopError(StoreClosedError):
+    """The store was opened in another event loop, thread or process than the one that uses it. Nothing was done."""
+
+
 class SchemaError(AgentStoreError):
-    """The database's recorded migrations do not fit this library."""
+    """The database's tables do not fit this library: they are missing, or newer, older or other than it knows.
+
+    Where a statement was refused for it, ``__cause__`` is the ``QueryError``.
+    """
 
 
 class ConnectionFailedError(AgentStoreError):
@@ -120,7 +128,7 @@ class WriteError(AgentStoreError):
 
     ``table`` names the table, ``keys`` the sort keys of the rows concerned, as tuples in the table's key order.
     ``others`` are the errors of the same call for other tables.
-    ``__cause__`` holds the reason. Writing the same records again is always safe.
+    ``__cause__`` holds the reason, ``hint`` is the reason's. Writing the same records again is always safe.
     """
 
     def __init__(
@@ -153,12 +161,14 @@ class WriteError(AgentStoreError):
         if len(group) == 1:
             return group[0]
         keys = [key for error in group for key in error.keys]
-        reason = group[0].__cause__ or group[0]
+        cause = group[0].__cause__
+        reason = cause if isinstance(cause, AgentStoreError) else group[0]
         error = cls(
-            f"{len(keys)} rows of {group[0].table} are not known to be stored: {reason}",
+            f"{len(keys)} rows of {group[0].table} are not known to be stored: {reason.message}",
             table=group[0].table,
             keys=keys,
             retriable=any(error.retriable for error in group),
+            hint=reason.hint,
         )
         error.__cause__ = group[0].__cause__
         return error
@@ -170,11 +180,6 @@ class SessionPurgedError(WriteError):
     ``store.restore_sessions(org_id, session_ids)`` lets them be written again.
     """
 
-    def __init__(self, session_ids: Sequence[str]) -> None:
-        shown = ", ".join(map(repr, session_ids[:3])) + (" …" if len(session_ids) > 3 else "")
-        super().__init__(
-            f"{len(session_ids)} sessions of this call were purged: {shown}; nothing of it was stored",
-            table="sessions",
-            hint="await store.restore_sessions(org_id, session_ids) lets them be written again",
-        )
+    def __init__(self, message: str, *, session_ids: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, table="sessions", hint=hint)
         self.session_ids = tuple(session_ids)

@@ -30,6 +30,7 @@ from agentstore.models import (
 
 if TYPE_CHECKING:
     from agentstore.connection.sql import Sql
+    from agentstore.write.purge import Purge
 
 Columns = list[tuple[Any, ...]]
 
@@ -41,8 +42,10 @@ class Executor(Protocol):
         """The result as columns; an empty list where there are no rows."""
         ...
 
-    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns nothing. It is sent once."""
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
+        """Run a statement that returns nothing. It is sent once. ``timeout_seconds`` in place of the usual time."""
         ...
 
 
@@ -90,6 +93,10 @@ class Store(Protocol):
     async def remove_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None: ...
     async def remove_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None: ...
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None: ...
+    async def purge_sessions(
+        self, org_id: str, session_ids: Iterable[str], *, timeout_seconds: float = 3600.0
+    ) -> Purge: ...
+    async def restore_sessions(self, org_id: str, session_ids: Iterable[str]) -> None: ...
     async def flush(self) -> None: ...
     async def aclose(self) -> None: ...
 

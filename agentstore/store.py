@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
 from agentstore.connection.pool import Pool
-from agentstore.errors import StoreClosedError
+from agentstore.errors import SchemaError, StoreClosedError
+from agentstore.home import Home
 from agentstore.models import (
     DailyActivity,
     DateLike,
@@ -34,8 +35,11 @@ from agentstore.models import (
 from agentstore.read import analytics, git_links, iterate, marks, search, sessions
 from agentstore.read.finder import Finder
 from agentstore.schema import migrate
+from agentstore.schema.fitness import is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
+from agentstore.write.normalize import checked_ids
+from agentstore.write.purge import Purge
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import GIT_LINKS, MESSAGE_PINS, SESSION_DELETES, SESSION_STARS, Table
 from agentstore.write.statistics import TableStatistics
@@ -52,7 +56,8 @@ class AsyncClickHouseStore:
     ``target`` is ``clickhouse://user:password@host:9000/database``, ``clickhouses://…``, ``local:PATH`` (a ClickHouse
     without a server to install) or ``ConnectOptions``; None means the environment variable ``AGENTSTORE_DSN``, else the
     user's local store. ``overrides`` are fields of ``ConnectOptions``. Constructing does no I/O. Use it as
-    ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop.
+    ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop. From another loop,
+    another thread or a forked child everything but ``statistics()`` raises ``WrongLoopError``, before it does anything.
 
     A cancelled write is stored or not, never half a row; a cancelled read leaves nothing behind.
     """
@@ -61,6 +66,7 @@ class AsyncClickHouseStore:
         self.options = resolve_target(target, overrides)
         self._pool: Pool | None = None
         self._writer: Writer | None = None
+        self._home: Home | None = None
         self._finder: Finder | None = None
         self._final_statistics: dict[str, TableStatistics] = {}
         self._state = "new"
@@ -82,18 +88,20 @@ class AsyncClickHouseStore:
         """Connect, and create the database where it does not exist and the user may. Once in a store's life."""
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
-        self._state = "opening"
+        self._state, self._home = "opening", Home()
         pool = new_pool(self.options)
         try:
             await create_database_if_missing(self.options)
             await pool.server_version()
+            writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
+            await writer.versions.learn()
             self._check_still_opening()
         except BaseException:
             self._state = "new" if self._state == "opening" else self._state
             await pool.aclose()
             raise
-        self._pool = pool
-        self._writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
+        self._pool, self._writer = pool, writer
+        pool.on_connected = writer.versions.reconnected
         for task in self._writer.start():
             # asyncio.run cancels what still runs at its end: without aclose() nobody else would close the sockets.
             task.add_done_callback(lambda ended: pool.abort() if ended.cancelled() else None)
@@ -104,8 +112,10 @@ class AsyncClickHouseStore:
         """Stop intake, send what was accepted, then close all connections; no task or socket stays behind.
 
         What is not stored after ``close_timeout_seconds``, or when this is cancelled, fails with ``WriteError``.
-        Closing twice is harmless.
+        Closing twice is harmless. An open store is closed in its own loop: in another, or after that has ended, this
+        raises ``WrongLoopError``.
         """
+        self._check_home()
         pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
         self._state = "closed"
         try:
@@ -130,8 +140,18 @@ class AsyncClickHouseStore:
         await self.aclose()
 
     async def ensure_schema(self) -> list[int]:
-        """Bring the database to the current schema; the versions applied now. Harmless twice, or in two processes."""
-        return await migrate.ensure_schema(self._open_pool, cluster=self.options.cluster)
+        """Bring the database to the current schema; the versions applied now. Harmless twice, or in two processes.
+
+        A database that was dropped since the store was opened is created again, empty.
+        """
+        pool = self._open_pool
+        try:
+            return await migrate.ensure_schema(pool, cluster=self.options.cluster)
+        except SchemaError as error:
+            if not is_missing(error.__cause__):
+                raise
+        await create_database_if_missing(self.options)
+        return await migrate.ensure_schema(pool, cluster=self.options.cluster)
 
     async def reset_database(self) -> None:
         """Drop the database with everything in it, and create it and its schema anew."""
@@ -154,10 +174,11 @@ class AsyncClickHouseStore:
 
         Rows not mentioned stay, unless ``replace``, which also removes the session's messages and tool calls that this
         call does not mention. An empty ``session_id`` means this session; another session's is refused. The session row
-        is committed last, so a session seen in a list is complete.
+        is committed last, so a session seen in a list is complete. Lists show what has a ``user_message_count``: where
+        it is 0 and messages of role "user" come with it, the logger ``agentstore`` warns, once for each store.
         """
         writer = self._open_writer
-        await writer.write(lambda: writer.accept_session(org_id, session, messages, tool_calls, replace=replace))
+        await writer.write(lambda: writer.calls.session(org_id, session, messages, tool_calls, replace=replace))
 
     async def write_batch(
         self,
@@ -168,7 +189,7 @@ class AsyncClickHouseStore:
     ) -> None:
         """The same over many sessions, one insert per table; messages and tool calls may come without sessions."""
         writer = self._open_writer
-        await writer.write(lambda: writer.accept_batch(org_id, sessions, messages, tool_calls))
+        await writer.write(lambda: writer.calls.batch(org_id, sessions, messages, tool_calls))
 
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None:
         """Upsert git links by (session_id, commit_sha, pr_url)."""
@@ -213,7 +234,7 @@ class AsyncClickHouseStore:
         finds no room waits as it is, so a worker with endless input awaits its receipts in windows.
         """
         writer, rows, calls = self._open_writer, list(messages), list(tool_calls)
-        return writer.submit(lambda: writer.accept_session(org_id, session, rows, calls, replace=replace))
+        return writer.submit(lambda: writer.calls.session(org_id, session, rows, calls, replace=replace))
 
     def submit_batch(
         self,
@@ -224,7 +245,7 @@ class AsyncClickHouseStore:
     ) -> Receipt:
         """``write_batch`` without waiting; see ``submit_session``."""
         writer, heads, rows, calls = self._open_writer, list(sessions), list(messages), list(tool_calls)
-        return writer.submit(lambda: writer.accept_batch(org_id, heads, rows, calls))
+        return writer.submit(lambda: writer.calls.batch(org_id, heads, rows, calls))
 
     def submit_git_links(self, org_id: str, links: Iterable[GitLink]) -> Receipt:
         """``write_git_links`` without waiting; see ``submit_session``."""
@@ -243,8 +264,32 @@ class AsyncClickHouseStore:
         return self._submit(org_id, SESSION_DELETES, deletes, "deletes")
 
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
-        """Remove sessions and all their rows from every read, for good; an unknown id is no error."""
-        await self._open_writer.delete_sessions(org_id, session_ids)
+        """Remove sessions and all their rows from every read, for good; an unknown id is no error.
+
+        What was accepted before it is gone too, also where it arrives later. What is written after it is there again.
+        """
+        writer, ids = self._open_writer, checked_ids(session_ids)
+        await writer.write(lambda: writer.calls.removal(org_id, ids))
+
+    async def purge_sessions(
+        self, org_id: str, session_ids: Iterable[str], *, timeout_seconds: float = 3600.0
+    ) -> Purge:
+        """As ``delete_sessions``, with their subagents; and their texts are erased from the disk.
+
+        When it returns no text of theirs is in any active part or index of any table. The parts that held it are
+        rewritten for that, which may take minutes, hence the deadline of its own (``timeout_seconds``); after it
+        ``WriteError`` is raised, the sessions are invisible, and purging again goes on. The parts from before stay on
+        the server's disk as inactive ones until ``Purge.inactive_parts_until``. Backups are not touched.
+
+        Writing a purged session is refused with ``SessionPurgedError`` until ``restore_sessions``; other stores know of
+        the purge within seconds while they write.
+        """
+        ids = checked_ids(session_ids)
+        return await self._open_writer.purge(org_id, ids, timeout_seconds=timeout_seconds)
+
+    async def restore_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
+        """Let purged sessions be written again. What was erased does not come back by itself."""
+        await self._open_writer.restore(org_id, checked_ids(session_ids))
 
     async def flush(self) -> None:
         """Returns when all that was accepted or submitted before it is settled, without lingering."""
@@ -252,9 +297,9 @@ class AsyncClickHouseStore:
 
     def statistics(self) -> dict[str, TableStatistics]:
         """The writer's figures for each table, by its name: a snapshot, or the last figures of a closed store."""
-        if self._writer is None and self._final_statistics:
-            return self._final_statistics
-        return self._open_writer.statistics()
+        if self._writer is not None:  # in whatever loop or thread: figures are only read
+            return self._writer.statistics()
+        return self._final_statistics or self._open_writer.statistics()
 
     # --- reads --------------------------------------------------------------------------------------------------
 
@@ -424,11 +469,11 @@ class AsyncClickHouseStore:
         self, org_id: str, table: Table, records: Iterable[Any], name: str, *, remove: bool = False
     ) -> None:
         writer = self._open_writer
-        await writer.write(lambda: writer.accept_rows(table, org_id, records, name=name, remove=remove))
+        await writer.write(lambda: writer.calls.rows(table, org_id, records, name=name, remove=remove))
 
     def _submit(self, org_id: str, table: Table, records: Iterable[Any], name: str) -> Receipt:
         writer, found = self._open_writer, list(records)
-        return writer.submit(lambda: writer.accept_rows(table, org_id, found, name=name))
+        return writer.submit(lambda: writer.calls.rows(table, org_id, found, name=name))
 
     def _check_still_opening(self) -> None:
         if self._state != "opening":
@@ -437,14 +482,24 @@ class AsyncClickHouseStore:
     @property
     def _open_pool(self) -> Pool:
         if self._pool is None:
-            raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+            raise self._not_open()
+        self._check_home()
         return self._pool
 
     @property
     def _open_writer(self) -> Writer:
         if self._writer is None:
-            raise StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+            raise self._not_open()
+        self._check_home()
         return self._writer
+
+    def _not_open(self) -> StoreClosedError:
+        return StoreClosedError(f"the store is not open: it is {self._state}", hint="async with, or await open()")
+
+    def _check_home(self) -> None:
+        """Refuse another loop, thread or process while there is something open that it could touch."""
+        if self._home is not None and self._state in ("opening", "open"):
+            self._home.check()
 
 
 def _limits(options: ConnectOptions) -> Limits:

@@ -10,15 +10,15 @@
 
 CREATE TABLE IF NOT EXISTS session_floors /*ON CLUSTER*/
 (
-    scope LowCardinality(String),
     org_id String,
+    scope LowCardinality(String),
     session_id String,
     _version UInt64 DEFAULT toUnixTimestamp64Nano(now64(9)),
     _deleted UInt8 DEFAULT 0,
     INDEX version_range _version TYPE minmax GRANULARITY 16
 )
 ENGINE = /*Replicated*/ReplacingMergeTree(_version, _deleted)
-ORDER BY (scope, org_id, session_id)
+ORDER BY (org_id, scope, session_id)
 SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS writers /*ON CLUSTER*/

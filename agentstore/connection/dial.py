@@ -5,8 +5,9 @@ from __future__ import annotations
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import sql
-from agentstore.errors import ConnectionFailedError, QueryError, SchemaError
+from agentstore.errors import AgentStoreError, ConnectionFailedError, QueryError, SchemaError
 from agentstore.local.handle import acquire
+from agentstore.schema.fitness import Fetch, explained
 from agentstore.schema.plan import create_database, drop_database
 from agentstore.settings import ConnectOptions
 
@@ -21,11 +22,15 @@ def new_pool(options: ConnectOptions) -> Pool:
     async def connect() -> NativeConnection:
         return await dial(options, options.database)
 
+    async def explain(fetch: Fetch, error: AgentStoreError) -> AgentStoreError:
+        return await explained(fetch, error, options.database)
+
     return Pool(
         connect,
         size=options.pool_size,
         idle_timeout=options.idle_timeout_seconds,
         query_timeout=options.query_timeout_seconds,
+        explain=explain,
     )
 
 

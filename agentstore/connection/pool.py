@@ -16,10 +16,18 @@ import anyio
 
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, identifier, join, sql
-from agentstore.errors import ConnectionFailedError, StoreClosedError
+from agentstore.errors import AgentStoreError, ConnectionFailedError, QueryError, SchemaError, StoreClosedError
+from agentstore.home import Home
 from agentstore.protocols import Columns
 
 Connect = Callable[[], Awaitable[NativeConnection]]
+# What a refusal means, found out by reads of its own; the error itself where it means what it says.
+Explain = Callable[[Callable[[Sql], Awaitable[Columns]], AgentStoreError], Awaitable[AgentStoreError]]
+
+
+async def _as_it_is(fetch: Callable[[Sql], Awaitable[Columns]], error: AgentStoreError) -> AgentStoreError:
+    return error
+
 
 # A connection idle for longer is asked whether it is still there; a younger one costs no extra round trip.
 _PING_AFTER_SECONDS = 30.0
@@ -31,10 +39,21 @@ class Pool:
 
     Reads are tried once more on a new connection where an idle one turned out to be dead. Statements and inserts are
     sent once: their outcome after a lost connection is unknown, and only the caller knows whether twice is harmless.
+    Refusals are raised as what ``explain`` makes of them, with the server's own as the cause. ``on_connected`` is
+    called for every connection that is made.
     """
 
-    def __init__(self, connect: Connect, *, size: int, idle_timeout: float, query_timeout: float) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        size: int,
+        idle_timeout: float,
+        query_timeout: float,
+        explain: Explain = _as_it_is,
+    ) -> None:
         self._connect = connect
+        self._explain = explain
         self._slots = anyio.Semaphore(size, fast_acquire=True)
         self._idle: list[NativeConnection] = []
         self._leased: set[NativeConnection] = set()
@@ -42,27 +61,23 @@ class Pool:
         self._query_timeout = query_timeout
         self._closed = False
         self._returned = asyncio.Event()
+        self._home = Home()
+        self.on_connected: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
         return f"<Pool idle={len(self._idle)} leased={len(self._leased)}{' closed' if self._closed else ''}>"
 
     async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
         """Run a read; see ``Executor.fetch``. Cancelling it closes its connection and stops the query."""
-        try:
-            return await self._fetch_on_any(query, settings or {}, fresh=False)
-        except ConnectionFailedError as error:
-            if not error.retriable or self._closed:
-                raise
-            return await self._fetch_on_any(query, settings or {}, fresh=True)
-        except UnicodeDecodeError:
-            # Written by somebody else, and not UTF-8: read the bytes, replace what is not text.
-            columns = await self._fetch_on_any(query, {**(settings or {}), "strings_as_bytes": True}, fresh=False)
-            return [_decode_column(column) for column in columns]
+        async with self._explained():
+            return await self._fetch(query, settings)
 
-    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
         """Run a statement, once; see ``Executor.execute``."""
-        async with self._lease() as connection:
-            await connection.fetch(query, settings or {}, self._query_timeout)
+        async with self._explained(), self._lease() as connection:
+            await connection.fetch(query, settings or {}, timeout_seconds or self._query_timeout)
 
     async def insert(
         self,
@@ -74,7 +89,7 @@ class Pool:
         """One INSERT, sent once; see ``Sink.insert``. Cancelling it leaves the outcome unknown, never half a row."""
         columns = join(", ", (identifier(name) for name, _ in header))
         statement = sql("INSERT INTO {table} ({columns}) VALUES", table=identifier(table), columns=columns)
-        async with self._lease() as connection:
+        async with self._explained(), self._lease() as connection:
             await connection.insert(statement, header, blocks, settings, self._query_timeout)
 
     async def server_version(self) -> tuple[int, int, int]:
@@ -99,9 +114,31 @@ class Pool:
             connection.abort()
         self._idle.clear()
 
+    async def _fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        try:
+            return await self._fetch_on_any(query, settings or {}, fresh=False)
+        except ConnectionFailedError as error:
+            if not error.retriable or self._closed:
+                raise
+            return await self._fetch_on_any(query, settings or {}, fresh=True)
+        except UnicodeDecodeError:
+            # Written by somebody else, and not UTF-8: read the bytes, replace what is not text.
+            columns = await self._fetch_on_any(query, {**(settings or {}), "strings_as_bytes": True}, fresh=False)
+            return [_decode_column(column) for column in columns]
+
     async def _fetch_on_any(self, query: Sql, settings: Mapping[str, Any], *, fresh: bool) -> Columns:
         async with self._lease(fresh=fresh) as connection:
             return await connection.fetch(query, settings, self._query_timeout)
+
+    @contextlib.asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (QueryError, SchemaError) as error:
+            meant = await self._explain(self._fetch, error)
+            if meant is error:
+                raise
+            raise meant from error
 
     @contextlib.asynccontextmanager
     async def _lease(self, *, fresh: bool = False) -> AsyncIterator[NativeConnection]:
@@ -111,6 +148,7 @@ class Pool:
             connection = None if fresh else await self._pop_idle()
             if connection is None:
                 connection = await self._connect()
+                self.on_connected()
             self._leased.add(connection)
             try:
                 yield connection
@@ -145,6 +183,7 @@ class Pool:
             await connections.pop().close()
 
     def _check_open(self) -> None:
+        self._home.check()  # an iterator that was begun in one loop may be continued in another
         if self._closed:
             raise StoreClosedError("the store is closed")
 

@@ -10,6 +10,7 @@ from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolU
 from agentstore.protocols import Executor
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
+from agentstore.read.floors import MARKS, above_floors
 from agentstore.read.scope import session_conditions, text
 
 TOP_TOOLS = 20
@@ -53,11 +54,13 @@ async def usage_by_user(executor: Executor, scope: Scope) -> list[UserUsage]:
             " toString(agent_type) AS agent, project_name, count() AS session_count, sum(message_count),"
             " sum(links.links), sum(total_output_tokens), max(peak_context_tokens)"
             " FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
-            " (SELECT session_id, count() AS links FROM git_links FINAL WHERE org_id = {org_id} GROUP BY session_id)"
+            " (SELECT session_id, count() AS links FROM git_links FINAL WHERE org_id = {org_id} AND {seen}"
+            " GROUP BY session_id)"
             " AS links ON links.session_id = s.id"
             " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
             where=scope.where(),
             org_id=scope.org_id,
+            seen=above_floors(scope.org_id, MARKS),
         )
     )
     return build(UserUsage, columns)
@@ -81,10 +84,11 @@ async def tool_usage_distribution(executor: Executor, scope: Scope) -> list[Tool
     columns = await executor.fetch(
         sql(
             "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count"
-            " FROM tool_calls FINAL WHERE org_id = {org_id}"
+            " FROM tool_calls FINAL WHERE org_id = {org_id} AND {seen}"
             " AND session_id IN (SELECT id FROM sessions FINAL WHERE {where})"
             " GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {top}",
             org_id=scope.org_id,
+            seen=above_floors(scope.org_id),
             where=scope.where(),
             top=TOP_TOOLS,
         )
@@ -119,11 +123,12 @@ async def token_usage_by_model(executor: Executor, scope: Scope) -> list[ModelTo
             " SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
             " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
             " argMax(model, size) AS m"
-            " FROM messages FINAL WHERE org_id = {org_id} AND (output_tokens > 0 OR model != '')"
+            " FROM messages FINAL WHERE org_id = {org_id} AND (output_tokens > 0 OR model != '') AND {seen}"
             " AND session_id IN (SELECT id FROM sessions FINAL WHERE {where})"
             " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', ordinal, 0)"
             ") GROUP BY m HAVING output > 0 ORDER BY output DESC, m",
             org_id=scope.org_id,
+            seen=above_floors(scope.org_id),
             where=scope.where(),
         )
     )

@@ -9,6 +9,7 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, GitLinkResult
 from agentstore.protocols import Executor
 from agentstore.read.decoding import build
+from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.scope import text
 
 _SHA = re.compile(r"[0-9a-fA-F]{4,}")
@@ -22,10 +23,11 @@ async def get_session_git_links(executor: Executor, org_id: str, session_id: str
         sql(
             "SELECT session_id, link_type, confidence, org_id, user_id, message_ordinal, commit_sha, pr_url,"
             " toUnixTimestamp64Micro(detected_at)"
-            " FROM git_links FINAL WHERE org_id = {org_id} AND session_id = {session_id}"
+            " FROM git_links FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
             " ORDER BY message_ordinal, link_type, commit_sha, pr_url",
             org_id=text(org_id, "org_id"),
             session_id=text(session_id, "session_id"),
+            seen=above_floor(org_id, session_id, MARKS),
         )
     )
     return build(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
@@ -38,7 +40,7 @@ async def lookup_git_links(executor: Executor, org_id: str, *, sha: str, pr_url:
             "SELECT l.session_id, if(s.user_id = '', l.user_id, s.user_id), s.user_name, s.project_id, s.project_name,"
             " toString(s.agent_type), s.started, s.first_message, l.commit_sha, l.pr_url,"
             " toString(l.link_type), toString(l.confidence), l.message_ordinal"
-            " FROM (SELECT * FROM git_links FINAL WHERE org_id = {org_id} AND {match}) AS l"
+            " FROM (SELECT * FROM git_links FINAL WHERE org_id = {org_id} AND {match} AND {seen}) AS l"
             " LEFT JOIN (SELECT id, user_id, user_name, project_id, project_name, agent_type, first_message,"
             " toUnixTimestamp64Micro(started_at) AS started FROM sessions FINAL WHERE org_id = {org_id}"
             " AND id IN (SELECT session_id FROM git_links FINAL WHERE org_id = {org_id} AND {match})) AS s"
@@ -47,6 +49,7 @@ async def lookup_git_links(executor: Executor, org_id: str, *, sha: str, pr_url:
             " ORDER BY l.detected_at DESC NULLS LAST, l.session_id DESC, l.message_ordinal, l.commit_sha, l.pr_url",
             org_id=text(org_id, "org_id"),
             match=_match(text(sha, "sha"), text(pr_url, "pr_url")),
+            seen=above_floors(org_id, MARKS),
         )
     )
     return build(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])

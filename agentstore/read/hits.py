@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read import folding
 from agentstore.read.cursor import SearchKey
+from agentstore.read.floors import above_floors
 
 MESSAGE, TOOL = 0, 1
 
@@ -111,7 +112,11 @@ def candidates(target: Target, after: SearchKey | None, *, count: int, skip: int
 
 def verified(target: Target, keys: Sequence[SearchKey]) -> Sql:
     """Which of the keys, without their moment, hold the needle in the newest version of their row."""
-    parts = [_exact(texts, target, sql("{row} IN {keys}", row=texts.row, keys=rows)) for texts, rows in by_table(keys)]
+    sessions = sql("session_id IN {ids}", ids=tuple({key[1] for key in keys}))
+    parts = [
+        _exact(texts, target, sql("{row} IN {keys}", row=texts.row, keys=rows), sessions)
+        for texts, rows in by_table(keys)
+    ]
     return join(" UNION ALL ", parts)
 
 
@@ -150,18 +155,27 @@ def newest_sessions(target: Target, sessions: Sql, *, count: int) -> Sql:
 
 
 def unindexed_parts() -> Sql:
-    """Table and name of the parts without a text index."""
+    """Table and name of the parts without a text index, and perhaps some tiny ones that have one.
+
+    The other skip index, the range of versions, holds two numbers for every 64 granules. What is larger has a text
+    index as well.
+    """
     return sql(
         "SELECT table, name FROM system.parts WHERE database = currentDatabase() AND active"
-        " AND table IN ('messages', 'tool_calls') AND secondary_indices_compressed_bytes = 0"
+        " AND table IN ('messages', 'tool_calls')"
+        " AND secondary_indices_uncompressed_bytes <= 16 * (intDiv(marks, 64) + 1)"
     )
 
 
 def text_indexes() -> Sql:
-    """How many text indexes the searched tables have."""
+    """How many text indexes the searched tables have; 0 beside indexes that are not ours.
+
+    Which parts have a text index is told by the size of all indexes together (``unindexed_parts``): an index of
+    somebody else's would make a part without one look as if it had.
+    """
     return sql(
-        "SELECT count() FROM system.data_skipping_indices WHERE database = currentDatabase()"
-        " AND table IN ('messages', 'tool_calls') AND type = 'text'"
+        "SELECT if(countIf(type != 'text' AND name != 'version_range') = 0, countIf(type = 'text'), 0)"
+        " FROM system.data_skipping_indices WHERE database = currentDatabase() AND table IN ('messages', 'tool_calls')"
     )
 
 
@@ -218,13 +232,14 @@ def _narrow(texts: Texts, target: Target, condition: Sql) -> Sql:
     )
 
 
-def _exact(texts: Texts, target: Target, scope: Sql) -> Sql:
+def _exact(texts: Texts, target: Target, scope: Sql, floors_among: Sql | None = None) -> Sql:
     # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
     return sql(
-        "SELECT {key} FROM {table} FINAL PREWHERE org_id = {org_id} AND {scope} WHERE {hit}",
+        "SELECT {key} FROM {table} FINAL PREWHERE org_id = {org_id} AND {scope} WHERE {seen} AND ({hit})",
         key=texts.key,
         table=texts.table,
         org_id=target.org_id,
         scope=scope,
+        seen=above_floors(target.org_id, among=floors_among),
         hit=join(" OR ", [contains(column, target.needle) for column in texts.columns]),
     )

@@ -10,6 +10,7 @@ from agentstore.models import Message, Session, SessionFilter
 from agentstore.protocols import Executor
 from agentstore.read import sessions
 from agentstore.read.decoding import build
+from agentstore.read.floors import above_floor, above_floors
 from agentstore.read.scope import text
 
 # Rows whose sizes are looked at together, and text that is fetched together: what a caller's memory has to hold.
@@ -45,7 +46,11 @@ async def iter_sessions(executor: Executor, org_id: str, filter: SessionFilter) 
 async def iter_messages(executor: Executor, org_id: str, session_id: str) -> AsyncIterator[Message]:
     """Messages by session and ordinal, of one session or ("") of the whole organisation."""
     text(org_id, "org_id")
-    scope = sql("session_id = {id}", id=session_id) if text(session_id, "session_id") else sql("1")
+    scope = (
+        sql("session_id = {id} AND {seen}", id=session_id, seen=above_floor(org_id, session_id))
+        if text(session_id, "session_id")
+        else above_floors(org_id)
+    )
     last: Key | None = None
     while True:
         stops = await _stops(executor, org_id, scope, last)

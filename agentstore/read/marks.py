@@ -6,6 +6,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.models import MessagePin, SessionDelete, SessionStar
 from agentstore.protocols import Executor
 from agentstore.read.decoding import build
+from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.scope import text
 
 
@@ -16,7 +17,7 @@ async def list_session_stars(executor: Executor, org_id: str, session_id: str) -
             "SELECT org_id, session_id, user_id, toUnixTimestamp64Micro(created_at) FROM session_stars FINAL"
             " WHERE org_id = {org_id} AND {scope} ORDER BY created_at DESC NULLS LAST, session_id, user_id",
             org_id=text(org_id, "org_id"),
-            scope=_scope(session_id),
+            scope=_scope(org_id, session_id),
         )
     )
     return build(SessionStar, columns, time_columns=[3])
@@ -30,7 +31,7 @@ async def list_message_pins(executor: Executor, org_id: str, session_id: str) ->
             " FROM message_pins FINAL WHERE org_id = {org_id} AND {scope}"
             " ORDER BY message_ordinal, created_at DESC NULLS LAST, session_id, user_id",
             org_id=text(org_id, "org_id"),
-            scope=_scope(session_id),
+            scope=_scope(org_id, session_id),
         )
     )
     return build(MessagePin, columns, time_columns=[5])
@@ -48,5 +49,7 @@ async def list_session_deletes(executor: Executor, org_id: str) -> list[SessionD
     return build(SessionDelete, columns, time_columns=[3])
 
 
-def _scope(session_id: str) -> Sql:
-    return sql("session_id = {id}", id=session_id) if text(session_id, "session_id") else sql("1")
+def _scope(org_id: str, session_id: str) -> Sql:
+    if not text(session_id, "session_id"):
+        return above_floors(org_id, MARKS)
+    return sql("session_id = {id} AND {seen}", id=session_id, seen=above_floor(org_id, session_id, MARKS))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read import terms
 from agentstore.read.cursor import WordsCursor
+from agentstore.read.floors import above_floors
 from agentstore.read.hits import (
     COLUMNS,
     EVERYTHING,
@@ -89,7 +90,7 @@ def _matching(texts: Texts, wanted: Wanted) -> Sql:
     return sql(
         "SELECT {key}, {size} AS size, [{counts}] AS counts FROM {table} FINAL PREWHERE org_id = {org_id}"
         " AND session_id IN (SELECT id FROM sessions FINAL WHERE {sessions}) AND {candidate}"
-        " WHERE {may_hold} AND NOT has(counts, 0)",
+        " WHERE {seen} AND {may_hold} AND NOT has(counts, 0)",
         key=texts.key,
         size=join(" + ", [sql("length({column})", column=column) for column in texts.columns]),
         counts=join(", ", counts),
@@ -97,6 +98,7 @@ def _matching(texts: Texts, wanted: Wanted) -> Sql:
         org_id=wanted.org_id,
         sessions=wanted.sessions,
         candidate=_candidate(texts, wanted),
+        seen=above_floors(wanted.org_id),
         may_hold=terms.may_hold(texts.columns, wanted.terms),
     )
 

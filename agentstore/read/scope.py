@@ -6,6 +6,7 @@ from typing import Any
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.errors import InvalidArgumentError
+from agentstore.organisation import organisation
 from agentstore.read.dates import date_conditions
 
 
@@ -37,7 +38,12 @@ def session_conditions(
 
 
 def text(value: Any, field: str) -> str:
-    """The value if it is a str, else ``InvalidArgumentError``: a number in a filter would never match, silently."""
+    """The value if it is a str, else ``InvalidArgumentError``: a number in a filter would never match, silently.
+
+    An ``org_id`` has to be valid text, too.
+    """
+    if field == "org_id":
+        return organisation(value)
     if not isinstance(value, str):
         raise InvalidArgumentError(f"{field}: expected str, got {type(value).__name__}", field=field)
     return value

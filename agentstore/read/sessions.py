@@ -10,6 +10,7 @@ from agentstore.models import Message, ProjectInfo, Session, SessionFilter, Sess
 from agentstore.protocols import Columns, Executor
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build
+from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.scope import expect, page_limit, session_conditions, text
 from agentstore.read.together import together
 
@@ -92,9 +93,10 @@ async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) ->
     columns = await executor.fetch(
         sql(
             "SELECT session_id, count() FROM git_links FINAL"
-            " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id",
+            " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen} GROUP BY session_id",
             org_id=org_id,
             ids=ids,
+            seen=above_floors(org_id, MARKS, sql("session_id IN {ids}", ids=ids)),
         )
     )
     return dict(zip(*columns, strict=True))
@@ -113,11 +115,12 @@ async def get_session_messages(
     columns = await executor.fetch(
         sql(
             "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {condition}"
-            " ORDER BY ordinal {limit}",
+            " AND {seen} ORDER BY ordinal {limit}",
             columns=_MESSAGE_COLUMNS,
             org_id=text(org_id, "org_id"),
             session_id=text(session_id, "session_id"),
             condition=condition,
+            seen=above_floor(org_id, session_id),
             limit=_limit(limit),
         )
     )
@@ -128,11 +131,12 @@ async def get_session_tool_calls(executor: Executor, org_id: str, session_id: st
     """The tool calls of a session by message_ordinal, tool_use_id, call_index."""
     columns = await executor.fetch(
         sql(
-            "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id}"
+            "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
             " ORDER BY message_ordinal, tool_use_id, call_index",
             columns=_TOOL_CALL_COLUMNS,
             org_id=text(org_id, "org_id"),
             session_id=text(session_id, "session_id"),
+            seen=above_floor(org_id, session_id),
         )
     )
     return build(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=_known(ToolCall, org_id, session_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentstore.connection.sql import sql
 from agentstore.protocols import Executor
+from agentstore.schema.fitness import recorded, server_version
 from agentstore.schema.plan import Migration, load_migrations, migrations_table, pending
 
 
@@ -15,21 +16,10 @@ async def ensure_schema(executor: Executor, *, cluster: str = "") -> list[int]:
     recorded migrations were edited, is refused with ``SchemaError`` before anything is changed.
     """
     await executor.execute(migrations_table(cluster))
-    todo = pending(load_migrations(), await _applied(executor), await _server_version(executor))
+    todo = pending(load_migrations(), await recorded(executor.fetch), await server_version(executor.fetch))
     for migration in todo:
         await _apply(executor, migration, cluster)
     return [migration.version for migration in todo]
-
-
-async def _applied(executor: Executor) -> dict[int, str]:
-    columns = await executor.fetch(sql("SELECT version, checksum FROM schema_migrations FINAL ORDER BY version"))
-    return dict(zip(*columns, strict=True)) if columns else {}
-
-
-async def _server_version(executor: Executor) -> tuple[int, int]:
-    ((version,),) = await executor.fetch(sql("SELECT version()"))
-    major, minor, *_ = version.split(".")
-    return int(major), int(minor)
 
 
 async def _apply(executor: Executor, migration: Migration, cluster: str) -> None:

@@ -10,6 +10,7 @@ What a caller may rely on:
 * Where the server definitely refuses a batch for its data, it is bisected under new tokens until the bad rows are
   alone: only their callers fail.
 * What waits is bounded; when it is full, callers wait. Nothing is dropped.
+* An outage is logged: its first failure, then at growing intervals, and its end; one line each for a table.
 * A cancelled caller leaves its accepted rows to be stored, and the batch, the connection and the others whole.
 """
 
@@ -29,6 +30,8 @@ from agentstore.protocols import Sink
 from agentstore.write.accumulator import Accumulator, Done, Flush, Limits
 from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
+from agentstore.write.looptime import loop_time
+from agentstore.write.outage import OutageLog
 from agentstore.write.rows import Table
 from agentstore.write.statistics import Counters, TableStatistics
 
@@ -51,6 +54,7 @@ class Batcher:
         self._rng = rng or random.Random()
         self._accumulator: Accumulator[Entry] = Accumulator(limits)
         self._delivery: Delivery | None = None
+        self._outage = OutageLog(table.name, lambda: self._accumulator.rows)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._gate = anyio.Lock(fast_acquire=True)
@@ -74,7 +78,7 @@ class Batcher:
 
     def put_at_once(self, entry: Entry) -> bool:
         """Accept an entry if there is room for it and nobody waits for room; whether it was accepted."""
-        entry.accepted_at = anyio.current_time()
+        entry.accepted_at = loop_time()
         entry.deadline = entry.accepted_at + self._deadline_seconds
         entry.on_change = self._on_change
         fits = self._has_room(entry) and not self._gate.locked()
@@ -129,7 +133,7 @@ class Batcher:
         if self._task is None:
             return
         try:
-            await asyncio.wait([self._task], timeout=max(0.0, deadline - anyio.current_time()))
+            await asyncio.wait([self._task], timeout=max(0.0, deadline - loop_time()))
         finally:
             self._task.cancel()
             with anyio.CancelScope(shield=True):
@@ -158,7 +162,7 @@ class Batcher:
     async def _step(self) -> bool:
         """Do what is next; True when all is done. Nothing of a batch is held while waiting for the next one."""
         self._wake.clear()
-        action = self._accumulator.decide(anyio.current_time())
+        action = self._accumulator.decide(loop_time())
         if isinstance(action, Flush):
             await self._send(action.entries)
         elif isinstance(action, Done):
@@ -170,7 +174,7 @@ class Batcher:
         return False
 
     async def _send(self, entries: Sequence[Entry]) -> None:
-        self._delivery = Delivery(entries, self._sink, self.counters, self._rng)
+        self._delivery = Delivery(entries, self._sink, self.counters, self._rng, self._outage)
         try:
             await self._delivery.run()
         except Exception as error:
@@ -242,7 +246,7 @@ class Batcher:
 
     def _tell_the_overdue(self) -> None:
         """Calls are told when their own time is up, also while the batch before them, or their own, is under way."""
-        for entry in list(islice(self._accumulator.overdue(anyio.current_time()), _TOLD_AT_ONCE)):
+        for entry in list(islice(self._accumulator.overdue(loop_time()), _TOLD_AT_ONCE)):
             reason = f"not stored within {self._deadline_seconds:g} s"
             unsent = self._withdraw(entry)
             if not unsent and self._delivery is not None and self._delivery.last_error is not None:

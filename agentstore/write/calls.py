@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, Session, SessionDelete, ToolCall
 from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
-from agentstore.write.normalize import Taken, chunked, listed, number_calls, of_session
+from agentstore.write.normalize import Taken, checked_ids, chunked, number_calls, of_session
 from agentstore.write.rows import (
     CONTENT,
     MARKS,
@@ -140,13 +140,3 @@ def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:
     taken: Taken = {}
     for chunk in chunks:
         yield number_calls(chunk, taken)
-
-
-def checked_ids(session_ids: Iterable[str]) -> list[str]:
-    if isinstance(session_ids, str):
-        raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
-    ids = list(dict.fromkeys(listed(session_ids, "session_ids")))
-    for index, session_id in enumerate(ids):
-        if not isinstance(session_id, str) or not session_id:
-            raise InvalidArgumentError(f"session_ids[{index}]: {session_id!r} is no id", field="session_ids")
-    return ids

@@ -7,11 +7,12 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError, WriteError
+from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError, SchemaError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
 from agentstore.write.clock import local_nanoseconds
 from agentstore.write.entry import Entry
+from agentstore.write.outage import OutageLog
 from agentstore.write.retry import retried
 from agentstore.write.rows import encode_block
 from agentstore.write.statistics import Counters
@@ -34,8 +35,11 @@ class Delivery:
     settled as soon as the outcome of all its rows is known. ``last_error`` is what the last failed attempt said.
     """
 
-    def __init__(self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], sink: Sink, counters: Counters, rng: random.Random, outage: OutageLog
+    ) -> None:
         self.last_error: AgentStoreError | None = None
+        self._outage = outage
         self._sent_before = False
         self._sink = sink
         self._counters = counters
@@ -52,6 +56,7 @@ class Delivery:
             error = await self._outcome(self._todo[0])
             batch = self._todo.popleft()
             if error is None:
+                self._outage.stored()
                 self._counters.sent(batch.row_count)
                 await self._conclude(batch, None, certain=True)
             elif self._can_be_cut(batch, error):
@@ -81,6 +86,8 @@ class Delivery:
             await retried(attempt, deadline=self._deadline, rng=self._rng, on_retry=self._on_retry)
         except AgentStoreError as error:
             self.last_error = error
+            if not _blames_rows(error):
+                self._outage.failed(error, None)
             return error
         return None
 
@@ -95,14 +102,15 @@ class Delivery:
             old.retriable = False
             raise old
 
-    def _on_retry(self, error: AgentStoreError) -> None:
+    def _on_retry(self, error: AgentStoreError, pause: float) -> None:
         self.last_error = error
+        self._outage.failed(error, pause)
         self._sent_before = True
         self._counters.retries += 1
 
     def _can_be_cut(self, batch: Batch, error: AgentStoreError) -> bool:
         """Whether the refusal may be the fault of single rows, so that it is worth while to look for them."""
-        if not (isinstance(error, QueryError) and not error.retriable and blames_rows(error.code)):
+        if not _blames_rows(error):
             return False
         if len(batch.pieces) > 1:
             return True
@@ -115,6 +123,8 @@ class Delivery:
         A batch refused for its data was refused at every attempt, for they all were the same; a batch refused for what
         has changed meanwhile (rights, tables) may be stored by an earlier attempt.
         """
+        if isinstance(error, SchemaError):
+            return not self._sent_before
         if not isinstance(error, QueryError) or error.retriable:
             return False
         return blames_rows(error.code) or not self._sent_before
@@ -148,3 +158,8 @@ class Delivery:
         if not self._open[entry]:
             errors = self._errors.get(entry)
             entry.settle(WriteError.joined(errors) if errors else None)
+
+
+def _blames_rows(error: AgentStoreError) -> bool:
+    """Whether it is the server's definite no to the rows themselves."""
+    return isinstance(error, QueryError) and not error.retriable and blames_rows(error.code)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from agentstore.errors import AgentStoreError, WriteError
+from agentstore.organisation import organisation
 from agentstore.write.rows import EncodedRows, Table, encode_rows
 
 # Encoded at a time: some milliseconds of the event loop.
@@ -18,6 +19,7 @@ def encode_entries(
     table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
 ) -> Iterator[Entry]:
     """Records, given in chunks of at most ``CHUNK_ROWS``, as entries: each checked and encoded when it is asked for."""
+    organisation(org_id)  # also where there are no records
     offset = 0
     for chunk in chunks:
         start = 0
@@ -136,10 +138,11 @@ class Entry:
         concerned = self.records[start:stop]
         fate = "were not stored" if certain else "are not known to be stored"
         error = WriteError(
-            f"{len(concerned)} rows of {self.table.name} {fate}: {reason}",
+            f"{len(concerned)} rows of {self.table.name} {fate}: {reason.message}",
             table=self.table.name,
             keys=[self.table.key_of(self.org_id, record) for record in concerned],
             retriable=reason.retriable,
+            hint=reason.hint,
         )
         error.__cause__ = reason
         return error

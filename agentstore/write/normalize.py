@@ -28,6 +28,17 @@ def chunked(records: Iterable[R], name: str, size: int) -> Iterator[list[R]]:
         yield chunk
 
 
+def checked_ids(session_ids: Iterable[str]) -> list[str]:
+    """Session ids, each once; what is no id is refused."""
+    if isinstance(session_ids, str):
+        raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
+    ids = list(dict.fromkeys(listed(session_ids, "session_ids")))
+    for index, session_id in enumerate(ids):
+        if not isinstance(session_id, str) or not session_id:
+            raise InvalidArgumentError(f"session_ids[{index}]: {session_id!r} is no id", field="session_ids")
+    return ids
+
+
 def of_session(records: Iterable[T], session_id: str, name: str, offset: int = 0) -> list[T]:
     """The records with an empty session_id filled in; another session's record is refused.
 

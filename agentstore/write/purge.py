@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
 from agentstore.protocols import Executor
-from agentstore.write.calls import checked_ids
+from agentstore.write.looptime import loop_time
+from agentstore.write.normalize import checked_ids
 from agentstore.write.retry import retried
 from agentstore.write.rows import SESSION_FLOORS, TABLES, Table
 
@@ -23,12 +24,12 @@ _OLD_PARTS_SECONDS = 480
 
 
 class Purge(msgspec.Struct, frozen=True, kw_only=True):
-    """What was purged: the sessions with their subagents, and when the last inactive part that held them is gone.
+    """What ``purge_sessions`` did: the sessions, subagents included, and when the last inactive part of theirs is gone.
 
-    Until then the server keeps such parts on its disk, for a crash in the middle of a merge. No read reaches them.
+    No read reaches an inactive part. The server keeps it on its disk until then, for a crash in the middle of a merge.
     """
 
-    session_ids: tuple[str, ...]
+    session_ids: list[str]
     inactive_parts_until: dt.datetime
 
 
@@ -47,7 +48,7 @@ async def with_subagents(
                 org_id=org_id,
                 ids=chunk,
             )
-            columns = await retried(lambda query=query: executor.fetch(query), deadline=deadline, rng=random.Random())
+            columns = await retried(partial(executor.fetch, query), deadline=deadline, rng=random.Random())
             children += columns[0] if columns else ()
         latest = [id for id in children if id not in found]
         found |= dict.fromkeys(latest)
@@ -77,7 +78,7 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
                 ) from error
         lifetime = max(lifetime, await _old_parts_lifetime(executor, table))
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lifetime)
-    return Purge(session_ids=tuple(ids), inactive_parts_until=until)
+    return Purge(session_ids=list(ids), inactive_parts_until=until)
 
 
 async def _erase_from(
@@ -100,7 +101,7 @@ async def _erase_from(
         (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
         if not left:
             return
-        seconds = max(1.0, deadline - asyncio.get_running_loop().time())
+        seconds = max(1.0, deadline - loop_time())
         await executor.execute(statement, {"mutations_sync": 2}, timeout_seconds=seconds)
         (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
         if left:

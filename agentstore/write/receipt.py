@@ -7,12 +7,16 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from agentstore.errors import WriteError
+from agentstore.home import Home
 
 OnUnobserved = Callable[[BaseException], None]
 
 
 class Receipt:
     """Stands for a write that is under way. Await it, any number of times and from any task, to know its outcome.
+
+    From another event loop, thread or process, where its end would never be noticed, awaiting one that is not done
+    raises ``WrongLoopError``; one that is done tells its outcome anywhere.
 
     ``await receipt`` returns the receipt itself when the server has committed every row of the call, and raises what
     the write would have raised. Cancelling the wait does not cancel the write. A failure of a receipt that was thrown
@@ -21,11 +25,13 @@ class Receipt:
 
     def __init__(self, write: Coroutine[Any, Any, None], on_unobserved: OnUnobserved) -> None:
         self._outcome = _Outcome(on_unobserved)
+        self._home = Home()
         self._task = asyncio.create_task(write)
         self._task.add_done_callback(self._outcome.settle)
 
     def __await__(self) -> Generator[Any, None, Receipt]:
         if not self._task.done():  # else there may be no loop any more to wait in, or another one
+            self._home.check()
             yield from asyncio.wait([self._task]).__await__()
         self._outcome.observed = True
         if self._task.cancelled():

@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio
 
 from agentstore.errors import AgentStoreError, OperationTimeoutError
+from agentstore.write.looptime import loop_time
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 5.0
@@ -47,22 +48,23 @@ async def retried(
     *,
     deadline: float,
     rng: random.Random,
-    on_retry: Callable[[AgentStoreError], None] = lambda error: None,
+    on_retry: Callable[[AgentStoreError, float], None] = lambda error, pause: None,
 ) -> R:
     """The result of the first attempt that succeeds.
 
     Raises what is not retriable at once, and at the ``deadline`` (loop time) the error of the last attempt. Each
-    attempt is cut off in time for another one, as ``OperationTimeoutError``.
+    attempt is cut off in time for another one, as ``OperationTimeoutError``. ``on_retry`` is told the error of each one
+    that is to be followed by another, and the seconds until then.
     """
     growing = pauses(rng)
     while True:
         try:
-            return await _in_time(attempt, deadline - anyio.current_time())
+            return await _in_time(attempt, deadline - loop_time())
         except AgentStoreError as error:
-            wait = pause_seconds(next(growing), deadline - anyio.current_time())
+            wait = pause_seconds(next(growing), deadline - loop_time())
             if not error.retriable or wait is None:
                 raise
-            on_retry(error)
+            on_retry(error, wait)
         await anyio.sleep(wait)
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-import msgspec
-
 from agentstore.connection.sql import EPOCH, valid_text
 from agentstore.errors import InvalidArgumentError
-from agentstore.models import GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.models import GitLink, Message, MessagePin, Record, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.organisation import organisation
 from agentstore.write.encoding import (
     Encoder,
     Segments,
@@ -176,8 +175,7 @@ SESSION_DELETES = Table(
 )
 
 
-
-class SessionFloor(msgspec.Struct, frozen=True):
+class SessionFloor(Record, frozen=True):
     """Rows of the session that are older than this one are not seen any more: those of ``scope``, see ddl/0004."""
 
     scope: str
@@ -251,9 +249,7 @@ def encode_block(rows: Sequence[EncodedRows]) -> bytes:
 
 
 def _encode_org(org_id: str) -> Segments:
-    if not isinstance(org_id, str):
-        raise InvalidArgumentError(f"org_id: expected str, got {type(org_id).__name__}", field="org_id")
-    return encode_strings([org_id])
+    return encode_strings([organisation(org_id)])
 
 
 def _diagnose(table: Table, records: Sequence[Any], name: str, offset: int) -> InvalidArgumentError:

@@ -17,6 +17,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.errors import AgentStoreError
 from agentstore.protocols import Executor
 from agentstore.write.delivery import OLDEST_ATTEMPT_SECONDS
+from agentstore.write.looptime import loop_time
 from agentstore.write.rows import FLOORED, Table
 
 logger = logging.getLogger("agentstore.write")
@@ -36,7 +37,7 @@ class Sweeper:
 
     def start_if_due(self) -> None:
         """Begin a sweep in the background, if the last one was long enough ago."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         if now - self._last >= _EVERY_SECONDS and (self._task is None or self._task.done()):
             self._last = now
             self._task = asyncio.create_task(self._quietly(), name="agentstore-sweep")

@@ -19,15 +19,20 @@ from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreCl
 from agentstore.protocols import Executor
 from agentstore.write import writers
 from agentstore.write.clock import MOST, HybridClock, local_nanoseconds
+from agentstore.write.looptime import loop_time
 from agentstore.write.retry import retried
 from agentstore.write.rows import PURGED, TABLES
 
-# While a store writes, a look older than the first is renewed beside the writes; one older than the second is waited for.
+# While a store writes, a look older than the first is renewed beside the writes, one older than the second is waited
+# for.
 _RENEWED_AFTER, _AWAITED_AFTER = 2_000_000_000, 4_000_000_000
 # How long a look may take, and a write waits for it at most before it goes on with what is known.
 _LOOK_SECONDS = 5.0
 _CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
 _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
+
+# Ids that an error's text names; the error itself carries all.
+_SHOWN = 3
 
 _SERVER, _STORED, _PURGED = 0, 1, 2
 
@@ -67,7 +72,7 @@ class Versions:
         """
         now = local_nanoseconds()
         if self._looked_at is None:
-            deadline = asyncio.get_running_loop().time() + seconds
+            deadline = loop_time() + seconds
             await retried(self._first_look, deadline=deadline, rng=random.Random())
         elif self._must_wait(now):
             await self._wait_for_look(min(_LOOK_SECONDS, seconds / 4))
@@ -84,7 +89,12 @@ class Versions:
         purged = self._purged.get(org_id)
         found = purged.intersection(session_ids) if purged else None
         if found:
-            raise SessionPurgedError(sorted(found))
+            shown = ", ".join(map(repr, sorted(found)[:_SHOWN])) + (" …" if len(found) > _SHOWN else "")
+            raise SessionPurgedError(
+                f"{len(found)} sessions of this call were purged: {shown}; nothing of it was stored",
+                session_ids=sorted(found),
+                hint="await store.restore_sessions(org_id, session_ids) lets them be written again",
+            )
 
     def note_purged(self, org_id: str, session_ids: Collection[str], *, purged: bool) -> None:
         """What this store purged or restored itself, before a look tells."""
@@ -107,7 +117,7 @@ class Versions:
 
     def _begin_look(self) -> asyncio.Task[None]:
         if self._look is None or self._look.done():
-            self._expired = self._waited_in_vain = False  # before it asks: what reconnects meanwhile expires it again
+            self._waited_in_vain = False
             self._look = asyncio.create_task(self._look_now(), name="agentstore-look")
             self._look.add_done_callback(_retrieved)
         return self._look
@@ -152,15 +162,16 @@ class Versions:
         self._claimed_at = local_nanoseconds()
 
     async def _look_at_rows(self) -> None:
+        self._expired = False  # before it asks: what reconnects from here on expires it again
         asked = local_nanoseconds()
-        columns = await self._executor.fetch(_look(self._clock.reached(now=asked)))
+        columns = await self._executor.fetch(_look(self._clock.reached(now=asked), self._newest_purge))
         answered = local_nanoseconds()
         answers: dict[int, int] = defaultdict(int)
         for kind, value in zip(*columns, strict=True):
             answers[kind] = max(answers[kind], value)
         self._clock.learn(answers[_SERVER], asked=asked, answered=answered, wall=time.time_ns())
         self._clock.rise_above(answers[_STORED], now=answered)
-        if answers[_PURGED] != self._newest_purge:
+        if answers[_PURGED]:
             await self._learn_purged()
             self._newest_purge = answers[_PURGED]
         self._looked_at = answered
@@ -175,8 +186,8 @@ class Versions:
         self._purged = {org_id: frozenset(ids) for org_id, ids in purged.items()}
 
 
-def _look(reached: int) -> Sql:
-    """The server's time, the newest version above ``reached`` of every table, and that of the purges."""
+def _look(reached: int, newest_purge: int) -> Sql:
+    """The server's time, the newest version above ``reached`` of every table, and that of the purges if it is new."""
     stored = [
         sql(
             "SELECT {kind}, max(_version) FROM {table} WHERE _version > {reached} AND _version < {most}",
@@ -189,7 +200,10 @@ def _look(reached: int) -> Sql:
     ]
     time_there = sql("SELECT {kind} AS kind, toUInt64(toUnixTimestamp64Nano(now64(9))) AS value", kind=_SERVER)
     purges = sql(
-        "SELECT {kind}, max(_version) FROM session_floors WHERE scope = {scope}", kind=_PURGED, scope=PURGED
+        "SELECT {kind}, max(_version) FROM session_floors WHERE scope = {scope} AND _version > {newest}",
+        kind=_PURGED,
+        scope=PURGED,
+        newest=newest_purge,
     )
     return join(" UNION ALL ", [time_there, *stored, purges])
 

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -22,11 +23,13 @@ from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
 from agentstore.write.entry import Entry
+from agentstore.write.looptime import loop_time
 from agentstore.write.purge import Purge, erase, with_subagents
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import SESSIONS, TABLES
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import Sweeper
+from agentstore.write.unlisted import UnlistedWarning
 from agentstore.write.versions import Versions
 
 logger = logging.getLogger("agentstore.write")
@@ -50,6 +53,7 @@ class Writer:
         self._batchers = {
             table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
         }
+        self._unlisted = UnlistedWarning()
         self._submitted: set[asyncio.Task[None]] = set()
         self._last_turn: asyncio.Future[None] | None = None
         self._closing = False
@@ -64,8 +68,7 @@ class Writer:
         The store takes no new calls by then; a call that still waits for room is told ``StoreClosedError``.
         """
         self._closing = True
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        deadline = loop_time() + seconds
         try:
             self._request_flush()
             if self._last_turn is not None and not self._last_turn.done():
@@ -82,8 +85,7 @@ class Writer:
             await self.versions.aclose()
             # Their rows are settled, so that these end by themselves; all but those that wait for an answer to a read.
             if self._submitted:
-                left = deadline - asyncio.get_running_loop().time()
-                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, left))
+                await asyncio.wait(self._submitted, timeout=max(_LAST_STEPS_SECONDS, deadline - loop_time()))
             for task in self._submitted:
                 task.cancel()
             if self._submitted:
@@ -140,13 +142,14 @@ class Writer:
 
     async def purge(self, org_id: str, session_ids: Iterable[str], *, timeout_seconds: float) -> Purge:
         """Take sessions and their subagents away, and their texts out of every active part; see the store."""
-        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        deadline = loop_time() + timeout_seconds
         ids = await with_subagents(self._executor, org_id, session_ids, deadline=deadline)
         call = await self.calls.removal(org_id, ids, purge=True)
         await self.write(_prepared(call))
         self.versions.note_purged(org_id, ids, purged=True)
         await self.flush()  # rows of theirs that this store accepted before are stored by now, and erased with the rest
-        return await erase(self._executor, org_id, ids, below=call.entries[0].rows.version, deadline=deadline)
+        version = max((entry.rows.version for entry in call.entries), default=0)
+        return await erase(self._executor, org_id, ids, below=version, deadline=deadline)
 
     async def restore(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Let purged sessions be written again."""
@@ -167,17 +170,18 @@ class Writer:
             raise
         except AgentStoreError as error:
             raise WriteError.joined([entry.failure(error, certain=True) for entry in entries]) from error
-        self.versions.refuse_purged(call.org_id, call.written_sessions)
+        self.versions.refuse_purged(call.org_id, call.written_sessions())
         # From here to the first put nothing may wait: calls are accepted in the order of their versions.
         version, drawn_at = self.versions.draw()
         for entry in entries:
             entry.decide_version(version, drawn_at)
+        self._unlisted.check([one for one in entries if one.table is SESSIONS and not one.deleted], entries)
         self._link(call)
         return entries
 
     def _link(self, call: Call) -> None:
         stages = [stage for stage in call.stages if stage]
-        for before, stage in zip(stages, stages[1:], strict=False):
+        for before, stage in pairwise(stages):
             for entry in stage:
                 for other in before:
                     entry.depend_on(other, required=True)

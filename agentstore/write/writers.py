@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from itertools import count
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import QueryError
@@ -29,7 +30,7 @@ _IN_USE = Sql(f"seen > now64(3) - INTERVAL {LEASE_SECONDS} SECOND")
 async def claim(executor: Executor) -> tuple[int, str]:
     """A number that no other living store has, and the token it is held by."""
     choices = range(1 << ID_BITS)
-    for _ in range(_TRIES):
+    for tries in count(1):
         columns = await executor.fetch(sql("SELECT DISTINCT id FROM writers WHERE {in_use}", in_use=_IN_USE))
         taken = set(columns[0]) if columns else set()
         id, token = random.choice([one for one in choices if one not in taken] or list(choices)), secrets.token_hex(8)
@@ -45,9 +46,9 @@ async def claim(executor: Executor) -> tuple[int, str]:
             token=token,
             in_use=_IN_USE,
         )
-        if not (await executor.fetch(others))[0][0]:
-            break
-    return id, token
+        if not (await executor.fetch(others))[0][0] or tries == _TRIES:
+            return id, token
+    raise AssertionError("unreachable")
 
 
 async def renew(executor: Executor, id: int, token: str) -> None:

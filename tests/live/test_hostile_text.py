@@ -44,7 +44,9 @@ def everywhere(record: type[Record], text: str, **fields: Any) -> Any:
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_in_every_field_of_every_record(store: AsyncClickHouseStore, org: str, case: str) -> None:
     given, stored = CASES[case]
-    org, kept = org + given, org + stored
+    if case not in SURROGATES:  # those are refused: two organisations would become one
+        org += given
+    kept = org
 
     def same(record: type[Record], **fields: Any) -> Any:
         return everywhere(record, stored, org_id=kept, **fields)

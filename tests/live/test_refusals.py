@@ -15,6 +15,7 @@ from agentstore import (
     InvalidArgumentError,
     MessagePin,
     QueryError,
+    SchemaError,
     SessionDelete,
     SessionStar,
     WriteError,
@@ -238,9 +239,11 @@ async def test_a_write_error_says_what_is_not_stored_and_why(server: Server, fre
         assert error.table == "messages"
         assert error.keys == ((org, "s", 0), (org, "s", 4))
         assert re.match("2 rows of messages (are not known to be|were not) stored: ", str(error))
-        assert isinstance(error.__cause__, QueryError)
-        assert (error.__cause__.code, error.__cause__.name) == (60, "UNKNOWN_TABLE")
-        assert error.__cause__.query_id
+        assert isinstance(error.__cause__, SchemaError)
+        refused = error.__cause__.__cause__
+        assert isinstance(refused, QueryError)
+        assert (refused.code, refused.name) == (60, "UNKNOWN_TABLE")
+        assert refused.query_id
         assert not error.retriable
         with pytest.raises(WriteError) as caught:
             await store.write_git_links(org, [commit("s", "abcd")])

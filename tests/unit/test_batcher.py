@@ -86,21 +86,24 @@ async def test_an_error_at_the_deadline_says_what_the_server_said_last() -> None
         assert "lost" in str(entry.error)
 
 
-async def test_what_may_still_be_on_its_way_is_settled_before_anything_else_is_sent() -> None:
-    """Else an attempt that was given up, and arrives late, would undo the write after it."""
+async def test_a_batch_without_an_answer_is_given_up_at_its_deadline_and_holds_up_nobody() -> None:
+    """An attempt that arrives late undoes nothing: its rows carry the version of their call, as every attempt does."""
     unanswered = ConnectionFailedError("cut")
     unanswered.outcome_unknown = True
     server = Server(answers=[unanswered] * 10_000)
-    async with running(server, deadline_seconds=1.0) as batcher:
+    async with running(server, deadline_seconds=0.3) as batcher:
         first = await put(batcher, 1)
         await first.wait()
-        assert isinstance(reason_of(first), OperationTimeoutError)
-        second = await put(batcher, 2)
+        assert first.error is not None
+        assert "not known to be stored" in str(first.error)
+        await batcher.drained()
+        attempts = list(server.attempts)
         server.answers.clear()
+        second = await put(batcher, 2)
         await second.wait()
         assert second.error is None
-    assert list(server.committed.values()) == [[1], [2]]
-    assert len(set(server.tokens)) == 2
+    assert server.stored == [2]
+    assert all(attempt == attempts[0] for attempt in attempts)
 
 
 async def test_what_was_never_sent_holds_up_nobody_beyond_its_deadline() -> None:
@@ -234,3 +237,44 @@ async def test_nothing_holds_a_batch_that_is_settled() -> None:
         assert batcher.tail is None
         del entry
         await until(lambda: alive() == before)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    assert {record.name for record in caplog.records} <= {"agentstore.write"}
+    return [record.getMessage() for record in caplog.records]
+
+
+async def test_an_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
+    """However many calls wait, rows they have, and attempts are made."""
+    server = Server(answers=[ConnectionFailedError("lost " + "x" * 100_000)] * 5)
+    async with running(server, waiting_rows=10_000, batch_rows=10_000) as batcher:
+        entries = [await put(batcher, *range(n * 10, n * 10 + 10)) for n in range(200)]
+        for entry in entries:
+            await entry.wait()
+            assert entry.error is None
+    failed, recovered = lines(caplog)
+    assert failed.startswith("messages: rows cannot be stored; 2000 rows wait, next attempt in 0.")
+    assert "ConnectionFailedError: lost xxx" in failed
+    assert len(failed) < 500
+    assert recovered.startswith("messages: rows are stored again after ")
+    assert recovered.endswith(" s and 5 failed attempts; 2000 rows waited")
+
+
+async def test_an_outage_over_several_batches_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(answers=[refused(60)] * 20)
+    async with running(server) as batcher:
+        for number in range(20):
+            await (await put(batcher, number)).wait()
+        assert len(lines(caplog)) == 1
+        await (await put(batcher, 20)).wait()
+    failed, recovered = lines(caplog)
+    assert "not tried again: QueryError: refused" in failed
+    assert "20 failed attempts" in recovered
+
+
+async def test_refused_rows_are_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(Server(poison=[1])) as batcher:
+        entries = [await put(batcher, number) for number in range(3)]
+        for entry in entries:
+            await entry.wait()
+    assert lines(caplog) == []

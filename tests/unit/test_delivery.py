@@ -12,6 +12,7 @@ import pytest
 from agentstore.errors import AgentStoreError, ConnectionFailedError, StoreClosedError
 from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
+from agentstore.write.outage import OutageLog
 from agentstore.write.statistics import Counters
 from tests.unit.write_parts import Server, entry_of, keys_of, refused, until
 
@@ -21,7 +22,7 @@ LOST = ConnectionFailedError("lost")
 def delivery(server: Server, entries: Sequence[Entry], counters: Counters | None = None) -> Delivery:
     for entry in entries:
         entry.deadline = min(entry.deadline, anyio.current_time() + 30)
-    return Delivery(entries, server, counters or Counters(), random.Random(1))
+    return Delivery(entries, server, counters or Counters(), random.Random(1), OutageLog("messages", lambda: 0))
 
 
 def failed_keys(entry: Entry) -> list[tuple[object, ...]]:

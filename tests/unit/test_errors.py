@@ -19,8 +19,10 @@ from agentstore.errors import (
     OperationTimeoutError,
     QueryError,
     SchemaError,
+    SessionPurgedError,
     StoreClosedError,
     WriteError,
+    WrongLoopError,
 )
 
 BASES: dict[type[AgentStoreError], type[Exception]] = {
@@ -29,12 +31,14 @@ BASES: dict[type[AgentStoreError], type[Exception]] = {
     InvalidCursorError: ValueError,
     NotFoundError: LookupError,
     StoreClosedError: AgentStoreError,
+    WrongLoopError: StoreClosedError,
     SchemaError: AgentStoreError,
     ConnectionFailedError: AgentStoreError,
     AuthenticationError: ConnectionFailedError,
     OperationTimeoutError: TimeoutError,
     QueryError: AgentStoreError,
     WriteError: AgentStoreError,
+    SessionPurgedError: WriteError,
 }
 EXAMPLES: list[AgentStoreError] = [
     AgentStoreError("m", hint="h"),
@@ -43,6 +47,7 @@ EXAMPLES: list[AgentStoreError] = [
     InvalidCursorError("m", field="cursor"),
     NotFoundError("m"),
     StoreClosedError("m", hint="h"),
+    WrongLoopError("m", hint="h"),
     SchemaError("m"),
     ConnectionFailedError("m"),
     AuthenticationError("m"),
@@ -50,6 +55,7 @@ EXAMPLES: list[AgentStoreError] = [
     QueryError("m", code=60, name="UNKNOWN_TABLE", query_id="q"),
     QueryError("m", code=202),
     WriteError("m", table="messages", keys=[("o", "s", 1)], retriable=True),
+    SessionPurgedError("m", session_ids=["s"], hint="h"),
 ]
 
 

@@ -12,10 +12,11 @@ NAMES = [
     "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "ConfigError", "ConnectOptions",
     "ConnectionFailedError", "DailyActivity", "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
-    "OperationTimeoutError", "ProjectInfo", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
-    "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionStar", "Store",
+    "OperationTimeoutError", "ProjectInfo", "Purge", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
+    "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionPurgedError",
+    "SessionStar", "Store",
     "StoreClosedError", "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
-    "__version__",
+    "WrongLoopError", "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', date_from=None, date_to=None, tz='UTC'"
 WRITES = {
@@ -29,6 +30,8 @@ WRITES = {
     "remove_message_pins": "org_id, pins",
     "remove_session_deletes": "org_id, deletes",
     "delete_sessions": "org_id, session_ids",
+    "purge_sessions": "org_id, session_ids, *, timeout_seconds=3600.0",
+    "restore_sessions": "org_id, session_ids",
     "flush": "",
     "aclose": "",
 }

@@ -71,10 +71,15 @@ def test_a_pause_leaves_time_for_another_attempt(pause: float, remaining: float,
 
 async def test_a_retriable_failure_is_tried_again_until_it_succeeds() -> None:
     attempts = Attempts(ConnectionFailedError("lost"), QueryError("busy", code=202))
-    told: list[AgentStoreError] = []
-    assert await retried(attempts, deadline=in_seconds(30), rng=random.Random(1), on_retry=told.append) == "done"
+    told: list[tuple[str, float]] = []
+
+    def note(error: AgentStoreError, pause: float) -> None:
+        told.append((str(error), pause))
+
+    assert await retried(attempts, deadline=in_seconds(30), rng=random.Random(1), on_retry=note) == "done"
     assert attempts.count == 3
-    assert [str(error) for error in told] == ["lost", "busy"]
+    assert [text for text, _ in told] == ["lost", "busy"]
+    assert 0 < told[0][1] < told[1][1] < 1
 
 
 @pytest.mark.parametrize("error", [QueryError("bad", code=27), AgentStoreError("other"), ValueError("a mistake")])

@@ -14,7 +14,16 @@ from agentstore import InvalidArgumentError, Message, Session, ToolCall
 from agentstore.models import Record
 from agentstore.schema.plan import load_migrations
 from agentstore.write.normalize import number_calls, of_session
-from agentstore.write.rows import MESSAGES, SESSIONS, TABLES, TOOL_CALLS, Table, encode_block, encode_rows
+from agentstore.write.rows import (
+    MESSAGES,
+    SESSION_FLOORS,
+    SESSIONS,
+    TABLES,
+    TOOL_CALLS,
+    Table,
+    encode_block,
+    encode_rows,
+)
 from tests.strategies import records, texts
 from tests.unit.native_reader import read_block, read_rows
 
@@ -28,6 +37,8 @@ def valid(table: Table) -> st.SearchStrategy[Any]:
     }
     if table is SESSIONS:
         changes["relationship_type"] = st.sampled_from(["", "continuation", "subagent", "fork"])
+    if table is SESSION_FLOORS:
+        changes["scope"] = st.sampled_from(["content", "marks", "purged"])
     return st.builds(
         lambda record, given: msgspec.structs.replace(record, **given),
         records(table.record),
@@ -55,22 +66,28 @@ def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
 @given(data=st.data())
 def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.DataObject) -> None:
     parts = data.draw(st.lists(st.lists(valid(table), max_size=4), min_size=1, max_size=3))
-    org, deleted = data.draw(texts), data.draw(st.booleans())
-    encoded = [encode_rows(table, org, part, name="rows", deleted=deleted) for part in parts]
+    org, deleted, version = data.draw(texts), data.draw(st.booleans()), data.draw(st.integers(1, 2**64 - 1))
+    encoded = [encode_rows(table, org, part, name="rows", deleted=deleted).at_version(version) for part in parts]
     block = encode_block(encoded)
     flat = [record for part in parts for record in part]
     assert read_rows(block) == [
-        {"org_id": org, **{name: getattr(record, name) for name in table.columns}, "_deleted": int(deleted)}
+        {
+            "org_id": org,
+            **{name: getattr(record, name) for name in table.columns},
+            "_version": version,
+            "_deleted": int(deleted),
+        }
         for record in flat
     ]
     assert [(name, kind) for name, (kind, _) in read_block(block).items()] == list(table.header)
-    assert block == encode_block([encode_rows(table, org, flat, name="rows", deleted=deleted)])
+    assert block == encode_block([encode_rows(table, org, flat, name="rows", deleted=deleted).at_version(version)])
     assert [one.row_count for one in encoded] == [len(part) for part in parts]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_field_is_checked_and_named(table: Table) -> None:
     good: dict[str, Any] = {"id": "s"} if table is SESSIONS else {"session_id": "s"}
+    good |= {"scope": "content"} if table is SESSION_FLOORS else {}
     good |= {"link_type": "pr", "confidence": "high"} if "link_type" in table.columns else {}
     good |= {name: 0 for name in ("ordinal", "message_ordinal") if name in table.columns}
     record = table.record(**good)
@@ -97,7 +114,7 @@ def test_records_of_another_type_are_refused_and_subclasses_taken() -> None:
         extra: int = 0
 
     own = Own(ordinal=1, session_id="s", content="x")
-    assert read_rows(encode_block([encode_rows(MESSAGES, "o", [own], name="m")]))[0]["content"] == "x"
+    assert read_rows(encode_block([encode_rows(MESSAGES, "o", [own], name="m").at_version(1)]))[0]["content"] == "x"
     wrong: Any
     for wrong in (Session(id="s"), {"ordinal": 1}, None, "text", Message):
         with pytest.raises(InvalidArgumentError, match=r"^messages\[1\]: expected Message, got "):
@@ -109,6 +126,10 @@ def test_the_org_is_text() -> None:
     for wrong in (None, 5, b"o"):
         with pytest.raises(InvalidArgumentError, match=r"^org_id: expected str"):
             encode_rows(MESSAGES, wrong, [], name="messages")
+    for wrong in ("\ud800", "o\udfffo"):
+        with pytest.raises(InvalidArgumentError, match=r"^org_id: .*no valid text") as caught:
+            encode_rows(MESSAGES, wrong, [], name="messages")
+        assert caught.value.field == "org_id"
 
 
 def test_keys_are_those_that_are_stored() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentstore.errors import AgentStoreError, QueryError
+from agentstore.write.clock import local_nanoseconds
 from agentstore.write.entry import Entry
 from agentstore.write.rows import MESSAGES, encode_rows
 from tests.builders import message
@@ -19,6 +20,7 @@ def entry_of(*ordinals: int, deadline: float = float("inf")) -> Entry:
     """One call's messages with these ordinals."""
     records = [message(ordinal, f"<{ordinal:06}>", session_id="s") for ordinal in ordinals]
     entry = Entry(encode_rows(MESSAGES, ORG, records, name="messages"), ORG, records)
+    entry.decide_version(1, local_nanoseconds())
     entry.deadline = deadline
     return entry
 
