@@ -173,4 +173,4 @@ def test_no_two_calls_without_an_id_share_a_key(calls: list[ToolCall]) -> None:
 def test_all_tables_are_there_with_the_session_row_last() -> None:
     assert [table.name for table in TABLES][-1] == "sessions"
     assert {issubclass(table.record, Record) for table in TABLES} == {True}
-    assert len({table.name for table in TABLES}) == 7
+    assert len({table.name for table in TABLES}) == 8
