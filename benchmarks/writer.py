@@ -245,6 +245,7 @@ async def longest_gap(work: Awaitable[object]) -> tuple[float, float]:
 
     ticking = asyncio.create_task(tick())
     await work
+    await asyncio.sleep(0.002)  # one more tick: the loop may have been held at the very end
     ticking.cancel()
     return max(gap for gap, _ in gaps) * 1e3, max(used for _, used in gaps) * 1e3
 

@@ -8,6 +8,7 @@ from typing import Any
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
 from agentstore.protocols import Executor
+from agentstore.read.building import built
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
 from agentstore.read.scope import session_conditions, text
@@ -60,7 +61,7 @@ async def usage_by_user(executor: Executor, scope: Scope) -> list[UserUsage]:
             org_id=scope.org_id,
         )
     )
-    return build(UserUsage, columns)
+    return await built(UserUsage, columns)
 
 
 async def activity_heatmap(executor: Executor, scope: Scope) -> list[HeatmapCell]:

@@ -9,7 +9,7 @@ from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.models import Message, Session, SessionFilter
 from agentstore.protocols import Executor
 from agentstore.read import sessions
-from agentstore.read.decoding import build
+from agentstore.read.building import built
 from agentstore.read.scope import text
 
 # Rows whose sizes are looked at together, and text that is fetched together: what a caller's memory has to hold.
@@ -94,7 +94,7 @@ async def _between(executor: Executor, org_id: str, scope: Sql, last: Key | None
         )
     )
     position = Message.__struct_fields__.index("org_id")
-    return build(Message, columns, time_columns=_TIMES, constants={position: valid_text(org_id)})
+    return await built(Message, columns, time_columns=_TIMES, constants={position: valid_text(org_id)})
 
 
 def _after(key: Key | None) -> Sql:
