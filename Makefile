@@ -14,7 +14,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-faults lint type check fmt serve bench bench-writer bench-search build clean
+.PHONY: help demo test test-faults lint type check fmt serve bench bench-writer bench-search bench-stalls build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ bench: $(VENV)/.local ## client CPU and time beside the bare driver: [ARGS='--ro
 
 bench-writer: $(VENV)/.local ## small concurrent writes, latency, stalls, memory: [ARGS='--quick']
 	@$(PY) -m benchmarks.writer $(ARGS)
+
+bench-stalls: $(VENV)/.local ## how long reads of 100,000 rows hold the event loop: [ARGS='--rows 10000']
+	@$(PY) -m benchmarks.stalls $(ARGS)
 
 bench-search: $(VENV)/.local ## search and reads beside plain SQL on a corpus of [MESSAGES=100000]
 	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'

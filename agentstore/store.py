@@ -318,7 +318,10 @@ class AsyncClickHouseStore:
     async def get_session_messages(
         self, org_id: str, session_id: str, *, after_ordinal: int | None = None, limit: int | None = None
     ) -> list[Message]:
-        """The messages of a session by ordinal; an unknown session has none."""
+        """The messages of a session by ordinal; an unknown session has none.
+
+        A long session is decoded in slices, some milliseconds each, between which other tasks run.
+        """
         return await sessions.get_session_messages(
             self._open_pool, org_id, session_id, after_ordinal=after_ordinal, limit=limit
         )

@@ -1,4 +1,4 @@
-"""The writer to compare with: the bare driver, three inserts for each session, over a pool of connections."""
+"""What to compare with: the bare driver, three inserts for each session, over a pool of connections."""
 
 from __future__ import annotations
 
@@ -59,6 +59,17 @@ class PlainWriter:
         connection = await self._idle.get()
         try:
             await connection.execute(f"INSERT INTO {table} ({', '.join(fields)}) VALUES", columns, columnar=True)
+        finally:
+            self._idle.put_nowait(connection)
+
+    async def select(self, record: type[Record], session_id: str) -> Any:
+        """All columns of a session's messages or tool calls."""
+        connection = await self._idle.get()
+        fields, table = ", ".join(record.__struct_fields__), _TABLES[record]
+        try:
+            return await connection.execute(
+                f"SELECT {fields} FROM {table} FINAL WHERE session_id = '{session_id}'", columnar=True
+            )
         finally:
             self._idle.put_nowait(connection)
 

@@ -124,7 +124,10 @@ class Pool:
         except UnicodeDecodeError:
             # Written by somebody else, and not UTF-8: read the bytes, replace what is not text.
             columns = await self._fetch_on_any(query, {**(settings or {}), "strings_as_bytes": True}, fresh=False)
-            return [_decode_column(column) for column in columns]
+            for index, column in enumerate(columns):
+                columns[index] = _decode_column(column)
+                await asyncio.sleep(0)
+            return columns
 
     async def _fetch_on_any(self, query: Sql, settings: Mapping[str, Any], *, fresh: bool) -> Columns:
         async with self._lease(fresh=fresh) as connection:

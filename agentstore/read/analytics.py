@@ -8,6 +8,7 @@ from typing import Any
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
 from agentstore.protocols import Executor
+from agentstore.read.building import built
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS, above_floors
@@ -63,7 +64,7 @@ async def usage_by_user(executor: Executor, scope: Scope) -> list[UserUsage]:
             seen=above_floors(scope.org_id, MARKS),
         )
     )
-    return build(UserUsage, columns)
+    return await built(UserUsage, columns)
 
 
 async def activity_heatmap(executor: Executor, scope: Scope) -> list[HeatmapCell]:

@@ -8,7 +8,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, GitLinkResult
 from agentstore.protocols import Executor
-from agentstore.read.decoding import build
+from agentstore.read.building import built
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.scope import text
 
@@ -30,7 +30,7 @@ async def get_session_git_links(executor: Executor, org_id: str, session_id: str
             seen=above_floor(org_id, session_id, MARKS),
         )
     )
-    return build(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
+    return await built(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
 
 
 async def lookup_git_links(executor: Executor, org_id: str, *, sha: str, pr_url: str) -> list[GitLinkResult]:
@@ -52,7 +52,7 @@ async def lookup_git_links(executor: Executor, org_id: str, *, sha: str, pr_url:
             seen=above_floors(org_id, MARKS),
         )
     )
-    return build(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])
+    return await built(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])
 
 
 def _match(sha: str, pr_url: str) -> Sql:

@@ -9,7 +9,7 @@ from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.models import Message, Session, SessionFilter
 from agentstore.protocols import Executor
 from agentstore.read import sessions
-from agentstore.read.decoding import build
+from agentstore.read.building import built
 from agentstore.read.floors import above_floor, above_floors
 from agentstore.read.scope import text
 
@@ -99,7 +99,7 @@ async def _between(executor: Executor, org_id: str, scope: Sql, last: Key | None
         )
     )
     position = Message.__struct_fields__.index("org_id")
-    return build(Message, columns, time_columns=_TIMES, constants={position: valid_text(org_id)})
+    return await built(Message, columns, time_columns=_TIMES, constants={position: valid_text(org_id)})
 
 
 def _after(key: Key | None) -> Sql:

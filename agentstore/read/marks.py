@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import MessagePin, SessionDelete, SessionStar
 from agentstore.protocols import Executor
-from agentstore.read.decoding import build
+from agentstore.read.building import built
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.scope import text
 
@@ -20,7 +20,7 @@ async def list_session_stars(executor: Executor, org_id: str, session_id: str) -
             scope=_scope(org_id, session_id),
         )
     )
-    return build(SessionStar, columns, time_columns=[3])
+    return await built(SessionStar, columns, time_columns=[3])
 
 
 async def list_message_pins(executor: Executor, org_id: str, session_id: str) -> list[MessagePin]:
@@ -34,7 +34,7 @@ async def list_message_pins(executor: Executor, org_id: str, session_id: str) ->
             scope=_scope(org_id, session_id),
         )
     )
-    return build(MessagePin, columns, time_columns=[5])
+    return await built(MessagePin, columns, time_columns=[5])
 
 
 async def list_session_deletes(executor: Executor, org_id: str) -> list[SessionDelete]:
@@ -46,7 +46,7 @@ async def list_session_deletes(executor: Executor, org_id: str) -> list[SessionD
             org_id=text(org_id, "org_id"),
         )
     )
-    return build(SessionDelete, columns, time_columns=[3])
+    return await built(SessionDelete, columns, time_columns=[3])
 
 
 def _scope(org_id: str, session_id: str) -> Sql:

@@ -8,6 +8,7 @@ from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import Message, ProjectInfo, Session, SessionFilter, SessionPage, ToolCall, UserInfo
 from agentstore.protocols import Columns, Executor
+from agentstore.read.building import built
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS, above_floor, above_floors
@@ -36,6 +37,9 @@ _TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "or
 
 # Where a session has no started_at, any other is later.
 _NEVER = Sql("toDateTime64('1900-01-01', 6, 'UTC')")
+
+# A block is decoded column by column; of smaller ones none holds the loop for long, and a large session is read faster.
+_IN_BLOCKS = {"max_block_size": 8192}
 
 # A session cannot hold more messages: a larger limit is no limit, and one beyond 64 bits the server would refuse.
 _ORDINALS = 2**32
@@ -122,9 +126,10 @@ async def get_session_messages(
             condition=condition,
             seen=above_floor(org_id, session_id),
             limit=_limit(limit),
-        )
+        ),
+        _IN_BLOCKS,
     )
-    return build(Message, columns, time_columns=_MESSAGE_TIMES, constants=_known(Message, org_id, session_id))
+    return await built(Message, columns, time_columns=_MESSAGE_TIMES, constants=_known(Message, org_id, session_id))
 
 
 async def get_session_tool_calls(executor: Executor, org_id: str, session_id: str) -> list[ToolCall]:
@@ -137,9 +142,10 @@ async def get_session_tool_calls(executor: Executor, org_id: str, session_id: st
             org_id=text(org_id, "org_id"),
             session_id=text(session_id, "session_id"),
             seen=above_floor(org_id, session_id),
-        )
+        ),
+        _IN_BLOCKS,
     )
-    return build(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=_known(ToolCall, org_id, session_id))
+    return await built(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=_known(ToolCall, org_id, session_id))
 
 
 async def list_users(executor: Executor, org_id: str) -> list[UserInfo]:
@@ -152,7 +158,7 @@ async def list_users(executor: Executor, org_id: str) -> list[UserInfo]:
             where=session_conditions(org_id),
         )
     )
-    return build(UserInfo, columns)
+    return await built(UserInfo, columns)
 
 
 async def list_projects(executor: Executor, org_id: str) -> list[ProjectInfo]:
@@ -166,7 +172,7 @@ async def list_projects(executor: Executor, org_id: str) -> list[ProjectInfo]:
             where=session_conditions(org_id),
         )
     )
-    return build(ProjectInfo, columns)
+    return await built(ProjectInfo, columns)
 
 
 async def list_agents(executor: Executor, org_id: str) -> list[str]:

@@ -20,7 +20,8 @@ dsn, database = sys.argv[1:]
 def quiet():
     asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is not what this is about
 def records(n):
-    return Session(id=f"loop-end-{n}"), [Message(ordinal=i, role="user", content="x" * 500) for i in range(20)]
+    session = Session(id=f"loop-end-{n}", user_message_count=20)
+    return session, [Message(ordinal=i, role="user", content="x" * 500) for i in range(20)]
 """
 
 ENDS = {

@@ -26,7 +26,7 @@ LAYERS = [
     {"connection.driver", "connection.pool", "connection.dial", "schema.migrate",
      "schema.fitness"},
     {"read.sessions", "read.iterate", "read.search", "read.finder", "read.windows", "read.analytics", "read.git_links",
-     "read.marks", "read.together"},
+     "read.marks", "read.together", "read.building"},
     {"write"},
     {"store"},
     {""},
