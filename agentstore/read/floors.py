@@ -7,6 +7,7 @@ The condition is asked of the newest version of each row (``FINAL``) and needs n
 from __future__ import annotations
 
 from agentstore.connection.sql import Sql, sql
+from agentstore.read.scope import text
 
 CONTENT, MARKS = "content", "marks"
 
@@ -17,7 +18,7 @@ def above_floor(org_id: str, session_id: str, scope: str = CONTENT) -> Sql:
         "_version >= (SELECT max(_version) FROM session_floors FINAL"
         " WHERE scope = {scope} AND org_id = {org_id} AND session_id = {session_id})",
         scope=scope,
-        org_id=org_id,
+        org_id=text(org_id, "org_id"),
         session_id=session_id,
     )
 
@@ -28,7 +29,7 @@ def above_floors(org_id: str, scope: str = CONTENT, among: Sql | None = None) ->
         "(SELECT (groupArray(session_id), groupArray(_version)) FROM session_floors FINAL"
         " WHERE scope = {scope} AND org_id = {org_id}{among})",
         scope=scope,
-        org_id=org_id,
+        org_id=text(org_id, "org_id"),
         among=sql(" AND {among}", among=among) if among else sql(""),
     )
     # The subquery is written twice and run once: the server keeps its result for the statement.

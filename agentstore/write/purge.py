@@ -11,6 +11,7 @@ import msgspec
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
+from agentstore.organisation import organisation
 from agentstore.protocols import Executor
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids
@@ -37,6 +38,7 @@ async def with_subagents(
     executor: Executor, org_id: str, session_ids: Iterable[str], *, deadline: float
 ) -> tuple[str, ...]:
     """The sessions and all subagents below them, however deep."""
+    organisation(org_id)
     found = dict.fromkeys(checked_ids(session_ids))
     latest = list(found)
     while latest:

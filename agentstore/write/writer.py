@@ -252,7 +252,7 @@ class Writer:
             self._sweeper.start_if_due()
 
     def _unobserved(self, error: BaseException) -> None:
-        logger.warning("a submitted or cancelled write failed, and nobody waits for it: %s", error)
+        logger.warning("a submitted or cancelled write failed, and nobody awaited it: %s", error)
         table = getattr(error, "table", "") or SESSIONS.name
         self._batchers[table].counters.unobserved_failures += 1
 

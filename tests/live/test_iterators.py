@@ -29,8 +29,10 @@ class Measuring:
         self.largest = max(self.largest, size)
         return columns
 
-    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
-        await self._executor.execute(query, settings)
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
+        await self._executor.execute(query, settings, timeout_seconds=timeout_seconds)
 
 
 async def test_sessions_come_as_the_pages_do(store: AsyncClickHouseStore, org: str) -> None:

@@ -44,8 +44,10 @@ class Recorder:
         self.statements.append(query)
         return await self.pool.fetch(query, settings)
 
-    async def execute(self, query: Sql, settings: Mapping[str, Any] | None = None) -> None:
-        await self.pool.execute(query, settings)
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
+        await self.pool.execute(query, settings, timeout_seconds=timeout_seconds)
 
     async def rows(self) -> Counter[str]:
         """Rows to read by table, over all statements."""

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from agentstore import AsyncClickHouseStore, NotFoundError, SearchQuery, SessionDelete, SessionFilter
-from agentstore.connection.sql import sql
+from agentstore import AsyncClickHouseStore, NotFoundError, SearchQuery, SessionFilter
+from agentstore.connection.sql import Sql, literal, sql
 from agentstore.read import hits
 from agentstore.schema import migrate
 from agentstore.schema.plan import load_migrations
-from tests.builders import at, call, commit, message, session
+from tests.builders import at, message, session
 from tests.live.connections import connected
 from tests.servers import Server
 
@@ -39,24 +39,43 @@ async def test_a_database_with_rows_is_upgraded_in_place(
         await settled(store, indexed=2 in applied)
         await check(store)
         await store.write_session("o", session("s9", started_at=at(9)), [message(0, "ÄRGER after the upgrade")])
+        await store.write_session("o", session("s1", started_at=at(1)), [message(0, "no ärger now")], replace=True)
+        assert [one.content for one in await store.get_session_messages("o", "s1")] == ["no ärger now"]
         assert [hit.session_id for hit in (await store.search("o", SearchQuery(query="ärger"))).results] == ["s9", "s1"]
 
 
 async def write(store: AsyncClickHouseStore) -> None:
-    await store.write_session(
-        "o", session("s1", started_at=at(1)), [message(0, "Ärger with the quokka")], [call(0, input_json="the Wombat")]
-    )
-    await store.write_session("o", session("s1", started_at=at(1)), [message(1, "rewritten")], [call(1)])
-    await store.write_session("o", session("s1", started_at=at(1)), [message(1, "quokka again")])
-    await store.write_session("o", session("child", relationship_type="subagent"), [message(0, "a quokka below")])
-    await store.write_session("o", session("fork", parent_session_id="s1", relationship_type="fork"))
-    await store.write_session("o", session("orphan", parent_session_id="s1"))
-    await store.write_session("o", session("silent", user_message_count=0))
-    await store.write_session("o", session("marked"), [message(0, "a marked quokka")])
-    await store.write_session_deletes("o", [SessionDelete(session_id="marked")])
-    await store.write_session("o", session("gone"), [message(0, "a quokka that went")])
-    await store.delete_sessions("o", ["gone"])
-    await store.write_git_links("o", [commit("s1", "abcdef12")])
+    """Rows as the library wrote them before it sent versions: the server's time filled them in, insert by insert."""
+    rows: list[tuple[str, dict[str, object]]] = [
+        *_session("s1", "Ärger with the quokka", started_at=at(1)),
+        ("tool_calls", {"session_id": "s1", "message_ordinal": 0, "tool_use_id": "t", "input_json": "the Wombat"}),
+        ("messages", {"session_id": "s1", "ordinal": 1, "role": "user", "content": "rewritten"}),
+        ("messages", {"session_id": "s1", "ordinal": 1, "role": "user", "content": "quokka again"}),
+        *_session("child", "a quokka below", relationship_type="subagent"),
+        *_session("fork", parent_session_id="s1", relationship_type="fork"),
+        *_session("orphan", parent_session_id="s1"),
+        *_session("silent", user_message_count=0),
+        *_session("marked", "a marked quokka"),
+        ("session_deletes", {"session_id": "marked"}),
+        *_session("gone", "a quokka that went"),
+        ("sessions", {"id": "gone", "_deleted": 1}),
+        ("messages", {"session_id": "gone", "ordinal": 0, "_deleted": 1}),
+        ("git_links", {"session_id": "s1", "commit_sha": "abcdef12", "link_type": "commit", "confidence": "high"}),
+    ]
+    async with connected(store) as connection:
+        for table, row in rows:
+            statement = sql(
+                "INSERT INTO {table} (org_id, {names}) SELECT 'o', {values}",
+                table=Sql(table),
+                names=Sql(", ".join(row)),
+                values=Sql(", ".join(map(literal, row.values()))),
+            )
+            await connection.fetch(statement, {"materialize_skip_indexes_on_insert": 0}, timeout=60)
+
+
+def _session(id: str, text: str = "", **fields: object) -> list[tuple[str, dict[str, object]]]:
+    messages = [("messages", {"session_id": id, "ordinal": 0, "role": "user", "content": text})] if text else []
+    return [*messages, ("sessions", {"id": id, "user_message_count": 1, **fields})]
 
 
 async def check(store: AsyncClickHouseStore) -> None:

@@ -43,7 +43,7 @@ def test_the_low_bits_are_the_number_of_the_store() -> None:
     )
 )
 def test_it_never_goes_backwards_whatever_the_clocks_do(steps: list[tuple[str, int]]) -> None:
-    """``draw`` moves the local clock by so much, back too; the others are what the server says, against its true time."""
+    """``draw`` moves the local clock by so much, back too; the others are what the server says, or what is stored."""
     one, now, last, seen = clock(), 10 * SECOND, 0, 0
     for kind, amount in steps:
         if kind == "draw":
