@@ -56,8 +56,7 @@ async def usage_by_user(executor: Executor, scope: Scope) -> list[UserUsage]:
             " sum(links.links), sum(total_output_tokens), max(peak_context_tokens)"
             " FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
             " (SELECT session_id, count() AS links FROM git_links FINAL WHERE org_id = {org_id} AND {seen}"
-            " GROUP BY session_id)"
-            " AS links ON links.session_id = s.id"
+            " GROUP BY session_id) AS links ON links.session_id = s.id"
             " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
             where=scope.where(),
             org_id=scope.org_id,

@@ -30,7 +30,40 @@ def above_floors(org_id: str, scope: str = CONTENT, among: Sql | None = None) ->
         " WHERE scope = {scope} AND org_id = {org_id}{among})",
         scope=scope,
         org_id=text(org_id, "org_id"),
-        among=sql(" AND {among}", among=among) if among else sql(""),
+        among=_and(among),
     )
     # The subquery is written twice and run once: the server keeps its result for the statement.
     return sql("_version >= transform(session_id, {floors}.1, {floors}.2, toUInt64(0))", floors=floors)
+
+
+def moments(org_id: str, sessions: Sql) -> Sql:
+    """``id``, ``moment`` (its start, in microseconds) and ``floor`` (0 without one) of the sessions.
+
+    For statements that join them anyway: few rows are left by then, and the floor costs them next to nothing.
+    """
+    return sql(
+        "SELECT id, moment, ifNull(f.floor, 0) AS floor FROM ("
+        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {sessions}"
+        ") AS own LEFT ANY JOIN (SELECT session_id, _version AS floor FROM session_floors FINAL"
+        " WHERE scope = {scope} AND org_id = {org_id}) AS f ON f.session_id = own.id",
+        sessions=sessions,
+        scope=CONTENT,
+        org_id=text(org_id, "org_id"),
+    )
+
+
+def versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
+    """``session_id``, ``_version`` and 1 for each git link of the sessions, and the same with 0 for each floor.
+
+    Both at once: a subquery for the floors would be run before the rest, and a page of a list would wait for it.
+    """
+    return sql(
+        "SELECT session_id, _version, 1 FROM git_links FINAL WHERE {condition} UNION ALL"
+        " SELECT session_id, _version, 0 FROM session_floors FINAL WHERE scope = {scope} AND {condition}",
+        condition=sql("org_id = {org_id} AND session_id IN {ids}", org_id=text(org_id, "org_id"), ids=session_ids),
+        scope=MARKS,
+    )
+
+
+def _and(condition: Sql | None) -> Sql:
+    return sql(" AND {condition}", condition=condition) if condition else sql("")

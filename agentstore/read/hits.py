@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read import folding
 from agentstore.read.cursor import SearchKey
-from agentstore.read.floors import above_floors
+from agentstore.read.floors import above_floors, moments
 
 MESSAGE, TOOL = 0, 1
 
 ORDER = Sql("moment DESC NULLS LAST, session_id DESC, position, kind, tool_use_id, call_index")
 COLUMNS = Sql("moment, session_id, position, kind, tool_use_id, call_index")
 EVERYTHING = Sql("1")
+NOTHING = Sql("")
 # Shorter needles have no trigram, so the index says nothing about them.
 INDEXED_LENGTH = 3
 # Settings of a statement that reads many texts, for blocks larger than the usual 1 MB: granules are small, for single
@@ -113,9 +114,9 @@ def candidates(target: Target, after: SearchKey | None, *, count: int, skip: int
 def verified(target: Target, keys: Sequence[SearchKey]) -> Sql:
     """Which of the keys, without their moment, hold the needle in the newest version of their row."""
     sessions = sql("session_id IN {ids}", ids=tuple({key[1] for key in keys}))
+    seen = above_floors(target.org_id, among=sessions)
     parts = [
-        _exact(texts, target, sql("{row} IN {keys}", row=texts.row, keys=rows), sessions)
-        for texts, rows in by_table(keys)
+        _exact(texts, target, sql("{row} IN {keys}", row=texts.row, keys=rows), seen) for texts, rows in by_table(keys)
     ]
     return join(" UNION ALL ", parts)
 
@@ -125,13 +126,12 @@ def hits(target: Target, sessions: Sql, after: SearchKey | None, *, count: int) 
     scope = sql("{own} AND {more}", own=target.sessions, more=sessions)
     among = sql("session_id IN (SELECT id FROM sessions FINAL WHERE {scope})", scope=scope)
     return sql(
-        "SELECT {columns} FROM ({messages} UNION ALL {tools}) AS h INNER JOIN ("
-        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {scope}"
-        ") AS s ON s.id = session_id WHERE {after} ORDER BY {order} LIMIT {count}",
+        "SELECT {columns} FROM ({messages} UNION ALL {tools}) AS h INNER JOIN ({sessions}) AS s ON s.id = session_id"
+        " WHERE _version >= floor AND {after} ORDER BY {order} LIMIT {count}",
         columns=COLUMNS,
-        messages=_exact(MESSAGES, target, among),
-        tools=_exact(TOOL_CALLS, target, among),
-        scope=scope,
+        messages=_exact(MESSAGES, target, among, also=Sql(", _version")),
+        tools=_exact(TOOL_CALLS, target, among, also=Sql(", _version")),
+        sessions=moments(target.org_id, scope),
         after=after_key(after),
         order=ORDER,
         count=count,
@@ -232,14 +232,15 @@ def _narrow(texts: Texts, target: Target, condition: Sql) -> Sql:
     )
 
 
-def _exact(texts: Texts, target: Target, scope: Sql, floors_among: Sql | None = None) -> Sql:
+def _exact(texts: Texts, target: Target, scope: Sql, seen: Sql = EVERYTHING, *, also: Sql = NOTHING) -> Sql:
     # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
     return sql(
-        "SELECT {key} FROM {table} FINAL PREWHERE org_id = {org_id} AND {scope} WHERE {seen} AND ({hit})",
+        "SELECT {key}{also} FROM {table} FINAL PREWHERE org_id = {org_id} AND {scope} WHERE {seen} AND ({hit})",
         key=texts.key,
         table=texts.table,
         org_id=target.org_id,
         scope=scope,
-        seen=above_floors(target.org_id, among=floors_among),
+        seen=seen,
+        also=also,
         hit=join(" OR ", [contains(column, target.needle) for column in texts.columns]),
     )

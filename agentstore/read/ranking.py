@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read import terms
 from agentstore.read.cursor import WordsCursor
-from agentstore.read.floors import above_floors
+from agentstore.read.floors import moments
 from agentstore.read.hits import (
     COLUMNS,
     EVERYTHING,
@@ -58,8 +58,8 @@ def ranked(wanted: Wanted, after: WordsCursor | None, *, count: int) -> Sql:
         "SELECT *, toInt64(round(1e6 * arraySum(tf -> tf * ({k1} + 1)"
         " / (tf + {k1} * (1 - {b} + {b} * size / average)), counts))) AS score FROM ("
         "SELECT *, {total} AS total, {average} AS average FROM ({messages} UNION ALL {tools}) AS d INNER JOIN ("
-        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {sessions}"
-        ") AS s ON s.id = session_id)) WHERE {after} ORDER BY score DESC, {order} LIMIT {count}",
+        "{sessions}) AS s ON s.id = session_id WHERE _version >= floor))"
+        " WHERE {after} ORDER BY score DESC, {order} LIMIT {count}",
         columns=COLUMNS,
         k1=_K1,
         b=_B,
@@ -67,7 +67,7 @@ def ranked(wanted: Wanted, after: WordsCursor | None, *, count: int) -> Sql:
         average=after.average if after else Sql("avg(size) OVER ()"),
         messages=_matching(MESSAGES, wanted),
         tools=_matching(TOOL_CALLS, wanted),
-        sessions=wanted.sessions,
+        sessions=moments(wanted.org_id, wanted.sessions),
         after=_after(after),
         order=ORDER,
         count=count,
@@ -88,9 +88,9 @@ def _matching(texts: Texts, wanted: Wanted) -> Sql:
     ]
     # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
     return sql(
-        "SELECT {key}, {size} AS size, [{counts}] AS counts FROM {table} FINAL PREWHERE org_id = {org_id}"
+        "SELECT {key}, _version, {size} AS size, [{counts}] AS counts FROM {table} FINAL PREWHERE org_id = {org_id}"
         " AND session_id IN (SELECT id FROM sessions FINAL WHERE {sessions}) AND {candidate}"
-        " WHERE {seen} AND {may_hold} AND NOT has(counts, 0)",
+        " WHERE {may_hold} AND NOT has(counts, 0)",
         key=texts.key,
         size=join(" + ", [sql("length({column})", column=column) for column in texts.columns]),
         counts=join(", ", counts),
@@ -98,7 +98,6 @@ def _matching(texts: Texts, wanted: Wanted) -> Sql:
         org_id=wanted.org_id,
         sessions=wanted.sessions,
         candidate=_candidate(texts, wanted),
-        seen=above_floors(wanted.org_id),
         may_hold=terms.may_hold(texts.columns, wanted.terms),
     )
 

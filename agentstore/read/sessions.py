@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
@@ -11,7 +12,7 @@ from agentstore.protocols import Columns, Executor
 from agentstore.read.building import built
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build
-from agentstore.read.floors import MARKS, above_floor, above_floors
+from agentstore.read.floors import above_floor, versions_of_links
 from agentstore.read.scope import expect, page_limit, session_conditions, text
 from agentstore.read.together import together
 
@@ -94,16 +95,14 @@ async def in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -
 
 
 async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) -> dict[str, int]:
-    columns = await executor.fetch(
-        sql(
-            "SELECT session_id, count() FROM git_links FINAL"
-            " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen} GROUP BY session_id",
-            org_id=org_id,
-            ids=ids,
-            seen=above_floors(org_id, MARKS, sql("session_id IN {ids}", ids=ids)),
-        )
-    )
-    return dict(zip(*columns, strict=True))
+    floors: dict[str, int] = {}
+    links: list[tuple[str, int]] = []
+    for id, version, is_link in zip(*await executor.fetch(versions_of_links(org_id, ids)), strict=True):
+        if is_link:
+            links.append((id, version))
+        else:
+            floors[id] = version
+    return Counter(id for id, version in links if version >= floors.get(id, 0))
 
 
 def _with_links(columns: Columns, links: dict[str, int]) -> list[Session]:
