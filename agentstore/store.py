@@ -59,7 +59,8 @@ class AsyncClickHouseStore:
     ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop. From another loop,
     another thread or a forked child everything but ``statistics()`` raises ``WrongLoopError``, before it does anything.
 
-    A cancelled write is stored or not, never half a row; a cancelled read leaves nothing behind.
+    A write cancelled before anything of it was accepted stores nothing; cancelled later, all of it is carried on as if
+    it had been submitted. A cancelled read leaves nothing behind.
     """
 
     def __init__(self, target: str | ConnectOptions | None = None, **overrides: Any) -> None:
