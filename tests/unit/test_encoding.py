@@ -113,7 +113,7 @@ REFUSED: list[tuple[Encoder, Sequence[Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("encode", "values", "reason"), REFUSED, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(("encode", "values", "reason"), REFUSED, ids=lambda value: getattr(value, "__name__", repr(value))[:30])
 def test_what_does_not_fit_is_refused(encode: Encoder, values: Sequence[Any], reason: str) -> None:
     with pytest.raises((TypeError, ValueError, OverflowError), match=reason):
         encode(values)
