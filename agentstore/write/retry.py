@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
@@ -63,7 +64,12 @@ async def retried(
             if not error.retriable or wait is None:
                 raise
             on_retry(error)
+            failed = error
         await anyio.sleep(wait)
+        # On a busy machine a pause may end after the deadline; what the attempt said must not be lost for that.
+        if asyncio.get_running_loop().time() >= deadline:
+            raise failed
+        del failed  # its traceback would hold this frame, and with it the blocks
 
 
 async def _in_time(attempt: Callable[[], Awaitable[R]], remaining: float) -> R:
