@@ -8,6 +8,11 @@ PY := $(VENV)/bin/python
 STORE ?= .agentstore-demo
 PORT ?= 9000
 MESSAGES ?= 100000
+# How many processes share the tests, each with a server of its own. A test waits for its server most of the time, so
+# there may be more of them than cores (measured: CONTRIBUTING.md). ARGS='-n 0' runs all tests in one process; xdist's
+# own options must go where xdist itself is switched off.
+WORKERS ?= 4
+SIDE_BY_SIDE = $(if $(findstring no:xdist,$(ARGS)),,-n $(WORKERS) --dist worksteal)
 CODE := agentstore tests examples benchmarks
 # The recipes read these from the environment, so that no character in them means anything to make's shell.
 export FROM FIND
@@ -23,13 +28,13 @@ demo: $(VENV)/.local ## import transcripts into a local store and show them: [FR
 	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-1} \
 		$(PY) examples/demo.py --store 'local:$(STORE)' $${FROM:+--from="$$FROM"} $${FIND:+--find="$$FIND"}
 
-test: $(VENV)/.dev ## run the tests: [ARGS='tests/unit -x'] [ARGS='--server docker']
-	@$(PY) -m pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS='--server docker'] [ARGS='-n 0'] [WORKERS=4]
+	@$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint type ## lint and type
 
 test-faults: $(VENV)/.dev ## a thousand random fault schedules, some 25 minutes: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
-	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} $(PY) -m pytest tests/faults --timeout 0 $(ARGS)
+	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} $(PY) -m pytest $(SIDE_BY_SIDE) tests/faults --timeout 0 $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and formatting
 	@$(PY) -m ruff check $(CODE)

@@ -65,7 +65,12 @@ async def retried(
             if not error.retriable or wait is None:
                 raise
             on_retry(error, wait)
+            failed = error
         await anyio.sleep(wait)
+        # On a busy machine a pause may end after the deadline; what the attempt said must not be lost for that.
+        if loop_time() >= deadline:
+            raise failed
+        del failed  # its traceback would hold this frame, and with it the blocks
 
 
 async def _in_time(attempt: Callable[[], Awaitable[R]], remaining: float) -> R:

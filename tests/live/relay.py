@@ -34,6 +34,9 @@ class Relay:
         self.accepted = 0
         self.most_at_once = 0
         self.port = 0
+        self.passing = asyncio.Event()
+        """Cleared: connections are accepted and hear nothing until it is set."""
+        self.passing.set()
 
     def lead_to(self, host: str, port: int) -> None:
         """Where connections accepted from now on lead."""
@@ -58,6 +61,7 @@ class Relay:
         self.most_at_once = max(self.most_at_once, self.open)
         try:
             with contextlib.suppress(OSError, asyncio.CancelledError):  # the end of a connection is no news here
+                await self.passing.wait()
                 there, back = await asyncio.open_connection(*self._target)
                 try:
                     await _first(_copy(reader, back), _copy(there, writer))

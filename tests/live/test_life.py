@@ -113,10 +113,12 @@ async def test_every_method_needs_an_open_store(server: Server, database: str, o
 
 async def test_closing_while_it_opens_leaves_nothing_open(options: ConnectOptions) -> None:
     async with relaying(options) as (relay, through):
+        relay.passing.clear()  # however slowly this task comes back, the store is not open by then
         store = AsyncClickHouseStore(through)
         opening = asyncio.create_task(store.open())
         await until(lambda: relay.accepted)
         await store.aclose()
+        relay.passing.set()
         with pytest.raises(StoreClosedError):
             await opening
         await until(lambda: relay.open == 0)

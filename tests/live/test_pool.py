@@ -16,6 +16,7 @@ from agentstore import (
     OperationTimeoutError,
     QueryError,
     StoreClosedError,
+    WriteError,
 )
 from agentstore.connection.dial import dial, new_pool
 from agentstore.connection.pool import Pool
@@ -130,6 +131,7 @@ async def test_no_answer_in_time(relayed: tuple[Relay, ConnectOptions]) -> None:
     pool = new_pool(msgspec.structs.replace(relayed[1], query_timeout_seconds=0.1))
     with pytest.raises(OperationTimeoutError, match=r"no answer within 0.1 s"):
         await pool.fetch(sql("SELECT sleep(2)"))
+    pool._query_timeout = 60.0  # a busy machine may need longer than that for a new connection
     assert await pool.fetch(ONE) == [(1,)]
     assert relayed[0].accepted == 2
     await pool.aclose()
@@ -194,5 +196,16 @@ async def test_a_store_without_its_server_says_so_and_recovers(relayed: tuple[Re
             await store.write_session(org, session("s"), [message(0)])
         assert caught.value.retriable
         relay.lead_to(*relay.home)
-        await store.write_session(org, session("s"), [message(0)])
+        await written(store, org)
         assert (await store.list_sessions(org)).total == 1
+
+
+async def written(store: AsyncClickHouseStore, org: str) -> None:
+    """Written in the end: the deadline is short for the sake of the outage, and a busy machine may miss it after it."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await store.write_session(org, session("s"), [message(0)])
+            except WriteError as error:
+                if not error.retriable:
+                    raise

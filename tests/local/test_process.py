@@ -183,10 +183,13 @@ def test_clients_of_a_server_that_keeps_ending_always_get_in(store: Path) -> Non
         pytest.fail("never got in")
 
     pids = set()
-    for _ in range(4):
+    for _ in range(40):
         pids.add(get_in().pid)
+        if len(pids) == 4:
+            return
+        # Gone for good, or back again: a server that is asked at the last moment stays, and the next is the same one.
         wait_until(lambda: not resolve(store).endpoint_file.exists(), "the server is ending")
-    assert len(pids) == 4
+    pytest.fail(f"of 40 clients no four met different servers: {pids}")
 
 
 @pytest.mark.parametrize(

@@ -86,13 +86,15 @@ _grow: Callable[[st.SearchStrategy[Typed]], st.SearchStrategy[Typed]] = lambda i
 )
 TYPES: st.SearchStrategy[Typed] = st.recursive(LEAVES, _grow, max_leaves=4)
 
-# clickhouse-driver splits the arguments of a Map at every comma, sends a dictionary for the values of an empty Map if
-# they may be NULL (the format has none there), and cannot write a tuple without elements.
+# clickhouse-driver splits the arguments of a Map at every comma and those of a Tuple at a comma after any bracket, in
+# quotes too, sends a dictionary for the values of an empty Map if they may be NULL (the format has none there), and
+# cannot write a tuple without elements.
 _SIMPLE = LEAVES.filter(lambda typed: "," not in typed[0] and not typed[0].startswith("LowCardinality(Nullable"))
+_PARTS = LEAVES.filter(lambda typed: "),(" not in typed[0])
 DRIVER_TYPES: st.SearchStrategy[Typed] = st.one_of(
     LEAVES,
     LEAVES.map(_array),
     LEAVES.map(_array).map(_array),
     st.tuples(st.sampled_from(KEYS), _SIMPLE).map(lambda pair: _map(*pair)),
-    st.lists(st.one_of(LEAVES, LEAVES.map(_array)), min_size=1, max_size=3).map(_tuple),
+    st.lists(st.one_of(_PARTS, _PARTS.map(_array)), min_size=1, max_size=3).map(_tuple),
 )

@@ -14,7 +14,7 @@ from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
 from agentstore.write.outage import OutageLog
 from agentstore.write.statistics import Counters
-from tests.unit.write_parts import Server, entry_of, keys_of, refused, until
+from tests.unit.write_parts import Server, entry_of, keys_of, pass_time, refused, until
 
 LOST = ConnectionFailedError("lost")
 
@@ -89,9 +89,10 @@ async def test_an_entry_full_of_bad_rows_does_not_hold_up_the_others_for_ever() 
     assert len(server.attempts) < 80
 
 
-async def test_at_the_deadline_every_call_gets_an_error_of_its_own() -> None:
+async def test_at_the_deadline_every_call_gets_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     server, counters = Server(answers=[LOST] * 1000), Counters()
-    deadline = anyio.current_time() + 0.2
+    server.on_insert = lambda: pass_time(monkeypatch, 60) if len(server.attempts) == 3 else None
+    deadline = anyio.current_time() + 20
     entries = [entry_of(1, deadline=deadline), entry_of(2, 3, deadline=deadline)]
     await delivery(server, entries, counters).run()
     assert [failed_keys(entry) for entry in entries] == [keys_of(1), keys_of(2, 3)]

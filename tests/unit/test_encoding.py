@@ -113,7 +113,12 @@ REFUSED: list[tuple[Encoder, Sequence[Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("encode", "values", "reason"), REFUSED, ids=lambda value: repr(value)[:30])
+def shown(value: object) -> str:
+    """Without the address of a function: every process has to name the tests alike."""
+    return str(getattr(value, "__name__", repr(value)))[:30]
+
+
+@pytest.mark.parametrize(("encode", "values", "reason"), REFUSED, ids=shown)
 def test_what_does_not_fit_is_refused(encode: Encoder, values: Sequence[Any], reason: str) -> None:
     with pytest.raises((TypeError, ValueError, OverflowError), match=reason):
         encode(values)

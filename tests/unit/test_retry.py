@@ -19,6 +19,7 @@ from agentstore.write.retry import (
     pauses,
     retried,
 )
+from tests.unit.write_parts import pass_time
 
 
 class Attempts:
@@ -91,11 +92,29 @@ async def test_anything_else_is_raised_at_once(error: Exception) -> None:
     assert attempts.count == 1
 
 
-async def test_at_the_deadline_the_last_error_is_raised() -> None:
+async def test_at_the_deadline_the_last_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = Attempts(*(ConnectionFailedError(f"lost {number}") for number in range(1000)))
-    with pytest.raises(ConnectionFailedError, match=r"lost \d+"):
-        await retried(attempts, deadline=in_seconds(0.3), rng=random.Random(1))
-    assert attempts.count > 1
+
+    async def attempt() -> str:
+        if attempts.count == 3:
+            pass_time(monkeypatch, 60)
+        return await attempts()
+
+    with pytest.raises(ConnectionFailedError, match="lost 3"):
+        await retried(attempt, deadline=in_seconds(20), rng=random.Random(1))
+    assert attempts.count == 4
+
+
+async def test_a_pause_that_ends_too_late_does_not_hide_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = Attempts(ConnectionFailedError("lost"))
+    with pytest.raises(ConnectionFailedError, match="lost"):
+        await retried(
+            attempts,
+            deadline=in_seconds(20),
+            rng=random.Random(1),
+            on_retry=lambda error: pass_time(monkeypatch, 60),
+        )
+    assert attempts.count == 1
 
 
 async def test_an_attempt_that_hangs_is_cut_off_at_the_deadline() -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from agentstore.errors import AgentStoreError, QueryError
 from agentstore.write.clock import local_nanoseconds
 from agentstore.write.entry import Entry
@@ -79,6 +81,13 @@ class Server:
 def ordinals_in(blocks: Sequence[bytes]) -> list[int]:
     """The ordinals of the messages in these blocks, read from their contents."""
     return [int(digits) for block in blocks for digits in re.findall(rb"<(\d{6})>", block)]
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The running loop's clock jumps: what a test wants to be late is late, however fast or busy the machine is."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    monkeypatch.setattr(loop, "time", lambda: before() + seconds)
 
 
 async def until(condition: Callable[[], bool]) -> None:
