@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import mmap
+import os
 import platform
 import struct
 import sys
@@ -52,39 +54,64 @@ CODE = bytes.fromhex(
 _TABLE = struct.Struct("<QQQQQii")
 _LIBC_FUNCTIONS = ("write", "__errno_location", "ftruncate", "getpid", "kill")
 
-_guards: list[mmap.mmap] = []  # never freed: the engine calls them for as long as the process lives
 
 
 class UnguardedError(Exception):
     """The guard cannot be put in here; the text says why."""
 
 
-def install(library: str, reserve: int) -> None:
-    """Lead the `write` of a loaded shared library through the guard; `reserve` is the descriptor of the reserve file.
+_installed: dict[str, mmap.mmap] = {}  # never freed: the engine calls it for as long as the process lives
+_reserve = -1
+"""A descriptor that is the guard's alone and is never closed: a number used again would empty somebody else's file."""
+
+
+def install(library: str) -> None:
+    """Lead the `write` of a loaded shared library through the guard; once more does nothing.
 
     Raises UnguardedError, with nothing changed, on other systems than Linux on x86-64.
     """
+    if library in _installed:
+        return
     if not (sys.platform == "linux" and platform.machine() == "x86_64" and sys.maxsize > 1 << 32):
         raise UnguardedError(f"not on {sys.platform} {platform.machine()}")
     try:
         slots = list(_slots(library, "write"))
         if not slots:
             raise UnguardedError(f"{library} does not import write")
-        _replace(slots, _make(reserve))
+        _use_reserve(None)
+        page, address = _make(_reserve)
+        _installed[library] = page
+        _replace(slots, address)
     except (OSError, ValueError, struct.error, AttributeError) as error:
         raise UnguardedError(f"{library}: {error}") from error
 
 
-def _make(reserve: int) -> int:
-    """The guard in memory of its own; its address."""
+def use_reserve(descriptor: int | None) -> None:
+    """The file that the guard empties before it gives up, from now on; None for none."""
+    if _installed:
+        _use_reserve(descriptor)
+
+
+def _use_reserve(descriptor: int | None) -> None:
+    global _reserve
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)  # it cannot be emptied, and nobody minds
+    try:
+        if _reserve < 0:
+            _reserve = fcntl.fcntl(nothing, fcntl.F_DUPFD_CLOEXEC, 3)
+        os.dup2(nothing if descriptor is None else descriptor, _reserve, inheritable=False)
+    finally:
+        os.close(nothing)
+
+
+def _make(reserve: int) -> tuple[mmap.mmap, int]:
+    """The guard in memory of its own, and its address."""
     libc = ctypes.CDLL(None)
     addresses = [ctypes.cast(getattr(libc, name), ctypes.c_void_p).value for name in _LIBC_FUNCTIONS]
     page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     page.write(CODE + _TABLE.pack(*addresses, reserve, len(TEXT)) + TEXT)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
     _protect(address, mmap.PROT_READ | mmap.PROT_EXEC)
-    _guards.append(page)
-    return address
+    return page, address
 
 
 def _replace(slots: list[int], target: int) -> None:
