@@ -47,6 +47,11 @@ class EngineError(Exception):
         return cls(f"DB::Exception: {text}. ({name})", code, name)
 
     @classmethod
+    def no_space(cls, error: Exception) -> EngineError:
+        """The one that a client may try again: space can come back."""
+        return cls.make(243, "NOT_ENOUGH_SPACE", str(error))
+
+    @classmethod
     def parse(cls, text: str) -> EngineError:
         """From the engine's own text: `Code: 81. DB::Exception: … (UNKNOWN_DATABASE)`."""
         match = _ERROR.search(text)
@@ -174,7 +179,7 @@ class EngineConnection:
 class Engine:
     """The engine at one path. A process can have one path open at a time."""
 
-    def __init__(self, path: str, *, fsync: bool = True) -> None:
+    def __init__(self, path: str, *, fsync: bool = False) -> None:
         self.path = path
         self.space = Space(path)
         self._fsync = fsync
@@ -190,7 +195,7 @@ class Engine:
         try:
             reserve = self.space.open()
         except NoSpaceError as error:
-            raise not_enough_space(error) from None
+            raise EngineError.no_space(error) from None
         self._guard(reserve)
         with as_file(configuration(fsync=self._fsync, reserve=self.space.reserve)) as file:
             self._control = self._connect(f"{self.path}?config-file={file}")
@@ -237,12 +242,15 @@ class Engine:
         Raises EngineError before it begins where there is too little space. When this ends without an error, the engine
         has not failed to write anything meanwhile: it would not tell.
         """
-        try:
-            with self.space.claim(size):
-                yield
-        except NoSpaceError as error:
-            self.tend()
-            raise not_enough_space(error) from None
+        with contextlib.ExitStack() as claimed:
+            try:
+                claimed.enter_context(self.space.claim(size))
+            except NoSpaceError as error:
+                self.tend()
+                raise EngineError.no_space(error) from None
+            except OSError as error:
+                raise EngineError.make(413, "CANNOT_STATVFS", f"{self.path}: {error.strerror}") from None
+            yield
         self.check_writes()
 
     def check_writes(self) -> None:
@@ -309,8 +317,3 @@ class Engine:
                 control.close()
         write_guard.use_reserve(None)
         self.space.close()
-
-
-def not_enough_space(error: NoSpaceError) -> EngineError:
-    """The error a client may retry: space can come back."""
-    return EngineError.make(243, "NOT_ENOUGH_SPACE", str(error))

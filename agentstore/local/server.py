@@ -39,7 +39,7 @@ class LocalServer:
         password: str = "",
         max_packet_bytes: int = MAX_PACKET_BYTES,
         handshake_timeout_seconds: float = HANDSHAKE_TIMEOUT_SECONDS,
-        fsync: bool = True,
+        fsync: bool = False,
     ) -> None:
         """Does no I/O. Raises ValueError for a host other machines can reach without a password."""
         if not password and not _is_loopback(host):

@@ -51,7 +51,7 @@ def reserve_of(total: int) -> int:
 
 
 def reserve_file_size(reserve: int) -> int:
-    """How much of the reserve is in the file: enough to start several times, little enough to leave to a small store."""
+    """How much of the reserve is in the file: enough to start several times, and little beside a store."""
     return min(reserve // 4, 16 * MIB)
 
 

@@ -101,7 +101,9 @@ def analyse(sql: str) -> Statement:
     return Statement(kind, _without_client_ends(sql, keeps_outfile=kind is Kind.OTHER))
 
 
-_GROWING = frozenset({"INSERT", "CREATE", "ALTER", "OPTIMIZE", "UPDATE", "DELETE", "ATTACH", "RENAME", "EXCHANGE", "RESTORE"})
+_GROWING = frozenset(
+    {"INSERT", "CREATE", "ALTER", "OPTIMIZE", "UPDATE", "DELETE", "ATTACH", "RENAME", "EXCHANGE", "RESTORE"}
+)
 
 
 def needs_space(sql: str) -> bool:

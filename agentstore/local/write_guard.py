@@ -55,7 +55,6 @@ _TABLE = struct.Struct("<QQQQQii")
 _LIBC_FUNCTIONS = ("write", "__errno_location", "ftruncate", "getpid", "kill")
 
 
-
 class UnguardedError(Exception):
     """The guard cannot be put in here; the text says why."""
 
