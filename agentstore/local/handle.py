@@ -43,8 +43,8 @@ async def acquire(
     costs little more than reading a small file.
 
     A server started here ends by itself after ``idle_timeout_seconds`` without a connection (default: the environment
-    variable ``AGENTSTORE_LOCAL_IDLE_SECONDS``, else 60). With ``fsync`` it answers an insert only once it would survive a
-    power cut (default: the variable ``AGENTSTORE_LOCAL_FSYNC``, 0 or 1, else not); one that runs keeps its own.
+    variable ``AGENTSTORE_LOCAL_IDLE_SECONDS``, else 60). With ``fsync`` it answers an insert only once it would survive
+    a power cut (default: the variable ``AGENTSTORE_LOCAL_FSYNC``, 0 or 1, else not); one that runs keeps its own.
     Cancellation leaves a server that is being started to itself.
 
     Raises :exc:`ConfigError` for a path, a file or an installation that cannot be used, and

@@ -78,10 +78,10 @@ def _remove_unfinished(path: str) -> None:
 class Space:
     """The space at one path. Methods block for a system call, and may be called from any thread."""
 
-    def __init__(self, path: str) -> None:
-        """Does no I/O."""
+    def __init__(self, path: str, reserve: int | None = None) -> None:
+        """Does no I/O. A reserve of None is one that fits the volume."""
         self.path = path
-        self._reserve: int | None = None
+        self._reserve = reserve
         self._claimed = 0
         self._lock = threading.Lock()
         self._file = -1

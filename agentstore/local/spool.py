@@ -69,7 +69,7 @@ class Spool:
         self.close()
 
     def path(self) -> str:
-        """Where the engine can read everything that was written, until `close`. Raises EngineError if it was too much."""
+        """Where the engine can read everything that was written, until `close`. Raises EngineError if not all."""
         if self._failure:
             raise EngineError.make(243, "NOT_ENOUGH_SPACE", self._failure)
         file = self._to_file(self._memory_file)
