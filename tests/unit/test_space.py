@@ -61,7 +61,8 @@ def test_the_reserve_file_has_its_size_where_there_is_space(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "sql",
     ["INSERT INTO t SELECT 1", "/* x */ insert into t values (1)", "CREATE TABLE t (a Int8) ORDER BY a",
-     "OPTIMIZE TABLE t", "ALTER TABLE t UPDATE a = 1 WHERE b", "DELETE FROM t WHERE a", "CREATE OR REPLACE TABLE t AS u"],
+     "OPTIMIZE TABLE t", "ALTER TABLE t UPDATE a = 1 WHERE b", "DELETE FROM t WHERE a",
+     "CREATE OR REPLACE TABLE t AS u"],
 )  # fmt: skip
 def test_what_makes_a_store_grow_needs_space(sql: str) -> None:
     assert needs_space(sql)
