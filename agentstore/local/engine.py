@@ -20,7 +20,7 @@ from typing import Any
 from . import write_guard
 from .blocks import string_columns
 from .configuration import as_file, configuration
-from .space import NoSpaceError, Space
+from .space import NoSpaceError, Space, forget_tokens
 
 logger = logging.getLogger("agentstore.local")
 
@@ -257,9 +257,10 @@ class Engine:
         """End the process if the engine has failed to write something and goes on as if it had not.
 
         Where the guard stands, it has ended it before. Here a part may have been committed without its end already; the
-        next start finds it, and its source parts are still there.
+        next start finds it, and its source parts are still there; a client sends again what an insert has lost.
         """
         if not self._guarded and self._count_failed_writes() > self._failed_writes:
+            forget_tokens(self.path)
             logger.critical("the engine could not write to its files at %s, and ends before it does harm", self.path)
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -2,7 +2,7 @@
 
 ::
 
-    PATH/data/         the engine's own files
+    PATH/data/         the engine's own files, and agentstore.reserve: bytes kept for a full disk
     PATH/server.json   host, port, user and password of the running server, for its owner only
     PATH/server.lock   locked for as long as a server process lives
     PATH/start.lock    locked by the one client that is starting a server

@@ -75,6 +75,16 @@ def _remove_unfinished(path: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def forget_tokens(path: str) -> None:
+    """Remove the engine's notes of what was inserted, so that a repetition is not taken for stored when it is damaged.
+
+    What is stored and sent again has the same keys: it is there twice until the next merge, and read once.
+    """
+    for file in glob.iglob(os.path.join(glob.escape(path), "store", "*", "*", "deduplication_logs", "*")):
+        with contextlib.suppress(OSError):
+            os.unlink(file)
+
+
 class Space:
     """The space at one path. Methods block for a system call, and may be called from any thread."""
 

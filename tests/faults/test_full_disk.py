@@ -26,6 +26,11 @@ MEGABYTE = 1 << 20
 ROUNDS = max(1, int(os.environ.get("AGENTSTORE_FAULT_SCHEDULES", "50")) // 100)
 LIMITED = """\
 import resource, sys
+from agentstore.local import write_guard
+def nowhere(library):
+    raise write_guard.UnguardedError("in this test")
+if "guarded" not in sys.argv:
+    write_guard.install = nowhere
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
 from agentstore.local.process import main
 sys.exit(main(["--path", sys.argv[1]]))
@@ -40,10 +45,10 @@ class Records:
         self.written: dict[str, list[str]] = {}
         self.acknowledged: set[str] = set()
 
-    async def write(self, store: AsyncClickHouseStore) -> None:
+    async def write(self, store: AsyncClickHouseStore, count: int = 10) -> None:
         """One more session."""
         id = f"s{len(self.written)}"
-        texts = self.written[id] = [self._rng.randbytes(50_000).hex() for _ in range(10)]
+        texts = self.written[id] = [self._rng.randbytes(50_000).hex() for _ in range(count)]
         messages = [Message(ordinal=n, role="user", content=text) for n, text in enumerate(texts)]
         await store.write_session("org", Session(id=id, user_message_count=1), messages)
         self.acknowledged.add(id)
@@ -151,10 +156,12 @@ async def test_a_store_on_a_full_disk_says_so_when_it_is_opened(volume: SmallVol
     await asyncio.to_thread(stop, volume.path / "store", 60)
 
 
-async def test_files_that_may_not_grow_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("guard", ["guarded", "noticed late"])
+@pytest.mark.parametrize("writes", ["merge", "insert"])
+async def test_files_that_may_not_grow_lose_nothing(tmp_path: Path, guard: str, writes: str) -> None:
     """Without a mount: inserts and merges over three megabytes fail in the middle, as on a disk that is full."""
     records, path = Records(0), tmp_path / "store"
-    limited = start_python("-c", LIMITED, str(path))
+    limited = start_python("-c", LIMITED, str(path), guard)
     try:
         assert limited.stdout is not None
         assert await asyncio.to_thread(limited.stdout.readline)
@@ -162,13 +169,16 @@ async def test_files_that_may_not_grow_lose_nothing(tmp_path: Path) -> None:
         await store.ensure_schema()
         for _ in range(6):
             await records.write(store)
-        with pytest.raises(AgentStoreError):
-            await merge(store)  # the server ends here
+        if writes == "insert":
+            await records.write(store, count=100)  # the server ends here, and another one gets it
+        else:
+            with pytest.raises(AgentStoreError):
+                await merge(store)
         assert await asyncio.to_thread(limited.wait) == -signal.SIGKILL
         await records.check(store)  # of a server without a limit, which is started for it
         await merge(store)
         await records.check(store)
-        assert await detached(store) == []
+        assert guard != "guarded" or await detached(store) == []
         await store.aclose()
     finally:
         limited.kill()
