@@ -25,7 +25,9 @@ _HTTP_PORTS = {8123: NATIVE_PORT, 8443: NATIVE_TLS_PORT}
 class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything needed to reach a store. The same names are the options of a DSN and the overrides of the store.
 
-    ``local_path`` names a local store; host, port, user and password are then found in its directory. ``compression``
+    ``local_path`` names a local store; host, port, user and password are then found in its directory. ``fsync`` is for
+    the local server that is started here: whether an insert is answered only once it would survive a power cut (None:
+    the environment variable ``AGENTSTORE_LOCAL_FSYNC``, else not); one that runs already keeps its own. ``compression``
     is "", "lz4" or "zstd" ("" is right on loopback and in one data centre). ``cluster`` names the ClickHouse cluster
     the schema is created on, "" for none. ``pool_size`` bounds the connections of one store.
 
@@ -44,6 +46,7 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     verify: bool = True
     ca_certs: str = ""
     local_path: str = ""
+    fsync: bool | None = None
     cluster: str = ""
     compression: str = ""
     pool_size: int = 8

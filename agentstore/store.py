@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from agentstore.connection.detached import warn_of_detached_parts
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
 from agentstore.connection.pool import Pool
 from agentstore.errors import SchemaError, StoreClosedError
@@ -96,6 +97,7 @@ class AsyncClickHouseStore:
             await pool.server_version()
             writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
             await writer.versions.learn()
+            await warn_of_detached_parts(pool)
             self._check_still_opening()
         except BaseException:
             self._state = "new" if self._state == "opening" else self._state

@@ -40,7 +40,7 @@ async def dial(options: ConnectOptions, database: str) -> NativeConnection:
         return await _connect(options, options.host, options.native_port, options.user, options.password, database)
     attempts = _LOCAL_ATTEMPTS
     while True:
-        found = await acquire(options.local_path)
+        found = await acquire(options.local_path, fsync=options.fsync)
         try:
             return await _connect(options, found.host, found.port, found.user, found.password, database)
         except ConnectionFailedError as error:

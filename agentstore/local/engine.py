@@ -6,13 +6,23 @@ runs one statement at a time; several connections run theirs in parallel.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import re
+import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import write_guard
 from .blocks import string_columns
+from .configuration import as_file, configuration
+from .space import NoSpaceError, Space, forget_tokens
+
+logger = logging.getLogger("agentstore.local")
 
 _ERROR = re.compile(r"Code: (\d+)\. (.*)", re.DOTALL)
 _FAILURES = (RuntimeError, OSError, UnicodeDecodeError)
@@ -35,6 +45,11 @@ class EngineError(Exception):
     def make(cls, code: int, name: str, text: str) -> EngineError:
         """An error of the server's own, in the form of the engine's."""
         return cls(f"DB::Exception: {text}. ({name})", code, name)
+
+    @classmethod
+    def no_space(cls, error: Exception) -> EngineError:
+        """The one that a client may try again: space can come back."""
+        return cls.make(243, "NOT_ENOUGH_SPACE", str(error))
 
     @classmethod
     def parse(cls, text: str) -> EngineError:
@@ -164,26 +179,122 @@ class EngineConnection:
 class Engine:
     """The engine at one path. A process can have one path open at a time."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, fsync: bool = False) -> None:
         self.path = path
+        self.space = Space(path)
+        self._fsync = fsync
         self._control: EngineConnection | None = None
         self._control_lock = threading.Lock()
+        self._guarded = False
+        self._failed_writes = 0
+        self._merges_stopped = False
 
     def open(self) -> EngineInfo:
-        """Open or create the store at the path. Raises EngineError."""
-        self._control = self.connect()
-        facts = self._control.describe("SELECT version() AS version, timezone() AS timezone")[0]
-        types = self._control.describe("SELECT name, type FROM system.settings")
+        """Open or create the store at the path. Raises EngineError, also where there is no space to start with."""
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        try:
+            reserve = self.space.open()
+        except NoSpaceError as error:
+            raise EngineError.no_space(error) from None
+        self._guard(reserve)
+        with as_file(configuration(fsync=self._fsync, reserve=self.space.reserve)) as file:
+            self._control = self._connect(f"{self.path}?config-file={file}")
+        self._failed_writes = 0 if self._guarded else self._count_failed_writes()
+        self.tend()
+        self._report_detached()
+        return self._info(self._control)
+
+    def _guard(self, reserve: int) -> None:
+        import chdb._chdb
+
+        try:
+            write_guard.install(os.path.realpath(chdb._chdb.__file__))
+        except write_guard.UnguardedError as error:
+            logger.warning("failed writes of the engine are noticed only after the fact: %s", error)
+            return
+        write_guard.use_reserve(reserve)
+        self._guarded = True
+
+    def _info(self, connection: EngineConnection) -> EngineInfo:
+        facts = connection.describe("SELECT version() AS version, timezone() AS timezone")[0]
+        types = connection.describe("SELECT name, type FROM system.settings")
         major, minor, patch = (int(part) for part in facts["version"].split(".")[:3])
         return EngineInfo((major, minor, patch), facts["timezone"], {row["name"]: row["type"] for row in types})
 
     def connect(self) -> EngineConnection:
+        """One more session of the open engine."""
+        return self._connect(self.path)
+
+    def _connect(self, target: str) -> EngineConnection:
         import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
 
         try:
-            return EngineConnection(chdb.connect(self.path))
+            return EngineConnection(chdb.connect(target))
         except _FAILURES as error:
             raise EngineError.parse(_text(error)) from None
+
+    # The disk.
+
+    @contextlib.contextmanager
+    def writing(self, size: int = 0) -> Iterator[None]:
+        """Around a statement that makes the store grow by `size` bytes or so.
+
+        Raises EngineError before it begins where there is too little space. When this ends without an error, the engine
+        has not failed to write anything meanwhile: it would not tell.
+        """
+        with contextlib.ExitStack() as claimed:
+            try:
+                claimed.enter_context(self.space.claim(size))
+            except NoSpaceError as error:
+                self.tend()
+                raise EngineError.no_space(error) from None
+            except OSError as error:
+                raise EngineError.make(413, "CANNOT_STATVFS", f"{self.path}: {error.strerror}") from None
+            yield
+        self.check_writes()
+
+    def check_writes(self) -> None:
+        """End the process if the engine has failed to write something and goes on as if it had not.
+
+        Where the guard stands, it has ended it before. Here a part may have been committed without its end already; the
+        next start finds it, and its source parts are still there; a client sends again what an insert has lost.
+        """
+        if not self._guarded and self._count_failed_writes() > self._failed_writes:
+            forget_tokens(self.path)
+            logger.critical("the engine could not write to its files at %s, and ends before it does harm", self.path)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _count_failed_writes(self) -> int:
+        sql = "SELECT toString(value) AS n FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'"
+        with self._control_lock:
+            rows = [] if self._control is None else self._control.describe(sql)
+        return int(rows[0]["n"]) if rows else 0
+
+    def tend(self) -> None:
+        """To be called every now and then: merges stop where space runs out, and go on when it is back."""
+        self.check_writes()
+        if not self._merges_stopped and self.space.is_low:
+            self._merge("STOP")
+            logger.warning("space runs out at %s: merges are stopped", self.path)
+        elif self._merges_stopped and self.space.is_enough:
+            self._merge("START")
+            logger.warning("there is space at %s again: merges go on", self.path)
+        self.space.refill()
+
+    def _merge(self, order: str) -> None:
+        with self._control_lock:
+            if self._control is not None:
+                self._control.run(f"SYSTEM {order} MERGES")
+                self._merges_stopped = order == "STOP"
+
+    def _report_detached(self) -> None:
+        """Say in the log which parts the engine has set aside, now or earlier: it does so without a word."""
+        sql = "SELECT database, table, name, coalesce(reason, '') AS reason FROM system.detached_parts"
+        assert self._control is not None
+        for row in self._control.describe(sql):
+            logger.warning("%(database)s.%(table)s: part %(name)s is detached (%(reason)s), its rows are not read", row)
+
+    # The statements that run.
 
     def kill(self, tag: str) -> None:
         """Ask the statement now running under this tag to end. It ends soon after, or was not running."""
@@ -205,3 +316,5 @@ class Engine:
             control, self._control = self._control, None
             if control is not None:
                 control.close()
+        write_guard.use_reserve(None)
+        self.space.close()

@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from typing import NamedTuple
 
 from agentstore.errors import ConfigError, ConnectionFailedError, OperationTimeoutError
 from agentstore.local.endpoint import Endpoint, read_endpoint
@@ -23,6 +24,7 @@ __all__ = ["Endpoint", "acquire", "stop"]
 
 DEFAULT_IDLE_SECONDS = 60.0
 IDLE_VARIABLE = "AGENTSTORE_LOCAL_IDLE_SECONDS"
+FSYNC_VARIABLE = "AGENTSTORE_LOCAL_FSYNC"
 _POLL_SECONDS = 0.02
 
 
@@ -31,6 +33,7 @@ async def acquire(
     *,
     start_timeout_seconds: float = 30.0,
     idle_timeout_seconds: float | None = None,
+    fsync: bool | None = None,
 ) -> Endpoint:
     """The server that runs on ``path``, started if none does: one server, however many callers ask at once.
 
@@ -40,16 +43,17 @@ async def acquire(
     costs little more than reading a small file.
 
     A server started here ends by itself after ``idle_timeout_seconds`` without a connection (default: the environment
-    variable ``AGENTSTORE_LOCAL_IDLE_SECONDS``, else 60); one that runs already keeps its own. Cancellation leaves a
-    server that is being started to itself.
+    variable ``AGENTSTORE_LOCAL_IDLE_SECONDS``, else 60). With ``fsync`` it answers an insert only once it would survive
+    a power cut (default: the variable ``AGENTSTORE_LOCAL_FSYNC``, 0 or 1, else not); one that runs keeps its own.
+    Cancellation leaves a server that is being started to itself.
 
     Raises :exc:`ConfigError` for a path, a file or an installation that cannot be used, and
     :exc:`ConnectionFailedError` for a server that failed to start (with the end of its log) or is not there after
     ``start_timeout_seconds``.
     """
-    idle = _idle_seconds(idle_timeout_seconds)
+    settings = _Settings(_idle_seconds(idle_timeout_seconds), _fsync(fsync))
     home, running = await asyncio.to_thread(_look, path)
-    return running or await _start_or_wait(home, idle, start_timeout_seconds)
+    return running or await _start_or_wait(home, settings, start_timeout_seconds)
 
 
 def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
@@ -85,10 +89,10 @@ def _look(path: str | os.PathLike[str]) -> tuple[Home, Endpoint | None]:
     return home, find_running(home)
 
 
-async def _start_or_wait(home: Home, idle_seconds: float, timeout_seconds: float) -> Endpoint:
+async def _start_or_wait(home: Home, settings: _Settings, timeout_seconds: float) -> Endpoint:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
-    starter = _Starter(home, idle_seconds)
+    starter = _Starter(home, settings)
     try:
         await asyncio.to_thread(prepare, home)
         while True:
@@ -103,12 +107,19 @@ async def _start_or_wait(home: Home, idle_seconds: float, timeout_seconds: float
         await asyncio.shield(asyncio.to_thread(starter.close))
 
 
+class _Settings(NamedTuple):
+    """What a server is started with."""
+
+    idle_seconds: float
+    fsync: bool
+
+
 class _Starter:
     """One caller's way to a running server, in steps that never wait: start one, or watch somebody else do it."""
 
-    def __init__(self, home: Home, idle_seconds: float) -> None:
+    def __init__(self, home: Home, settings: _Settings) -> None:
         self._home = home
-        self._idle_seconds = idle_seconds
+        self._settings = settings
         self._turn: FileLock | None = None
         self._launch: Launch | None = None
         self._is_closed = False
@@ -158,7 +169,7 @@ class _Starter:
         if self._turn is None or is_held(self._home.server_lock):
             self._give_up_turn()
             return
-        self._launch = Launch(self._home, idle_timeout_seconds=self._idle_seconds)
+        self._launch = Launch(self._home, idle_timeout_seconds=self._settings.idle_seconds, fsync=self._settings.fsync)
 
     def _give_up_turn(self) -> None:
         if self._launch is not None:
@@ -167,6 +178,15 @@ class _Starter:
         if self._turn is not None:
             self._turn.release()
             self._turn = None
+
+
+def _fsync(given: bool | None) -> bool:
+    if given is not None:
+        return given
+    text = os.environ.get(FSYNC_VARIABLE, "") or "0"
+    if text not in ("0", "1"):
+        raise ConfigError(f"{FSYNC_VARIABLE} must be 0 or 1, not {text!r}")
+    return text == "1"
 
 
 def _idle_seconds(given: float | None) -> float:

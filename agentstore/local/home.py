@@ -2,7 +2,7 @@
 
 ::
 
-    PATH/data/         the engine's own files
+    PATH/data/         the engine's own files, and agentstore.reserve: bytes kept for a full disk
     PATH/server.json   host, port, user and password of the running server, for its owner only
     PATH/server.lock   locked for as long as a server process lives
     PATH/start.lock    locked by the one client that is starting a server
@@ -11,13 +11,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import msgspec
 
-from agentstore.errors import ConfigError
+from agentstore.errors import ConfigError, ConnectionFailedError
 
 _LOG_TAIL_BYTES = 4096
 _LOG_TAIL_LINES = 8
@@ -81,7 +82,10 @@ def prepare(home: Home) -> None:
     except FileExistsError as error:
         raise ConfigError(f"{error.filename} is a file, and a local store is a directory") from error
     except OSError as error:
-        raise ConfigError(f"{home.root} cannot hold a local store: {error.strerror}") from error
+        text = f"{home.root} cannot hold a local store: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # it passes
+            raise ConnectionFailedError(text, hint="a local store needs 1 MB to start") from error
+        raise ConfigError(text) from error
     if mode & stat.S_IWOTH:
         raise ConfigError(f"{home.root} is writable by everybody", hint=f"chmod o-w {home.root}")
     if not _is_empty(names) and not names & {home.start_lock.name, home.server_lock.name}:

@@ -41,6 +41,7 @@ class Options(msgspec.Struct, frozen=True):
     user: str = "default"
     password: str | None = None
     idle_timeout_seconds: float | None = None
+    fsync: bool = False
 
     def __repr__(self) -> str:
         return f"Options(host={self.host!r}, port={self.port}, user={self.user!r})"
@@ -102,7 +103,14 @@ def _make_server(home: Home, options: Options, password: str) -> LocalServer:
         # Only now: the engine is 180 MB, and whoever lost the race for the lock must be able to leave without it.
         from agentstore.local.server import LocalServer
 
-        return LocalServer(home.data, host=options.host, port=options.port, user=options.user, password=password)
+        return LocalServer(
+            home.data,
+            host=options.host,
+            port=options.port,
+            user=options.user,
+            password=password,
+            fsync=options.fsync,
+        )
     except ImportError as error:
         raise ConfigError(f"the engine cannot be loaded: {error}", hint=INSTALL_HINT) from error
     except ValueError as error:

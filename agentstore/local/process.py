@@ -40,11 +40,13 @@ async def serve(
     password: str | None = None,
     idle_timeout_seconds: float | None = None,
     announce: bool = True,
+    fsync: bool = False,
 ) -> int:
     """Run the server on ``path`` until SIGTERM, SIGINT, SIGHUP or the idle timeout, then close it cleanly.
 
     Returns 0, or 3 at once if another process serves ``path`` already. Must run in the main thread, for the signals.
     A ``password`` of None means a generated one, found in ``PATH/server.json``; an empty one is refused off loopback.
+    With ``fsync`` an INSERT is answered once it would survive a power cut.
     ``announce`` prints one line with the address, never the password. Raises :exc:`ConfigError` or
     :exc:`ConnectionFailedError` when the server cannot start.
     """
@@ -54,7 +56,7 @@ async def serve(
     if lock is None:
         return EXIT_ALREADY_RUNNING
     with lock:
-        options = Options(host, port, user, password, idle_timeout_seconds)
+        options = Options(host, port, user, password, idle_timeout_seconds, fsync)
         await run(home, options, on_ready=lambda endpoint: _announce(home, endpoint) if announce else None)
     return 0
 
@@ -63,7 +65,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m agentstore
     """``python -m agentstore.local``; the exit code is 0, 1 for a failed start, 3 if the path is served already."""
     arguments = _parser(prog).parse_args(argv)
     if arguments.detached:
-        return _run_detached(arguments.path, arguments.idle_timeout)
+        return _run_detached(arguments.path, arguments.idle_timeout, arguments.fsync)
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     try:
         code = asyncio.run(_serve_foreground(arguments))
@@ -90,6 +92,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--print", action=argparse.BooleanOptionalAction, default=True, help="print the address once it runs"
     )
+    parser.add_argument(
+        "--fsync",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="answer an insert only once it would survive a power cut (default: as soon as the system has it)",
+    )
     parser.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -103,6 +111,7 @@ async def _serve_foreground(arguments: argparse.Namespace) -> int:
         password=_given_password(arguments.no_password),
         idle_timeout_seconds=arguments.idle_timeout,
         announce=arguments.print,
+        fsync=arguments.fsync,
     )
 
 
@@ -125,7 +134,7 @@ def _announce(home: Home, endpoint: Endpoint) -> None:
     )
 
 
-def _run_detached(path: str, idle_timeout_seconds: float | None) -> int:
+def _run_detached(path: str, idle_timeout_seconds: float | None, fsync: bool) -> int:
     """The whole life of a background server; its starter hears of the outcome through the pipe at stdout."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a starter that blocks SIGTERM must not make us deaf to it
@@ -139,7 +148,7 @@ def _run_detached(path: str, idle_timeout_seconds: float | None) -> int:
             return EXIT_ALREADY_RUNNING
         with lock:
             _write_to_log(home)
-            options = Options(idle_timeout_seconds=idle_timeout_seconds)
+            options = Options(idle_timeout_seconds=idle_timeout_seconds, fsync=fsync)
             asyncio.run(run(home, options, on_ready=lambda _: report.send(Outcome("ready"))))
         return 0
     except AgentStoreError as error:

@@ -194,7 +194,7 @@ class QueryRunner:
         if plan.description and self.revision >= protocol.COLUMN_DEFAULTS:
             parts.insert(0, protocol.table_columns(plan.description))
         self._channel.write(b"".join(parts))
-        spool = Spool(self._host.engine.path)
+        spool = Spool(self._host.engine.path, space=self._host.engine.space)
         try:
             if await self._receive_rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 from .channel import Channel
 from .connection import Connection
-from .engine import Engine
+from .engine import Engine, EngineError
 from .host import Host
+
+logger = logging.getLogger("agentstore.local")
 
 MAX_PACKET_BYTES = 1 << 30
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
+TEND_SECONDS = 1.0
+"""How often the disk is looked at: a system call, and a write of a full second fits into the reserve of most disks."""
 
 
 class LocalServer:
@@ -34,6 +39,7 @@ class LocalServer:
         password: str = "",
         max_packet_bytes: int = MAX_PACKET_BYTES,
         handshake_timeout_seconds: float = HANDSHAKE_TIMEOUT_SECONDS,
+        fsync: bool = False,
     ) -> None:
         """Does no I/O. Raises ValueError for a host other machines can reach without a password."""
         if not password and not _is_loopback(host):
@@ -46,7 +52,7 @@ class LocalServer:
         self._password = password
         self._max_packet_bytes = max_packet_bytes
         self._handshake_timeout = handshake_timeout_seconds
-        self._engine = Engine(self._path)
+        self._engine = Engine(self._path, fsync=fsync)
         self._control = ThreadPoolExecutor(1, thread_name_prefix="agentstore-control")
         self._host: Host | None = None
         self._server: asyncio.Server | None = None
@@ -54,6 +60,7 @@ class LocalServer:
         self._count = 0
         self._authenticated = 0
         self._idle_since: float | None = None
+        self._tending: asyncio.Task[None] | None = None
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -98,6 +105,17 @@ class LocalServer:
             await self._close_engine()
             raise
         self._idle_since = loop.time()
+        self._tending = loop.create_task(self._tend())
+
+    async def _tend(self) -> None:
+        """Look after the disk for as long as the server runs."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            try:
+                await loop.run_in_executor(self._control, self._engine.tend)
+            except (EngineError, OSError):  # the disk may be gone for now; what is asked of it says so itself
+                logger.exception("cannot look after %s", self._path)
 
     async def aclose(self, *, grace_seconds: float = 5.0) -> None:
         """Stop listening, let running queries end within `grace_seconds`, cancel the rest, close the engine.
@@ -109,6 +127,8 @@ class LocalServer:
         self._is_closed = True
         if self._server is not None:
             self._server.close()
+        if self._tending is not None:
+            self._tending.cancel()
         for connection in tuple(self._connections):
             connection.stop()
         if self._connections:

@@ -17,7 +17,7 @@ from .overlay import PLAIN_DESCRIBE, Overlay, identifier, literal
 from .protocol import Setting
 from .shapes import UnmeasurableTypeError
 from .spool import Spool
-from .statements import INPUT_TABLE, Kind, Statement
+from .statements import INPUT_TABLE, Kind, Statement, needs_space
 from .totals import Extras, may_have_extras, read_extras
 
 BATCH_BYTES = 1 << 20
@@ -133,7 +133,11 @@ class Session:
         return batch
 
     def _run(self, statement: Statement) -> Batch:
-        result = self._open.run(statement.sql)
+        if needs_space(statement.sql):
+            with self._engine.writing():
+                result = self._open.run(statement.sql)
+        else:
+            result = self._open.run(statement.sql)
         if result.data:
             return Batch(_one_per_block(result), True, block_columns(result.data))
         header = self._open.header(statement.sql) if statement.kind is Kind.ROWS else []
@@ -194,6 +198,8 @@ class Session:
     def plan_insert(self, statement: Statement, settings: Sequence[Setting]) -> InsertPlan:
         """What the client has to send. Raises if the insert cannot work, or holds a type no client can send."""
         self.end_stream()
+        with self._engine.writing():
+            pass  # refused on a full disk now, before the client sends the rows
         self._settings.apply(self._open, settings, statement)
         if statement.structure:
             columns = self._described(f"SELECT * FROM null({statement.structure})")
@@ -235,6 +241,10 @@ class Session:
 
     def commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
         """Insert everything in the spool. Returns when it is committed."""
+        with self._engine.writing(spool.size):
+            return self._commit_insert(plan, spool)
+
+    def _commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
         try:
             if not plan.structure:
                 return self._insert_spooled(plan.sql, plan.columns, spool)

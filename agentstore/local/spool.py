@@ -3,7 +3,8 @@
 The engine commits a large insert in several steps as the rows come, so it gets none before the client has said that it
 is done: a client that goes away in the middle leaves nothing. Small inserts wait in memory, the rest of a large one in
 a file without a name, which the system removes by itself whatever happens to this process. The engine reads both
-through the path of an open file.
+through the path of an open file. Where the file finds no space, the rest of the insert is read past, and the insert is
+refused at its end: a client hears of it only there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import IO
+
+from .engine import EngineError
+from .space import NoSpaceError, Space
 
 MEMORY_BYTES = 32 << 20
 PIECE_BYTES = 1 << 20
@@ -20,8 +25,11 @@ PIECE_BYTES = 1 << 20
 class Spool:
     """Pieces of bytes in the order of arrival."""
 
-    def __init__(self, directory: str, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, directory: str, memory_bytes: int = MEMORY_BYTES, space: Space | None = None) -> None:
+        """`space` is asked before the file in `directory` grows."""
         self._directory = directory
+        self._space = space
+        self._failure = ""
         self._memory_bytes = memory_bytes
         self._pieces: list[bytes] = []
         self._file: IO[bytes] | None = None
@@ -36,13 +44,34 @@ class Spool:
 
     def write(self, piece: bytes) -> None:
         self.size += len(piece)
+        if self._failure:
+            return
         if self.size <= self._memory_bytes:
             self._pieces.append(piece)
             return
-        self._to_file(self._temporary_file).write(piece)
+        try:
+            self._write_to_file(piece)
+        except NoSpaceError as error:
+            self._fail(str(error))
+        except OSError as error:
+            self._fail(f"Cannot keep an insert of {self.size} bytes or more in {self._directory}: {error.strerror}")
+
+    def _write_to_file(self, piece: bytes) -> None:
+        with ExitStack() as claimed:
+            if self._space is not None:
+                claimed.enter_context(self._space.claim(len(piece) if self._file else self.size))
+            file = self._to_file(self._temporary_file)
+            file.write(piece)
+            file.flush()
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
+        self.close()
 
     def path(self) -> str:
-        """Where the engine can read everything that was written, until `close`."""
+        """Where the engine can read everything that was written, until `close`. Raises EngineError if not all."""
+        if self._failure:
+            raise EngineError.make(243, "NOT_ENOUGH_SPACE", self._failure)
         file = self._to_file(self._memory_file)
         file.flush()
         return f"/dev/fd/{file.fileno()}"
@@ -65,6 +94,7 @@ class Spool:
 
     def close(self) -> None:
         self._pieces.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # what it could not write at last is of no use any more
+                file.close()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|--[^\n]*|\#(?:!|\ )[^\n]*|/\*.*?(?:\*/|\Z))
@@ -98,6 +99,25 @@ def analyse(sql: str) -> Statement:
         return _insert(sql)
     kind = _KINDS.get(word, Kind.OTHER)
     return Statement(kind, _without_client_ends(sql, keeps_outfile=kind is Kind.OTHER))
+
+
+_GROWING = frozenset(
+    {"INSERT", "CREATE", "ALTER", "OPTIMIZE", "UPDATE", "DELETE", "ATTACH", "RENAME", "EXCHANGE", "RESTORE"}
+)
+
+
+def needs_space(sql: str) -> bool:
+    """Whether the statement may make the store grow, so that it is better not begun on a full disk.
+
+    What frees space (DROP, TRUNCATE, dropped parts) and what every client says when it opens a store that is there
+    (CREATE … IF NOT EXISTS) is not among them.
+    """
+    words = (token.text.upper() for token in tokens(sql) if token.kind == "word" and not token.depth)
+    first = next(words, "")
+    if first not in _GROWING:
+        return False
+    head = set(islice(words, 8)) if first in ("CREATE", "ALTER") else set()
+    return not ({"IF", "NOT", "EXISTS"} <= head or "TEMPORARY" in head or head & {"DROP", "DETACH"})
 
 
 _KINDS = {
