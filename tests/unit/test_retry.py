@@ -112,7 +112,7 @@ async def test_a_pause_that_ends_too_late_does_not_hide_the_error(monkeypatch: p
             attempts,
             deadline=in_seconds(20),
             rng=random.Random(1),
-            on_retry=lambda error: pass_time(monkeypatch, 60),
+            on_retry=lambda error, pause: pass_time(monkeypatch, 60),
         )
     assert attempts.count == 1
 
