@@ -164,7 +164,7 @@ class Versions:
     async def _look_at_rows(self) -> None:
         self._expired = False  # before it asks: what reconnects from here on expires it again
         asked = local_nanoseconds()
-        columns = await self._executor.fetch(_look(self._clock.reached(now=asked), self._newest_purge))
+        columns = await self._executor.fetch(look_statement(self._clock.reached(now=asked), self._newest_purge))
         answered = local_nanoseconds()
         answers: dict[int, int] = defaultdict(int)
         for kind, value in zip(*columns, strict=True):
@@ -186,7 +186,7 @@ class Versions:
         self._purged = {org_id: frozenset(ids) for org_id, ids in purged.items()}
 
 
-def _look(reached: int, newest_purge: int) -> Sql:
+def look_statement(reached: int, newest_purge: int) -> Sql:
     """The server's time, the newest version above ``reached`` of every table, and that of the purges if it is new."""
     stored = [
         sql(
