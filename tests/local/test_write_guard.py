@@ -76,3 +76,34 @@ def test_a_write_that_the_reserve_makes_possible_goes_on(tmp_path: Path) -> None
 def test_what_cannot_be_guarded_is_said(library: str, reason: str) -> None:
     with pytest.raises(UnguardedError, match=reason):
         install(library)
+
+
+UNGUARDED = """\
+import resource, sys
+from agentstore.local import write_guard
+from agentstore.local.engine import Engine
+def nowhere(library):
+    raise write_guard.UnguardedError("in this test")
+write_guard.install = nowhere
+engine = Engine(sys.argv[1])
+engine.open()
+connection = engine.connect()
+with engine.writing():
+    connection.run("CREATE TABLE IF NOT EXISTS t (a UInt64, s String) ENGINE = ReplacingMergeTree ORDER BY a "
+                   "SETTINGS non_replicated_deduplication_window = 1000")
+if sys.argv[2] == "limited":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
+with engine.writing():
+    connection.run("INSERT INTO t SETTINGS insert_deduplication_token = 'one' "
+                   "SELECT number, randomString(1000) FROM numbers(6000)")
+print("acknowledged", connection.text("SELECT uniqExact(cityHash64(s)) FROM t", "CSV"), flush=True)
+"""
+
+
+def test_where_it_is_not_a_repetition_is_not_taken_for_what_was_damaged(tmp_path: Path) -> None:
+    code, output, errors = run_python("-c", UNGUARDED, str(tmp_path / "store"), "limited")
+    assert (code, output) == (-signal.SIGKILL, "")
+    assert "noticed only after the fact" in errors
+    code, output, errors = run_python("-c", UNGUARDED, str(tmp_path / "store"), "free")
+    assert (code, output.split()) == (0, ["acknowledged", "6000"])
+    assert "is detached (broken-on-start)" in errors
