@@ -9,7 +9,7 @@ STORE ?= .agentstore-demo
 PORT ?= 9000
 MESSAGES ?= 100000
 # How many processes share the tests, each with a server of its own. A test waits for its server most of the time, so
-# there may be more of them than cores (measured: CONTRIBUTING.md). ARGS='-n 0' runs all tests in one process; xdist's
+# there are more of them than cores (what was measured: CONTRIBUTING.md). ARGS='-n 0' runs all tests in one process; xdist's
 # own options must go where xdist itself is switched off.
 WORKERS ?= 4
 SIDE_BY_SIDE = $(if $(findstring no:xdist,$(ARGS)),,-n $(WORKERS) --dist worksteal)
@@ -33,7 +33,7 @@ test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS=
 
 check: lint type ## lint and type
 
-test-faults: $(VENV)/.dev ## a thousand random fault schedules, some 25 minutes: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
+test-faults: $(VENV)/.dev ## a thousand random fault schedules: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
 	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} $(PY) -m pytest $(SIDE_BY_SIDE) tests/faults --timeout 0 $(ARGS)
 
 lint: $(VENV)/.dev ## ruff: rules and formatting
