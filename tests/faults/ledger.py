@@ -1,10 +1,10 @@
-"""What every call was told, and what a reader may therefore find. It knows the promises, and nothing of how they are kept.
+"""What every call was told, and what a reader may therefore find. It knows the promises, not how they are kept.
 
 Each key of each table is a register. A call that writes the key sets its text there; one that removes it (a delete, a
 purge, a replace that does not mention it) sets nothing there. Every call writes a text of its own. Then:
 
-* What is read of a key was set by a call that was not refused for certain, and that no acknowledged call *follows*: so
-  what was acknowledged is read unless others wrote the key meanwhile, and nothing of a call that failed, nor of one that
+* What is read of a key was set by a call that was not refused for certain, and that no acknowledged call *follows*:
+  so what was acknowledged is read unless others wrote the key meanwhile, and nothing of a call that failed, nor of one that
   was overtaken by a removal, shows above what was accepted after it.
 * Where only replaces and removals of a session are left that way, all acknowledged, the session is exactly as one of
   them made it.
@@ -47,7 +47,7 @@ CONTENT = ("messages", "tool_calls")
 class Call:
     """One write: its rows by table and key, those of its floors included, when it ran, and how it ended.
 
-    ``looked``: its store began a look after all calls before it had ended. ``known``: stored before any store was opened.
+    ``looked``: its store began a look after all calls before it had ended. ``known``: stored before stores were opened.
     """
 
     number: int
@@ -124,8 +124,8 @@ def _named(error: WriteError) -> Iterator[tuple[Place, Fate]]:
 class Ledger:
     """All calls of all writers of all stores, and the comparison with what is read.
 
-    ``behind`` says for each store by how many seconds its clock may be behind the server's; infinite for one that has to
-    be lifted by its looks. What others store by hand has the store ``OTHERS``.
+    ``behind`` says for each store by how many seconds its clock may be behind the server's; infinite for one that has
+    to be lifted by its looks. What others store by hand has the store ``OTHERS``.
     """
 
     def __init__(self, org: str, behind: Sequence[float]) -> None:
