@@ -15,12 +15,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from agentstore.errors import RETRIABLE_CODES
-
 _INSERT = re.compile(rb"INSERT INTO `(\w+)`")
 _TOKEN = re.compile(rb"insert_deduplication_token.{1,2}([0-9a-f]{32})", re.DOTALL)
 # The empty block that ends the data of an insert: packet type, table name, block info, no columns, no rows.
 _END_OF_DATA = b"\x02\x00\x01\x00\x02\xff\xff\xff\xff\x00\x00\x00"
+# Refusals of the data themselves: a server says the same of the same data each time, whichever attempt comes first.
+REFUSED_DATA = (27, 53, 117, 469)
 _EXCEPTION = 2
 _READ_BYTES = 64 * 1024
 
@@ -34,17 +34,23 @@ class Fault:
     * ``stall``: after ``at_byte`` bytes of its data nothing moves for ``seconds``.
     * ``stall_answer``: the server commits, and its answer is held back for ``seconds``.
     * ``slow``: every piece of its data is held back for ``seconds``.
-    * ``refuse``: the server never sees the data; the client is answered with ``code``. A server that had seen the very
-      same data before would have said so then, and one that has committed them says yes: so not done to a repetition.
+    * ``late``: the network swallows its data: nothing moves for the client, however long it waits. All of it reaches
+      the server ``seconds`` later, or with ``release_late``, on a connection that outlives the client's.
+    * ``late_cut``: the same, and the client is cut off at once.
+    * ``refuse``: the server never sees the data; the client is answered with ``code``. One of ``REFUSED_DATA`` is not
+      said of data that have reached the server before: it would have said so then, or has committed them.
     * ``refuse_committed``: the server commits, and the client is answered with ``code``, one that says "unknown".
     """
 
-    kind: Literal["cut", "cut_answer", "stall", "stall_answer", "slow", "refuse", "refuse_committed"]
+    kind: Literal[
+        "cut", "cut_answer", "stall", "stall_answer", "slow", "late", "late_cut", "refuse", "refuse_committed"
+    ]
     at_byte: int = 0
     seconds: float = 0.0
     code: int = 0
 
 
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 OnInsert = Callable[[str], Fault | None]
 OnConnect = Callable[[], Literal["", "refuse", "stall", "cut"]]
 
@@ -64,6 +70,9 @@ class Proxy:
         self.faults: list[Fault] = []
         self._complete: set[bytes] = set()
         self._refused: set[bytes] = set()
+        self._late: set[asyncio.Task[None]] = set()
+        self._release = asyncio.Event()
+        self.delivered_late = 0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -75,8 +84,10 @@ class Proxy:
         assert self._server is not None
         self._server.close()
         self.cut_all()
-        while self._connections:
-            await asyncio.wait(self._connections)
+        for late in self._late:
+            late.cancel()
+        while self._connections or self._late:
+            await asyncio.wait(self._connections | self._late)
         await self._server.wait_closed()
 
     @property
@@ -90,6 +101,34 @@ class Proxy:
         for connection in self._connections:
             connection.cancel()
 
+    async def release_late(self) -> int:
+        """Deliver what was swallowed and is not there yet; returns when the server has answered all of it, how many."""
+        self._release.set()
+        while self._late:
+            await asyncio.wait(self._late)
+        self._release.clear()
+        return self.delivered_late
+
+    def deliver_late(self, upstream: Stream, data: list[bytes], token: bytes, seconds: float) -> None:
+        """Called by a connection that swallowed an insert: from here on ``upstream`` is the proxy's own."""
+        task = asyncio.create_task(self._deliver_late(upstream, data, token, seconds))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _deliver_late(self, upstream: Stream, data: list[bytes], token: bytes, seconds: float) -> None:
+        reader, writer = upstream
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._release.wait()
+            if self.may_pass(token):
+                with contextlib.suppress(OSError):  # a server that was killed meanwhile
+                    await _send(writer, b"".join(data))
+                    if await reader.read(_READ_BYTES):  # its answer: committed, or refused
+                        self.delivered_late += 1
+        finally:
+            writer.transport.abort()
+
     def heal(self) -> None:
         """Forward everything from now on."""
         self.on_insert = lambda table: None
@@ -99,9 +138,9 @@ class Proxy:
         """Called by a connection that saw an insert begin."""
         self.inserts.append(table)
         fault = self.on_insert(table)
-        if fault is not None and fault.kind == "refuse" and token in self._complete:
-            return None
-        if fault is not None and fault.kind == "refuse" and fault.code not in RETRIABLE_CODES:
+        if fault is not None and fault.kind == "refuse" and fault.code in REFUSED_DATA:
+            if token in self._complete:
+                return None
             self._refused.add(token)
         if fault is not None:
             self.faults.append(fault)
@@ -110,7 +149,7 @@ class Proxy:
     def may_pass(self, token: bytes) -> bool:
         """Asked by a connection that has the end of an insert's data in its hands.
 
-        Not what was refused for good meanwhile: a server would refuse a delayed attempt like the one that overtook it.
+        Not data that were refused meanwhile: a server would refuse a delayed attempt like the one that overtook it.
         """
         if token in self._refused:
             return False
@@ -139,21 +178,19 @@ class Proxy:
                 pass
             return
         upstream = await asyncio.open_connection(*self.target)
+        connection = _Connection(self, (reader, writer), upstream)
         try:
-            await _Connection(self, (reader, writer), upstream).run()
+            await connection.run()
         finally:
-            upstream[1].transport.abort()
+            if not connection.gave_upstream_away:
+                upstream[1].transport.abort()
 
 
 class _Connection:
     """Both directions of one connection, and where the insert on it stands."""
 
-    def __init__(
-        self,
-        proxy: Proxy,
-        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    ) -> None:
+    def __init__(self, proxy: Proxy, client: Stream, server: Stream) -> None:
+        self.gave_upstream_away = False
         self._proxy = proxy
         self._client_reader, self._client = client
         self._server_reader, self._server = server
@@ -162,15 +199,19 @@ class _Connection:
         self._token = b""
         self._tail = b""
         self._passed = 0
+        self._swallowed: list[bytes] = []
+        self._pumps: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
         """Forward until one side ends, or a fault ends it."""
-        pumps = [
+        self._pumps = pumps = [
             asyncio.create_task(self._pump(self._client_reader, self._from_client)),
             asyncio.create_task(self._pump(self._server_reader, self._from_server)),
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if self.gave_upstream_away:  # that pump was ended for it; the other one waits for the client to give up
+                await asyncio.wait(pumps)
         finally:
             for pump in pumps:
                 pump.cancel()
@@ -204,6 +245,8 @@ class _Connection:
             if ended:
                 await _send(self._client, exception_packet(fault.code))
             return ended
+        if fault is not None and fault.kind in ("late", "late_cut"):
+            return await self._swallow(data, fault, ended)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind in ("cut", "stall") and (self._passed >= fault.at_byte or ended):
@@ -218,6 +261,18 @@ class _Connection:
             return True
         await _send(self._server, data)
         return False
+
+    async def _swallow(self, data: bytes, fault: Fault, ended: bool) -> bool:
+        """Keep a piece; at the end of the data they and the server's side are the proxy's, and the client is deaf."""
+        self._swallowed.append(data)
+        if not ended:
+            return False
+        self.gave_upstream_away = True
+        self._pumps[1].cancel()  # two must not read one stream
+        self._proxy.deliver_late((self._server_reader, self._server), self._swallowed, self._token, fault.seconds)
+        while fault.kind == "late" and await self._client_reader.read(_READ_BYTES):
+            pass
+        return True
 
     async def _from_server(self, data: bytes) -> bool:
         if self._phase == "header":

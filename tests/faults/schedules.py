@@ -1,4 +1,7 @@
-"""Random schedules: what some writers do, and what the network and the server do to them. All drawn from one seed."""
+"""Random schedules: what some writers of two stores do, and what the network, the server and the clocks do to them.
+
+All is drawn from one seed.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +9,66 @@ import random
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tests.faults.proxy import Fault
+from tests.faults.clocks import ClockFault
+from tests.faults.proxy import REFUSED_DATA, Fault
 
 # Said by a server that may have committed, or will take the same block later.
 RETRIABLE = (159, 209, 210, 241, 242, 252, 319, 999)
 UNKNOWN = (159, 209, 210, 319)
-# Said of a batch for its data: it is cut, and its parts are sent on their own.
-REFUSALS = (27, 53, 117, 469)
 STATEMENT = (60, 497)
 
-Kind = Literal["write", "submit", "cancel", "flush", "links"]
+STORES = 2
+SESSIONS = ("s0", "s1")
+HOUR = 3600.0
+
+Kind = Literal["write", "submit", "cancel", "flush", "links", "delete", "purge"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a writer: what it writes, and how it treats the call.
+    """One call of a writer: through which store, what it writes, and how it treats the call.
 
     ``submit`` awaits the receipts only at the end; ``cancel`` cancels the call after so many seconds.
     """
 
     kind: Kind
-    session: int = 0
+    store: int = 0
+    session: str = SESSIONS[0]
     first: int = 0
     messages: int = 0
     calls: int = 0
+    replace: bool = False
     after: float = 0.0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Everything that happens in one run."""
+    """Everything that happens in one run.
+
+    ``last_words`` are made when the network is healed and each store has looked once more; ``late_first`` says whether
+    what is late arrives before them. ``sweeps``: at the end the floors are swept away, and reads must stay the same.
+    """
 
     seed: int
-    options: dict[str, Any]
+    options: list[dict[str, Any]]
+    one_proxy: bool
     writers: list[list[Step]]
+    last_words: list[Step]
     # What the n-th insert meets, and the n-th connection.
     inserts: list[Fault | None]
     connections: list[Literal["", "refuse", "stall", "cut"]]
+    clock: ClockFault
     kill_after_inserts: int | None
     cut_all_after_inserts: int | None
     close_after_inserts: int | None
+    closes: int
+    late_first: bool
+    sweeps: bool
+
+    @property
+    def purges(self) -> bool:
+        """Whether a session is purged, which needs the server to rewrite parts."""
+        return any(step.kind == "purge" for steps in self.writers for step in steps)
 
 
 def draw(seed: int) -> Schedule:
@@ -54,15 +77,24 @@ def draw(seed: int) -> Schedule:
     kills = rng.random() < 0.06
     harm = rng.choice([0.1, 0.3, 0.5])
     closes = rng.random() < 0.25
+    writers = [_steps(rng) for _ in range(rng.randint(2, 5))]
+    if rng.random() < 0.05:
+        rng.choice(writers).append(Step("purge", rng.randrange(STORES), rng.choice(SESSIONS)))
     return Schedule(
         seed=seed,
-        options=_options(rng, kills),
-        writers=[_steps(rng) for _ in range(rng.randint(2, 5))],
-        inserts=[_fault(rng) if rng.random() < harm else None for _ in range(60)],
+        options=[_options(rng, kills) for _ in range(STORES)],
+        one_proxy=rng.random() < 0.5,
+        writers=writers,
+        last_words=[_last_word(rng, store) for store in range(STORES) if rng.random() < 0.5],
+        inserts=[_fault(rng) if rng.random() < harm else None for _ in range(80)],
         connections=[rng.choice(["refuse", "cut", "stall"]) if rng.random() < harm / 3 else "" for _ in range(40)],
+        clock=_clock(rng),
         kill_after_inserts=rng.randint(1, 8) if kills else None,
         cut_all_after_inserts=rng.randint(1, 10) if rng.random() < 0.3 else None,
         close_after_inserts=rng.randint(1, 8) if closes else None,
+        closes=rng.randrange(STORES),
+        late_first=rng.random() < 0.5,
+        sweeps=rng.random() < 0.2,
     )
 
 
@@ -87,24 +119,50 @@ def _steps(rng: random.Random) -> list[Step]:
 
 
 def _step(rng: random.Random) -> Step:
-    kinds: list[Kind] = ["write", "submit", "cancel", "flush", "links"]
+    kinds: list[Kind] = ["write", "submit", "cancel", "flush", "links", "delete"]
     return Step(
-        kind=rng.choices(kinds, [5, 4, 2, 1, 2])[0],
-        session=rng.randrange(2),
+        kind=rng.choices(kinds, [6, 4, 2, 1, 2, 2])[0],
+        store=rng.randrange(STORES),
+        session=rng.choice(SESSIONS),
         first=rng.randrange(4),
         messages=rng.choice([0, 1, 3, 12]),
         calls=rng.choice([0, 0, 2, 5]),
+        replace=rng.random() < 0.35,
         after=rng.choice([0.0, 0.001, 0.01, 0.05]),
     )
 
 
+def _last_word(rng: random.Random, store: int) -> Step:
+    kinds: list[Kind] = ["write", "write", "delete"]
+    return Step(rng.choice(kinds), store, SESSIONS[0], rng.randrange(4), 3, 2, replace=rng.random() < 0.5)
+
+
 def _fault(rng: random.Random) -> Fault:
     kind = rng.choices(
-        ["cut", "cut_answer", "stall", "stall_answer", "slow", "refuse", "refuse_committed"], [4, 4, 2, 2, 1, 4, 2]
+        ["cut", "cut_answer", "stall", "stall_answer", "slow", "refuse", "refuse_committed", "late", "late_cut"],
+        [4, 4, 2, 2, 1, 4, 2, 2, 4],
     )[0]
     if kind == "refuse":
-        return Fault("refuse", code=rng.choice(rng.choice([RETRIABLE, REFUSALS, STATEMENT])))
+        return Fault("refuse", code=rng.choice(rng.choice([RETRIABLE, REFUSED_DATA, STATEMENT])))
     if kind == "refuse_committed":
         return Fault("refuse_committed", code=rng.choice(UNKNOWN))
     seconds = rng.choice([0.02, 0.2, 1.0])
+    if kind in ("late", "late_cut"):
+        seconds = rng.choice([0.05, 0.5, 2.0, HOUR])  # the last: when all else is over
     return Fault(kind, at_byte=rng.choice([0, 1, 30, 300, 3000]), seconds=seconds)  # type: ignore[arg-type]  # of the list
+
+
+def _clock(rng: random.Random) -> ClockFault:
+    after = rng.randint(1, 8)
+    kind = rng.choices(["", "wall", "suspend", "stopped", "ahead", "behind", "far behind"], [8, 2, 2, 2, 2, 2, 2])[0]
+    if kind == "wall":
+        return ClockFault("wall", rng.choice([-HOUR, -3.0, 3.0, HOUR]), after)
+    if kind == "suspend":
+        return ClockFault("suspend", rng.choice([3.0, 2 * HOUR]), after)
+    if kind == "stopped":
+        return ClockFault("stopped", 3.0, after)
+    if kind == "ahead":
+        return ClockFault("ahead", HOUR, rng.choice([0, after]))
+    if kind == "behind":
+        return ClockFault("behind", rng.choice([0.05, 0.3]))
+    return ClockFault("behind", HOUR) if kind else ClockFault()

@@ -26,11 +26,13 @@ USERS = st.sampled_from(["ada", "jonas"])
 
 
 def test_the_store_behaves_like_dicts(server: Server, database: str) -> None:
-    """One loop and one store for all examples; each example has an organisation of its own."""
+    """One loop and two stores for all examples; each example has an organisation of its own."""
     loop = asyncio.new_event_loop()
     try:
-        store = loop.run_until_complete(AsyncClickHouseStore.connect(server.dsn, database=database))
-        Machine.loop, Machine.store = loop, store
+        stores = [
+            loop.run_until_complete(AsyncClickHouseStore.connect(server.dsn, database=database)) for _ in range(2)
+        ]
+        Machine.loop, Machine.stores = loop, stores
         run_state_machine_as_test(
             Machine,
             settings=settings(
@@ -41,7 +43,8 @@ def test_the_store_behaves_like_dicts(server: Server, database: str) -> None:
                 suppress_health_check=list(HealthCheck),
             ),
         )
-        loop.run_until_complete(store.aclose())
+        for store in stores:
+            loop.run_until_complete(store.aclose())
     finally:
         loop.close()
 
@@ -50,10 +53,11 @@ class Machine(RuleBasedStateMachine):
     """Every write is made on the store and on the dicts; every read compares the two."""
 
     loop: asyncio.AbstractEventLoop
-    store: AsyncClickHouseStore
+    stores: list[AsyncClickHouseStore]
 
     def __init__(self) -> None:
         super().__init__()
+        self.store = self.stores[0]
         self.org = f"org-{uuid.uuid4().hex[:12]}"
         self.sessions: dict[str, str] = {}
         self.messages: dict[tuple[str, int], str] = {}
@@ -122,6 +126,12 @@ class Machine(RuleBasedStateMachine):
         self.links = {key: user for key, user in self.links.items() if key[0] not in ids}
         self.stars = {key for key in self.stars if key[0] not in ids}
 
+    @rule(number=st.integers(0, 1))
+    def go_on_with_the_other_store(self, number: int) -> None:
+        """What one store has acknowledged is older than what is written through the other one from then on."""
+        self._settle()
+        self.store = self.stores[number]
+
     @rule()
     def flush(self) -> None:
         self.wait(self.store.flush())
@@ -153,7 +163,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_writer_holds_no_more_than_it_was_given(self) -> None:
-        for figures in self.store.statistics().values():
+        for figures in (one for store in self.stores for one in store.statistics().values()):
             settled = figures.rows_written + figures.rejected_rows + figures.failed_rows
             assert settled + figures.waiting_rows == figures.accepted_rows
 
