@@ -12,9 +12,11 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
 from agentstore.protocols import Executor
 from agentstore.write import writers
@@ -37,6 +39,16 @@ _SHOWN = 3
 _SERVER, _STORED, _PURGED = 0, 1, 2
 
 
+@dataclass(slots=True, eq=False)
+class _Note:
+    """What this store purges or restores itself. ``stored``: a question asked from now on tells it."""
+
+    org_id: str
+    session_ids: frozenset[str]
+    purged: bool
+    stored: bool = False
+
+
 class Versions:
     """Draws the versions of one store, used on one event loop. ``on_look`` is called after each look."""
 
@@ -53,6 +65,7 @@ class Versions:
         self._claimed_at = 0
         self._purged: dict[str, frozenset[str]] = {}
         self._newest_purge = 0
+        self._notes: list[_Note] = []
 
     async def learn(self) -> None:
         """Learn the server's time, when the store is opened."""
@@ -86,8 +99,9 @@ class Versions:
 
     def refuse_purged(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Raise ``SessionPurgedError`` if one of the sessions was purged, as far as the last look knew."""
-        purged = self._purged.get(org_id)
-        found = purged.intersection(session_ids) if purged else None
+        if not self._purged and not self._notes:
+            return
+        found = self._purged_among(org_id, frozenset(map(valid_text, session_ids)))
         if found:
             shown = ", ".join(map(repr, sorted(found)[:_SHOWN])) + (" …" if len(found) > _SHOWN else "")
             raise SessionPurgedError(
@@ -96,10 +110,32 @@ class Versions:
                 hint="await store.restore_sessions(org_id, session_ids) lets them be written again",
             )
 
-    def note_purged(self, org_id: str, session_ids: Collection[str], *, purged: bool) -> None:
-        """What this store purged or restored itself, before a look tells."""
-        known = self._purged.get(org_id, frozenset())
-        self._purged[org_id] = known | frozenset(session_ids) if purged else known - frozenset(session_ids)
+    @contextmanager
+    def purging(self, org_id: str, session_ids: Iterable[str]) -> Iterator[None]:
+        """While this store purges the sessions, and afterwards: a write of theirs is refused before a look tells.
+
+        Already while it does: a write with a higher version than the purge would be above its floors.
+        """
+        note = _Note(org_id, frozenset(map(valid_text, session_ids)), purged=True)
+        self._notes.append(note)
+        try:
+            yield
+        except BaseException:
+            if note in self._notes:
+                self._notes.remove(note)  # whether it is stored the next look tells
+            raise
+        note.stored = True
+
+    def note_restored(self, org_id: str, session_ids: Iterable[str]) -> None:
+        """This store let the sessions be written again: it knows before a look tells."""
+        self._notes.append(_Note(org_id, frozenset(map(valid_text, session_ids)), purged=False, stored=True))
+
+    def _purged_among(self, org_id: str, ids: frozenset[str]) -> frozenset[str]:
+        found = ids & self._purged.get(org_id, frozenset())
+        for note in self._notes:
+            if note.org_id == org_id:
+                found = found | (ids & note.session_ids) if note.purged else found - note.session_ids
+        return found
 
     async def aclose(self) -> None:
         """End a look that is under way."""
@@ -177,6 +213,7 @@ class Versions:
         self._looked_at = answered
 
     async def _learn_purged(self) -> None:
+        told = [note for note in self._notes if note.stored]
         columns = await self._executor.fetch(
             sql("SELECT org_id, session_id FROM session_floors FINAL WHERE scope = {scope}", scope=PURGED)
         )
@@ -184,6 +221,7 @@ class Versions:
         for org_id, session_id in zip(*columns, strict=True):
             purged[org_id].add(session_id)
         self._purged = {org_id: frozenset(ids) for org_id, ids in purged.items()}
+        self._notes = [note for note in self._notes if note not in told]
 
 
 def _look(reached: int, newest_purge: int) -> Sql:

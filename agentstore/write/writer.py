@@ -145,8 +145,8 @@ class Writer:
         deadline = loop_time() + timeout_seconds
         ids = await with_subagents(self._executor, org_id, session_ids, deadline=deadline)
         call = await self.calls.removal(org_id, ids, purge=True)
-        await self.write(_prepared(call))
-        self.versions.note_purged(org_id, ids, purged=True)
+        with self.versions.purging(org_id, ids):
+            await self.write(_prepared(call))
         await self.flush()  # rows of theirs that this store accepted before are stored by now, and erased with the rest
         version = max((entry.rows.version for entry in call.entries), default=0)
         return await erase(self._executor, org_id, ids, below=version, deadline=deadline)
@@ -155,7 +155,7 @@ class Writer:
         """Let purged sessions be written again."""
         ids = list(session_ids)
         await self.write(lambda: self.calls.restoration(org_id, ids))
-        self.versions.note_purged(org_id, ids, purged=False)
+        self.versions.note_restored(org_id, ids)
 
     # --- acceptance ---------------------------------------------------------------------------------------------
 

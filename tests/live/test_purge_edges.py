@@ -1,0 +1,46 @@
+"""Purges while others write, of sessions that were deleted before, and with ids and times that are odd."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agentstore import AsyncClickHouseStore, SessionPurgedError
+from agentstore.connection.sql import sql
+from tests.builders import message, session
+from tests.servers import Server
+
+
+async def contents(store: AsyncClickHouseStore, org: str) -> list[str]:
+    """Every text that is in an active part, whatever a read would show."""
+    query = sql("SELECT content FROM messages WHERE org_id = {org} AND content != ''", org=org)
+    columns = await store._open_pool.fetch(query)
+    return list(columns[0]) if columns else []
+
+
+async def test_a_write_beside_a_purge_is_purged_or_refused(store: AsyncClickHouseStore, org: str) -> None:
+    await store.write_session(org, session("s"), [message(0, "secret")])
+
+    async def write() -> None:
+        ordinal = 0
+        with pytest.raises(SessionPurgedError):
+            while ordinal := ordinal + 1:
+                await store.write_session(org, session("s"), [message(ordinal, "secret")])
+
+    writing = asyncio.create_task(write())
+    await store.purge_sessions(org, ["s"])
+    await writing
+    assert await contents(store, org) == []
+    assert await store.get_session_messages(org, "s") == []
+
+
+async def test_an_id_without_utf8_is_refused_by_other_stores_too(
+    server: Server, database: str, store: AsyncClickHouseStore, org: str
+) -> None:
+    await store.purge_sessions(org, ["odd \ud800"])
+    async with AsyncClickHouseStore(server.dsn, database=database) as other:
+        with pytest.raises(SessionPurgedError):
+            await other.write_session(org, session("odd \ud800"))
+        await other.restore_sessions(org, ["odd \ud800"])
+        await other.write_session(org, session("odd \ud800"))
