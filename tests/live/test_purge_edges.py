@@ -35,6 +35,24 @@ async def test_a_write_beside_a_purge_is_purged_or_refused(store: AsyncClickHous
     assert await store.get_session_messages(org, "s") == []
 
 
+async def test_a_subagent_that_was_deleted_before_is_erased_too(store: AsyncClickHouseStore, org: str) -> None:
+    await store.write_session(org, session("parent"), [message(0, "secret")])
+    for id, parent, kind in (
+        ("child", "parent", "subagent"),
+        ("grandchild", "child", ""),
+        ("fork", "parent", "fork"),
+        ("moved", "parent", "subagent"),
+        ("moved", "elsewhere", "subagent"),
+    ):
+        await store.write_session(
+            org, session(id, parent_session_id=parent, relationship_type=kind), [message(0, f"of {id}")]
+        )
+    await store.delete_sessions(org, ["child", "grandchild"])
+    purge = await store.purge_sessions(org, ["parent"])
+    assert sorted(purge.session_ids) == ["child", "grandchild", "parent"]
+    assert {"of fork", "of moved"} == set(await contents(store, org))
+
+
 async def test_an_id_without_utf8_is_refused_by_other_stores_too(
     server: Server, database: str, store: AsyncClickHouseStore, org: str
 ) -> None:
