@@ -30,6 +30,8 @@ from agentstore.write.rows import PURGED, TABLES
 _RENEWED_AFTER, _AWAITED_AFTER = 2_000_000_000, 4_000_000_000
 # How long a look may take, and a write waits for it at most before it goes on with what is known.
 _LOOK_SECONDS = 5.0
+# Nobody waits for this many times as long as a wait that was in vain, unless a look succeeds.
+_PAUSE_FACTOR = 6
 _CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
 _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
 
@@ -59,7 +61,7 @@ class Versions:
         self._looked_at: int | None = None
         self._expired = True
         self._look: asyncio.Task[None] | None = None
-        self._waited_in_vain = False
+        self._waits_again_at = 0.0
         self._token: str | None = None
         self._id = 0
         self._claimed_at = 0
@@ -153,7 +155,6 @@ class Versions:
 
     def _begin_look(self) -> asyncio.Task[None]:
         if self._look is None or self._look.done():
-            self._waited_in_vain = False
             self._look = asyncio.create_task(self._look_now(), name="agentstore-look")
             self._look.add_done_callback(_retrieved)
         return self._look
@@ -168,10 +169,14 @@ class Versions:
             raise error
 
     async def _wait_for_look(self, seconds: float) -> None:
-        look = self._begin_look()
-        if not self._waited_in_vain:
-            _, pending = await asyncio.wait([look], timeout=seconds)
-            self._waited_in_vain = look in pending
+        look, began = self._begin_look(), loop_time()
+        if began < self._waits_again_at:
+            return
+        await asyncio.wait([look], timeout=seconds)
+        if not look.done() or look.cancelled() or look.exception() is not None:
+            # A server that hangs must not hold up one call after the other, each for a look of its own.
+            waited = loop_time() - began
+            self._waits_again_at = loop_time() + waited * _PAUSE_FACTOR
 
     async def _look_now(self) -> None:
         try:
@@ -210,7 +215,7 @@ class Versions:
         if answers[_PURGED]:
             await self._learn_purged()
             self._newest_purge = answers[_PURGED]
-        self._looked_at = answered
+        self._looked_at, self._waits_again_at = answered, 0.0
 
     async def _learn_purged(self) -> None:
         told = [note for note in self._notes if note.stored]

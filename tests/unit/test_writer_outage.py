@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,3 +70,14 @@ async def test_a_cancelled_write_that_fails_later_is_logged_and_counted(caplog: 
             server.open.set()
             await until(lambda: writer.statistics()["messages"].unobserved_failures == 1)
         assert "nobody awaited it" in caplog.text
+
+
+async def test_calls_do_not_wait_one_after_the_other_for_a_server_that_hangs() -> None:
+    reads, server = Reads(), Server()
+    async with writing(reads, server) as writer:
+        reads.open.clear()
+        writer.versions.reconnected()
+        receipts = [writer.submit(partial(rows, writer, number)) for number in range(1, 6)]
+        # The first waits for a look, in vain; each of the others would for another one: 25 seconds in all.
+        async with asyncio.timeout(15):
+            await asyncio.gather(*(receipt.task for receipt in receipts))
