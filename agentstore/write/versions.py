@@ -243,10 +243,12 @@ def _look(reached: int, newest_purge: int) -> Sql:
     ]
     time_there = sql("SELECT {kind} AS kind, toUInt64(toUnixTimestamp64Nano(now64(9))) AS value", kind=_SERVER)
     purges = sql(
-        "SELECT {kind}, max(_version) FROM session_floors WHERE scope = {scope} AND _version > {newest}",
+        "SELECT {kind}, max(_version) FROM session_floors"
+        " WHERE scope = {scope} AND _version > {newest} AND _version < {most}",
         kind=_PURGED,
         scope=PURGED,
         newest=newest_purge,
+        most=MOST,
     )
     return join(" UNION ALL ", [time_there, *stored, purges])
 
