@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from agentstore import AsyncClickHouseStore, SessionPurgedError
+from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurgedError
 from agentstore.connection.sql import sql
 from tests.builders import message, session
 from tests.servers import Server
@@ -62,3 +63,23 @@ async def test_an_id_without_utf8_is_refused_by_other_stores_too(
             await other.write_session(org, session("odd \ud800"))
         await other.restore_sessions(org, ["odd \ud800"])
         await other.write_session(org, session("odd \ud800"))
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), None, "60"])
+async def test_a_deadline_that_is_none_is_refused_before_anything_is_done(
+    store: AsyncClickHouseStore, org: str, seconds: Any
+) -> None:
+    await store.write_session(org, session("s"))
+    with pytest.raises(InvalidArgumentError, match="timeout_seconds"):
+        await store.purge_sessions(org, ["s"], timeout_seconds=seconds)
+    assert (await store.get_session(org, "s")).id == "s"
+
+
+async def test_what_is_not_several_records_is_refused_when_submitted(store: AsyncClickHouseStore, org: str) -> None:
+    one: Any = message(0)
+    with pytest.raises(InvalidArgumentError, match="messages"):
+        store.submit_session(org, session("s"), one)
+    with pytest.raises(InvalidArgumentError, match="sessions"):
+        store.submit_batch(org, one)
+    with pytest.raises(InvalidArgumentError, match="links"):
+        store.submit_git_links(org, one)
