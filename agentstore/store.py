@@ -9,7 +9,7 @@ from typing import Any, Self
 from agentstore.connection.detached import warn_of_detached_parts
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
 from agentstore.connection.pool import Pool
-from agentstore.errors import SchemaError, StoreClosedError
+from agentstore.errors import InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
 from agentstore.models import (
     DailyActivity,
@@ -39,7 +39,7 @@ from agentstore.schema import migrate
 from agentstore.schema.fitness import is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
-from agentstore.write.normalize import checked_ids
+from agentstore.write.normalize import checked_ids, listed
 from agentstore.write.purge import Purge
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import GIT_LINKS, MESSAGE_PINS, SESSION_DELETES, SESSION_STARS, Table
@@ -236,7 +236,7 @@ class AsyncClickHouseStore:
         The ``submit_`` variants are accepted in the order of the calls, and before any write called after them. What
         finds no room waits as it is, so a worker with endless input awaits its receipts in windows.
         """
-        writer, rows, calls = self._open_writer, list(messages), list(tool_calls)
+        writer, rows, calls = self._open_writer, listed(messages, "messages"), listed(tool_calls, "tool_calls")
         return writer.submit(lambda: writer.calls.session(org_id, session, rows, calls, replace=replace))
 
     def submit_batch(
@@ -247,7 +247,8 @@ class AsyncClickHouseStore:
         tool_calls: Iterable[ToolCall] = (),
     ) -> Receipt:
         """``write_batch`` without waiting; see ``submit_session``."""
-        writer, heads, rows, calls = self._open_writer, list(sessions), list(messages), list(tool_calls)
+        writer, heads = self._open_writer, listed(sessions, "sessions")
+        rows, calls = listed(messages, "messages"), listed(tool_calls, "tool_calls")
         return writer.submit(lambda: writer.calls.batch(org_id, heads, rows, calls))
 
     def submit_git_links(self, org_id: str, links: Iterable[GitLink]) -> Receipt:
@@ -288,6 +289,10 @@ class AsyncClickHouseStore:
         the purge within seconds while they write.
         """
         ids = checked_ids(session_ids)
+        if not isinstance(timeout_seconds, int | float) or not timeout_seconds > 0:
+            raise InvalidArgumentError(
+                f"timeout_seconds: expected more than 0, got {timeout_seconds!r}", field="timeout_seconds"
+            )
         return await self._open_writer.purge(org_id, ids, timeout_seconds=timeout_seconds)
 
     async def restore_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
@@ -478,7 +483,7 @@ class AsyncClickHouseStore:
         await writer.write(lambda: writer.calls.rows(table, org_id, records, name=name, remove=remove))
 
     def _submit(self, org_id: str, table: Table, records: Iterable[Any], name: str) -> Receipt:
-        writer, found = self._open_writer, list(records)
+        writer, found = self._open_writer, listed(records, name)
         return writer.submit(lambda: writer.calls.rows(table, org_id, found, name=name))
 
     def _check_still_opening(self) -> None:

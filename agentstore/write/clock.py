@@ -12,8 +12,9 @@ import time
 
 ID_BITS = 12
 _TICK = 1 << ID_BITS
-# Larger versions are no times (the year 2262): somebody wrote them by hand, and a clock set above them would be stuck.
-MOST = 1 << 63
+# Larger versions are no times (the year 2116): somebody wrote them by hand, and a clock set above them would be stuck.
+# Far from 2 ** 63 - 1 and 2 ** 64 - 1, which one writes by hand: a clock just above them would draw what others ignore.
+MOST = 1 << 62
 # A wall clock that runs this much apart from the local one was set, or the machine was stopped from outside.
 _JUMP_NANOSECONDS = 200_000_000
 

@@ -133,6 +133,12 @@ class Entry:
         self._waiters.append(waiter)
         await waiter
 
+    def when_settled(self, callback: Callable[[], None]) -> None:
+        """Have it called once the entry, which is not settled yet, is. No task waits for that."""
+        waiter = asyncio.get_running_loop().create_future()
+        waiter.add_done_callback(lambda _: callback())
+        self._waiters.append(waiter)
+
     def failure(self, reason: AgentStoreError, *, certain: bool, start: int = 0, stop: int | None = None) -> WriteError:
         """The error of its rows ``start`` … ``stop``: refused, or of unknown outcome."""
         concerned = self.records[start:stop]

@@ -37,7 +37,10 @@ class Purge(msgspec.Struct, frozen=True, kw_only=True):
 async def with_subagents(
     executor: Executor, org_id: str, session_ids: Iterable[str], *, deadline: float
 ) -> tuple[str, ...]:
-    """The sessions and all subagents below them, however deep."""
+    """The sessions and all subagents below them, however deep; also those that were deleted and are still on the disk.
+
+    Whose subagent a session is, its newest row that is no tombstone says.
+    """
     organisation(org_id)
     found = dict.fromkeys(checked_ids(session_ids))
     latest = list(found)
@@ -45,8 +48,10 @@ async def with_subagents(
         children: list[str] = []
         for chunk in _chunks(latest):
             query = sql(
-                "SELECT DISTINCT id FROM sessions FINAL WHERE org_id = {org_id} AND parent_session_id IN {ids}"
-                " AND relationship_type IN ('subagent', '')",
+                "SELECT id FROM sessions WHERE org_id = {org_id} AND _deleted = 0"
+                " AND id IN (SELECT id FROM sessions WHERE org_id = {org_id} AND parent_session_id IN {ids})"
+                " GROUP BY id HAVING argMax(parent_session_id, _version) IN {ids}"
+                " AND argMax(relationship_type, _version) IN ('subagent', '')",
                 org_id=org_id,
                 ids=chunk,
             )

@@ -12,9 +12,11 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
 from agentstore.protocols import Executor
 from agentstore.write import writers
@@ -28,6 +30,8 @@ from agentstore.write.rows import PURGED, TABLES
 _RENEWED_AFTER, _AWAITED_AFTER = 2_000_000_000, 4_000_000_000
 # How long a look may take, and a write waits for it at most before it goes on with what is known.
 _LOOK_SECONDS = 5.0
+# Nobody waits for this many times as long as a wait that was in vain, unless a look succeeds.
+_PAUSE_FACTOR = 6
 _CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
 _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
 
@@ -35,6 +39,16 @@ _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
 _SHOWN = 3
 
 _SERVER, _STORED, _PURGED = 0, 1, 2
+
+
+@dataclass(slots=True, eq=False)
+class _Note:
+    """What this store purges or restores itself. ``stored``: a question asked from now on tells it."""
+
+    org_id: str
+    session_ids: frozenset[str]
+    purged: bool
+    stored: bool = False
 
 
 class Versions:
@@ -47,12 +61,13 @@ class Versions:
         self._looked_at: int | None = None
         self._expired = True
         self._look: asyncio.Task[None] | None = None
-        self._waited_in_vain = False
+        self._waits_again_at = 0.0
         self._token: str | None = None
         self._id = 0
         self._claimed_at = 0
         self._purged: dict[str, frozenset[str]] = {}
         self._newest_purge = 0
+        self._notes: list[_Note] = []
 
     async def learn(self) -> None:
         """Learn the server's time, when the store is opened."""
@@ -86,8 +101,9 @@ class Versions:
 
     def refuse_purged(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Raise ``SessionPurgedError`` if one of the sessions was purged, as far as the last look knew."""
-        purged = self._purged.get(org_id)
-        found = purged.intersection(session_ids) if purged else None
+        if not self._purged and not self._notes:
+            return
+        found = self._purged_among(org_id, frozenset(map(valid_text, session_ids)))
         if found:
             shown = ", ".join(map(repr, sorted(found)[:_SHOWN])) + (" …" if len(found) > _SHOWN else "")
             raise SessionPurgedError(
@@ -96,10 +112,32 @@ class Versions:
                 hint="await store.restore_sessions(org_id, session_ids) lets them be written again",
             )
 
-    def note_purged(self, org_id: str, session_ids: Collection[str], *, purged: bool) -> None:
-        """What this store purged or restored itself, before a look tells."""
-        known = self._purged.get(org_id, frozenset())
-        self._purged[org_id] = known | frozenset(session_ids) if purged else known - frozenset(session_ids)
+    @contextmanager
+    def purging(self, org_id: str, session_ids: Iterable[str]) -> Iterator[None]:
+        """While this store purges the sessions, and afterwards: a write of theirs is refused before a look tells.
+
+        Already while it does: a write with a higher version than the purge would be above its floors.
+        """
+        note = _Note(org_id, frozenset(map(valid_text, session_ids)), purged=True)
+        self._notes.append(note)
+        try:
+            yield
+        except BaseException:
+            if note in self._notes:
+                self._notes.remove(note)  # whether it is stored the next look tells
+            raise
+        note.stored = True
+
+    def note_restored(self, org_id: str, session_ids: Iterable[str]) -> None:
+        """This store let the sessions be written again: it knows before a look tells."""
+        self._notes.append(_Note(org_id, frozenset(map(valid_text, session_ids)), purged=False, stored=True))
+
+    def _purged_among(self, org_id: str, ids: frozenset[str]) -> frozenset[str]:
+        found = ids & self._purged.get(org_id, frozenset())
+        for note in self._notes:
+            if note.org_id == org_id:
+                found = found | (ids & note.session_ids) if note.purged else found - note.session_ids
+        return found
 
     async def aclose(self) -> None:
         """End a look that is under way."""
@@ -117,7 +155,6 @@ class Versions:
 
     def _begin_look(self) -> asyncio.Task[None]:
         if self._look is None or self._look.done():
-            self._waited_in_vain = False
             self._look = asyncio.create_task(self._look_now(), name="agentstore-look")
             self._look.add_done_callback(_retrieved)
         return self._look
@@ -132,10 +169,14 @@ class Versions:
             raise error
 
     async def _wait_for_look(self, seconds: float) -> None:
-        look = self._begin_look()
-        if not self._waited_in_vain:
-            _, pending = await asyncio.wait([look], timeout=seconds)
-            self._waited_in_vain = look in pending
+        look, began = self._begin_look(), loop_time()
+        if began < self._waits_again_at:
+            return
+        await asyncio.wait([look], timeout=seconds)
+        if not look.done() or look.cancelled() or look.exception() is not None:
+            # A server that hangs must not hold up one call after the other, each for a look of its own.
+            waited = loop_time() - began
+            self._waits_again_at = loop_time() + waited * _PAUSE_FACTOR
 
     async def _look_now(self) -> None:
         try:
@@ -174,9 +215,10 @@ class Versions:
         if answers[_PURGED]:
             await self._learn_purged()
             self._newest_purge = answers[_PURGED]
-        self._looked_at = answered
+        self._looked_at, self._waits_again_at = answered, 0.0
 
     async def _learn_purged(self) -> None:
+        told = [note for note in self._notes if note.stored]
         columns = await self._executor.fetch(
             sql("SELECT org_id, session_id FROM session_floors FINAL WHERE scope = {scope}", scope=PURGED)
         )
@@ -184,6 +226,7 @@ class Versions:
         for org_id, session_id in zip(*columns, strict=True):
             purged[org_id].add(session_id)
         self._purged = {org_id: frozenset(ids) for org_id, ids in purged.items()}
+        self._notes = [note for note in self._notes if note not in told]
 
 
 def look_statement(reached: int, newest_purge: int) -> Sql:
@@ -200,10 +243,12 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
     ]
     time_there = sql("SELECT {kind} AS kind, toUInt64(toUnixTimestamp64Nano(now64(9))) AS value", kind=_SERVER)
     purges = sql(
-        "SELECT {kind}, max(_version) FROM session_floors WHERE scope = {scope} AND _version > {newest}",
+        "SELECT {kind}, max(_version) FROM session_floors"
+        " WHERE scope = {scope} AND _version > {newest} AND _version < {most}",
         kind=_PURGED,
         scope=PURGED,
         newest=newest_purge,
+        most=MOST,
     )
     return join(" UNION ALL ", [time_there, *stored, purges])
 

@@ -108,8 +108,13 @@ class Writer:
         missing = self._take_at_once(entries)
         if missing:
             await self._carry_on(entries, missing)
-        else:
-            await _committed(entries)
+            return
+        errors: list[WriteError] = []
+        try:
+            await _committed(entries, errors)
+        except asyncio.CancelledError:
+            _leave(entries, errors, self._unobserved)
+            raise
 
     def submit(self, prepare: Prepare) -> Receipt:
         """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
@@ -145,8 +150,8 @@ class Writer:
         deadline = loop_time() + timeout_seconds
         ids = await with_subagents(self._executor, org_id, session_ids, deadline=deadline)
         call = await self.calls.removal(org_id, ids, purge=True)
-        await self.write(_prepared(call))
-        self.versions.note_purged(org_id, ids, purged=True)
+        with self.versions.purging(org_id, ids):
+            await self.write(_prepared(call))
         await self.flush()  # rows of theirs that this store accepted before are stored by now, and erased with the rest
         version = max((entry.rows.version for entry in call.entries), default=0)
         return await erase(self._executor, org_id, ids, below=version, deadline=deadline)
@@ -155,7 +160,7 @@ class Writer:
         """Let purged sessions be written again."""
         ids = list(session_ids)
         await self.write(lambda: self.calls.restoration(org_id, ids))
-        self.versions.note_purged(org_id, ids, purged=False)
+        self.versions.note_restored(org_id, ids)
 
     # --- acceptance ---------------------------------------------------------------------------------------------
 
@@ -281,13 +286,37 @@ async def _turn_of(turn: asyncio.Future[None] | None) -> None:
         await asyncio.wait([turn])  # not the future itself: a cancelled waiter would cancel it for all
 
 
-async def _committed(entries: deque[Entry]) -> None:
-    """Returns when all are settled; takes them off the list, so that a large call is freed bit by bit."""
-    errors = []
+async def _committed(entries: deque[Entry], errors: list[WriteError] | None = None) -> None:
+    """Returns when all are settled; takes them off the list, so that a large call is freed bit by bit.
+
+    Cancelled, what is not settled is still in ``entries``, and what has failed by then in ``errors``.
+    """
+    errors = [] if errors is None else errors
     while entries:
-        entry = entries.popleft()
-        await entry.wait()
-        if entry.error is not None:
-            errors.append(entry.error)
+        await entries[0].wait()
+        _take_settled(entries, errors)
     if errors:
         raise WriteError.joined(errors)
+
+
+def _leave(entries: deque[Entry], errors: list[WriteError], tell: Callable[[BaseException], None]) -> None:
+    """The caller was cancelled and asks no more: what of its rows fails is told when all are settled.
+
+    Without a task: one that began when the loop cancels all would be left behind.
+    """
+
+    def go_on() -> None:
+        _take_settled(entries, errors)
+        if entries:
+            entries[0].when_settled(go_on)
+        elif errors:
+            tell(WriteError.joined(errors))
+
+    go_on()
+
+
+def _take_settled(entries: deque[Entry], errors: list[WriteError]) -> None:
+    while entries and entries[0].settled:
+        entry = entries.popleft()
+        if entry.error is not None:
+            errors.append(entry.error)
