@@ -39,7 +39,8 @@ async def with_subagents(
 ) -> tuple[str, ...]:
     """The sessions and all subagents below them, however deep; also those that were deleted and are still on the disk.
 
-    Whose subagent a session is, its newest row that is no tombstone says.
+    Whose subagent a session is, its newest row that is no tombstone says. Merges take that row away once the session is
+    deleted; what started it, a tool call of its parent, is there for longer.
     """
     organisation(org_id)
     found = dict.fromkeys(checked_ids(session_ids))
@@ -51,7 +52,10 @@ async def with_subagents(
                 "SELECT id FROM sessions WHERE org_id = {org_id} AND _deleted = 0"
                 " AND id IN (SELECT id FROM sessions WHERE org_id = {org_id} AND parent_session_id IN {ids})"
                 " GROUP BY id HAVING argMax(parent_session_id, _version) IN {ids}"
-                " AND argMax(relationship_type, _version) IN ('subagent', '')",
+                " AND argMax(relationship_type, _version) IN ('subagent', '')"
+                " UNION DISTINCT SELECT subagent_session_id FROM tool_calls"
+                " WHERE org_id = {org_id} AND session_id IN {ids} AND subagent_session_id != ''"
+                " AND subagent_session_id NOT IN (SELECT id FROM sessions FINAL WHERE org_id = {org_id})",
                 org_id=org_id,
                 ids=chunk,
             )

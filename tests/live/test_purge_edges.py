@@ -9,7 +9,7 @@ import pytest
 
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurgedError
 from agentstore.connection.sql import sql
-from tests.builders import message, session
+from tests.builders import call, message, session
 from tests.servers import Server
 
 
@@ -36,8 +36,12 @@ async def test_a_write_beside_a_purge_is_purged_or_refused(store: AsyncClickHous
     assert await store.get_session_messages(org, "s") == []
 
 
-async def test_a_subagent_that_was_deleted_before_is_erased_too(store: AsyncClickHouseStore, org: str) -> None:
-    await store.write_session(org, session("parent"), [message(0, "secret")])
+@pytest.mark.parametrize("merged", [False, True])
+async def test_a_subagent_that_was_deleted_before_is_erased_too(
+    store: AsyncClickHouseStore, org: str, merged: bool
+) -> None:
+    started = {id: [call(0, subagent_session_id=below)] for id, below in (("parent", "child"), ("child", "grandchild"))}
+    await store.write_session(org, session("parent"), [message(0, "secret")], started["parent"])
     for id, parent, kind in (
         ("child", "parent", "subagent"),
         ("grandchild", "child", ""),
@@ -46,9 +50,14 @@ async def test_a_subagent_that_was_deleted_before_is_erased_too(store: AsyncClic
         ("moved", "elsewhere", "subagent"),
     ):
         await store.write_session(
-            org, session(id, parent_session_id=parent, relationship_type=kind), [message(0, f"of {id}")]
+            org,
+            session(id, parent_session_id=parent, relationship_type=kind),
+            [message(0, f"of {id}")],
+            started.get(id, []),
         )
     await store.delete_sessions(org, ["child", "grandchild"])
+    if merged:  # their rows are gone then, and what started them is not
+        await store._open_pool.execute(sql("OPTIMIZE TABLE sessions FINAL"))
     purge = await store.purge_sessions(org, ["parent"])
     assert sorted(purge.session_ids) == ["child", "grandchild", "parent"]
     assert {"of fork", "of moved"} == set(await contents(store, org))
