@@ -10,6 +10,7 @@ from agentstore.protocols import Executor
 from agentstore.read import snippet
 from agentstore.read.cursor import SearchKey
 from agentstore.read.decoding import times
+from agentstore.read.floors import above_floors
 from agentstore.read.hits import MESSAGES, by_table
 from agentstore.read.terms import first_hit
 from agentstore.read.together import together
@@ -56,12 +57,13 @@ async def _windows(
 ) -> dict[tuple[object, ...], Window]:
     """The window of each row, by its key without the moment. The text itself never travels."""
     rows = []
+    seen = above_floors(org_id, among=sql("session_id IN {ids}", ids=tuple({key[1] for key in keys})))
     for texts, among in by_table(keys):
         of_messages = texts is MESSAGES
         rows.append(
             sql(
                 "SELECT {key}, {role} AS role, {text} AS text FROM {table} FINAL"
-                " WHERE org_id = {org_id} AND {row} IN {among}",
+                " WHERE org_id = {org_id} AND {row} IN {among} AND {seen}",
                 key=texts.key,
                 role=Sql("toString(role)" if of_messages else "'tool'"),
                 text=Sql("content")
@@ -71,6 +73,7 @@ async def _windows(
                 org_id=org_id,
                 row=texts.row,
                 among=among,
+                seen=seen,
             )
         )
     columns = await executor.fetch(
