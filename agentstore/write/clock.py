@@ -66,6 +66,10 @@ class HybridClock:
         if self._last > self._server(now):
             self._ahead, self._ahead_since = max(self._last, self._time(now)), now
 
+    def is_ahead(self, *, now: int) -> bool:
+        """Whether the next version will be above the server's time, because rows are stored that are."""
+        return self._ahead + (now - self._ahead_since) // 2 > self._server(now)
+
     def has_jumped(self, *, now: int, wall: int) -> bool:
         """Whether the wall clock was set, or the machine was stopped from outside, since the last answer."""
         return abs(wall - now - self._wall_offset) > _JUMP_NANOSECONDS

@@ -84,7 +84,7 @@ class Entry:
         self.error: WriteError | None = None
         self.on_change: Callable[[Entry], None] | None = None
         self._blockers = 0
-        self._dependents: list[tuple[Entry, bool]] = []
+        self._dependents: list[tuple[Entry | Barrier, bool]] = []
         self._waiters: list[asyncio.Future[None]] = []
 
     @property
@@ -101,7 +101,7 @@ class Entry:
         """Fix the version of its rows, once, before it is accepted: every attempt to send them carries it."""
         self.rows, self.drawn_at = self.rows.at_version(version), drawn_at
 
-    def depend_on(self, other: Entry, *, required: bool) -> None:
+    def depend_on(self, other: Entry | Barrier, *, required: bool) -> None:
         """Be sent only after ``other`` is settled; where ``required``, only if that succeeded."""
         if not other.settled:
             other._dependents.append((self, required))
@@ -118,12 +118,16 @@ class Entry:
             if not waiter.done():
                 waiter.set_result(None)
         for dependent, required in self._dependents:
-            dependent._blockers -= 1
-            if required and error is not None:
-                dependent.settle(dependent.failure(error, certain=True))
-            if dependent.on_change is not None:
-                dependent.on_change(dependent)
+            dependent.on_settled(error if required else None)
         self._waiters, self._dependents = [], []
+
+    def on_settled(self, error: WriteError | None) -> None:
+        """Something it depends on is settled; with ``error``, it fails with it."""
+        self._blockers -= 1
+        if error is not None:
+            self.settle(self.failure(error, certain=True))
+        if self.on_change is not None:
+            self.on_change(self)
 
     async def wait(self) -> None:
         """Returns when it is settled. Cancelling leaves the entry to itself."""
@@ -161,3 +165,33 @@ class Entry:
             self.table, self.org_id, self.records[start:stop], name=self.table.name, deleted=self.deleted
         )
         return rows.at_version(self.rows.version)
+
+
+class Barrier:
+    """Settled when all entries of a stage are, or with the first of them that fails.
+
+    The entries of the next stage depend on it instead of on each of those: their number adds up and does not multiply.
+    """
+
+    __slots__ = ("_blockers", "_dependents", "error", "settled")
+
+    def __init__(self, stage: Sequence[Entry]) -> None:
+        self.settled = False
+        self.error: WriteError | None = None
+        self._dependents: list[tuple[Entry | Barrier, bool]] = []
+        self._blockers = len(stage)
+        for entry in stage:
+            if entry.settled:
+                self.on_settled(entry.error)
+            else:
+                entry._dependents.append((self, True))
+
+    def on_settled(self, error: WriteError | None) -> None:
+        """One of the stage is settled."""
+        self._blockers -= 1
+        if self.settled or (error is None and self._blockers):
+            return
+        self.settled, self.error = True, error
+        dependents, self._dependents = self._dependents, []
+        for dependent, required in dependents:
+            dependent.on_settled(error if required else None)

@@ -3,7 +3,9 @@
 A floor hides what is older than itself, also what arrives late. Nothing older arrives any more once the floor is older
 than any attempt to send it can be (``OLDEST_ATTEMPT_SECONDS``, and a margin). Then tombstones take its place: each row
 below the floor gets one, at the version just below it, and the floor goes. What was stored meanwhile is above both.
-Two stores that sweep at once do the same thing twice.
+Two stores that sweep at once do the same thing twice. The age is the server's time less the floor's version: where
+the server's clock is set forward by more than that, floors go early, and a row that arrives late after that, with a key
+that was not there, would be seen.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ A call draws its version when it is accepted. What it may rely on: the version i
 drawn before by this store and above every row that was stored at the last look. The store looks before its first write,
 after every new connection, after a jump of the wall clock, and every few seconds while it writes. Between two looks the
 clock is carried on by one that runs through suspend. Where a look gets no answer, what is known goes on to hold.
+While rows are stored that are ahead of the server's time (its clock was set back), the store looks before every write.
 """
 
 from __future__ import annotations
@@ -150,6 +151,8 @@ class Versions:
     def _must_wait(self, now: int) -> bool:
         if self._expired or now - self._claimed_at > _CLAIM_ENDS_AFTER:
             return True
+        if self._clock.is_ahead(now=now):
+            return True  # else two stores that are ahead by different times would not keep the order of their calls
         looked_at = self._looked_at or 0
         return now - looked_at > _AWAITED_AFTER or self._clock.has_jumped(now=now, wall=time.time_ns())
 
@@ -169,9 +172,14 @@ class Versions:
             raise error
 
     async def _wait_for_look(self, seconds: float) -> None:
-        look, began = self._begin_look(), loop_time()
+        began = loop_time()
         if began < self._waits_again_at:
+            self._begin_look()
             return
+        if self._look is not None and self._clock.is_ahead(now=local_nanoseconds()):
+            # One that is under way may have asked before the write that this one comes after was stored.
+            await asyncio.wait([self._look], timeout=seconds)
+        look = self._begin_look()
         await asyncio.wait([look], timeout=seconds)
         if not look.done() or look.cancelled() or look.exception() is not None:
             # A server that hangs must not hold up one call after the other, each for a look of its own.

@@ -17,12 +17,12 @@ from typing import Any
 
 import anyio
 
-from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
+from agentstore.errors import AgentStoreError, OperationTimeoutError, StoreClosedError, WriteError
 from agentstore.protocols import Executor, Sink
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
-from agentstore.write.entry import Entry
+from agentstore.write.entry import Barrier, Entry
 from agentstore.write.looptime import loop_time
 from agentstore.write.purge import Purge, erase, with_subagents
 from agentstore.write.receipt import Receipt
@@ -150,9 +150,16 @@ class Writer:
         deadline = loop_time() + timeout_seconds
         ids = await with_subagents(self._executor, org_id, session_ids, deadline=deadline)
         call = await self.calls.removal(org_id, ids, purge=True)
-        with self.versions.purging(org_id, ids):
-            await self.write(_prepared(call))
-        await self.flush()  # rows of theirs that this store accepted before are stored by now, and erased with the rest
+        try:
+            async with asyncio.timeout_at(deadline):
+                with self.versions.purging(org_id, ids):
+                    await self.write(_prepared(call))
+                await (
+                    self.flush()
+                )  # rows of theirs that were accepted before are stored by now, and erased with the rest
+        except TimeoutError as error:
+            late = OperationTimeoutError(f"no answer within {timeout_seconds:g} s")
+            raise WriteError.joined([entry.failure(late, certain=False) for entry in call.entries]) from error
         version = max((entry.rows.version for entry in call.entries), default=0)
         return await erase(self._executor, org_id, ids, below=version, deadline=deadline)
 
@@ -187,9 +194,9 @@ class Writer:
     def _link(self, call: Call) -> None:
         stages = [stage for stage in call.stages if stage]
         for before, stage in pairwise(stages):
+            barrier = Barrier(before)
             for entry in stage:
-                for other in before:
-                    entry.depend_on(other, required=True)
+                entry.depend_on(barrier, required=True)
         # What others wrote before, like links, belongs to the session as well.
         tails = [batcher.tail for batcher in self._batchers.values() if batcher.table is not SESSIONS]
         for entry in stages[-1]:

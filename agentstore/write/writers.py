@@ -4,6 +4,7 @@ A number is claimed by a row with the store's own token and checked by looking a
 one at the same moment, at least the second sees the first, and chooses another. A claim holds for ``LEASE_SECONDS``,
 by the server's clock, and is renewed while the store writes.
 
+Where all numbers are taken (so many stores began to write within ``LEASE_SECONDS``), one is shared.
 Between replicas of one database a claim is seen when it is replicated. Two stores that claim within that moment share a
 number with a chance of one in ``2 ** ID_BITS``.
 """
@@ -33,7 +34,8 @@ async def claim(executor: Executor) -> tuple[int, str]:
     for tries in count(1):
         columns = await executor.fetch(sql("SELECT DISTINCT id FROM writers WHERE {in_use}", in_use=_IN_USE))
         taken = set(columns[0]) if columns else set()
-        id, token = random.choice([one for one in choices if one not in taken] or list(choices)), secrets.token_hex(8)
+        free = [one for one in choices if one not in taken]
+        id, token = random.choice(free or choices), secrets.token_hex(8)
         try:
             await renew(executor, id, token)
         except QueryError as error:
@@ -46,7 +48,7 @@ async def claim(executor: Executor) -> tuple[int, str]:
             token=token,
             in_use=_IN_USE,
         )
-        if not (await executor.fetch(others))[0][0] or tries == _TRIES:
+        if not free or tries == _TRIES or not (await executor.fetch(others))[0][0]:
             return id, token
     raise AssertionError("unreachable")
 

@@ -77,6 +77,17 @@ def test_what_is_stored_an_hour_ahead_is_risen_above_and_caught_up_with() -> Non
     assert abs(SERVER + 3 * hour - one.draw(now=3 * hour)) <= TICK
 
 
+def test_it_says_whether_it_is_ahead_of_the_server() -> None:
+    one, hour = clock(), 3600 * SECOND
+    assert not one.is_ahead(now=0)
+    one.rise_above(SERVER - SECOND, now=0)
+    assert not one.is_ahead(now=0)
+    one.rise_above(SERVER + hour, now=0)
+    assert one.is_ahead(now=0)
+    assert one.is_ahead(now=hour)
+    assert not one.is_ahead(now=3 * hour)
+
+
 def test_a_version_that_is_no_time_does_not_wedge_the_clock() -> None:
     one = clock()
     for absurd in (MOST, 2**63 - 1, 2**64 - 1):
