@@ -4,8 +4,8 @@ Each key of each table is a register. A call that writes the key sets its text t
 purge, a replace that does not mention it) sets nothing there. Every call writes a text of its own. Then:
 
 * What is read of a key was set by a call that was not refused for certain, and that no acknowledged call *follows*:
-  so what was acknowledged is read unless others wrote the key meanwhile, and nothing of a call that failed, nor of one that
-  was overtaken by a removal, shows above what was accepted after it.
+  so what was acknowledged is read unless others wrote the key meanwhile, and nothing of a call that failed, nor of one
+  that was overtaken by a removal, shows above what was accepted after it.
 * Where only replaces and removals of a session are left that way, all acknowledged, the session is exactly as one of
   them made it.
 * A session row that is seen is seen with its rows, as they were written with it or later.
