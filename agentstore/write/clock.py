@@ -50,12 +50,14 @@ class HybridClock:
     def learn(self, server: int, *, asked: int, answered: int, wall: int) -> None:
         """The server said it was ``server``, between ``asked`` and ``answered``.
 
-        It is no earlier there than that now. Of several answers the one that says most counts, since slow answers say
-        little; but where the server's time cannot be as late as was thought, its clock was set back, and it counts.
+        It is no later there than if it had said so at once: the clock is set to that, so it is ahead of the server's by
+        no more than the answer took. That is safe, and being behind is not. A call lasts longer than a quick question,
+        so when it ends the server's time has passed its version, and whatever any store draws from then on is above it,
+        however slow the answers are that its clock was set by. Of several answers the quickest counts.
         """
         least, most = server - answered, server - asked
         if self._offset is None or self._offset > most or self._offset < least:
-            self._offset = least
+            self._offset = most
         self._wall_offset = wall - answered
 
     def rise_above(self, stored: int, *, now: int) -> None:

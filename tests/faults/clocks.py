@@ -26,7 +26,7 @@ class ClockFault:
     * ``wall``: the wall clock of the machine is set.
     * ``suspend``: the machine sleeps; the server does not. All clocks but the monotonic one go on.
     * ``stopped``: the machine is stopped from outside; its own clocks do not go on, and the wall clock is set after it.
-    * ``ahead``: rows are stored that are ahead of the server; before the stores are opened, if ``after_inserts`` is 0.
+    * ``ahead``: rows are stored that are ahead of the server: before the stores are opened, if ``after_inserts`` is 0.
     * ``behind``: the second store asks a replica whose clock is behind.
     """
 

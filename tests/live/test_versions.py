@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import anyio
 import lz4.block
+import msgspec
 import pytest
 import zstandard
 
@@ -33,7 +34,7 @@ from agentstore.write.sweep import sweep
 from tests.builders import at, call, commit, message, session
 from tests.faults.proxy import Fault, Proxy
 from tests.live.connections import connected
-from tests.live.relay import until
+from tests.live.relay import address_of, until
 from tests.live.snapshot import snapshot
 from tests.live.test_writer import behind_a_proxy, contents, is_published
 from tests.servers import Server
@@ -244,6 +245,59 @@ async def test_a_store_whose_server_is_behind_is_above_what_it_sees(own: AsyncCl
         for id in ("written", "replaced", "deleted"):
             await own.write_session(org, session(id, display_name="own"), [message(0, "own")])
         await writes_take_effect(behind, org)
+
+
+async def delayed(source: asyncio.StreamReader, sink: asyncio.StreamWriter, seconds: float) -> None:
+    """Copies what comes, each piece ``seconds`` after it came, without holding up the next one."""
+    loop = asyncio.get_running_loop()
+    while data := await source.read(65536):
+        loop.call_later(seconds, sink.write, data)
+
+
+@asynccontextmanager
+async def far_away(store: AsyncClickHouseStore, there: float, back: float) -> AsyncIterator[AsyncClickHouseStore]:
+    """A store whose packets take so long to the server, and back."""
+    address = (
+        await address_of(Server(f"local:{store.options.local_path}", lambda: None))
+        if store.options.local_path
+        else store.options
+    )
+    pumps: list[asyncio.Task[None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_connection(address.host, address.native_port)
+        pumps.append(asyncio.create_task(delayed(reader, server_writer, there)))
+        pumps.append(asyncio.create_task(delayed(server_reader, writer, back)))
+        try:
+            await asyncio.wait(pumps[-2:], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in (writer, server_writer):
+                one.transport.abort()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        port = listener.sockets[0].getsockname()[1]
+        options = msgspec.structs.replace(address, host="127.0.0.1", port=port, database=store.options.database)
+        async with AsyncClickHouseStore(options) as far:
+            yield far
+    finally:
+        listener.close()
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        await listener.wait_closed()
+
+
+@pytest.mark.parametrize(("there", "back"), [(0.0, 0.2), (0.2, 0.0), (0.1, 0.1)])
+async def test_stores_near_and_far_write_one_after_the_other(
+    own: AsyncClickHouseStore, org: str, there: float, back: float
+) -> None:
+    """Of calls that follow each other the last one is read, whichever store learned the time from slow answers."""
+    async with far_away(own, there, back) as far:
+        for n in range(3):
+            for name, store in (("near", own), ("far", far)):
+                await store.write_session(org, session("s", display_name=f"{name} {n}"))
+                assert (await own.get_session(org, "s")).display_name == f"{name} {n}"
 
 
 async def test_two_stores_never_draw_the_same_version(own: AsyncClickHouseStore) -> None:

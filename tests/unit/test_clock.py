@@ -102,6 +102,16 @@ def test_a_slow_answer_says_little() -> None:
     assert abs(SERVER + 3 * SECOND - one.draw(now=3 * SECOND)) <= TICK
 
 
+def test_a_clock_set_by_a_slow_answer_is_ahead_until_a_quicker_one_comes() -> None:
+    """Never behind, wherever on its way the answer lost its time: another store's version would not be passed."""
+    for said_at in (SECOND, 2 * SECOND, 3 * SECOND):
+        one = HybridClock()
+        one.learn(SERVER + said_at, asked=SECOND, answered=3 * SECOND, wall=3 * SECOND)
+        assert SERVER + 3 * SECOND - TICK <= one.draw(now=3 * SECOND) <= SERVER + 5 * SECOND + TICK
+        one.learn(SERVER + 4 * SECOND, asked=4 * SECOND, answered=4 * SECOND, wall=4 * SECOND)
+        assert abs(SERVER + 10 * SECOND - one.draw(now=10 * SECOND)) <= TICK
+
+
 def test_a_servers_clock_that_was_set_back_is_followed_without_going_back() -> None:
     one = clock()
     before = one.draw(now=0)
