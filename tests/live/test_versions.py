@@ -233,6 +233,23 @@ async def test_a_look_that_was_due_is_made_beside_the_writes(own: AsyncClickHous
     assert (await own.get_session(org, "written")).display_name == "now"
 
 
+async def test_stores_that_are_ahead_keep_the_order_of_their_calls(own: AsyncClickHouseStore, org: str) -> None:
+    """They looked at different moments, so one is further ahead: each looks again before it writes."""
+    await store_ahead(own, org, "ahead")
+    async with others(own) as (other,):
+        for store in (own, other):
+            await store.write_session(org, session("before"))
+            await store.write_session(org, session("before"))  # on connections that are there
+        for turn in range(3):
+            for store, name in ((own, f"own {turn}"), (other, f"other {turn}")):
+                assert store._writer is not None
+                clock = store._writer.versions._clock
+                clock._ahead -= 10**9 if store is other else 0  # as if it had looked two seconds before
+                clock._last -= 10**9 if store is other else 0
+                await store.write_session(org, session("s", display_name=name))
+                assert (await own.get_session(org, "s")).display_name == name
+
+
 async def test_a_store_whose_server_is_behind_is_above_what_it_sees(own: AsyncClickHouseStore, org: str) -> None:
     """A replica whose clock is two hours behind: the look at the rows has to save what is written there."""
     async with others(own) as (behind,):
