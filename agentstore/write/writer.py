@@ -17,7 +17,7 @@ from typing import Any
 
 import anyio
 
-from agentstore.errors import AgentStoreError, OperationTimeoutError, StoreClosedError, WriteError
+from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
 from agentstore.protocols import Executor, Sink
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
@@ -154,12 +154,16 @@ class Writer:
             async with asyncio.timeout_at(deadline):
                 with self.versions.purging(org_id, ids):
                     await self.write(_prepared(call))
-                await (
-                    self.flush()
-                )  # rows of theirs that were accepted before are stored by now, and erased with the rest
+                # Rows of theirs that were accepted before are stored by then, and are erased with the rest.
+                await self.flush()
         except TimeoutError as error:
-            late = OperationTimeoutError(f"no answer within {timeout_seconds:g} s")
-            raise WriteError.joined([entry.failure(late, certain=False) for entry in call.entries]) from error
+            raise WriteError(
+                f"{len(ids)} sessions are not known to be purged: no answer within {timeout_seconds:g} s",
+                table=SESSIONS.name,
+                keys=[(org_id, session_id) for session_id in ids],
+                retriable=True,
+                hint="purge again to go on",
+            ) from error
         version = max((entry.rows.version for entry in call.entries), default=0)
         return await erase(self._executor, org_id, ids, below=version, deadline=deadline)
 

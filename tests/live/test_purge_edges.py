@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurgedError
+from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurgedError, WriteError
 from agentstore.connection.sql import sql
 from tests.builders import call, message, session
+from tests.faults.proxy import Fault
+from tests.live.test_writer import behind_a_proxy
 from tests.servers import Server
 
 
@@ -92,3 +94,26 @@ async def test_what_is_not_several_records_is_refused_when_submitted(store: Asyn
         store.submit_batch(org, one)
     with pytest.raises(InvalidArgumentError, match="links"):
         store.submit_git_links(org, one)
+
+
+async def test_a_purge_keeps_its_deadline_though_the_server_hangs(server: Server, database: str, org: str) -> None:
+    """And says what is not known to be purged; purging again goes on."""
+    async with behind_a_proxy(server, database, write_timeout_seconds=60) as (store, proxy):
+        await store.write_session(org, session("s"), [message(0, "secret")])
+        hung = asyncio.Event()
+
+        def stall(table: str) -> Fault:
+            hung.set()
+            return Fault("stall", seconds=3600.0)
+
+        proxy.on_insert = stall
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(WriteError, match="not known to be purged") as caught:
+            await store.purge_sessions(org, ["s"], timeout_seconds=1)
+        assert hung.is_set()
+        assert asyncio.get_running_loop().time() - began < 30  # not the minute that a write may take
+        assert caught.value.keys == ((org, "s"),)
+        proxy.heal()
+        proxy.cut_all()
+        assert (await store.purge_sessions(org, ["s"])).session_ids == ["s"]
+        assert await contents(store, org) == []
