@@ -92,6 +92,7 @@ async def look(store: AsyncClickHouseStore) -> None:
     learner = store._writer.versions
     if learner._look is not None and not learner._look.done():
         await asyncio.wait([learner._look])
+    learner._waits_again_at = 0.0  # the network is whole again, which the store does not know
     before, learner._expired = learner._looked_at, True
     await learner.ready(30.0)
     assert learner._looked_at != before, "no answer within the time"
