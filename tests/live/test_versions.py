@@ -250,6 +250,20 @@ async def test_stores_that_are_ahead_keep_the_order_of_their_calls(own: AsyncCli
                 assert (await own.get_session(org, "s")).display_name == name
 
 
+async def test_a_look_reads_no_rows_where_none_is_ahead(own: AsyncClickHouseStore, org: str) -> None:
+    """So it does not grow with the tables: by the server's plan, of parts just written and of merged ones."""
+    for first in (0, 10_000):
+        rows_of_it = [message(n, "x") for n in range(first, first + 10_000)]
+        await own.write_session(org, session(f"s{first}"), rows_of_it, replace=True)
+    now = time.time_ns() + 3600 * 10**9
+    for _ in range(2):
+        estimate = sql("EXPLAIN ESTIMATE {look}", look=versions.look_statement(now, 0))
+        assert sum(int(str(row[3])) for row in await rows(own, estimate)) == 0
+        everything = sql("EXPLAIN ESTIMATE {look}", look=versions.look_statement(0, 0))
+        assert sum(int(str(row[3])) for row in await rows(own, everything)) >= 20_000
+        await execute(own, sql("OPTIMIZE TABLE messages FINAL"))
+
+
 async def test_a_store_whose_server_is_behind_is_above_what_it_sees(own: AsyncClickHouseStore, org: str) -> None:
     """A replica whose clock is two hours behind: the look at the rows has to save what is written there."""
     async with others(own) as (behind,):
