@@ -13,6 +13,7 @@
     ├── ConnectionFailedError              the server cannot be reached, or the connection was lost
     │   └── AuthenticationError            the server answered, and refused user, password or database
     ├── OperationTimeoutError(TimeoutError) no answer within the time allowed
+    │   └── PoolTimeoutError               no connection became free within the time allowed; nothing was sent
     ├── QueryError                         the server refused a statement: code, name, query_id
     └── WriteError                         what is not known to be stored, of which table, and why
         └── SessionPurgedError             a session that was purged must not come back unasked
@@ -101,6 +102,13 @@ class OperationTimeoutError(AgentStoreError, TimeoutError):
     """No answer came within the time allowed; for a write the outcome is unknown."""
 
     retriable = True
+
+
+class PoolTimeoutError(OperationTimeoutError):
+    """No connection, or no turn, became free within ``pool_timeout_seconds``: nothing was sent.
+
+    The message says what was waited for, ``hint`` which options bound it.
+    """
 
 
 class QueryError(AgentStoreError):

@@ -29,7 +29,12 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     the local server that is started here: whether an insert is answered only once it would survive a power cut (None:
     the environment variable ``AGENTSTORE_LOCAL_FSYNC``, else not); one that runs already keeps its own. ``compression``
     is "", "lz4" or "zstd" ("" is right on loopback and in one data centre). ``cluster`` names the ClickHouse cluster
-    the schema is created on, "" for none. ``pool_size`` bounds the connections of one store.
+    the schema is created on, "" for none.
+
+    ``pool_size`` bounds the connections that reads use. Searches, analytics and iterators use at most
+    ``pool_heavy_size`` of them (0: half), so that small reads do not wait behind them. A read that finds no connection
+    free waits ``pool_timeout_seconds`` for its turn, then it fails with ``PoolTimeoutError``. The writer has up to a
+    dozen connections of its own, opened when they are needed.
 
     A write is sent when ``batch_rows`` rows or ``batch_bytes`` bytes of its table wait, or ``linger_milliseconds``
     after it was accepted (0: as soon as nothing else of the table is in flight). At most ``waiting_rows`` rows and
@@ -50,6 +55,8 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     cluster: str = ""
     compression: str = ""
     pool_size: int = 8
+    pool_heavy_size: int = 0  # 0: half of pool_size
+    pool_timeout_seconds: float = 30.0
     connect_timeout_seconds: float = 10.0
     query_timeout_seconds: float = 300.0
     write_timeout_seconds: float = 60.0
@@ -69,6 +76,10 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"compression: {self.compression!r} is none of '', 'lz4', 'zstd'")
         if self.pool_size < 1:
             raise ConfigError(f"pool_size: {self.pool_size} is less than 1")
+        if not 0 <= self.pool_heavy_size < max(2, self.pool_size):
+            raise ConfigError(
+                f"pool_heavy_size: {self.pool_heavy_size} is not less than pool_size={self.pool_size}", hint="0 is half"
+            )
         for name in self.__struct_fields__:
             if name.endswith(("_seconds", "_rows", "_bytes")) and not getattr(self, name) > 0:
                 raise ConfigError(f"{name}: must be more than 0")
@@ -88,6 +99,11 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def native_port(self) -> int:
         """The port with the default filled in."""
         return self.port or (NATIVE_TLS_PORT if self.secure else NATIVE_PORT)
+
+    @property
+    def heavy_size(self) -> int:
+        """How many searches, analytics and iterators may have a statement under way."""
+        return self.pool_heavy_size or max(1, self.pool_size // 2)
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in self.__struct_fields__}

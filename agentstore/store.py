@@ -7,8 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from agentstore.connection.detached import warn_of_detached_parts
-from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
+from agentstore.connection.dial import create_database_if_missing, drop_and_create_database
+from agentstore.connection.lanes import Lanes
+from agentstore.connection.ping import ping
 from agentstore.connection.pool import Pool
+from agentstore.connection.turns import Lane
 from agentstore.errors import InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
 from agentstore.models import (
@@ -66,7 +69,7 @@ class AsyncClickHouseStore:
 
     def __init__(self, target: str | ConnectOptions | None = None, **overrides: Any) -> None:
         self.options = resolve_target(target, overrides)
-        self._pool: Pool | None = None
+        self._lanes: Lanes | None = None
         self._writer: Writer | None = None
         self._home: Home | None = None
         self._finder: Finder | None = None
@@ -91,23 +94,28 @@ class AsyncClickHouseStore:
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
         self._state, self._home = "opening", Home()
-        pool = new_pool(self.options)
+        lanes = Lanes(self.options)
         try:
             await create_database_if_missing(self.options)
-            await pool.server_version()
-            writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
+            writer = Writer(
+                lanes.writes,
+                lanes.writes,
+                lanes.background,
+                _limits(self.options),
+                deadline_seconds=self.options.write_timeout_seconds,
+            )
             await writer.versions.learn()
-            await warn_of_detached_parts(pool)
+            await warn_of_detached_parts(lanes.writes)
             self._check_still_opening()
         except BaseException:
             self._state = "new" if self._state == "opening" else self._state
-            await pool.aclose()
+            await lanes.aclose()
             raise
-        self._pool, self._writer = pool, writer
-        pool.on_connected = writer.versions.reconnected
+        self._lanes, self._writer = lanes, writer
+        lanes.writes.on_connected = writer.versions.reconnected
         for task in self._writer.start():
             # asyncio.run cancels what still runs at its end: without aclose() nobody else would close the sockets.
-            task.add_done_callback(lambda ended: pool.abort() if ended.cancelled() else None)
+            task.add_done_callback(lambda ended: lanes.abort() if ended.cancelled() else None)
         self._state = "open"
         return self
 
@@ -119,7 +127,7 @@ class AsyncClickHouseStore:
         raises ``WrongLoopError``.
         """
         self._check_home()
-        pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
+        lanes, writer, self._lanes, self._writer = self._lanes, self._writer, None, None
         self._state = "closed"
         try:
             if writer is not None:
@@ -127,11 +135,11 @@ class AsyncClickHouseStore:
                     await writer.aclose(self.options.close_timeout_seconds)
                 finally:
                     self._final_statistics = writer.statistics()
-            if pool is not None:
-                await pool.aclose()
+            if lanes is not None:
+                await lanes.aclose()
         except BaseException:  # cancelled: the sockets must not stay behind
-            if pool is not None:
-                pool.abort()
+            if lanes is not None:
+                lanes.abort()
             raise
 
     async def __aenter__(self) -> Self:
@@ -141,6 +149,14 @@ class AsyncClickHouseStore:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def ping(self, *, timeout_seconds: float = 5.0) -> float:
+        """Ask the server for an answer; the seconds it took. For health checks: it waits behind no read or write.
+
+        Raises what a read would raise where the server cannot be reached or refuses, and ``OperationTimeoutError``
+        after ``timeout_seconds``.
+        """
+        return await ping(self._open_lanes.health, timeout_seconds)
 
     async def ensure_schema(self) -> list[int]:
         """Bring the database to the current schema; the versions applied now. Harmless twice, or in two processes.
@@ -324,33 +340,51 @@ class AsyncClickHouseStore:
         return await sessions.get_session(self._open_pool, org_id, id)
 
     async def get_session_messages(
-        self, org_id: str, session_id: str, *, after_ordinal: int | None = None, limit: int | None = None
+        self,
+        org_id: str,
+        session_id: str,
+        *,
+        after_ordinal: int | None = None,
+        before_ordinal: int | None = None,
+        limit: int | None = None,
     ) -> list[Message]:
         """The messages of a session by ordinal; an unknown session has none.
 
-        A long session is decoded in slices, some milliseconds each, between which other tasks run.
+        ``after_ordinal`` and ``before_ordinal`` are themselves left out. A limit takes the first messages, or with
+        ``before_ordinal`` the last ones before it, ascending all the same: a page can grow in both directions. A long
+        session is decoded in slices, some milliseconds each, between which other tasks run.
         """
         return await sessions.get_session_messages(
-            self._open_pool, org_id, session_id, after_ordinal=after_ordinal, limit=limit
+            self._open_pool,
+            org_id,
+            session_id,
+            after_ordinal=after_ordinal,
+            before_ordinal=before_ordinal,
+            limit=limit,
         )
 
-    async def get_session_tool_calls(self, org_id: str, session_id: str) -> list[ToolCall]:
-        """The tool calls of a session by message_ordinal, tool_use_id, call_index; an unknown session has none."""
-        return await sessions.get_session_tool_calls(self._open_pool, org_id, session_id)
+    async def get_session_tool_calls(
+        self, org_id: str, session_id: str, *, after: tuple[int, str, int] | None = None, limit: int | None = None
+    ) -> list[ToolCall]:
+        """The tool calls of a session by message_ordinal, tool_use_id, call_index; an unknown session has none.
+
+        ``after`` is such a key, of the last call of the page before; the call itself is left out.
+        """
+        return await sessions.get_session_tool_calls(self._open_pool, org_id, session_id, after=after, limit=limit)
 
     def iter_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> AsyncIterator[Session]:  # noqa: B008
         """All sessions that ``list_sessions`` would page through, in its order, in bounded memory.
 
         ``filter.cursor`` says where to begin, its limit does not matter. What is written meanwhile may be seen or not.
         """
-        return iterate.iter_sessions(self._open_pool, org_id, filter)
+        return iterate.iter_sessions(self._heavy, org_id, filter)
 
     def iter_messages(self, org_id: str, session_id: str = "") -> AsyncIterator[Message]:
         """All messages of a session, or ("") of the whole organisation, by session_id and ordinal, in bounded memory.
 
         Some megabytes of text are held at a time, whatever the number and length of the messages.
         """
-        return iterate.iter_messages(self._open_pool, org_id, session_id)
+        return iterate.iter_messages(self._heavy, org_id, session_id)
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
@@ -385,9 +419,9 @@ class AsyncClickHouseStore:
         = ``σ`` = ``ς``, ``ẞ`` = ``ß``, but ``ß`` is not ``ss``, and ``é`` is not ``e``. Texts are cut on the server to
         200 characters around the first hit.
         """
-        pool = self._open_pool
-        self._finder = self._finder or Finder(pool)
-        return await search.search(pool, self._finder, org_id, query)
+        heavy = self._heavy
+        self._finder = self._finder or Finder(heavy)
+        return await search.search(heavy, self._finder, org_id, query)
 
     async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]:
         """The git links of a session by message_ordinal, link_type."""
@@ -420,7 +454,7 @@ class AsyncClickHouseStore:
     ) -> list[UserUsage]:
         """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
         scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
-        return await analytics.usage_by_user(self._open_pool, scope)
+        return await analytics.usage_by_user(self._heavy, scope)
 
     async def activity_heatmap(
         self,
@@ -433,7 +467,7 @@ class AsyncClickHouseStore:
     ) -> list[HeatmapCell]:
         """Session starts by weekday and hour in ``tz``: the non-empty cells, ordered."""
         scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
-        return await analytics.activity_heatmap(self._open_pool, scope)
+        return await analytics.activity_heatmap(self._heavy, scope)
 
     async def tool_usage_distribution(
         self,
@@ -446,7 +480,7 @@ class AsyncClickHouseStore:
     ) -> list[ToolUsageStat]:
         """The 20 most used tools, ties by name."""
         scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
-        return await analytics.tool_usage_distribution(self._open_pool, scope)
+        return await analytics.tool_usage_distribution(self._heavy, scope)
 
     async def daily_activity(
         self,
@@ -459,7 +493,7 @@ class AsyncClickHouseStore:
     ) -> list[DailyActivity]:
         """Sessions, messages and output tokens per day in ``tz``, ascending."""
         scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
-        return await analytics.daily_activity(self._open_pool, scope)
+        return await analytics.daily_activity(self._heavy, scope)
 
     async def token_usage_by_model(
         self,
@@ -472,7 +506,7 @@ class AsyncClickHouseStore:
     ) -> list[ModelTokenUsage]:
         """Tokens by model with output, most output first; each API response (source_id) counted once."""
         scope = analytics.Scope(org_id, project_name, date_from, date_to, tz)
-        return await analytics.token_usage_by_model(self._open_pool, scope)
+        return await analytics.token_usage_by_model(self._heavy, scope)
 
     # --- inside -------------------------------------------------------------------------------------------------
 
@@ -491,11 +525,19 @@ class AsyncClickHouseStore:
             raise StoreClosedError("the store was closed while it was being opened")
 
     @property
-    def _open_pool(self) -> Pool:
-        if self._pool is None:
+    def _open_lanes(self) -> Lanes:
+        if self._lanes is None:
             raise self._not_open()
         self._check_home()
-        return self._pool
+        return self._lanes
+
+    @property
+    def _open_pool(self) -> Pool:
+        return self._open_lanes.reads
+
+    @property
+    def _heavy(self) -> Lane:
+        return self._open_lanes.heavy
 
     @property
     def _open_writer(self) -> Writer:

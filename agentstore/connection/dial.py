@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import sql
+from agentstore.connection.turns import Turns
 from agentstore.errors import AgentStoreError, ConnectionFailedError, QueryError, SchemaError
 from agentstore.local.handle import acquire
 from agentstore.schema.fitness import Fetch, explained
@@ -16,8 +17,14 @@ _LOCAL_ATTEMPTS = 5
 _MAY_NOT_CREATE = frozenset({164, 497})  # READONLY, ACCESS_DENIED
 
 
-def new_pool(options: ConnectOptions) -> Pool:
-    """A pool of connections to the database of the options. No I/O."""
+def new_pool(options: ConnectOptions, *, size: int | None = None) -> Pool:
+    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O."""
+    turns = Turns(
+        size or options.pool_size,
+        wait_seconds=options.pool_timeout_seconds,
+        what="connections",
+        hint=f"pool_size={options.pool_size}, pool_timeout_seconds={options.pool_timeout_seconds:g}",
+    )
 
     async def connect() -> NativeConnection:
         return await dial(options, options.database)
@@ -27,7 +34,7 @@ def new_pool(options: ConnectOptions) -> Pool:
 
     return Pool(
         connect,
-        size=options.pool_size,
+        turns=turns,
         idle_timeout=options.idle_timeout_seconds,
         query_timeout=options.query_timeout_seconds,
         explain=explain,

@@ -1,8 +1,9 @@
 """Connections shared by the tasks of one loop.
 
-Capacity is a semaphore; no lock is held across I/O. The connection used last is used next, so that the others grow idle
-and are closed. A lease that ends in an exception, a cancellation or a half-read answer closes its connection: in doubt,
-throw it away. Giving a connection back never raises and never hides the caller's own error.
+Capacity is a semaphore, waited for a bounded time; no lock is held across I/O. The connection used last is used next,
+so that the others grow idle and are closed. A lease that ends in an exception, a cancellation or a half-read answer
+closes its connection: in doubt, throw it away. Giving a connection back never raises and never hides the caller's own
+error.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import anyio
 
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.connection.turns import Turns
 from agentstore.errors import AgentStoreError, ConnectionFailedError, QueryError, SchemaError, StoreClosedError
 from agentstore.home import Home
 from agentstore.protocols import Columns
@@ -35,7 +37,7 @@ _DRAIN_SECONDS = 10.0
 
 
 class Pool:
-    """At most ``size`` connections. It is an ``Executor`` and a ``Sink``.
+    """As many connections as there are ``turns``. It is an ``Executor`` and a ``Sink``.
 
     Reads are tried once more on a new connection where an idle one turned out to be dead. Statements and inserts are
     sent once: their outcome after a lost connection is unknown, and only the caller knows whether twice is harmless.
@@ -47,14 +49,14 @@ class Pool:
         self,
         connect: Connect,
         *,
-        size: int,
+        turns: Turns,
         idle_timeout: float,
         query_timeout: float,
         explain: Explain = _as_it_is,
     ) -> None:
         self._connect = connect
         self._explain = explain
-        self._slots = anyio.Semaphore(size, fast_acquire=True)
+        self._turns = turns
         self._idle: list[NativeConnection] = []
         self._leased: set[NativeConnection] = set()
         self._idle_timeout = idle_timeout
@@ -91,11 +93,6 @@ class Pool:
         statement = sql("INSERT INTO {table} ({columns}) VALUES", table=identifier(table), columns=columns)
         async with self._explained(), self._lease() as connection:
             await connection.insert(statement, header, blocks, settings, self._query_timeout)
-
-    async def server_version(self) -> tuple[int, int, int]:
-        """Major, minor and patch number of the server."""
-        async with self._lease() as connection:
-            return connection.server_version
 
     async def aclose(self) -> None:
         """Close the idle connections, wait a bounded time for the leased ones, close those too. Never raises."""
@@ -146,7 +143,7 @@ class Pool:
     @contextlib.asynccontextmanager
     async def _lease(self, *, fresh: bool = False) -> AsyncIterator[NativeConnection]:
         self._check_open()
-        async with self._slots:
+        async with self._turns.turn():
             self._check_open()
             connection = None if fresh else await self._pop_idle()
             if connection is None:

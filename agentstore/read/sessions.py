@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from typing import LiteralString
 
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
@@ -15,6 +16,9 @@ from agentstore.read.decoding import build
 from agentstore.read.floors import above_floor, versions_of_links
 from agentstore.read.scope import expect, page_limit, session_conditions, text
 from agentstore.read.together import together
+
+# Where a tool call stands in its session: message_ordinal, tool_use_id, call_index.
+ToolCallKey = tuple[int, str, int]
 
 _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
 
@@ -111,36 +115,53 @@ def _with_links(columns: Columns, links: dict[str, int]) -> list[Session]:
 
 
 async def get_session_messages(
-    executor: Executor, org_id: str, session_id: str, *, after_ordinal: int | None, limit: int | None
+    executor: Executor,
+    org_id: str,
+    session_id: str,
+    *,
+    after_ordinal: int | None = None,
+    before_ordinal: int | None = None,
+    limit: int | None = None,
 ) -> list[Message]:
-    """The messages of a session by ordinal."""
-    condition = sql("ordinal > {ordinal}", ordinal=_ordinal(after_ordinal)) if after_ordinal is not None else sql("1")
+    """The messages of a session by ordinal, between two ordinals that are not among them.
+
+    A limit takes the first ones, or with ``before_ordinal`` the last ones.
+    """
+    backwards = before_ordinal is not None
     columns = await executor.fetch(
         sql(
-            "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {condition}"
-            " AND {seen} ORDER BY ordinal {limit}",
+            "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {after}"
+            " AND {before} AND {seen} ORDER BY ordinal {direction} {limit}",
             columns=_MESSAGE_COLUMNS,
             org_id=text(org_id, "org_id"),
             session_id=text(session_id, "session_id"),
-            condition=condition,
+            after=_bound("ordinal > {value}", after_ordinal, "after_ordinal"),
+            before=_bound("ordinal < {value}", before_ordinal, "before_ordinal"),
             seen=above_floor(org_id, session_id),
-            limit=_limit(limit),
+            direction=Sql("DESC" if backwards else "ASC"),
+            limit=_limit(limit, "messages"),
         ),
         _IN_BLOCKS,
     )
+    if backwards:
+        columns = [column[::-1] for column in columns]
     return await built(Message, columns, time_columns=_MESSAGE_TIMES, constants=_known(Message, org_id, session_id))
 
 
-async def get_session_tool_calls(executor: Executor, org_id: str, session_id: str) -> list[ToolCall]:
-    """The tool calls of a session by message_ordinal, tool_use_id, call_index."""
+async def get_session_tool_calls(
+    executor: Executor, org_id: str, session_id: str, *, after: ToolCallKey | None = None, limit: int | None = None
+) -> list[ToolCall]:
+    """The tool calls of a session by message_ordinal, tool_use_id, call_index: the first ones after the key."""
     columns = await executor.fetch(
         sql(
-            "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
-            " ORDER BY message_ordinal, tool_use_id, call_index",
+            "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {after}"
+            " AND {seen} ORDER BY message_ordinal, tool_use_id, call_index {limit}",
             columns=_TOOL_CALL_COLUMNS,
             org_id=text(org_id, "org_id"),
             session_id=text(session_id, "session_id"),
+            after=_after_call(after),
             seen=above_floor(org_id, session_id),
+            limit=_limit(limit, "tool calls"),
         ),
         _IN_BLOCKS,
     )
@@ -220,15 +241,36 @@ def after(started_at: dt.datetime | None, session_id: str) -> Sql:
     )
 
 
-def _ordinal(value: int) -> int:
+def _bound(condition: LiteralString, ordinal: int | None, name: str) -> Sql:
+    return sql("1") if ordinal is None else sql(condition, value=_whole(ordinal, name))
+
+
+def _after_call(key: ToolCallKey | None) -> Sql:
+    if key is None:
+        return sql("1")
+    if not isinstance(key, tuple | list) or len(key) != 3:
+        raise InvalidArgumentError(
+            f"after: expected (message_ordinal, tool_use_id, call_index), got {type(key).__name__}", field="after"
+        )
+    # Not as one comparison of tuples: that would not use the sort key.
+    return sql(
+        "message_ordinal >= {ordinal} AND (message_ordinal > {ordinal} OR tool_use_id > {id}"
+        " OR (tool_use_id = {id} AND call_index > {index}))",
+        ordinal=_whole(key[0], "after"),
+        id=text(key[1], "after"),
+        index=_whole(key[2], "after"),
+    )
+
+
+def _whole(value: int, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidArgumentError(f"after_ordinal: expected int, got {type(value).__name__}", field="after_ordinal")
+        raise InvalidArgumentError(f"{name}: expected int, got {type(value).__name__}", field=name)
     return value
 
 
-def _limit(limit: int | None) -> Sql:
+def _limit(limit: int | None, what: str) -> Sql:
     if limit is None:
         return sql("")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
-        raise InvalidArgumentError(f"limit: expected a number of messages, got {limit!r}", field="limit")
+        raise InvalidArgumentError(f"limit: expected a number of {what}, got {limit!r}", field="limit")
     return sql("LIMIT {limit}", limit=min(limit, _ORDINALS))

@@ -42,14 +42,20 @@ Prepare = Callable[[], Awaitable[Call]]
 
 
 class Writer:
-    """The write side of a store: one batcher per table, the clock, and the calls that feed them."""
+    """The write side of a store: one batcher per table, the clock, and the calls that feed them.
 
-    def __init__(self, executor: Executor, sink: Sink, limits: Limits, *, deadline_seconds: float) -> None:
+    ``executor`` answers the looks at the clock, for which writes wait; ``background`` carries out purges and sweeps,
+    which may take minutes.
+    """
+
+    def __init__(
+        self, executor: Executor, sink: Sink, background: Executor, limits: Limits, *, deadline_seconds: float
+    ) -> None:
         self.calls = Calls(min(limits.batch_rows, limits.waiting_rows))
         self.versions = Versions(executor, on_look=self._on_look)
-        self._executor = executor
+        self._background = background
         self._deadline_seconds = deadline_seconds
-        self._sweeper = Sweeper(executor)
+        self._sweeper = Sweeper(background)
         self._batchers = {
             table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
         }
@@ -148,7 +154,7 @@ class Writer:
     async def purge(self, org_id: str, session_ids: Iterable[str], *, timeout_seconds: float) -> Purge:
         """Take sessions and their subagents away, and their texts out of every active part; see the store."""
         deadline = loop_time() + timeout_seconds
-        ids = await with_subagents(self._executor, org_id, session_ids, deadline=deadline)
+        ids = await with_subagents(self._background, org_id, session_ids, deadline=deadline)
         call = await self.calls.removal(org_id, ids, purge=True)
         try:
             async with asyncio.timeout_at(deadline):
@@ -165,7 +171,7 @@ class Writer:
                 hint="purge again to go on",
             ) from error
         version = max((entry.rows.version for entry in call.entries), default=0)
-        return await erase(self._executor, org_id, ids, below=version, deadline=deadline)
+        return await erase(self._background, org_id, ids, below=version, deadline=deadline)
 
     async def restore(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Let purged sessions be written again."""

@@ -76,8 +76,8 @@ def a_store(path: Path, **options: float) -> AsyncClickHouseStore:
 
 async def merge(store: AsyncClickHouseStore) -> None:
     """Merge all parts of the messages into one, as merges in the background would sooner or later."""
-    assert store._pool is not None
-    await store._pool.execute(Sql("OPTIMIZE TABLE messages FINAL"))
+    assert store._lanes is not None
+    await store._lanes.reads.execute(Sql("OPTIMIZE TABLE messages FINAL"))
 
 
 def cut_short(part: Path) -> None:
@@ -87,8 +87,8 @@ def cut_short(part: Path) -> None:
 
 
 async def detached(store: AsyncClickHouseStore) -> list[tuple[object, ...]]:
-    assert store._pool is not None
-    return await store._pool.fetch(Sql("SELECT table, name, reason FROM system.detached_parts"))
+    assert store._lanes is not None
+    return await store._lanes.reads.fetch(Sql("SELECT table, name, reason FROM system.detached_parts"))
 
 
 @pytest.mark.timeout(300)
@@ -127,10 +127,10 @@ async def test_a_write_is_refused_with_path_and_missing_bytes_and_goes_on_by_its
         await store.ensure_schema()
         await records.write(store)
         volume.fill(8 * MEGABYTE)
-        assert store._pool is not None
+        assert store._lanes is not None
         insert = Sql("INSERT INTO messages (org_id, session_id, ordinal) SELECT 'org', 'other', 1")
         with pytest.raises(QueryError, match=rf"Not enough space at {path}/data: \d+ bytes are missing") as caught:
-            await store._pool.execute(insert)
+            await store._lanes.reads.execute(insert)
         assert (caught.value.code, caught.value.name, caught.value.retriable) == (243, "NOT_ENOUGH_SPACE", True)
         await store.ensure_schema()
         async with a_store(path) as other:
@@ -196,8 +196,8 @@ async def test_a_merge_cut_short_is_healed_by_its_source_parts_and_told(
             for _ in range(3):
                 await records.write(store)
             await merge(store)
-            assert store._pool is not None
-            ((part,),) = await store._pool.fetch(
+            assert store._lanes is not None
+            ((part,),) = await store._lanes.reads.fetch(
                 Sql("SELECT path FROM system.parts WHERE active AND database = 'agentstore' AND table = 'messages'")
             )
         endpoint = find_running(resolve(path))

@@ -38,8 +38,8 @@ async def test_a_hundred_tasks_on_four_connections(options: ConnectOptions, org:
             await asyncio.gather(*(one_users_work(store, org, number) for number in range(TASKS)))
             assert (await store.list_sessions(org)).total == TASKS
             assert (await store.search(org, SearchQuery(query="FIND"))).total == 2 * TASKS
-        # One more: opening creates the database on a connection of its own.
-        assert relay.most_at_once <= 5
+        # The reads' four, and what the writer had under way: three tables and a look at the clock.
+        assert relay.most_at_once <= 8
         await until(lambda: relay.open == 0)
 
 

@@ -43,6 +43,7 @@ CASES: dict[str, Callable[[AsyncClickHouseStore, str, str], Any]] = {
     "iter_sessions": lambda store, org, mark: first_of(store.iter_sessions(org)),
     "iter_messages": lambda store, org, mark: first_of(store.iter_messages(org)),
     "flush": lambda store, org, mark: store.flush(),
+    "ping": lambda store, org, mark: store.ping(),
     "ensure_schema": lambda store, org, mark: store.ensure_schema(),
     "reset_database": lambda store, org, mark: store.reset_database(),
     "aclose": lambda store, org, mark: store.aclose(),

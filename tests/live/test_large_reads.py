@@ -65,7 +65,7 @@ async def test_a_hundred_thousand_rows_become_records_in_slices(store: AsyncClic
     }
     for name, read in reads.items():
         async with counting() as turns:
-            watching = Watching(store._pool, turns)
+            watching = Watching(store._open_pool, turns)
             found = await read(watching)
             assert turns.count - watching.answered_at >= 20, name  # once for each five thousand rows at least
         assert len(found) == ROWS

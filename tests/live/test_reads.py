@@ -50,14 +50,47 @@ async def test_messages_by_ordinal_after_one_and_so_many(store: AsyncClickHouseS
     assert await read(limit=10**40) == sorted(ordinals)
 
 
+async def test_a_page_of_messages_grows_in_both_directions(store: AsyncClickHouseStore, org: str) -> None:
+    ordinals = list(range(0, 40, 2))
+    await store.write_session(org, session("s"), [message(n) for n in ordinals])
+
+    async def read(**given: Any) -> list[int]:
+        return [m.ordinal for m in await store.get_session_messages(org, "s", **given)]
+
+    assert await read(before_ordinal=7) == [0, 2, 4, 6]
+    assert await read(before_ordinal=8, limit=3) == [2, 4, 6]
+    assert await read(before_ordinal=10**40, limit=2) == [36, 38]
+    assert await read(before_ordinal=0, limit=2) == []
+    assert await read(before_ordinal=-(10**40)) == []
+    assert await read(before_ordinal=20, limit=0) == []
+    assert await read(after_ordinal=4, before_ordinal=12) == [6, 8, 10]
+    assert await read(after_ordinal=4, before_ordinal=12, limit=2) == [8, 10]
+    assert await read(after_ordinal=12, before_ordinal=4) == []
+    page = await read(after_ordinal=19, limit=3)
+    while earlier := await read(before_ordinal=page[0], limit=3):
+        page = earlier + page
+    while later := await read(after_ordinal=page[-1], limit=3):
+        page += later
+    assert page == ordinals
+
+
 async def test_bad_arguments_of_reads(store: AsyncClickHouseStore, org: str) -> None:
     bad: Any
     for bad in ("1", 1.5, True):
         with pytest.raises(InvalidArgumentError, match="after_ordinal"):
             await store.get_session_messages(org, "s", after_ordinal=bad)
+        with pytest.raises(InvalidArgumentError, match="before_ordinal") as refused:
+            await store.get_session_messages(org, "s", before_ordinal=bad)
+        assert refused.value.field == "before_ordinal"
     for bad in ("1", 1.5, True, -1):
         with pytest.raises(InvalidArgumentError, match="limit"):
             await store.get_session_messages(org, "s", limit=bad)
+        with pytest.raises(InvalidArgumentError, match="limit: expected a number of tool calls"):
+            await store.get_session_tool_calls(org, "s", limit=bad)
+    for bad in ("1", 1, (), (0, "a"), (0, "a", 0, 0), ("0", "a", 0), (0, 1, 0), (0, "a", "0"), (True, "a", 0), {}):
+        with pytest.raises(InvalidArgumentError, match="after: expected") as refused:
+            await store.get_session_tool_calls(org, "s", after=bad)
+        assert refused.value.field == "after"
     for bad in (None, 5, b"s", ["s"]):
         for field, read in (
             ("id", store.get_session(org, bad)),
@@ -81,6 +114,30 @@ async def test_tool_calls_by_message_id_and_index(store: AsyncClickHouseStore, o
     await store.write_session(org, session("s"), [], calls)
     found = await store.get_session_tool_calls(org, "s")
     assert [(c.message_ordinal, c.tool_use_id, c.call_index) for c in found] == sorted(keys)
+
+
+async def test_tool_calls_in_pages(store: AsyncClickHouseStore, org: str) -> None:
+    ids = ["", "a", "B", "it's", "ä", "\U0010ffff", "\\"]
+    keys = [(o, id, i) for o in (0, 1, 2**32 - 1) for id in ids for i in (0, 7, 2**32 - 1)]
+    await store.write_session(org, session("s"), [], [call(o, tool_use_id=id, call_index=i) for o, id, i in keys])
+    in_order = sorted(keys, key=lambda key: (key[0], key[1].encode(), key[2]))
+
+    async def read(**given: Any) -> list[tuple[int, str, int]]:
+        found = await store.get_session_tool_calls(org, "s", **given)
+        return [(c.message_ordinal, c.tool_use_id, c.call_index) for c in found]
+
+    for size in (1, 4, 100):
+        pages = page = await read(limit=size)
+        while page:
+            page = await read(after=page[-1], limit=size)
+            pages = pages + page
+        assert pages == in_order
+    for number, key in enumerate(in_order):
+        assert await read(after=key) == in_order[number + 1 :]
+    assert await read(limit=0) == []
+    assert await read(after=(-(10**40), "", 0)) == in_order
+    assert await read(after=(10**40, "", 0)) == []
+    assert await read(after=[1, "\U0010ffff", 10**40]) == in_order[in_order.index((2**32 - 1, "", 0)) :]
 
 
 async def test_a_renamed_user_is_one_user_with_the_latest_name(store: AsyncClickHouseStore, org: str) -> None:

@@ -17,6 +17,7 @@ from agentstore.errors import (
     InvalidCursorError,
     NotFoundError,
     OperationTimeoutError,
+    PoolTimeoutError,
     QueryError,
     SchemaError,
     SessionPurgedError,
@@ -36,6 +37,7 @@ BASES: dict[type[AgentStoreError], type[Exception]] = {
     ConnectionFailedError: AgentStoreError,
     AuthenticationError: ConnectionFailedError,
     OperationTimeoutError: TimeoutError,
+    PoolTimeoutError: OperationTimeoutError,
     QueryError: AgentStoreError,
     WriteError: AgentStoreError,
     SessionPurgedError: WriteError,
@@ -52,6 +54,7 @@ EXAMPLES: list[AgentStoreError] = [
     ConnectionFailedError("m"),
     AuthenticationError("m"),
     OperationTimeoutError("m"),
+    PoolTimeoutError("m"),
     QueryError("m", code=60, name="UNKNOWN_TABLE", query_id="q"),
     QueryError("m", code=202),
     WriteError("m", table="messages", keys=[("o", "s", 1)], retriable=True),
@@ -89,7 +92,7 @@ def test_the_hint_is_part_of_the_text() -> None:
 
 def test_what_may_be_tried_again() -> None:
     again = {type(error) for error in EXAMPLES if error.retriable}
-    assert again == {ConnectionFailedError, OperationTimeoutError, QueryError, WriteError}
+    assert again == {ConnectionFailedError, OperationTimeoutError, PoolTimeoutError, QueryError, WriteError}
     for code in (159, 202, 209, 210, 241, 242, 252, 319, 999):
         assert QueryError("m", code=code).retriable
     for code in (0, 27, 53, 60, 62, 117, 497, 516):

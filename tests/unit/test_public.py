@@ -12,7 +12,7 @@ NAMES = [
     "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "ConfigError", "ConnectOptions",
     "ConnectionFailedError", "DailyActivity", "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
-    "OperationTimeoutError", "ProjectInfo", "Purge", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
+    "OperationTimeoutError", "PoolTimeoutError", "ProjectInfo", "Purge", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
     "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionPurgedError",
     "SessionStar", "Store",
     "StoreClosedError", "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
@@ -38,8 +38,8 @@ WRITES = {
 READS = {
     "list_sessions": "org_id, filter=SessionFilter()",
     "get_session": "org_id, id",
-    "get_session_messages": "org_id, session_id, *, after_ordinal=None, limit=None",
-    "get_session_tool_calls": "org_id, session_id",
+    "get_session_messages": "org_id, session_id, *, after_ordinal=None, before_ordinal=None, limit=None",
+    "get_session_tool_calls": "org_id, session_id, *, after=None, limit=None",
     "list_users": "org_id",
     "list_projects": "org_id",
     "list_agents": "org_id",
@@ -56,7 +56,7 @@ READS = {
     "token_usage_by_model": f"org_id, *, {SCOPE}",
     "aclose": "",
 }
-LIFE = {"open": "", "ensure_schema": "", "reset_database": ""}
+LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": ""}
 
 
 def signature(method: Any) -> str:

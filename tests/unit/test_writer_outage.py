@@ -43,7 +43,7 @@ class Reads:
 @asynccontextmanager
 async def writing(reads: Reads, server: Server) -> AsyncIterator[Writer]:
     """A writer that has looked once."""
-    writer = Writer(reads, server, Limits(100, 10**6, 0.0, 1000, 10**6), deadline_seconds=60)
+    writer = Writer(reads, server, reads, Limits(100, 10**6, 0.0, 1000, 10**6), deadline_seconds=60)
     writer.start()
     await writer.write(lambda: rows(writer, 0))
     yield writer
