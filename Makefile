@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-faults lint type check fmt serve bench bench-writer bench-search bench-stalls bench-versions build clean
+.PHONY: help demo test test-faults lint type check fmt serve bench bench-writer bench-search bench-stalls bench-versions bench-crowd build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,10 @@ bench-versions: $(VENV)/.local ## what floors and looks at the clock cost, on a 
 	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'
 	@$(PY) -m benchmarks.looks 'local:.agentstore-bench'
 	@$(PY) -m benchmarks.floors 'local:.agentstore-bench' $(ARGS)
+
+bench-crowd: $(VENV)/.local ## small reads, pings and writes beside twenty searching clients, on a corpus of [MESSAGES=100000]
+	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'
+	@$(PY) -m benchmarks.crowd 'local:.agentstore-bench' $(ARGS)
 
 build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@rm -rf dist
