@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 from agentstore.connection.dial import new_pool
@@ -46,8 +47,7 @@ class Lanes:
 
     async def aclose(self) -> None:
         """Close all connections; those in use get a bounded time to come back. Never raises."""
-        await self.writes.aclose()
-        await self.reads.aclose()
+        await asyncio.gather(self.writes.aclose(), self.reads.aclose())
 
     def abort(self) -> None:
         """Drop all connections at once, for when nothing can be awaited any more."""
