@@ -106,7 +106,11 @@ class Hosts:
         return found
 
     def _is_resolved(self, address: Address, ips: Sequence[str]) -> list[Address]:
-        self._addresses[address.host] = found = tuple(Address(address.host, ip) for ip in dict.fromkeys(ips))
+        found = tuple(Address(address.host, ip) for ip in dict.fromkeys(ips))
+        for gone in set(self._addresses.get(address.host, ())) - set(found):  # names move, in clouds every few minutes
+            self._failures.pop(gone, None)
+            self._heard.pop(gone, None)
+        self._addresses[address.host] = found
         return self._mixed(found)
 
     def _seconds_of_rest(self, address: Address, now: float) -> float:
@@ -144,7 +148,7 @@ class Search:
         self._todo.remove(chosen)
         # The last one gets all that is left; before, nobody may use up the time of the others.
         seconds = remaining if left == 1 else min(self._seconds, remaining / left)
-        self._hosts._is_tried(chosen, now + seconds)
+        self._hosts._is_tried(chosen, now + min(seconds, FIRST_TRY_SECONDS))
         return chosen, seconds
 
     def resolved(self, address: Address, ips: Sequence[str]) -> None:
