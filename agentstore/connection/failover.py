@@ -18,7 +18,6 @@ import anyio
 
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.hosts import Address, Hosts
-from agentstore.connection.peer import SILENT_SECONDS
 from agentstore.errors import AgentStoreError, ConnectionFailedError
 from agentstore.settings import ConnectOptions
 
@@ -64,8 +63,6 @@ class Failover:
 
         Both are asked at once. A machine that is too busy to shake hands within a second anywhere loses nothing.
         """
-        if self.hosts.heard_since(address, time.monotonic() - SILENT_SECONDS):
-            return False
         here, elsewhere = await asyncio.gather(self._answers(address), self._another_answers(address))
         return elsewhere and not here
 
@@ -123,6 +120,10 @@ class _Peer:
     @property
     def has_others(self) -> bool:
         return self._failover.hosts.has_choice
+
+    @property
+    def heard(self) -> float:
+        return self._failover.hosts.heard(self._address)
 
     def answered(self) -> None:
         self._failover.hosts.answered(self._address, time.monotonic())

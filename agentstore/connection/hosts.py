@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agentstore.settings import Host
 
-FIRST_REST_SECONDS = 1.0
+FIRST_REST_SECONDS = 2.0
 LONGEST_REST_SECONDS = 30.0
 # How long one address is waited for while others are left: a round of all of them with this, the next with double.
 # A server that lives shakes hands within some round trips; one that is only slow is reached in a later round.
@@ -91,9 +91,9 @@ class Hosts:
         """
         return address not in self._failures or not self.has_choice
 
-    def heard_since(self, address: Address, moment: float) -> bool:
-        """Whether it answered anything after that."""
-        return self._heard.get(address, moment) > moment
+    def heard(self, address: Address) -> float:
+        """When it last answered anything, to whatever connection."""
+        return self._heard.get(address, float("-inf"))
 
     def search(self, *, without: Address | None = None) -> Search:
         """The order in which one connection tries the hosts, ``without`` one of their addresses."""

@@ -33,6 +33,11 @@ class Peer(Protocol):
         """Whether there are other hosts to go to."""
         ...
 
+    @property
+    def heard(self) -> float:
+        """When it last answered anything, to whatever connection (``time.monotonic``)."""
+        ...
+
     def answered(self) -> None:
         """An answer is complete."""
         ...
@@ -94,7 +99,7 @@ class Watch:
     async def _watch(self, peer: Peer) -> None:
         pause = SILENT_SECONDS
         while True:
-            silent = time.monotonic() - self._heard()
+            silent = time.monotonic() - max(self._heard(), peer.heard)
             if silent < pause - 0.01:  # a timer may be early by the clock's grain
                 await asyncio.sleep(pause - silent)
                 continue

@@ -216,11 +216,9 @@ def test_a_search_without_an_address_goes_elsewhere() -> None:
 
 def test_what_was_heard_last() -> None:
     known = hosts()
-    assert not known.heard_since(ADDRESS[A], 0.0)
     known.answered(ADDRESS[A], 5.0)
-    assert known.heard_since(ADDRESS[A], 4.9)
-    assert not known.heard_since(ADDRESS[A], 5.0)
-    assert not known.heard_since(ADDRESS[B], 0.0)
+    assert known.heard(ADDRESS[A]) == 5.0
+    assert known.heard(ADDRESS[B]) < 0.0
 
 
 def test_an_address_is_shown_with_its_name() -> None:
