@@ -52,6 +52,7 @@ class KillableServer:
             process.send_signal(number)
             await asyncio.to_thread(process.communicate)
 
-    def dsn(self, database: str, port: int = 0) -> str:
-        """How to reach it, by another port where something stands between."""
-        return f"clickhouse://default:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{port or self.port}/{database}"
+    def dsn(self, database: str, *ports: int) -> str:
+        """How to reach it, by another port where something stands between, or by several as if they were replicas."""
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports or (self.port,))
+        return f"clickhouse://default:{PASSWORD.replace(' ', '%20')}@{hosts}/{database}"
