@@ -22,13 +22,15 @@ class KillableServer:
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
-    async def start(self) -> None:
-        """Start it and wait until it listens; ``port`` is another one each time."""
+    async def start(self, port: int = 0) -> None:
+        """Start it and wait until it listens; ``port`` is another one each time, unless one is asked for."""
         self._process = process = start_python(
             "-m",
             "agentstore.local",
             "--path",
             str(self._directory),
+            "--port",
+            str(port),
             environment={"AGENTSTORE_SERVE_PASSWORD": PASSWORD},
         )
         assert process.stdout is not None
