@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from agentstore.connection.detached import warn_of_detached_parts
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
+from agentstore.connection.failover import Failover
 from agentstore.connection.pool import Pool
 from agentstore.errors import InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
@@ -91,9 +92,10 @@ class AsyncClickHouseStore:
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
         self._state, self._home = "opening", Home()
-        pool = new_pool(self.options)
+        failover = Failover(self.options)
+        pool = new_pool(self.options, failover)
         try:
-            await create_database_if_missing(self.options)
+            await create_database_if_missing(self.options, failover)
             await pool.server_version()
             writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
             await writer.versions.learn()

@@ -17,12 +17,15 @@ _LOCAL_ATTEMPTS = 5
 _MAY_NOT_CREATE = frozenset({164, 497})  # READONLY, ACCESS_DENIED
 
 
-def new_pool(options: ConnectOptions) -> Pool:
-    """A pool of connections to the database of the options, on whichever of its hosts. No I/O."""
-    failover = Failover(options)
+def new_pool(options: ConnectOptions, failover: Failover | None = None) -> Pool:
+    """A pool of connections to the database of the options, on whichever of its hosts. No I/O.
+
+    ``failover`` is what is known of the hosts: one for all that one store connects.
+    """
+    known = failover or Failover(options)
 
     async def connect() -> NativeConnection:
-        return await dial(options, options.database, failover)
+        return await dial(options, options.database, known)
 
     async def explain(fetch: Fetch, error: AgentStoreError) -> AgentStoreError:
         return await explained(fetch, error, options.database)
@@ -62,12 +65,12 @@ async def dial(options: ConnectOptions, database: str, failover: Failover | None
                 raise
 
 
-async def create_database_if_missing(options: ConnectOptions) -> None:
+async def create_database_if_missing(options: ConnectOptions, failover: Failover | None = None) -> None:
     """Create the options' database. Connects to ``default``: hosted servers check the database at the handshake.
 
     Where the user may not create databases, the one that exists is used.
     """
-    connection = await dial(options, "default")
+    connection = await dial(options, "default", failover)
     try:
         await connection.fetch(
             create_database(options.database, options.cluster), {}, timeout=options.query_timeout_seconds

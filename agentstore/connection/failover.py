@@ -13,6 +13,7 @@ import contextlib
 import ipaddress
 import socket
 import time
+from collections.abc import Awaitable, Callable
 
 import anyio
 
@@ -21,17 +22,25 @@ from agentstore.connection.hosts import Address, Hosts
 from agentstore.errors import AgentStoreError, ConnectionFailedError
 from agentstore.settings import ConnectOptions
 
+# What is done with a new connection before it is used; what fails there fails the attempt, and the next host is tried.
+Prepare = Callable[[NativeConnection, Address], Awaitable[None]]
+
 PROBE_SECONDS = 1.0
 # Reasons that one error quotes; each is as long as a sentence.
 _REASONS = 5
 
 
-class Failover:
-    """The hosts of one store, what is known of them, and connections to them."""
+async def _as_it_is(connection: NativeConnection, address: Address) -> None:
+    pass
 
-    def __init__(self, options: ConnectOptions) -> None:
+
+class Failover:
+    """The hosts of one store, what is known of them, and connections to them, each made ready by ``prepare``."""
+
+    def __init__(self, options: ConnectOptions, prepare: Prepare = _as_it_is) -> None:
         self.hosts = Hosts(options.hosts, options.host_order)
         self._options = options
+        self._prepare = prepare
 
     async def connect(
         self, database: str, *, seconds: float | None = None, without: Address | None = None
@@ -47,7 +56,7 @@ class Failover:
             address, limit = found
             try:
                 if address.ip:
-                    return await self._connect_to(address, database, limit)
+                    return await self._prepared(await self._connect_to(address, database, limit), address)
                 search.resolved(address, await _look_up(address, limit))
             except AgentStoreError as error:
                 if not error.retriable:
@@ -83,6 +92,14 @@ class Failover:
         )
         self.hosts.answered(address, time.monotonic())
         connection.peer = _Peer(self, address)
+        return connection
+
+    async def _prepared(self, connection: NativeConnection, address: Address) -> NativeConnection:
+        try:
+            await self._prepare(connection, address)
+        except BaseException:
+            connection.abort()
+            raise
         return connection
 
     async def _answers(self, address: Address) -> bool:

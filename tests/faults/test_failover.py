@@ -1,8 +1,8 @@
 """Two servers that do not replicate each other, one of which is killed under load: what the library can promise there.
 
 Such servers should not be listed together (``ConnectOptions``): a session's rows may be on either. But each row that
-was acknowledged is on one of them, and reads and writes go on. Two hosts with the same rows: ``tests/live/test_hosts.py``
-and the schedules of ``test_faults.py``.
+was acknowledged is on one of them, and reads and writes go on. Two hosts with the same rows are in
+``tests/live/test_hosts.py`` and in the schedules of ``test_faults.py``.
 """
 
 from __future__ import annotations

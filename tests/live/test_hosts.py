@@ -17,7 +17,7 @@ from agentstore import AsyncClickHouseStore, AuthenticationError, ConnectionFail
 from agentstore.connection import failover
 from agentstore.connection.dial import dial
 from agentstore.connection.driver import NativeConnection
-from agentstore.connection.hosts import Hosts
+from agentstore.connection.hosts import Address, Hosts
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import sql
 from tests.builders import message, session
@@ -160,6 +160,20 @@ async def test_all_addresses_of_a_name_are_tried(two: Two, monkeypatch: pytest.M
         assert connection._wire.address == "127.0.0.1"
         assert connection._wire.host == "replicas.example"
     deaf.close()
+
+
+async def test_a_host_whose_connection_cannot_be_made_ready_is_passed_over(two: Two) -> None:
+    prepared = []
+
+    async def prepare(connection: NativeConnection, address: Address) -> None:
+        prepared.append(address.host.port)
+        if len(prepared) == 1:
+            two.first.die()
+        await connection.fetch(sql("SELECT 1"), {}, FOREVER)
+
+    connection = await failover.Failover(two.options, prepare).connect("default")
+    assert prepared == [two.first.port, two.second.port]
+    await connection.close()
 
 
 async def test_a_name_that_is_not_found_is_passed_over(two: Two) -> None:
