@@ -7,7 +7,7 @@ Layers, each importing only from those above it::
     connection.sql                              query text
     protocols · home                            the doors between the rooms · the loop a store belongs to
     schema.plan · write.rows · read.cursor …    pure: decide, send nothing
-    connection.driver (asynch) · pool           I/O, one thing each
+    connection.wire (asynch) · driver · pool    I/O, one thing each
     read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
     store                                       wires them
     importers · local                           aside: bytes to records · the local server

@@ -19,7 +19,7 @@
         └── SessionPurgedError             a session that was purged must not come back unasked
 
 Errors are data and advice: each one carries what a program needs to decide (``retriable``, ``hint``, codes, keys).
-No driver exception leaves the library; ``connection/pool.py`` is the one edge where they are translated.
+No driver exception leaves the library; ``connection/driver.py`` is the one edge where they are translated.
 No message or attribute ever holds a password.
 """
 

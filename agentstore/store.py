@@ -57,11 +57,12 @@ class AsyncClickHouseStore:
     known to be stored, and writing the same again is always safe. Every read is scoped by ``org_id`` and sees the
     newest version of each row. All errors are of ``agentstore.errors``; no driver exception escapes.
 
-    ``target`` is ``clickhouse://user:password@host:9000/database``, ``clickhouses://…``, ``local:PATH`` (a ClickHouse
-    without a server to install) or ``ConnectOptions``; None means the environment variable ``AGENTSTORE_DSN``, else the
-    user's local store. ``overrides`` are fields of ``ConnectOptions``. Constructing does no I/O. Use it as
-    ``async with``, or with ``open()`` and ``aclose()``, also from different tasks of one event loop. From another loop,
-    another thread or a forked child everything but ``statistics()`` raises ``WrongLoopError``, before it does anything.
+    ``target`` is ``clickhouse://user:password@host:9000/database`` (or several hosts, ``host1:9000,host2:9000``),
+    ``clickhouses://…``, ``local:PATH`` (a ClickHouse without a server to install) or ``ConnectOptions``; None means the
+    environment variable ``AGENTSTORE_DSN``, else the user's local store. ``overrides`` are fields of
+    ``ConnectOptions``. Constructing does no I/O. Use it as ``async with``, or with ``open()`` and ``aclose()``, also
+    from different tasks of one event loop. From another loop, another thread or a forked child everything but
+    ``statistics()`` raises ``WrongLoopError``, before it does anything.
 
     A write cancelled before anything of it was accepted stores nothing; cancelled later, all of it is carried on as if
     it had been submitted. A cancelled read leaves nothing behind.
@@ -77,8 +78,7 @@ class AsyncClickHouseStore:
         self._state = "new"
 
     def __repr__(self) -> str:
-        where = self.options.local_path or f"{self.options.host}:{self.options.native_port}"
-        return f"<AsyncClickHouseStore {where} database={self.options.database!r} {self._state}>"
+        return f"<AsyncClickHouseStore {self.options.where} database={self.options.database!r} {self._state}>"
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class AsyncClickHouseStore:
         self._state, self._home = "opening", Home()
         lanes = Lanes(self.options)
         try:
-            await create_database_if_missing(self.options)
+            await create_database_if_missing(self.options, lanes.failover)
             writer = Writer(
                 lanes.writes,
                 lanes.writes,

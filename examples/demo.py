@@ -151,7 +151,7 @@ async def run(source: str, needle: str, tz: str, target: str) -> None:
             raise DemoError(f"no Claude Code transcripts in {root} ({others:,} other files)")
         show_import(root, counts, problems, others if source else 0, time.perf_counter() - started)
         await show(store, org, needle or ("" if source else SAMPLE_NEEDLE), tz)
-        show_end(store.options.local_path or f"{store.options.host}:{store.options.native_port}")
+        show_end(store.options.where)
 
 
 def find_root(source: str) -> Path:

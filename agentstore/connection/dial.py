@@ -1,8 +1,9 @@
-"""From options to a connection: a server by its address, or the local store's, started if it does not run."""
+"""From options to a connection: one of the servers named, or the local store's, started if it does not run."""
 
 from __future__ import annotations
 
 from agentstore.connection.driver import NativeConnection
+from agentstore.connection.failover import Failover
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import sql
 from agentstore.connection.turns import Turns
@@ -17,8 +18,12 @@ _LOCAL_ATTEMPTS = 5
 _MAY_NOT_CREATE = frozenset({164, 497})  # READONLY, ACCESS_DENIED
 
 
-def new_pool(options: ConnectOptions, *, size: int | None = None) -> Pool:
-    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O."""
+def new_pool(options: ConnectOptions, failover: Failover | None = None, *, size: int | None = None) -> Pool:
+    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O.
+
+    ``failover`` is what is known of the hosts: one for all that one store connects.
+    """
+    known = failover or Failover(options)
     turns = Turns(
         size or options.pool_size,
         wait_seconds=options.pool_timeout_seconds,
@@ -27,7 +32,7 @@ def new_pool(options: ConnectOptions, *, size: int | None = None) -> Pool:
     )
 
     async def connect() -> NativeConnection:
-        return await dial(options, options.database)
+        return await dial(options, options.database, known)
 
     async def explain(fetch: Fetch, error: AgentStoreError) -> AgentStoreError:
         return await explained(fetch, error, options.database)
@@ -41,27 +46,38 @@ def new_pool(options: ConnectOptions, *, size: int | None = None) -> Pool:
     )
 
 
-async def dial(options: ConnectOptions, database: str) -> NativeConnection:
-    """One connection to one database of the server."""
+async def dial(options: ConnectOptions, database: str, failover: Failover | None = None) -> NativeConnection:
+    """One connection to one database, of any of the hosts; ``failover`` is what is known of them."""
     if not options.local_path:
-        return await _connect(options, options.host, options.native_port, options.user, options.password, database)
+        return await (failover or Failover(options)).connect(database)
     attempts = _LOCAL_ATTEMPTS
     while True:
         found = await acquire(options.local_path, fsync=options.fsync)
         try:
-            return await _connect(options, found.host, found.port, found.user, found.password, database)
+            return await NativeConnection.connect(
+                host=found.host,
+                port=found.port,
+                user=found.user,
+                password=found.password,
+                database=database,
+                secure=options.secure,
+                verify=options.verify,
+                ca_certs=options.ca_certs,
+                compression=options.compression,
+                connect_timeout=options.connect_timeout_seconds,
+            )
         except ConnectionFailedError as error:
             attempts -= 1
             if not attempts or not error.retriable:
                 raise
 
 
-async def create_database_if_missing(options: ConnectOptions) -> None:
+async def create_database_if_missing(options: ConnectOptions, failover: Failover | None = None) -> None:
     """Create the options' database. Connects to ``default``: hosted servers check the database at the handshake.
 
     Where the user may not create databases, the one that exists is used.
     """
-    connection = await dial(options, "default")
+    connection = await dial(options, "default", failover)
     try:
         await connection.fetch(
             create_database(options.database, options.cluster), {}, timeout=options.query_timeout_seconds
@@ -97,20 +113,3 @@ async def _exists(connection: NativeConnection, options: ConnectOptions) -> bool
         timeout=options.query_timeout_seconds,
     )
     return bool(columns[0][0])
-
-
-async def _connect(
-    options: ConnectOptions, host: str, port: int, user: str, password: str, database: str
-) -> NativeConnection:
-    return await NativeConnection.connect(
-        host=host,
-        port=port,
-        user=user,
-        password=password,
-        database=database,
-        secure=options.secure,
-        verify=options.verify,
-        ca_certs=options.ca_certs,
-        compression=options.compression,
-        connect_timeout=options.connect_timeout_seconds,
-    )

@@ -1,32 +1,21 @@
-"""The edge: one native-protocol connection on top of asynch, the only module that imports it.
-
-What asynch does differently from what the store needs is put right here, each with its reason: a ping before every
-query, inserts encoded value by value, large results copied in one go, one packet read after an insert, errors of a
-dozen unrelated types.
-"""
+"""The edge: one native-protocol connection on top of ``wire.py``, whose errors of a dozen types become ours here."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import re
 import struct
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import anyio
 import anyio.lowlevel
-from asynch.errors import ClickHouseException, ServerException, UnexpectedPacketFromServerError
-from asynch.proto.block import RowOrientedBlock
-from asynch.proto.connection import Connection
-from asynch.proto.context import ExecuteContext
-from asynch.proto.protocol import ClientPacket, ServerPacket
 
+from agentstore.connection.peer import Peer, Watch
 from agentstore.connection.sql import Sql
+from agentstore.connection.wire import ClickHouseException, ServerException, Wire
 from agentstore.errors import (
     AgentStoreError,
     AuthenticationError,
@@ -34,12 +23,8 @@ from agentstore.errors import (
     ConnectionFailedError,
     OperationTimeoutError,
     QueryError,
-    SchemaError,
 )
 from agentstore.protocols import Columns
-
-# Its warnings say what our errors say; without a handler Python would print them on the user's terminal.
-logging.getLogger("asynch").addHandler(logging.NullHandler())
 
 _AUTHENTICATION_CODES = frozenset({192, 193, 194, 516})
 _ERROR_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[^()]*(?:\(version [^)]*\)+)?\s*$")
@@ -59,9 +44,8 @@ _BROKEN = (
     OverflowError,
     MemoryError,
 )
-# Large enough to keep the number of system calls small, small enough that the loop breathes between two of them.
-_WRITE_SLICE = 256 * 1024
-_PING_SECONDS = 5.0
+# How long an idle connection's ping is waited for: where there is another host to go to, and where there is none.
+_PING_SECONDS, _PING_ALONE_SECONDS = 1.0, 5.0
 
 
 class NativeConnection:
@@ -71,7 +55,8 @@ class NativeConnection:
     server may still send would be taken for the next answer.
     """
 
-    def __init__(self, connection: _Wire) -> None:
+    def __init__(self, connection: Wire) -> None:
+        self.peer: Peer | None = None
         self._wire = connection
         self._last_used = time.monotonic()
         self.usable = True
@@ -90,10 +75,14 @@ class NativeConnection:
         ca_certs: str,
         compression: str,
         connect_timeout: float,
+        address: str = "",
     ) -> NativeConnection:
-        """Connect and shake hands, or raise ``ConnectionFailedError`` / ``AuthenticationError``."""
+        """Connect and shake hands, or raise ``ConnectionFailedError`` / ``AuthenticationError``.
+
+        ``address`` is the one of the host's to connect to, any where it is "".
+        """
         try:
-            wire = _Wire(
+            wire = Wire(
                 host=host,
                 port=port,
                 user=user,
@@ -112,9 +101,9 @@ class NativeConnection:
             )
         except (ImportError, ClickHouseException) as error:
             raise ConfigError(f"compression: {error}", hint="pip install 'agentstore[compression]'") from None
-        connection = cls(wire)
+        connection, wire.address = cls(wire), address
         try:
-            await connection._shake_hands(f"{host}:{port}", connect_timeout)
+            await connection._shake_hands(_where(host, port, address), connect_timeout)
         except BaseException:
             connection.abort()
             raise
@@ -136,14 +125,19 @@ class NativeConnection:
         wire = self._wire
         if not (self.usable and wire.connected and not wire.is_query_executing):
             return False
+        if self.peer is not None and not self.peer.is_trusted:
+            return False  # its host failed others meanwhile: each idle connection would cost another failure
         stream, transport = wire.reader.reader, wire.writer.writer.transport
         return not (stream.at_eof() or stream.exception() or transport.is_closing())
 
     async def ping(self) -> bool:
         """Whether the server answers. False also marks the connection unusable."""
         self.usable = False
-        with contextlib.suppress(*_BROKEN), anyio.move_on_after(_PING_SECONDS):
+        seconds = _PING_SECONDS if self.peer is not None and self.peer.has_others else _PING_ALONE_SECONDS
+        with contextlib.suppress(*_BROKEN), anyio.move_on_after(seconds):
             self.usable = bool(await self._wire.ping())
+        if self.peer is not None:
+            self.peer.answered() if self.usable else self.peer.lost()
         return self.usable
 
     async def fetch(self, query: Sql, settings: Mapping[str, Any], timeout: float) -> Columns:
@@ -200,9 +194,11 @@ class NativeConnection:
     @contextlib.asynccontextmanager
     async def _guarded(self, query_id: str, timeout: float, *, keep_on_refusal: bool) -> AsyncIterator[None]:
         self.usable = False
+        self._wire.heard = time.monotonic()
         try:
             with anyio.fail_after(timeout):
-                yield
+                async with Watch(self.peer, lambda: self._wire.heard, self.abort):
+                    yield
         except TimeoutError as error:
             late = OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}")
             raise _unanswered(late) from error
@@ -213,9 +209,13 @@ class NativeConnection:
             raise
         except _BROKEN as error:
             lost = ConnectionFailedError(f"the connection was lost: {error!r}", hint=f"query_id {query_id}")
+            if self.peer is not None:
+                self.peer.lost()
             raise _unanswered(lost) from error
         else:
             self.usable = True
+            if self.peer is not None:
+                self.peer.answered()
         finally:
             self._last_used = time.monotonic()
 
@@ -229,82 +229,9 @@ async def _no_text_expected() -> AsyncIterator[None]:
         raise ConnectionResetError(str(error)) from error
 
 
-class _Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have no usable types
-    """asynch's connection with the two paths replaced that cost or lose something."""
-
-    async def force_connect(self) -> None:
-        # The original pings before every query and reconnects silently; the pool knows which connections are fresh.
-        await self.check_query_execution()
-        if not self.connected:
-            raise ConnectionResetError("not connected")
-
-    async def receive_result(
-        self, with_column_types: bool = False, progress: bool = False, columnar: bool = True
-    ) -> Columns:
-        # The original copies the whole result twice when it is complete, in one go. Only columns are ever asked for.
-        blocks = []
-        async for packet in self.packet_generator():
-            block = getattr(packet, "block", None)
-            if block is not None and block.num_rows:
-                blocks.append(block.get_columns())
-        return await _joined(blocks)
-
-    async def insert_blocks(
-        self,
-        query: str,
-        header: Sequence[tuple[str, str]],
-        blocks: Sequence[bytes],
-        settings: dict[str, Any],
-        query_id: str,
-    ) -> None:
-        async with ExecuteContext(self, query, settings):
-            await self.send_query(query, query_id=query_id)
-            await self.send_external_tables(None)
-            sample = await self.receive_sample_block()
-            expected, got = [name for name, _ in header], [name for name, _ in sample.columns_with_types]
-            if expected != got:
-                raise SchemaError(f"the server expects the columns {got}, not {expected}")
-            for block in blocks:
-                await self._send_encoded(block)
-            await self.send_block(RowOrientedBlock())
-            await self._receive_end()
-
-    async def _send_encoded(self, block: bytes) -> None:
-        await self.writer.write_varint(ClientPacket.DATA)
-        await self.writer.write_str("")
-        if self.compressor_cls is not None:
-            await self.block_writer.writer.write_bytes(block)
-            await self.block_writer.finalize()
-            return
-        await self.writer.flush()
-        stream, view = self.writer.writer, memoryview(block)
-        for start in range(0, len(view), _WRITE_SLICE):
-            stream.write(view[start : start + _WRITE_SLICE])
-            await stream.drain()
-            # drain() does not yield while the peer keeps up, and then one large block would hold the loop.
-            await asyncio.sleep(0)
-
-    async def _receive_end(self) -> None:
-        # The original reads one packet and takes it for the end: a Progress before an Exception would hide a failure.
-        while True:
-            packet = await self._receive_packet()
-            if packet.type == ServerPacket.END_OF_STREAM:
-                return
-            if packet.type == ServerPacket.EXCEPTION:
-                raise packet.exception
-            if packet.type == ServerPacket.DATA and packet.block.num_rows:
-                raise UnexpectedPacketFromServerError("rows in answer to an INSERT")
-
-
-async def _joined(blocks: list[list[Sequence[Any]]]) -> Columns:
-    """The blocks' columns put together, one after the other: a large result must not hold the loop at its end."""
-    columns: Columns = []
-    for _ in range(len(blocks[0]) if blocks else 0):
-        # Taken out of the blocks, so that these are not freed all at once either.
-        columns.append(tuple(chain.from_iterable([block.pop(0) for block in blocks])))
-        if len(blocks) > 1:
-            await asyncio.sleep(0)
-    return columns
+def _where(host: str, port: int, address: str) -> str:
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place if address in ("", host) else f"{place} ({address})"
 
 
 def _unanswered(error: AgentStoreError) -> AgentStoreError:

@@ -15,6 +15,7 @@ import asyncio
 import math
 
 from agentstore.connection.dial import new_pool
+from agentstore.connection.failover import Failover
 from agentstore.connection.turns import Lane, Turns
 from agentstore.settings import ConnectOptions
 from agentstore.write.rows import TABLES
@@ -30,7 +31,9 @@ class Lanes:
 
     def __init__(self, options: ConnectOptions) -> None:
         reads = f"pool_size={options.pool_size}, pool_timeout_seconds={options.pool_timeout_seconds:g}"
-        self.reads = new_pool(options)
+        # One for all: what one connection learns of a host holds for the others, and all prefer the same one.
+        self.failover = Failover(options)
+        self.reads = new_pool(options, self.failover)
         self.heavy = Lane(
             self.reads,
             Turns(
@@ -40,7 +43,7 @@ class Lanes:
                 hint=f"pool_heavy_size={options.heavy_size}, {reads}",
             ),
         )
-        self.writes = new_pool(options, size=_WRITER + _BACKGROUND + _HEALTH)
+        self.writes = new_pool(options, self.failover, size=_WRITER + _BACKGROUND + _HEALTH)
         # These wait as long as their callers do: a purge and a ping have deadlines of their own.
         self.background = Lane(self.writes, Turns(_BACKGROUND, wait_seconds=math.inf))
         self.health = Lane(self.writes, Turns(_HEALTH, wait_seconds=math.inf))

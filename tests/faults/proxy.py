@@ -59,17 +59,21 @@ class Proxy:
     """Listens on a free port of the loopback and forwards to ``target``, which may change.
 
     ``on_connect`` says what becomes of a new connection, ``on_insert`` what becomes of an insert into a table.
-    ``inserts`` and ``faults`` count what was seen and done.
+    ``inserts`` and ``faults`` count what was seen and done. ``die()`` and ``hang()`` do to all connections what the end
+    of its host would do, until ``heal()``. Several proxies stand for replicas if they lead to one server: then each but
+    the first gets a ``twin``, since what one of them has seen of an insert the others' server knows too.
     """
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], twin: Proxy | None = None) -> None:
         self.target = target
         self.on_insert: OnInsert = lambda table: None
         self.on_connect: OnConnect = lambda: ""
         self.inserts: list[str] = []
         self.faults: list[Fault] = []
-        self._complete: set[bytes] = set()
-        self._refused: set[bytes] = set()
+        self._complete: set[bytes] = twin._complete if twin else set()
+        self._refused: set[bytes] = twin._refused if twin else set()
+        self._moves = asyncio.Event()
+        self._moves.set()
         self._late: set[asyncio.Task[None]] = set()
         self._release = asyncio.Event()
         self.delivered_late = 0
@@ -100,6 +104,20 @@ class Proxy:
         """Cut every connection there is."""
         for connection in self._connections:
             connection.cancel()
+
+    def die(self) -> None:
+        """As if its host were killed: all connections are cut, new ones refused."""
+        self.on_connect = lambda: "refuse"
+        self._moves.set()
+        self.cut_all()
+
+    def hang(self) -> None:
+        """As if its host's processes were stopped: nothing moves, new connections are accepted and hear nothing."""
+        self._moves.clear()
+
+    async def moves(self) -> None:
+        """Returns when it does not hang."""
+        await self._moves.wait()
 
     async def release_late(self) -> int:
         """Deliver what was swallowed and is not there yet; returns when the server has answered all of it, how many."""
@@ -133,6 +151,7 @@ class Proxy:
         """Forward everything from now on."""
         self.on_insert = lambda table: None
         self.on_connect = lambda: ""
+        self._moves.set()
 
     def fault_of(self, table: str, token: bytes) -> Fault | None:
         """Called by a connection that saw an insert begin."""
@@ -170,6 +189,8 @@ class Proxy:
         fate = self.on_connect()
         if fate == "refuse":
             return
+        if fate == "" and not self._moves.is_set():
+            fate = "stall"
         if fate == "cut":
             await reader.read(_READ_BYTES)  # its hello
             return
@@ -219,6 +240,7 @@ class _Connection:
 
     async def _pump(self, reader: asyncio.StreamReader, forward: Callable[[bytes], Awaitable[bool]]) -> None:
         while data := await reader.read(_READ_BYTES):
+            await self._proxy.moves()
             if await forward(data):
                 return
 

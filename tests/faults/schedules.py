@@ -6,7 +6,7 @@ All is drawn from one seed.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tests.faults.clocks import ClockFault
@@ -42,8 +42,24 @@ class Step:
 
 
 @dataclass(frozen=True)
+class HostEnd:
+    """What becomes of one of two hosts, at which insert, and at which later one it is back.
+
+    ``die``: its connections are cut and new ones refused. ``hang``: it accepts connections, and nothing moves.
+    """
+
+    kind: Literal["die", "hang"]
+    host: int
+    after_inserts: int
+    back_after_inserts: int
+
+
+@dataclass(frozen=True)
 class Schedule:
     """Everything that happens in one run.
+
+    ``two_hosts``: each store knows the server by two addresses, as if they were replicas, and the faults of the network
+    meet either; ``host_ends`` is what becomes of one of them.
 
     ``last_words`` are made when the network is healed and each store has looked once more; ``late_first`` says whether
     what is late arrives before them. ``sweeps``: at the end the floors are swept away, and reads must stay the same.
@@ -64,6 +80,8 @@ class Schedule:
     closes: int
     late_first: bool
     sweeps: bool
+    two_hosts: bool
+    host_ends: HostEnd | None
 
     @property
     def purges(self) -> bool:
@@ -80,7 +98,7 @@ def draw(seed: int) -> Schedule:
     writers = [_steps(rng) for _ in range(rng.randint(2, 5))]
     if rng.random() < 0.05:
         rng.choice(writers).append(Step("purge", rng.randrange(STORES), rng.choice(SESSIONS)))
-    return Schedule(
+    schedule = Schedule(
         seed=seed,
         options=[_options(rng, kills) for _ in range(STORES)],
         one_proxy=rng.random() < 0.5,
@@ -95,7 +113,20 @@ def draw(seed: int) -> Schedule:
         closes=rng.randrange(STORES),
         late_first=rng.random() < 0.5,
         sweeps=rng.random() < 0.2,
+        two_hosts=False,
+        host_ends=None,
     )
+    # Drawn last, so that the other seeds are what they were.
+    return _with_two_hosts(schedule, rng) if rng.random() < 0.35 else schedule
+
+
+def _with_two_hosts(schedule: Schedule, rng: random.Random) -> Schedule:
+    order, ends = rng.choice(["random", "in_order"]), None
+    if rng.random() < 0.7:
+        after = rng.randint(1, 8)
+        ends = HostEnd(rng.choice(["die", "hang"]), rng.randrange(2), after, after + rng.randint(1, 12))
+    options = [{**one, "host_order": order} for one in schedule.options]
+    return replace(schedule, options=options, two_hosts=True, host_ends=ends)
 
 
 def _options(rng: random.Random, kills: bool) -> dict[str, Any]:

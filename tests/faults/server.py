@@ -22,13 +22,15 @@ class KillableServer:
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
-    async def start(self) -> None:
-        """Start it and wait until it listens; ``port`` is another one each time."""
+    async def start(self, port: int = 0) -> None:
+        """Start it and wait until it listens; ``port`` is another one each time, unless one is asked for."""
         self._process = process = start_python(
             "-m",
             "agentstore.local",
             "--path",
             str(self._directory),
+            "--port",
+            str(port),
             environment={"AGENTSTORE_SERVE_PASSWORD": PASSWORD},
         )
         assert process.stdout is not None
@@ -52,6 +54,7 @@ class KillableServer:
             process.send_signal(number)
             await asyncio.to_thread(process.communicate)
 
-    def dsn(self, database: str, port: int = 0) -> str:
-        """How to reach it, by another port where something stands between."""
-        return f"clickhouse://default:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{port or self.port}/{database}"
+    def dsn(self, database: str, *ports: int) -> str:
+        """How to reach it, by another port where something stands between, or by several as if they were replicas."""
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports or (self.port,))
+        return f"clickhouse://default:{PASSWORD.replace(' ', '%20')}@{hosts}/{database}"

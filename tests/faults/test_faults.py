@@ -67,15 +67,19 @@ async def database(server: KillableServer) -> AsyncIterator[str]:
 
 
 class Run:
-    """One schedule, carried out on stores that see the server through a proxy, or each through its own."""
+    """One schedule, carried out on stores that see the server through proxies, one for each host they know it by.
+
+    ``ways`` are the proxies of each store, the same ones or others.
+    """
 
     def __init__(
-        self, schedule: Schedule, server: KillableServer, database: str, proxies: list[Proxy], clocks: Clocks
+        self, schedule: Schedule, server: KillableServer, database: str, ways: list[list[Proxy]], clocks: Clocks
     ) -> None:
         self.schedule = schedule
         self.server = server
         self.database = database
-        self.proxies = proxies
+        self.ways = ways
+        self.proxies = list(dict.fromkeys(proxy for way in ways for proxy in way))
         self.clocks = clocks
         self.stores: list[AsyncClickHouseStore] = []
         self.ledger = Ledger(f"org-{uuid.uuid4().hex[:12]}", schedule.clock.behind)
@@ -90,7 +94,7 @@ class Run:
             await self._store_ahead(known=True)
         await self._open()
         for proxy in self.proxies:
-            proxy.on_insert, proxy.on_connect = self._on_insert, lambda: next(self._connections, "")
+            self._break(proxy)
         await asyncio.gather(*(self._write(steps) for steps in self.schedule.writers))
         for proxy in self.proxies:
             proxy.heal()
@@ -102,8 +106,9 @@ class Run:
         return [store.statistics() for store in self.stores]
 
     async def _open(self) -> None:
-        for options, proxy in zip(self.schedule.options, self.proxies, strict=True):
-            store = AsyncClickHouseStore(self.server.dsn(self.database, proxy.port), **options)
+        for options, way in zip(self.schedule.options, self.ways, strict=True):
+            dsn = self.server.dsn(self.database, *(proxy.port for proxy in way))
+            store = AsyncClickHouseStore(dsn, **options)
             await _opened(store)
             self.stores.append(store)
         fault = self.schedule.clock
@@ -124,6 +129,22 @@ class Run:
 
     # --- what happens at which insert ---------------------------------------------------------------------------
 
+    def _break(self, proxy: Proxy) -> None:
+        """From now on the proxy does what the schedule says."""
+        proxy.on_insert, proxy.on_connect = self._on_insert, lambda: next(self._connections, "")
+
+    def _end_or_revive_host(self, count: int) -> None:
+        ends = self.schedule.host_ends
+        if ends is None or count not in (ends.after_inserts, ends.back_after_inserts):
+            return
+        for proxy in {way[ends.host] for way in self.ways}:
+            if count == ends.after_inserts:
+                # Not at once: this is called by a connection that would be cut here.
+                asyncio.get_running_loop().call_soon(proxy.die if ends.kind == "die" else proxy.hang)
+            else:
+                proxy.heal()
+                self._break(proxy)
+
     def _on_insert(self, table: str) -> Fault | None:
         self.seen_inserts += 1
         count, schedule = self.seen_inserts, self.schedule
@@ -134,6 +155,7 @@ class Run:
                 asyncio.get_running_loop().call_soon(proxy.cut_all)
         if count == schedule.close_after_inserts:
             self._events.append(asyncio.create_task(self.stores[schedule.closes].aclose()))
+        self._end_or_revive_host(count)
         if count == schedule.clock.after_inserts:
             self.clocks.strike(schedule.clock)
             if schedule.clock.kind == "ahead":
@@ -246,11 +268,11 @@ async def test_a_schedule_loses_nothing_doubles_nothing_and_leaks_nothing(
             for table in TABLES:  # so that a row stored twice stays two rows
                 await connection.fetch(sql("SYSTEM STOP MERGES {table}", table=Sql(table)), {}, 30)
     async with AsyncExitStack() as stack:
-        target = ("127.0.0.1", server.port)
-        proxies = [await stack.enter_async_context(Proxy(target)) for _ in range(1 if schedule.one_proxy else STORES)]
-        run = Run(schedule, server, database, (proxies * STORES)[:STORES], Clocks(monkeypatch))
+        ways = [await _way(stack, server, schedule) for _ in range(1 if schedule.one_proxy else STORES)]
+        run = Run(schedule, server, database, (ways * STORES)[:STORES], Clocks(monkeypatch))
         statistics = await run.carry_out()
-    print(f"{schedule.clock}, {run.seen_inserts} inserts, {sum(one.delivered_late for one in proxies)} delivered late")
+    late = sum(one.delivered_late for one in run.proxies)
+    print(f"{schedule.clock}, {schedule.host_ends}, {run.seen_inserts} inserts, {late} delivered late")
     for call in run.ledger.calls:
         print(call)
     for figures in (one for each in statistics for one in each.values()):
@@ -259,6 +281,14 @@ async def test_a_schedule_loses_nothing_doubles_nothing_and_leaks_nothing(
         assert figures.accepted_rows == settled, figures
     await _check_rows(run)
     assert _held() == before
+
+
+async def _way(stack: AsyncExitStack, server: KillableServer, schedule: Schedule) -> list[Proxy]:
+    """A proxy for each host that a store knows the server by."""
+    first = await stack.enter_async_context(Proxy(("127.0.0.1", server.port)))
+    if not schedule.two_hosts:
+        return [first]
+    return [first, await stack.enter_async_context(Proxy(first.target, twin=first))]
 
 
 async def _opened(store: AsyncClickHouseStore) -> None:

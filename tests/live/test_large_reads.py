@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentstore import AsyncClickHouseStore, Message, ToolCall
-from agentstore.connection.driver import _joined
+from agentstore.connection.wire import joined
 from agentstore.read import sessions
 from agentstore.read.building import built
 from agentstore.read.decoding import build
@@ -93,8 +93,8 @@ async def test_slices_are_what_the_whole_would_be(count: int) -> None:
 async def test_blocks_are_joined_column_by_column() -> None:
     blocks: list[Any] = [[(n, n + 1), [f"{n}", f"{n + 1}"]] for n in range(0, 10, 2)]
     async with counting() as turns:
-        columns = await _joined(blocks)
+        columns = await joined(blocks)
         assert turns.count >= 2
     assert columns == [tuple(range(10)), tuple(f"{n}" for n in range(10))]
-    assert await _joined([]) == []
-    assert await _joined([[(1, 2), (3, 4)]]) == [(1, 2), (3, 4)]
+    assert await joined([]) == []
+    assert await joined([[(1, 2), (3, 4)]]) == [(1, 2), (3, 4)]

@@ -127,6 +127,21 @@ def test_a_servers_clock_that_was_set_forward_is_followed() -> None:
     assert abs(SERVER + 60 * SECOND - one.draw(now=0)) <= TICK
 
 
+def test_another_server_whose_clock_differs_is_followed_without_going_back() -> None:
+    """A failover to a replica that is an hour behind, and back: each reconnect is followed by a look."""
+    one, hour = clock(), 3600 * SECOND
+    before = one.draw(now=0)
+    one.learn(SERVER - hour, asked=0, answered=0, wall=0)
+    one.rise_above(0, now=0)
+    there = one.draw(now=SECOND)
+    assert there > before
+    assert one.is_ahead(now=SECOND)  # so it looks before each write, until that server's time has caught up
+    one.learn(SERVER + 2 * SECOND, asked=2 * SECOND, answered=2 * SECOND, wall=2 * SECOND)
+    one.rise_above(0, now=2 * SECOND)
+    assert not one.is_ahead(now=2 * SECOND)
+    assert abs(SERVER + 2 * SECOND - one.draw(now=2 * SECOND)) <= TICK
+
+
 def test_a_jump_of_the_wall_clock_is_noticed_and_its_drift_is_not() -> None:
     one = clock()
     assert not one.has_jumped(now=10 * SECOND, wall=10 * SECOND + SECOND // 10)

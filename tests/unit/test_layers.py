@@ -20,11 +20,12 @@ LAYERS = [
     {"models", "settings", "organisation"},
     {"connection.sql"},
     {"protocols", "home"},
-    {"schema.plan", "write.encoding", "write.rows", "write.normalize", "write.accumulator", "write.statistics",
-     "write.clock", "read.cursor", "read.dates", "read.decoding", "read.floors", "read.folding", "read.hits",
-     "read.ranking", "read.scope", "read.snippet", "read.terms", "read.words"},
-    {"connection.turns", "connection.driver", "connection.pool", "connection.dial", "connection.lanes",
-     "connection.ping", "connection.detached", "schema.migrate", "schema.fitness"},
+    {"connection.hosts", "schema.plan", "write.encoding", "write.rows", "write.normalize", "write.accumulator",
+     "write.statistics", "write.clock", "read.cursor", "read.dates", "read.decoding", "read.floors", "read.folding",
+     "read.hits", "read.ranking", "read.scope", "read.snippet", "read.terms", "read.words"},
+    {"connection.turns", "connection.peer", "connection.wire", "connection.driver", "connection.failover",
+     "connection.pool", "connection.dial", "connection.lanes", "connection.ping", "connection.detached",
+     "schema.migrate", "schema.fitness"},
     {"read.sessions", "read.iterate", "read.search", "read.finder", "read.windows", "read.analytics", "read.git_links",
      "read.marks", "read.together", "read.building"},
     {"write"},
@@ -104,7 +105,7 @@ def importers_of(library: str) -> set[str]:
 
 
 def test_the_driver_and_the_engine_have_one_importer_each() -> None:
-    assert importers_of("asynch") == {"connection.driver"}
+    assert importers_of("asynch") == {"connection.wire"}
     assert importers_of("chdb") <= {"local.engine"}
 
 
@@ -113,7 +114,9 @@ def test_reads_and_writes_see_no_pool_and_no_driver() -> None:
         name = name_of(path)
         if name.split(".")[0] in ("read", "write") or name == "schema.migrate":
             for imported in own_modules(path):
-                assert not imported.startswith(("connection.pool", "connection.driver", "connection.dial", "store"))
+                assert not imported.startswith(
+                    ("connection.pool", "connection.driver", "connection.wire", "connection.dial", "store")
+                )
                 assert imported.split(".")[0] not in ("local", "importers"), name
 
 

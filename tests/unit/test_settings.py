@@ -42,6 +42,15 @@ def parsed(dsn: str, **overrides: Any) -> dict[str, Any]:
         ("clickhouses://h:9440/db", {"host": "h", "port": 9440, "secure": True, "database": "db"}),
         ("clickhouses://h?ca_certs=/x.pem", {"host": "h", "secure": True, "ca_certs": "/x.pem"}),
         ("clickhouse://[::1]:9000", {"host": "::1", "port": 9000}),
+        ("clickhouse://:9001", {"port": 9001}),
+        ("clickhouse://H:9001", {"host": "h", "port": 9001}),
+        ("clickhouse://ada:p%2Cw@a:9000,b:9001/db",
+         {"host": "a:9000,b:9001", "user": "ada", "password": "p,w", "database": "db"}),
+        ("clickhouse://ada:p,w@a,b", {"host": "a,b", "user": "ada", "password": "p,w"}),
+        ("clickhouse://a,b:9001?port=9005", {"host": "a,b:9001", "port": 9005}),
+        ("clickhouses://[::1]:9000,[::2],c.example", {"host": "[::1]:9000,[::2],c.example", "secure": True}),
+        ("clickhouse://a,b?host_order=in_order", {"host": "a,b", "host_order": "in_order"}),
+        ("clickhouse://[fe80::1%25eth0]:9000,b", {"host": "[fe80::1%eth0]:9000,b"}),
         ("clickhouse://h?cluster=main", {"host": "h", "cluster": "main"}),
         ("local:/var/lib/x", {"local_path": "/var/lib/x"}),
         ("local:rel ative/ä", {"local_path": "rel ative/ä"}),
@@ -62,6 +71,32 @@ def test_defaults() -> None:
     )
     assert ConnectOptions(secure=True).native_port == 9440
     assert ConnectOptions(secure=True, port=9999).native_port == 9999
+
+
+def hosts_of(target: str | ConnectOptions, **overrides: Any) -> list[tuple[str, int]]:
+    return [(host.name, host.port) for host in resolve_target(target, overrides).hosts]
+
+
+def test_every_host_has_a_port() -> None:
+    assert hosts_of("clickhouse://") == [("localhost", 9000)]
+    assert hosts_of("clickhouse://h:9001") == [("h", 9001)]
+    assert hosts_of("clickhouse://a,b:9001,[::1]") == [("a", 9000), ("b", 9001), ("::1", 9000)]
+    assert hosts_of("clickhouses://a,b:9001") == [("a", 9440), ("b", 9001)]
+    assert hosts_of("clickhouse://a,b:9001", port=9005) == [("a", 9005), ("b", 9001)]
+    assert hosts_of("clickhouse://a:9001,b:9001,a:9001") == [("a", 9001), ("b", 9001)]
+    assert hosts_of("clickhouse://h:9001", host="a,b:1") == [("a", 9001), ("b", 1)]
+    assert hosts_of("clickhouse://h:9001", host="a:2, b:1") == [("a", 2), ("b", 1)]
+    assert hosts_of("clickhouse://h:9001", port=9002) == [("h", 9002)]
+    assert hosts_of("clickhouse://h:9001", host="::1") == [("::1", 9001)]
+    assert hosts_of(ConnectOptions(host="a,[::1]:5", port=4)) == [("a", 4), ("::1", 5)]
+    assert ConnectOptions(host="[::1]:5,b").where == "[::1]:5,b:9000"
+    assert "a:1,b:9000" in repr(AsyncClickHouseStore("clickhouse://u:pw@a:1,b"))
+
+
+@pytest.mark.parametrize("host", ["", "a,", "a b", "a:b", "a:70000", "a:1:2", "[::1", "[::1]x", "a@b", "[h]:1", "a:²"])
+def test_a_list_of_hosts_that_cannot_be_read_is_refused(host: str) -> None:
+    with pytest.raises(ConfigError, match="host: "):
+        ConnectOptions(host=host)
 
 
 def test_overrides_win_over_dsn_options_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +129,8 @@ def test_http_ports_are_refused_with_the_native_one(port: int, native: str) -> N
         lambda: resolve_target("clickhouse://h", {"port": port}),
         lambda: resolve_target(f"clickhouse://h?port={port}", {}),
         lambda: AsyncClickHouseStore(f"clickhouse://h:{port}"),
+        lambda: AsyncClickHouseStore(f"clickhouse://h:9001,b:{port}"),
+        lambda: AsyncClickHouseStore("clickhouse://h", host=f"b:{port}"),
     ):
         with pytest.raises(ConfigError, match=rf"{port} speaks HTTP.*{native}") as caught:
             make()
@@ -109,6 +146,10 @@ def test_http_ports_are_refused_with_the_native_one(port: int, native: str) -> N
         "clickhouse://h?pool_size=0", "clickhouse://h?pool_size=many", "clickhouse://h?secure=perhaps",
         "clickhouse://h?colour=red", "clickhouse://h?query_timeout_seconds=0",
         "clickhouse://h?connect_timeout_seconds=nan", "clickhouse://h/d@b", "clickhouse://h?ca_certs=a@b",
+        "clickhouse://a,,b", "clickhouse://a,", "clickhouse://,", "clickhouse://a:9000,b:x",
+        "clickhouse://a:9000,b:99999", "clickhouse://a,::1", "clickhouse://::1", "clickhouse://a,[::1", "clickhouse://[a]",
+        "clickhouse://[::1]9000,b", "clickhouse://a,b c", "clickhouse://a%2Cb,c", "clickhouse://a:1,b:2?port=3",
+        "clickhouse://a,b?host_order=best", "clickhouse://a,b?host=c,,d",
         "clickhouse://h?compression=gzip", "clickhouse://h?port=70000", "clickhouse://h?database=",
     ],
 )  # fmt: skip
@@ -149,6 +190,7 @@ def test_the_password_is_in_no_repr(caplog: pytest.LogCaptureFixture) -> None:
         AsyncClickHouseStore("clickhouse://h", password=PASSWORD),
         AsyncClickHouseStore(f"clickhouse://h?password={PASSWORD}"),
         AsyncClickHouseStore(f"local:/x?password={PASSWORD}"),
+        AsyncClickHouseStore(f"clickhouse://ada:{PASSWORD}@a:9000,b:9001,[::1]/db"),
     ):
         assert store.options.password == PASSWORD
         shown = f"{store!r} {store} {store.options!r} {store.options} {[store.options]} {vars(store)}"
@@ -183,6 +225,15 @@ MISTYPED = [
     "clickhouse://ada:{} @h:port/db",
     "clickhouse://ada:{}[@h/db",
     "clickhouse://{}:@h:x/db",
+    "clickhouse://ada:{}@a:9000,b:port/db",
+    "clickhouse://ada:12,{}/x@a,b/db",
+    "clickhouse://ada:12,{}:x",
+    "clickhouse://ada:12,x:{}",
+    "clickhouse://ada:{},b",
+    "clickhouse://ada:1:{}",
+    "clickhouse://ada:{}@a,,b/db",
+    "clickhouse://ada:{}@a:1,b:2/db?port=3",
+    "clickhouse://ada:{}@a,b:8123/db",
 ]
 
 

@@ -1,0 +1,178 @@
+"""Connections to any of several hosts, in bounded time; and whether a host that has gone silent is to be given up.
+
+A host that refuses, stalls or dies is passed over and left alone for a while (``hosts.py`` decides). TCP tells of a
+process that was killed, and of a machine that vanished only after minutes; of a process that hangs it tells nothing. So
+where there is another host, one that owes an answer and is silent is asked for a new connection: if it gives none, and
+another host does, what waits for it is cut off, and what may be tried again finds the other host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from agentstore.connection.driver import NativeConnection
+from agentstore.connection.hosts import Address, Hosts
+from agentstore.errors import AgentStoreError, ConnectionFailedError
+from agentstore.settings import ConnectOptions
+
+# What is done with a new connection before it is used; what fails there fails the attempt, and the next host is tried.
+Prepare = Callable[[NativeConnection, Address], Awaitable[None]]
+
+PROBE_SECONDS = 1.0
+# Reasons that one error quotes; each is as long as a sentence.
+_REASONS = 5
+
+
+async def _as_it_is(connection: NativeConnection, address: Address) -> None:
+    pass
+
+
+class Failover:
+    """The hosts of one store, what is known of them, and connections to them, each made ready by ``prepare``."""
+
+    def __init__(self, options: ConnectOptions, prepare: Prepare = _as_it_is) -> None:
+        self.hosts = Hosts(options.hosts, options.host_order)
+        self._options = options
+        self._prepare = prepare
+
+    async def connect(
+        self, database: str, *, seconds: float | None = None, without: Address | None = None
+    ) -> NativeConnection:
+        """A connection to one of the hosts, or the error of the last resort; ``seconds`` for all of it.
+
+        A host that answers and refuses the user or the database is the answer: the others would say the same.
+        """
+        allowed = seconds or self._options.connect_timeout_seconds
+        search, failures = self.hosts.search(without=without), dict[Address, AgentStoreError]()
+        began = time.monotonic()
+        while found := search.next(now := time.monotonic(), began + allowed - now):
+            address, limit = found
+            try:
+                if address.ip:
+                    return await self._prepared(await self._connect_to(address, database, limit), address)
+                search.resolved(address, await _look_up(address, limit))
+            except AgentStoreError as error:
+                if not error.retriable:
+                    raise
+                failures[address] = error
+                self.hosts.failed(address, began=began, now=time.monotonic())
+                if isinstance(error.__cause__, TimeoutError):
+                    search.cut_short(address)
+        raise _combined(failures, allowed)
+
+    async def gives_up(self, address: Address) -> bool:
+        """Whether to cut off what waits for this address, which has been silent for a while: see the module.
+
+        Both are asked at once. A machine that is too busy to shake hands within a second anywhere loses nothing.
+        """
+        here, elsewhere = await asyncio.gather(self._answers(address), self._another_answers(address))
+        return elsewhere and not here
+
+    async def _connect_to(self, address: Address, database: str, seconds: float) -> NativeConnection:
+        options = self._options
+        connection = await NativeConnection.connect(
+            host=address.host.name,
+            address=address.ip,
+            port=address.host.port,
+            user=options.user,
+            password=options.password,
+            database=database,
+            secure=options.secure,
+            verify=options.verify,
+            ca_certs=options.ca_certs,
+            compression=options.compression,
+            connect_timeout=max(round(seconds, 2), 0.01),  # as it is told: "within 10 s"
+        )
+        self.hosts.answered(address, time.monotonic())
+        connection.peer = _Peer(self, address)
+        return connection
+
+    async def _prepared(self, connection: NativeConnection, address: Address) -> NativeConnection:
+        try:
+            await self._prepare(connection, address)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    async def _answers(self, address: Address) -> bool:
+        began = time.monotonic()
+        try:
+            connection = await self._connect_to(address, self._options.database, PROBE_SECONDS)
+        except AgentStoreError as error:
+            if not isinstance(error, ConnectionFailedError) or not error.retriable:
+                return True  # a refusal is an answer
+            self.hosts.failed(address, began=began, now=time.monotonic())
+            return False
+        await connection.close()
+        return True
+
+    async def _another_answers(self, address: Address) -> bool:
+        try:
+            connection = await self.connect(self._options.database, seconds=PROBE_SECONDS, without=address)
+        except AgentStoreError:
+            return False
+        await connection.close()
+        return True
+
+
+class _Peer:
+    """What one connection tells of the address it leads to, and asks about it; see ``peer.Peer``."""
+
+    def __init__(self, failover: Failover, address: Address) -> None:
+        self._failover = failover
+        self._address = address
+
+    @property
+    def is_trusted(self) -> bool:
+        return self._failover.hosts.is_trusted(self._address)
+
+    @property
+    def has_others(self) -> bool:
+        return self._failover.hosts.has_choice
+
+    @property
+    def heard(self) -> float:
+        return self._failover.hosts.heard(self._address)
+
+    def answered(self) -> None:
+        self._failover.hosts.answered(self._address, time.monotonic())
+
+    def lost(self) -> None:
+        self._failover.hosts.lost(self._address, time.monotonic())
+
+    async def gives_up(self) -> bool:
+        return await self._failover.gives_up(self._address)
+
+
+async def _look_up(address: Address, seconds: float) -> list[str]:
+    """The addresses of a host, in the resolver's order."""
+    host = address.host
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host.name)
+        return [host.name]
+    try:
+        with anyio.fail_after(seconds):
+            found = await asyncio.get_running_loop().getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        raise ConnectionFailedError(f"cannot reach {host}: its name was not found within {seconds:g} s") from error
+    except (OSError, UnicodeError) as error:
+        raise ConnectionFailedError(f"cannot reach {host}: {error}") from error
+    return [str(place[0]) for *_, place in found]
+
+
+def _combined(failures: dict[Address, AgentStoreError], seconds: float) -> AgentStoreError:
+    """One error for all that was tried: what the caller is told."""
+    if len(failures) == 1:
+        [error] = failures.values()
+        return error
+    reasons = [error.message for error in failures.values()]
+    told = "; ".join(reasons[:_REASONS]) + (" …" if len(reasons) > _REASONS else "")
+    return ConnectionFailedError(f"no host could be reached within {seconds:g} s: {told}")
