@@ -58,6 +58,7 @@ class NativeConnection:
     def __init__(self, connection: Wire) -> None:
         self.peer: Peer | None = None
         self._wire = connection
+        self._given_up = False
         self._last_used = time.monotonic()
         self.usable = True
 
@@ -136,8 +137,7 @@ class NativeConnection:
         seconds = _PING_SECONDS if self.peer is not None and self.peer.has_others else _PING_ALONE_SECONDS
         with contextlib.suppress(*_BROKEN), anyio.move_on_after(seconds):
             self.usable = bool(await self._wire.ping())
-        if self.peer is not None:
-            self.peer.answered() if self.usable else self.peer.lost()
+        self._tell_peer(answered=self.usable)
         return self.usable
 
     async def fetch(self, query: Sql, settings: Mapping[str, Any], timeout: float) -> Columns:
@@ -197,27 +197,37 @@ class NativeConnection:
         self._wire.heard = time.monotonic()
         try:
             with anyio.fail_after(timeout):
-                async with Watch(self.peer, lambda: self._wire.heard, self.abort):
+                async with Watch(self.peer, lambda: self._wire.heard, self._give_up):
                     yield
         except TimeoutError as error:
             late = OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}")
             raise _unanswered(late) from error
         except ServerException as error:
             self.usable = keep_on_refusal
-            raise to_query_error(error, query_id) from None
+            refused = to_query_error(error, query_id)
+            # A replica that lost its keeper, is full or shuts down refuses inserts that another one takes.
+            self._tell_peer(answered=keep_on_refusal or not refused.retriable)
+            raise refused from None
         except (AgentStoreError, UnicodeDecodeError):
             raise
         except _BROKEN as error:
-            lost = ConnectionFailedError(f"the connection was lost: {error!r}", hint=f"query_id {query_id}")
-            if self.peer is not None:
-                self.peer.lost()
+            reason = "its host does not answer any more" if self._given_up else repr(error)
+            lost = ConnectionFailedError(f"the connection was lost: {reason}", hint=f"query_id {query_id}")
+            self._tell_peer(answered=False)
             raise _unanswered(lost) from error
         else:
             self.usable = True
-            if self.peer is not None:
-                self.peer.answered()
+            self._tell_peer(answered=True)
         finally:
             self._last_used = time.monotonic()
+
+    def _tell_peer(self, *, answered: bool) -> None:
+        if self.peer is not None:
+            self.peer.answered() if answered else self.peer.lost()
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        self.abort()
 
 
 @contextlib.asynccontextmanager

@@ -43,7 +43,7 @@ class Peer(Protocol):
         ...
 
     def lost(self) -> None:
-        """The connection ended while an answer was owed."""
+        """The connection ended while an answer was owed, or the host cannot do now what another one can."""
         ...
 
     async def gives_up(self) -> bool:

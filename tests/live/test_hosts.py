@@ -257,6 +257,17 @@ async def test_a_batch_that_was_under_way_is_stored_once(two: Two, ends: str, or
         assert store.statistics()["messages"].retries == 1
 
 
+@pytest.mark.parametrize("code", [242, 999, 236, 243])
+async def test_a_batch_that_one_host_cannot_take_now_goes_to_another(two: Two, code: int, org: str) -> None:
+    """A replica that lost its keeper is read-only, for as long as that takes."""
+    two.first.on_insert = lambda table: Fault("refuse", code=code)
+    async with asyncio.timeout(60), two.store(write_timeout_seconds=FOREVER) as store:
+        await store.write_session(org, session("s"), [message(0)])
+        assert len(await store.get_session_messages(org, "s")) == 1
+        assert len(two.first.faults) == 1
+        assert two.second.inserts[:1] == ["messages"]
+
+
 async def test_idle_connections_to_a_host_that_hangs_cost_one_wait_together(two: Two) -> None:
     async with asyncio.timeout(60), two.store() as store:
         pool = await idle_on_first(store, two, 6)
