@@ -47,6 +47,7 @@ class Hosts:
         self._hosts = tuple(hosts)
         self._in_order = order == "in_order"
         self._rng = rng or random.Random()
+        self._places: dict[Address, float] = {}
         self._addresses: dict[Host, tuple[Address, ...]] = {}
         self._failures: dict[Address, _Failure] = {}
         self._heard: dict[Address, float] = {}
@@ -100,9 +101,14 @@ class Hosts:
         return Search(self, self._mixed(map(Address, self._hosts)), without)
 
     def _mixed(self, addresses: Iterable[Address]) -> list[Address]:
+        """In the order of one draw for the life of the store, or as given.
+
+        All its connections prefer the same host: so a read sees what the store wrote, also where replicas lag. Many
+        stores are spread over the hosts all the same.
+        """
         found = list(addresses)
         if not self._in_order:
-            self._rng.shuffle(found)
+            found.sort(key=lambda address: self._places.setdefault(address, self._rng.random()))
         return found
 
     def _is_resolved(self, address: Address, ips: Sequence[str]) -> list[Address]:

@@ -62,10 +62,14 @@ async def two(server: Server, database: str) -> AsyncIterator[Two]:
         yield Two(first, second, options)
 
 
-def ports_of(pool: Pool | None) -> set[int]:
+def ports_of(pool: Pool) -> set[int]:
     """Where the idle connections lead."""
-    assert pool is not None
     return {connection._wire.port for connection in pool._idle}
+
+
+def all_ports_of(store: AsyncClickHouseStore) -> set[int]:
+    """Where the idle connections of a store lead: those of its reads and those of its writer."""
+    return ports_of(store._open_lanes.reads) | ports_of(store._open_lanes.writes)
 
 
 def store_hosts(pool: Pool) -> Hosts:
@@ -93,7 +97,7 @@ async def test_a_host_that_does_not_answer_is_passed_over(
     async with asyncio.timeout(60), two.store() as store:
         await store.write_session(org, session("s"), [message(0)])
         assert len(await store.get_session_messages(org, "s")) == 1
-        assert ports_of(store._pool) == {two.second.port}
+        assert all_ports_of(store) == {two.second.port}
 
 
 async def test_a_port_that_nobody_listens_on_is_passed_over(two: Two, org: str) -> None:
@@ -136,11 +140,18 @@ async def test_a_refused_password_is_not_tried_elsewhere(two: Two) -> None:
     assert seen == []
 
 
-async def test_in_random_order_both_hosts_get_connections(two: Two) -> None:
-    async with two.store(host_order="random", pool_size=30) as store:
-        pool = store._open_pool
-        await asyncio.gather(*(pool.fetch(SLOW) for _ in range(30)))
-        assert ports_of(pool) == {two.first.port, two.second.port}
+async def test_in_random_order_a_store_stays_with_one_host_and_many_use_both(two: Two, org: str) -> None:
+    seen = set()
+    for _ in range(40):  # both come up but for one time in 2 ** 39
+        async with two.store(host_order="random") as store:
+            await store.write_session(org, session("s"), [message(0)])
+            await asyncio.gather(*(store.get_session(org, "s") for _ in range(5)))
+            ports = all_ports_of(store)
+        assert len(ports) == 1
+        seen |= ports
+        if len(seen) == 2:
+            break
+    assert seen == {two.first.port, two.second.port}
 
 
 async def test_all_addresses_of_a_name_are_tried(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +167,7 @@ async def test_all_addresses_of_a_name_are_tried(two: Two, monkeypatch: pytest.M
     deaf = await asyncio.start_server(hear, "127.0.0.2", two.first.port)
     monkeypatch.setattr(failover, "_look_up", look_up)
     async with asyncio.timeout(60), two.store(host=f"replicas.example:{two.first.port}") as store:
-        connection = store._open_pool._idle[0]
+        connection = store._open_lanes.writes._idle[0]
         assert connection._wire.address == "127.0.0.1"
         assert connection._wire.host == "replicas.example"
     deaf.close()
@@ -178,7 +189,7 @@ async def test_a_host_whose_connection_cannot_be_made_ready_is_passed_over(two: 
 
 async def test_a_name_that_is_not_found_is_passed_over(two: Two) -> None:
     async with asyncio.timeout(60), two.store(host=f"nowhere.invalid,127.0.0.1:{two.second.port}") as store:
-        assert ports_of(store._pool) == {two.second.port}
+        assert all_ports_of(store) == {two.second.port}
     with pytest.raises(ConnectionFailedError, match=r"cannot reach nowhere\.invalid:9000"):
         await two.store(host="nowhere.invalid").open()
 
@@ -222,7 +233,7 @@ async def test_reads_go_on_while_one_of_two_hosts_ends(two: Two, ends: str, org:
                 for first in (0, 100, 200, 300):
                     writers.create_task(write(store, first))
             over.set()
-        assert ports_of(store._pool) == {two.second.port}
+        assert all_ports_of(store) == {two.second.port}
         assert len(acknowledged) == 160
         found = [one.ordinal for one in await store.get_session_messages(org, "s")]
         assert found == sorted(acknowledged)

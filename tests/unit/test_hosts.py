@@ -40,10 +40,19 @@ def test_in_the_order_given() -> None:
 
 
 def test_in_random_order_every_host_is_first_as_often() -> None:
-    known = hosts(order="random")
-    firsts = Counter(named(tried(known))[0] for _ in range(3000))
+    firsts = Counter(named(tried(hosts(order="random", seed=seed)))[0] for seed in range(3000))
     assert set(firsts) == {"a", "b", "c"}
     assert all(850 < count < 1150 for count in firsts.values())
+
+
+def test_a_store_keeps_to_the_order_that_it_drew() -> None:
+    for seed in range(20):
+        known = hosts(order="random", seed=seed)
+        first = named(tried(known))
+        assert {named(tried(known)) for _ in range(20)} == {first}
+        known.failed(ADDRESS[A], began=0.0, now=0.0)
+        assert named(tried(known, 0.1)) == first.replace("a", "") + "a"
+        assert named(tried(known, 5.0)) == first
 
 
 def test_a_host_that_failed_is_last_while_it_rests() -> None:
