@@ -206,7 +206,10 @@ class NativeConnection:
             self.usable = keep_on_refusal
             refused = to_query_error(error, query_id)
             # A replica that lost its keeper, is full or shuts down refuses inserts that another one takes.
-            self._tell_peer(answered=keep_on_refusal or not refused.retriable)
+            if keep_on_refusal or not refused.retriable:
+                self._tell_peer(answered=True)
+            elif self.peer is not None:
+                self.peer.refused()
             raise refused from None
         except (AgentStoreError, UnicodeDecodeError):
             raise

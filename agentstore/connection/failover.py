@@ -145,6 +145,9 @@ class _Peer:
     def answered(self) -> None:
         self._failover.hosts.answered(self._address, time.monotonic())
 
+    def refused(self) -> None:
+        self._failover.hosts.refused(self._address, time.monotonic())
+
     def lost(self) -> None:
         self._failover.hosts.lost(self._address, time.monotonic())
 

@@ -38,6 +38,8 @@ class _Failure:
     count: int
     noted_at: float
     rests_until: float
+    # It refused an insert for now: it answers reads all the while, and they are no sign that it takes inserts again.
+    refused: bool = False
 
 
 class Hosts:
@@ -62,9 +64,11 @@ class Hosts:
         return sum(len(self._addresses.get(host, (host,))) for host in self._hosts) > 1
 
     def answered(self, address: Address, now: float) -> None:
-        """The address answered something: its failures are forgotten."""
+        """The address answered something: its failures are forgotten, but for a refusal while that one rests."""
         self._heard[address] = now
-        self._failures.pop(address, None)
+        failure = self._failures.get(address)
+        if failure is not None and not (failure.refused and now < failure.rests_until):
+            del self._failures[address]
 
     def failed(self, address: Address, *, began: float, now: float) -> None:
         """An attempt to connect that ``began`` then was in vain. Attempts made side by side count once."""
@@ -79,6 +83,12 @@ class Hosts:
         """A connection ended while its answer was awaited. All that end while the address rests are one failure."""
         if not self.rests(address, now):
             self.failed(address, began=now, now=now)
+
+    def refused(self, address: Address, now: float) -> None:
+        """It refused an insert for a reason that passes. It rests, whatever else it answers."""
+        self._heard[address] = now
+        self.lost(address, now)
+        self._failures[address].refused = True
 
     def rests(self, address: Address, now: float) -> bool:
         """Whether the address is left alone while there are others."""

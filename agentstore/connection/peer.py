@@ -42,6 +42,10 @@ class Peer(Protocol):
         """An answer is complete."""
         ...
 
+    def refused(self) -> None:
+        """An insert was refused for a reason that passes, as by a replica that lost its keeper."""
+        ...
+
     def lost(self) -> None:
         """The connection ended while an answer was owed, or the host cannot do now what another one can."""
         ...

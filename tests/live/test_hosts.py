@@ -320,7 +320,7 @@ async def leased(pool: Pool) -> list[NativeConnection]:
 async def test_a_cancelled_read_leaves_no_watch_behind(two: Two) -> None:
     before = len(asyncio.all_tasks())
     async with asyncio.timeout(60), two.store() as store:
-        pool = store._open_pool
+        pool = await idle_on_first(store, two, 1)
         two.first.hang()
         two.second.hang()
         reading = asyncio.create_task(pool.fetch(sql("SELECT 7")))

@@ -45,6 +45,18 @@ def test_in_random_order_every_host_is_first_as_often() -> None:
     assert all(850 < count < 1150 for count in firsts.values())
 
 
+def test_a_host_that_refuses_inserts_rests_although_it_answers_reads() -> None:
+    known = hosts()
+    tried(known)
+    known.refused(ADDRESS[A], 0.0)
+    known.answered(ADDRESS[A], 0.1)
+    assert named(tried(known, 0.2)) == "bca"
+    assert not known.is_trusted(ADDRESS[A])
+    known.answered(ADDRESS[A], FIRST_REST_SECONDS)
+    assert known.is_trusted(ADDRESS[A])
+    assert named(tried(known, FIRST_REST_SECONDS)) == "abc"
+
+
 def test_a_store_keeps_to_the_order_that_it_drew() -> None:
     for seed in range(20):
         known = hosts(order="random", seed=seed)
