@@ -88,6 +88,17 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What a running statement has done so far, and the rows it expects to read in all."""
+
+    read_rows: int
+    read_bytes: int
+    total_rows: int
+    written_rows: int
+    written_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     version: tuple[int, int, int]
     timezone: str
@@ -309,6 +320,15 @@ class Engine:
                 return []
             sql = f"SELECT query_id FROM system.processes WHERE Settings['{TAG_SETTING}'] = '{tag}'"
             return [row["query_id"] for row in self._control.describe(sql)]
+
+    def working(self) -> dict[str, Work]:
+        """What the statements of the sessions have done, by tag."""
+        columns = ("read_rows", "read_bytes", "total_rows_approx", "written_rows", "written_bytes")
+        numbers = ", ".join(f"toString({column}) AS {column}" for column in columns)
+        sql = f"SELECT Settings['{TAG_SETTING}'] AS tag, {numbers} FROM system.processes WHERE tag != ''"
+        with self._control_lock:
+            rows = [] if self._control is None else self._control.describe(sql)
+        return {row["tag"]: Work(*(int(row[column]) for column in columns)) for row in rows}
 
     def close(self) -> None:
         """Close the engine. Every other connection must be closed before."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .engine import Engine, EngineInfo
+from .watch import Watch
 
 _UNSIGNED = frozenset(
     {"UInt64", "UInt64Auto", "NonZeroUInt64", "Bool", "BoolAuto", "Seconds", "Milliseconds", "MaxThreads"}
@@ -24,8 +25,12 @@ class Host:
     handshake_timeout_seconds: float
     control: ThreadPoolExecutor
     """Runs what must not wait behind a client's query: the requests to end one."""
+    watch: Watch = field(init=False)
     running: dict[str, str] = field(default_factory=dict)
     """Ids of running queries as their clients chose them, to the tags their sessions run under."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "watch", Watch(self.engine, self.control))
 
     def setting_kind(self, name: str) -> str | None:
         """How a client older than revision 54429 writes a setting: by its type, which the engine knows."""

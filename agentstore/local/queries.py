@@ -5,32 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TypeVar
 
 from . import protocol
-from .blocks import BlockShape, read_block
+from .blocks import BlockShape, ColumnHeader, read_block
 from .channel import Channel
 from .compression import Method, through_frames
 from .engine import EngineError
+from .external import MAX_TABLES, ExternalTable
 from .host import Host
-from .overlay import literal
 from .protocol import MAX_SMALL_STRING, ClientPacket, Hello, Query
 from .replies import Reply, joined
 from .session import Batch, InsertPlan, Session
 from .spool import PIECE_BYTES, Spool
 from .statements import Kind, MultiStatementError, Statement, analyse
-from .wire import NEED_MORE, ByteBuffer, Reader, read_text
+from .wire import NEED_MORE, ByteBuffer, PacketTooLargeError, Reader, read_text
 
 R = TypeVar("R")
 
 QUERY_WAS_CANCELLED = 394
 CANCEL_GRACE_SECONDS = 0.1
 """A query that ends within this time after a Cancel still answers: a server looks for cancels only so often."""
-SIGN_OF_LIFE_SECONDS = 1.0
-"""How often a client that waits for a result hears that the query still runs."""
+SIGN_OF_LIFE_SECONDS = 0.25
+"""How often a client that waits for a result hears that the query still runs, and what it has read."""
 KILL_AGAIN_SECONDS = 0.25
 """A request to end a statement that the engine has not registered yet is lost, so it is repeated."""
 
@@ -100,24 +99,23 @@ class QueryRunner:
         buffer, limit = self._channel.buffer, self._host.max_packet_bytes
         query = await self._channel.read(protocol.read_query(buffer, self.revision, limit, self._host.setting_kind))
         self._frames = ByteBuffer() if query.compression else None
-        external = await self._skip_external_tables()
         self._cancelled = False
-        try:
-            _check(query, external)
-            with _Registered(self._host.running, query.query_id, self.tag):
-                await self._execute(query, analyse(query.sql))
-        except EngineError as error:
-            if self._cancelled and error.code == QUERY_WAS_CANCELLED:
-                self._channel.write(protocol.END_OF_STREAM)
-            else:
-                self._channel.write(protocol.exception(error.code, str(error)))
-        except MultiStatementError as error:
-            self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
+        with ExitStack() as sent:
+            try:
+                tables = await self._receive_external_tables(sent)
+                _check(query)
+                with _Registered(self._host.running, query.query_id, self.tag):
+                    await self._execute(query, analyse(query.sql), tables)
+            except EngineError as error:
+                if self._cancelled and error.code == QUERY_WAS_CANCELLED:
+                    self._channel.write(protocol.END_OF_STREAM)
+                else:
+                    self._channel.write(protocol.exception(error.code, str(error)))
+            except MultiStatementError as error:
+                self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
 
-    async def _execute(self, query: Query, statement: Statement) -> None:
-        if self._killer is not None:
-            # A request to end the query before this one is on its way, and must not reach this one.
-            await self._killer
+    async def _execute(self, query: Query, statement: Statement, tables: list[ExternalTable]) -> None:
+        await self._settle_killer()
         reply = Reply(self.revision, _method(query))
         self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
         self._channel.on_input = self._on_input
@@ -125,14 +123,31 @@ class QueryRunner:
             self._on_input()
             if statement.kind is Kind.EMPTY:
                 raise EngineError.make(62, "SYNTAX_ERROR", "Empty query")
-            if statement.kind is Kind.INSERT_BLOCKS:
-                plan = await self._submit(partial(self._session.plan_insert, statement, query.settings))
-                self._channel.on_input = None
-                await self._insert(plan, reply)
-            else:
-                await self._select(query, statement, reply)
+            await self._run(query, statement, tables, reply)
         finally:
             self._channel.on_input = None
+            if tables:
+                await self._settle_killer()
+                await self._submit(self._session.drop_tables)
+
+    async def _settle_killer(self) -> None:
+        """A request to end a statement that is over is still on its way, and must not reach the next one."""
+        if self._killer is not None:
+            await self._killer
+
+    async def _run(self, query: Query, statement: Statement, tables: list[ExternalTable], reply: Reply) -> None:
+        prepare = partial(self._session.prepare, statement, query.settings, tables)
+        if statement.kind is not Kind.INSERT_BLOCKS:
+            await self._select(partial(self._start, query, statement, prepare), reply)
+            return
+
+        def plan() -> InsertPlan:
+            prepare()
+            return self._session.plan_insert(statement)
+
+        planned = await self._submit(plan)
+        self._channel.on_input = None
+        await self._insert(planned, reply)
 
     def _on_input(self) -> None:
         """Bytes of the client while a query runs: a Cancel, or its end. Anything else waits for the query to end."""
@@ -144,8 +159,8 @@ class QueryRunner:
         elif self._channel.input_ended and self._abandonable:
             self.kill()
 
-    async def _select(self, query: Query, statement: Statement, reply: Reply) -> None:
-        batch = await self._patiently(self._submit(partial(self._start, query, statement)))
+    async def _select(self, start: Callable[[], Batch], reply: Reply) -> None:
+        batch = await self._patiently(self._submit(start), reply)
         parts = reply.header(batch.header) if batch.header else []
         has_result = bool(batch.header)
         while True:
@@ -161,31 +176,23 @@ class QueryRunner:
             if following is None:
                 break
             parts = []
-            batch = await self._patiently(following)
+            batch = await self._patiently(following, reply)
         if not batch.last:
             await self._submit(self._session.end_stream)
 
-    async def _patiently(self, work: asyncio.Future[R]) -> R:
-        """The result of `work`. Meanwhile the client gets empty Progress packets, so that it does not give up."""
+    async def _patiently(self, work: asyncio.Future[R], reply: Reply) -> R:
+        """The result of `work`. Meanwhile the client hears what was read, so that it does not give up."""
+        began = asyncio.get_running_loop().time()
         while True:
             done, _ = await asyncio.wait([work], timeout=SIGN_OF_LIFE_SECONDS)
             if done:
                 return work.result()
-            self._channel.write(protocol.progress(self.revision, 0, 0))
+            self._channel.write(reply.sign_of_life(self._host.watch.work_of(self.tag, began)))
 
-    def _start(self, query: Query, statement: Statement) -> Batch:
-        if statement.sql.lstrip()[:4].upper() == "KILL":
-            statement = self._with_engine_ids(statement)
-        return self._session.start(statement, query.settings)
-
-    def _with_engine_ids(self, statement: Statement) -> Statement:
-        """KILL QUERY names queries as clients do; the engine has its own ids for them."""
-        sql = statement.sql
-        for query_id, tag in tuple(self._host.running.items()):
-            if literal(query_id) in sql:
-                for engine_id in self._host.engine.running(tag):
-                    sql = sql.replace(literal(query_id), literal(engine_id))
-        return replace(statement, sql=sql)
+    def _start(self, query: Query, statement: Statement, prepare: Callable[[], None]) -> Batch:
+        prepare()
+        ids = {tag: query_id for query_id, tag in tuple(self._host.running.items())}
+        return self._session.start(statement, query.settings, ids)
 
     # Blocks from the client.
 
@@ -194,7 +201,7 @@ class QueryRunner:
         if plan.description and self.revision >= protocol.COLUMN_DEFAULTS:
             parts.insert(0, protocol.table_columns(plan.description))
         self._channel.write(b"".join(parts))
-        spool = Spool(self._host.engine.path, space=self._host.engine.space)
+        spool = self._new_spool()
         try:
             if await self._receive_rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))
@@ -209,7 +216,8 @@ class QueryRunner:
         while True:
             packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
             if packet == ClientPacket.DATA:
-                shape, _ = await self._receive_block(spool)
+                await self._receive_name()
+                shape = await self._receive_block(spool)
                 if shape.rows and shape.columns != columns:
                     wrong.add(shape.columns)
                 if shape.is_end and wrong:
@@ -224,33 +232,51 @@ class QueryRunner:
             else:
                 raise protocol.unexpected(packet, "Data")
 
-    async def _skip_external_tables(self) -> list[str]:
-        """Read past the tables and scalars sent along with a query; returns the names of the tables."""
-        names: list[str] = []
+    async def _receive_external_tables(self, sent: ExitStack) -> list[ExternalTable]:
+        """The tables sent along with a query, up to the empty block; scalars are read past. `sent` forgets the rows."""
+        tables: dict[str, ExternalTable] = {}
         while True:
             packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
             if packet not in (ClientPacket.DATA, ClientPacket.SCALAR):
                 raise protocol.unexpected(packet, "Data")
-            shape, name = await self._receive_block(None)
-            if packet == ClientPacket.DATA and shape.is_end:
-                return names
-            if packet == ClientPacket.DATA:
-                names.append(name)
+            name = await self._receive_name()
+            if packet == ClientPacket.SCALAR:
+                await self._receive_block(None)
+                continue
+            table = tables.get(name)
+            if table is None:
+                table = ExternalTable(name, [], self._new_spool())
+                sent.callback(table.spool.close)
+            columns: list[ColumnHeader] = []
+            if (await self._receive_block(table.spool, columns)).is_end:
+                return list(tables.values())
+            if name not in tables and len(tables) == MAX_TABLES:
+                raise PacketTooLargeError("the number of external tables", MAX_TABLES + 1, MAX_TABLES)
+            table.columns = table.columns or [(column.name, column.kind) for column in columns]
+            tables[name] = table
 
-    async def _receive_block(self, spool: Spool | None) -> tuple[BlockShape, str]:
-        """One block, into the spool piece by piece as it arrives. Returns its shape and the name it came with."""
+    def _new_spool(self) -> Spool:
+        return Spool(self._host.engine.path, space=self._host.engine.space)
+
+    async def _receive_name(self) -> str:
+        """The name of the table that a block is for."""
+        buffer = self._channel.buffer
+        name = await self._channel.read(read_text(buffer, MAX_SMALL_STRING, "a table's name"))
+        buffer.drop()
+        return name
+
+    async def _receive_block(self, spool: Spool | None, header: list[ColumnHeader] | None = None) -> BlockShape:
+        """One block, into the spool piece by piece as it arrives; its columns are added to `header`."""
         outer, limit = self._channel.buffer, self._host.max_packet_bytes
-        name = await self._channel.read(read_text(outer, MAX_SMALL_STRING, "a table's name"))
-        outer.drop()
         inner = outer if self._frames is None else self._frames
-        reader = read_block(inner, limit)
+        reader = read_block(inner, limit, header)
         if inner is not outer:
             reader = through_frames(outer, inner, reader, limit)
         shape = await self._read_storing(reader, inner, spool)
         if shape.columns and shape.rows:
             await self._store(spool, inner.take())
         inner.drop()
-        return shape, name
+        return shape
 
     async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
         """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
@@ -297,10 +323,7 @@ class _Registered:
         self._running.pop(self._query_id, None)
 
 
-def _check(query: Query, external: list[str]) -> None:
-    if external:
-        names = ", ".join(external)
-        raise EngineError.make(48, "NOT_IMPLEMENTED", f"External tables are not supported: {names}")
+def _check(query: Query) -> None:
     if query.stage != protocol.STAGE_COMPLETE:
         raise EngineError.make(48, "NOT_IMPLEMENTED", f"Query stage {query.stage} is not supported")
 
