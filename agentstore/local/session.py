@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from .blocks import block_bounds, block_columns, with_types
+from .blocks import block_columns, with_types
 from .columns import column_of
 from .engine import TAG_SETTING, Chunk, Engine, EngineConnection, EngineError, Stream
 from .external import ExternalTable, ExternalTables, rows_of
+from .headers import defaults, described, has_hidden_zone, one_per_block, visible_header
 from .kill import is_kill_query, kill
 from .overlay import PLAIN_DESCRIBE, Overlay, identifier, literal
 from .protocol import Setting
@@ -144,19 +145,19 @@ class Session:
         except EngineError:
             self.end_stream()
             raise
-        self._kinds = [kind for _, kind in header] if _has_hidden_zone(header) else []
+        self._kinds = [kind for _, kind in header] if has_hidden_zone(header) else []
         return replace(self._renamed(batch), header=header)
 
     def _header(self, sql: str, batch: Batch) -> list[tuple[str, str]]:
         """From the first block, or from the engine where it does not show: no rows, an aggregate state, a DateTime."""
-        header = _visible_header(batch.chunks[0].data) if batch.chunks else None
+        header = visible_header(batch.chunks[0].data) if batch.chunks else None
         if header is not None and all(kind != "DateTime" for _, kind in header):
             return header
         if self._stream is None:
             return self._described(sql)
         twin = self._twin.connect(self._settings.current)
         try:
-            return _described(twin, sql)
+            return described(twin, sql)
         finally:
             twin.close()
 
@@ -171,7 +172,7 @@ class Session:
             row = self._open.describe("SELECT toString(getSetting('extremes')) AS extremes")[0]
             self._always_extremes = row["extremes"] not in ("0", "false")
         if result.data:
-            return Batch(_one_per_block(result), True, block_columns(result.data))
+            return Batch(one_per_block(result), True, block_columns(result.data))
         header = self._open.header(statement.sql) if statement.kind is Kind.ROWS else []
         return Batch([result], True, header)
 
@@ -182,7 +183,7 @@ class Session:
             return []  # no SELECT, or one that fails: it says so itself when it runs
 
     def _described(self, sql: str) -> list[tuple[str, str]]:
-        return _described(self._open, sql)
+        return described(self._open, sql)
 
     def next(self) -> Batch:
         """The next batch of the result being streamed."""
@@ -253,7 +254,7 @@ class Session:
         if found is None:
             self._open.check_insert(statement.sql)
             raise EngineError.make(48, "NOT_IMPLEMENTED", "The column list of this INSERT is not understood")
-        return InsertPlan(statement.sql, self._measurable(found), _defaults(table))
+        return InsertPlan(statement.sql, self._measurable(found), defaults(table))
 
     def _insert_columns(self, statement: Statement, table: list[dict[str, str]]) -> list[tuple[str, str]] | None:
         insertable = {row["name"]: row["type"] for row in table if row["default_type"] not in ("MATERIALIZED", "ALIAS")}
@@ -301,50 +302,3 @@ class Session:
     def _insert_spooled(self, sql: str, columns: list[tuple[str, str]], spool: Spool) -> Chunk:
         """The blocks as a table the engine reads: it converts their types, and says so where anything fails."""
         return self._open.run(f"{sql} {rows_of(columns, spool)}")
-
-
-def _described(connection: EngineConnection, sql: str) -> list[tuple[str, str]]:
-    rows = connection.describe(f"DESCRIBE TABLE ({sql}\n){PLAIN_DESCRIBE}")
-    return [(row["name"], row["type"]) for row in rows]
-
-
-def _has_hidden_zone(header: Sequence[tuple[str, str]]) -> bool:
-    """Whether the engine's blocks call a column DateTime that has a zone, and have only columns that can be found."""
-    try:
-        for _, kind in header:
-            column_of(kind)
-    except UnmeasurableTypeError:
-        return False
-    return any(kind.startswith("DateTime(") for _, kind in header)
-
-
-def _visible_header(block: bytes) -> list[tuple[str, str]] | None:
-    """Names and types of the columns; None if there is a column whose end cannot be found."""
-    try:
-        return block_columns(block)
-    except UnmeasurableTypeError:
-        return None
-
-
-def _one_per_block(result: Chunk) -> list[Chunk]:
-    """A result that came in one piece, cut into its blocks; what was read counts with the first."""
-    bounds = block_bounds(result.data)
-    if len(bounds) == 1:
-        return [result]
-    pieces = [Chunk(result.data[start:end], rows) for start, end, rows in bounds]
-    pieces[0] = replace(result, data=pieces[0].data, rows=pieces[0].rows)
-    return pieces
-
-
-def _defaults(table: list[dict[str, str]]) -> str:
-    """The columns of a table as text, in the engine's own form; "" for a table without defaults, which needs none."""
-    if not any(row["default_type"] for row in table):
-        return ""
-    lines = [f"columns format version: 1\n{len(table)} columns:\n"]
-    for row in table:
-        lines.append(f"{identifier(row['name'])} {row['type']}")
-        if row["default_type"]:
-            expression = row["default_expression"].replace("\\", "\\\\").replace("\t", "\\t")
-            lines.append(f"\t{row['default_type']}\t{expression}".replace("\n", "\\n"))
-        lines.append("\n")
-    return "".join(lines)
