@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .engine import Engine, EngineInfo
+from .wall import Wall
 
 _UNSIGNED = frozenset(
     {"UInt64", "UInt64Auto", "NonZeroUInt64", "Bool", "BoolAuto", "Seconds", "Milliseconds", "MaxThreads"}
@@ -24,6 +25,8 @@ class Host:
     handshake_timeout_seconds: float
     control: ThreadPoolExecutor
     """Runs what must not wait behind a client's query: the requests to end one."""
+    wall: Wall | None = None
+    """What statements may not do; None where they may do everything."""
     running: dict[str, str] = field(default_factory=dict)
     """Ids of running queries as their clients chose them, to the tags their sessions run under."""
 

@@ -44,7 +44,7 @@ class QueryRunner:
         self.revision = protocol.OLDEST_REVISION
         self._channel = channel
         self._host = host
-        self._session = Session(host.engine, self.tag, host.info.setting_types)
+        self._session = Session(host.engine, self.tag, host.info.setting_types, host.wall)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"agentstore-{self.tag}")
         self._work: asyncio.Future[object] | None = None
         self._killer: asyncio.Task[None] | None = None

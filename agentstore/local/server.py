@@ -12,6 +12,7 @@ from .channel import Channel
 from .connection import Connection
 from .engine import Engine, EngineError
 from .host import Host
+from .wall import Wall
 
 logger = logging.getLogger("agentstore.local")
 
@@ -40,8 +41,11 @@ class LocalServer:
         max_packet_bytes: int = MAX_PACKET_BYTES,
         handshake_timeout_seconds: float = HANDSHAKE_TIMEOUT_SECONDS,
         fsync: bool = False,
+        allow_external: bool = False,
     ) -> None:
-        """Does no I/O. Raises ValueError for a host other machines can reach without a password."""
+        """With `allow_external` statements may reach files, other hosts and programs, as this process may.
+
+        Does no I/O. Raises ValueError for a host other machines can reach without a password."""
         if not password and not _is_loopback(host):
             raise ValueError(f"listening on {host!r}, which other machines can reach, needs a password")
         self._path = os.fspath(path)
@@ -52,6 +56,7 @@ class LocalServer:
         self._password = password
         self._max_packet_bytes = max_packet_bytes
         self._handshake_timeout = handshake_timeout_seconds
+        self._allow_external = allow_external
         self._engine = Engine(self._path, fsync=fsync)
         self._control = ThreadPoolExecutor(1, thread_name_prefix="agentstore-control")
         self._host: Host | None = None
@@ -89,6 +94,7 @@ class LocalServer:
         loop = asyncio.get_running_loop()
         try:
             info = await loop.run_in_executor(self._control, self._engine.open)
+            wall = None if self._allow_external else await loop.run_in_executor(self._control, self._make_wall)
             self._host = Host(
                 engine=self._engine,
                 info=info,
@@ -98,6 +104,7 @@ class LocalServer:
                 max_packet_bytes=self._max_packet_bytes,
                 handshake_timeout_seconds=self._handshake_timeout,
                 control=self._control,
+                wall=wall,
             )
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
@@ -106,6 +113,16 @@ class LocalServer:
             raise
         self._idle_since = loop.time()
         self._tending = loop.create_task(self._tend())
+
+    def _make_wall(self) -> Wall:
+        connection = self._engine.connect_for_parsing()
+        try:
+            wall = Wall(connection)
+            for name in wall.withhold(connection):
+                logger.warning("%s reaches outside of the store: it is not there while this server runs", name)
+        finally:
+            connection.close()
+        return wall
 
     async def _tend(self) -> None:
         """Look after the disk for as long as the server runs."""

@@ -19,6 +19,7 @@ from .shapes import UnmeasurableTypeError
 from .spool import Spool
 from .statements import INPUT_TABLE, Kind, Statement, needs_space
 from .totals import Extras, may_have_extras, read_extras
+from .wall import Wall
 
 BATCH_BYTES = 1 << 20
 _AS_SENT = (
@@ -58,9 +59,12 @@ class InsertPlan:
 class Session:
     """Everything here blocks and may raise EngineError; the session is usable afterwards."""
 
-    def __init__(self, engine: Engine, tag: str, known_settings: Iterable[str]) -> None:
+    def __init__(self, engine: Engine, tag: str, known_settings: Iterable[str], wall: Wall | None = None) -> None:
         self.tag = tag
         self._engine = engine
+        self._wall = wall
+        self._asked: EngineConnection | None = None
+        """For what the wall asks the parser: no setting of the client's holds there."""
         self._settings = Overlay(known_settings)
         self._connection: EngineConnection | None = None
         self._stream: Stream | None = None
@@ -85,14 +89,27 @@ class Session:
         """End the session. What it was streaming ends too."""
         self.end_stream()
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        asked, self._asked = self._asked, None
+        for used in (asked, connection):
+            if used is not None:
+                used.close()
+
+    def _check(self, statement: Statement, settings: Sequence[Setting]) -> None:
+        """Raise EngineError if the statement may reach outside of the store, and must not."""
+        if self._wall is None:
+            return
+        self._wall.check_settings(settings)
+        if not self._wall.is_plain(statement.sql):
+            if self._asked is None:
+                self._asked = self._engine.connect_for_parsing()
+            self._wall.check(self._asked, statement)
 
     # Statements.
 
     def start(self, statement: Statement, settings: Sequence[Setting]) -> Batch:
         """Run a statement to the first batch of its result."""
         self.end_stream()
+        self._check(statement, settings)
         self._settings.apply(self._open, settings, statement)
         if statement.kind is Kind.SELECT:
             try:
@@ -198,6 +215,7 @@ class Session:
     def plan_insert(self, statement: Statement, settings: Sequence[Setting]) -> InsertPlan:
         """What the client has to send. Raises if the insert cannot work, or holds a type no client can send."""
         self.end_stream()
+        self._check(statement, settings)
         with self._engine.writing():
             pass  # refused on a full disk now, before the client sends the rows
         self._settings.apply(self._open, settings, statement)
