@@ -27,8 +27,12 @@ from .syntax import ast_of
 WAY_OUT = "serve with --allow-external, or set AGENTSTORE_LOCAL_ALLOW_EXTERNAL=1 before a local store is started"
 
 _ASKS_A_MODEL = re.compile(r"(?:ai|AI)[A-Z]")
-_SHOWN = re.compile(r"(?:Describe|Exists|Show|DropFunction|Undrop)\w*")
-"""Statements that it tells the structure of."""
+_OUTLINED = re.compile(
+    r"(?:(?:Describe|Exists|Show|DropFunction|Undrop)\w*|(?:Create|Alter|Delete|Update|SelectWithUnion)Query"
+    r"|Explain)\b"
+)
+"""Statements that may have parts of which it tells the outline only."""
+_HIDING = ("Set", "ViewTargets", "Dictionary definition")
 _SYSTEM = re.compile(
     r"(?:STOP|START)_\w+|(?:CLEAR|DROP)_\w*CACHE|FLUSH_LOGS|(?:REFRESH|WAIT|CANCEL)_VIEW|SYNC_\w+|RELOAD_DICTIONAR\w+"
     r"|(?:LOAD|UNLOAD)_PRIMARY_KEY|WAIT_LOADING_PARTS"
@@ -47,7 +51,7 @@ _MAX_TREE = 4 << 20
 _MAX_INLINE = 1 << 20
 _MULTI_HINT = "send one statement at a time"
 _DEFAULTS = re.compile(r"\b(?:DEFAULT|MATERIALIZED|ALIAS|EPHEMERAL)\b", re.IGNORECASE)
-_UNSUPPORTED = re.compile(r"AST node of type '(\w+)")
+_OUTLINE = "does not support JSON serialization"
 _INLINE = "INSERT with inline data"
 
 
@@ -99,8 +103,8 @@ class Wall:
         except EngineError as error:
             if _INLINE in str(error):
                 self._check_inline(connection, sql)
-            elif (kind := _UNSUPPORTED.search(str(error))) is not None:
-                self._check_shown(connection, sql, kind[1])
+            elif _OUTLINE in str(error):
+                self._check_outline(connection, sql)
             else:
                 raise EngineError(_without_scope(str(error)), error.code, error.name) from None
             return
@@ -131,18 +135,28 @@ class Wall:
         if name.lower() in self._outside or _ASKS_A_MODEL.match(name):
             raise _refused(f"{name}()")
 
-    def _check_shown(self, connection: EngineConnection, sql: str, kind: str) -> None:
-        """A statement the parser gives only an outline of: settings are not in it."""
-        if not _SHOWN.fullmatch(kind):
-            raise _refused(f"A statement of type {kind}")
+    def _check_outline(self, connection: EngineConnection, sql: str) -> None:
+        """A statement with a part the parser gives only an outline of, such as the arguments of a JSON type."""
         root, *nodes = list(ast_of(connection, sql).walk())[1:]
-        if not _SHOWN.match(root.text):
-            raise _refused(f"A statement with a part of type {kind}")
+        if not _OUTLINED.match(root.text):
+            raise _refused(f"A statement of type {root.text.split(' ')[0]}")
+        if re.search(r"\b(?:infile|outfile)\b", sql, re.IGNORECASE):
+            raise _refused("FROM INFILE or INTO OUTFILE")
         for node in nodes:
             if node.text.startswith("Function "):
                 self._check_name(node.text.split(" ")[1])
-            if node.text == "Set" and any(name in sql.lower() or "\\" in sql for name in SETTINGS):
-                raise _refused("A setting that names a file")
+            if node.text.startswith(_HIDING):
+                self._check_words(sql)
+            if node.text.startswith("TableExpression"):
+                for child in node.children:
+                    if re.match(r"Function (?:format|input)\b", child.text, re.IGNORECASE):
+                        raise _refused("A structure beside a JSON type")
+
+    def _check_words(self, sql: str) -> None:
+        """Where settings and engines are not in the outline, their names must not be in the text."""
+        words = set(re.findall(r"\w+", sql.lower()))
+        if "\\" in sql or words & (SETTINGS | self._outside | {"disk", "source"}):
+            raise _refused("A setting or an engine beside a JSON type")
 
     def _check_inline(self, connection: EngineConnection, sql: str) -> None:
         """INSERT … VALUES: the rows are expressions too, and the parser does not read them. Its lexer does."""
