@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from .bounds import Budget
 from .engine import Engine, EngineInfo
 from .wall import Wall
 
@@ -25,6 +26,12 @@ class Host:
     handshake_timeout_seconds: float
     control: ThreadPoolExecutor
     """Runs what must not wait behind a client's query: the requests to end one."""
+    helpers: ThreadPoolExecutor
+    """Runs what is for one client and would hold up the event loop."""
+    frames: Budget
+    """For compressed frames that clients send, and what is in them."""
+    results: Budget
+    """For results that clients have not read."""
     wall: Wall | None = None
     """What statements may not do; None where they may do everything."""
     running: dict[str, str] = field(default_factory=dict)

@@ -13,16 +13,18 @@ from typing import TypeVar
 from . import protocol
 from .blocks import BlockShape, read_block
 from .channel import Channel
-from .compression import Method, through_frames
+from .compression import Method
 from .engine import EngineError
+from .frames import Frames
 from .host import Host
+from .outflow import Outflow
 from .overlay import literal
 from .protocol import MAX_SMALL_STRING, ClientPacket, Hello, Query
-from .replies import Reply, joined
+from .replies import Reply
 from .session import Batch, InsertPlan, Session
 from .spool import PIECE_BYTES, Spool
 from .statements import Kind, MultiStatementError, Statement, analyse
-from .wire import NEED_MORE, ByteBuffer, Reader, read_text
+from .wire import NEED_MORE, ByteBuffer, ProtocolError, Reader, read_text
 
 R = TypeVar("R")
 
@@ -50,7 +52,8 @@ class QueryRunner:
         self._killer: asyncio.Task[None] | None = None
         self._cancelled = False
         self._abandonable = False
-        self._frames: ByteBuffer | None = None
+        self._frames: Frames | None = None
+        self._outflow = Outflow(channel, host)
 
     async def open(self, hello: Hello) -> None:
         """Begin the client's session. Raises EngineError if its database does not exist."""
@@ -99,8 +102,14 @@ class QueryRunner:
         """Read a Query packet and what belongs to it, and answer it. Raises ProtocolError if it makes no sense."""
         buffer, limit = self._channel.buffer, self._host.max_packet_bytes
         query = await self._channel.read(protocol.read_query(buffer, self.revision, limit, self._host.setting_kind))
-        self._frames = ByteBuffer() if query.compression else None
-        external = await self._skip_external_tables()
+        self._frames = Frames(self._channel, self._host, limit) if query.compression else None
+        try:
+            await self._answer(query, await self._skip_external_tables())
+        finally:
+            if self._frames is not None:
+                self._frames.end()
+
+    async def _answer(self, query: Query, external: list[str]) -> None:
         self._cancelled = False
         try:
             _check(query, external)
@@ -145,25 +154,35 @@ class QueryRunner:
             self.kill()
 
     async def _select(self, query: Query, statement: Statement, reply: Reply) -> None:
+        await self._room()
         batch = await self._patiently(self._submit(partial(self._start, query, statement)))
         parts = reply.header(batch.header) if batch.header else []
         has_result = bool(batch.header)
         while True:
-            following = None if batch.last or self._cancelled else self._submit(self._session.next)
-            parts += reply.chunks(batch.chunks)
+            is_last = batch.last or self._cancelled
+            # In the thread, because blocks are compressed there.
+            parts += await self._submit(partial(reply.chunks, batch.chunks))
             if batch.extras is not None:
                 parts += reply.extras(batch.extras)
-            if following is None:
+            if is_last:
                 parts += reply.end(has_result=has_result)
-            for part in joined(parts):
-                self._channel.write(part)
-            await self._channel.drain()
-            if following is None:
+            ended, batch, self._work = batch.last, replace(batch, chunks=[]), None  # or they would hold the blocks
+            await self._outflow.send(parts)
+            if is_last:
                 break
-            parts = []
-            batch = await self._patiently(following)
-        if not batch.last:
+            await self._room()
+            # Made only now: what is sent is buffered on its way, so the client has something to read meanwhile.
+            batch = await self._patiently(self._submit(self._session.next))
+        if not ended:
             await self._submit(self._session.end_stream)
+
+    async def _room(self) -> None:
+        """Wait until results may grow; a client that waits hears so."""
+        waiting = asyncio.ensure_future(self._outflow.room())
+        try:
+            await self._patiently(waiting)
+        finally:
+            waiting.cancel()
 
     async def _patiently(self, work: asyncio.Future[R]) -> R:
         """The result of `work`. Meanwhile the client gets empty Progress packets, so that it does not give up."""
@@ -242,14 +261,15 @@ class QueryRunner:
         outer, limit = self._channel.buffer, self._host.max_packet_bytes
         name = await self._channel.read(read_text(outer, MAX_SMALL_STRING, "a table's name"))
         outer.drop()
-        inner = outer if self._frames is None else self._frames
-        reader = read_block(inner, limit)
-        if inner is not outer:
-            reader = through_frames(outer, inner, reader, limit)
-        shape = await self._read_storing(reader, inner, spool)
+        inner = outer if self._frames is None else ByteBuffer()
+        shape = await self._read_storing(read_block(inner, limit), inner, spool)
         if shape.columns and shape.rows:
             await self._store(spool, inner.take())
         inner.drop()
+        if self._frames is not None:
+            if inner.unread or not self._frames.is_used_up:
+                raise ProtocolError("a compressed frame goes on behind the end of its block", 271, "CANNOT_DECOMPRESS")
+            self._frames.end()
         return shape, name
 
     async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
@@ -263,7 +283,11 @@ class QueryRunner:
                 return shape
             if inner.consumable >= PIECE_BYTES:
                 await self._store(spool, inner.take())
-            if need is NEED_MORE:
+            if need is not NEED_MORE:
+                await asyncio.sleep(0)  # a block of many small values takes long: others have their turn
+            elif self._frames is not None:
+                await self._frames.feed(inner)
+            else:
                 await self._channel.more(arrived)
 
     async def _store(self, spool: Spool | None, piece: bytes) -> None:

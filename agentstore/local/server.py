@@ -8,6 +8,7 @@ import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from .bounds import Budget
 from .channel import Channel
 from .connection import Connection
 from .engine import Engine, EngineError
@@ -18,6 +19,9 @@ logger = logging.getLogger("agentstore.local")
 
 MAX_PACKET_BYTES = 1 << 30
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
+FRAMES_BYTES = 256 << 20
+RESULTS_BYTES = 256 << 20
+"""How much all clients together may make this process hold for them: see `frames` and `outflow`."""
 TEND_SECONDS = 1.0
 """How often the disk is looked at: a system call, and a write of a full second fits into the reserve of most disks."""
 
@@ -59,6 +63,7 @@ class LocalServer:
         self._allow_external = allow_external
         self._engine = Engine(self._path, fsync=fsync)
         self._control = ThreadPoolExecutor(1, thread_name_prefix="agentstore-control")
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="agentstore-helper")
         self._host: Host | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
@@ -104,6 +109,9 @@ class LocalServer:
                 max_packet_bytes=self._max_packet_bytes,
                 handshake_timeout_seconds=self._handshake_timeout,
                 control=self._control,
+                helpers=self._helpers,
+                frames=Budget(FRAMES_BYTES),
+                results=Budget(RESULTS_BYTES),
                 wall=wall,
             )
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
@@ -159,6 +167,7 @@ class LocalServer:
     async def _close_engine(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._control, self._engine.close)
         self._control.shutdown(wait=True)
+        self._helpers.shutdown(wait=True)
 
     def _accept(self, channel: Channel) -> None:
         assert self._host is not None  # listening begins after the engine is open
