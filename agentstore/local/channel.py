@@ -110,7 +110,7 @@ class Channel(asyncio.Protocol):
         """Behave as if the other side had finished sending."""
         self._end_input()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         if self._transport is None or self._transport.is_closing():
             raise ChannelClosedError
         self._transport.write(data)
@@ -134,11 +134,12 @@ class Channel(asyncio.Protocol):
         with suppress(TimeoutError):  # the other side does not read: what is unsent is given up
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._closed)
-        self._transport.abort()
+        self.abort()
 
     def abort(self) -> None:
         """Close the socket at once; what is unsent is lost."""
-        if self._transport is not None:
+        # Not when it is closed: asyncio's transport trips over itself if it was closed with something left to write.
+        if self._transport is not None and not self._closed.done():
             self._transport.abort()
 
     def _end_input(self) -> None:

@@ -212,6 +212,12 @@ class Engine:
         """One more session of the open engine."""
         return self._connect(self.path)
 
+    def connect_for_parsing(self) -> EngineConnection:
+        """A session for questions about statements, however long they are."""
+        connection = self._connect(self.path)
+        connection.run("SET max_query_size = 0")
+        return connection
+
     def _connect(self, target: str) -> EngineConnection:
         import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
 

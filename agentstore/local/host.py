@@ -5,7 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from .bounds import Budget
 from .engine import Engine, EngineInfo
+from .wall import Wall
 from .watch import Watch
 
 _UNSIGNED = frozenset(
@@ -25,6 +27,14 @@ class Host:
     handshake_timeout_seconds: float
     control: ThreadPoolExecutor
     """Runs what must not wait behind a client's query: the requests to end one."""
+    helpers: ThreadPoolExecutor
+    """Runs what is for one client and would hold up the event loop."""
+    frames: Budget
+    """For compressed frames that clients send, and what is in them."""
+    results: Budget
+    """For results that clients have not read."""
+    wall: Wall | None = None
+    """What statements may not do; None where they may do everything."""
     watch: Watch = field(init=False)
     running: dict[str, str] = field(default_factory=dict)
     """Ids of running queries as their clients chose them, to the tags their sessions run under."""

@@ -42,6 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     password: str | None = None
     idle_timeout_seconds: float | None = None
     fsync: bool = False
+    allow_external: bool = False
 
     def __repr__(self) -> str:
         return f"Options(host={self.host!r}, port={self.port}, user={self.user!r})"
@@ -110,6 +111,7 @@ def _make_server(home: Home, options: Options, password: str) -> LocalServer:
             user=options.user,
             password=password,
             fsync=options.fsync,
+            allow_external=options.allow_external,
         )
     except ImportError as error:
         raise ConfigError(f"the engine cannot be loaded: {error}", hint=INSTALL_HINT) from error

@@ -6,22 +6,23 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from . import protocol
-from .blocks import BlockShape, ColumnHeader, read_block
 from .channel import Channel
-from .compression import Method, through_frames
+from .compression import Method
 from .engine import EngineError
-from .external import MAX_TABLES, ExternalTable
+from .external import ExternalTable
 from .host import Host
-from .protocol import MAX_SMALL_STRING, ClientPacket, Hello, Query
-from .replies import Reply, joined
+from .outflow import Outflow
+from .protocol import ClientPacket, Hello, Query
+from .reception import Reception
+from .replies import Reply
 from .session import Batch, InsertPlan, Session
-from .spool import PIECE_BYTES, Spool
+from .spool import Spool
 from .statements import Kind, MultiStatementError, Statement, analyse
-from .wire import NEED_MORE, ByteBuffer, PacketTooLargeError, Reader, read_text
 
 R = TypeVar("R")
 
@@ -43,13 +44,14 @@ class QueryRunner:
         self.revision = protocol.OLDEST_REVISION
         self._channel = channel
         self._host = host
-        self._session = Session(host.engine, self.tag, host.info.setting_types)
+        self._session = Session(host.engine, self.tag, host.info.setting_types, host.wall)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"agentstore-{self.tag}")
         self._work: asyncio.Future[object] | None = None
         self._killer: asyncio.Task[None] | None = None
         self._cancelled = False
         self._abandonable = False
-        self._frames: ByteBuffer | None = None
+        self._reception = Reception(channel, host, self._submit, compressed=False)
+        self._outflow = Outflow(channel, host)
 
     async def open(self, hello: Hello) -> None:
         """Begin the client's session. Raises EngineError if its database does not exist."""
@@ -98,11 +100,17 @@ class QueryRunner:
         """Read a Query packet and what belongs to it, and answer it. Raises ProtocolError if it makes no sense."""
         buffer, limit = self._channel.buffer, self._host.max_packet_bytes
         query = await self._channel.read(protocol.read_query(buffer, self.revision, limit, self._host.setting_kind))
-        self._frames = ByteBuffer() if query.compression else None
+        self._reception = Reception(self._channel, self._host, self._submit, compressed=query.compression)
+        try:
+            await self._answer(query)
+        finally:
+            self._reception.end()
+
+    async def _answer(self, query: Query) -> None:
         self._cancelled = False
         with ExitStack() as sent:
             try:
-                tables = await self._receive_external_tables(sent)
+                tables = await self._reception.external_tables(sent)
                 _check(query)
                 with _Registered(self._host.running, query.query_id, self.tag):
                     await self._execute(query, analyse(query.sql), tables)
@@ -160,25 +168,35 @@ class QueryRunner:
             self.kill()
 
     async def _select(self, start: Callable[[], Batch], reply: Reply) -> None:
+        await self._room(reply)
         batch = await self._patiently(self._submit(start), reply)
         parts = reply.header(batch.header) if batch.header else []
         has_result = bool(batch.header)
         while True:
-            following = None if batch.last or self._cancelled else self._submit(self._session.next)
-            parts += reply.chunks(batch.chunks)
+            is_last = batch.last or self._cancelled
+            # In the thread, because blocks are compressed there.
+            parts += await self._submit(partial(reply.chunks, batch.chunks))
             if batch.extras is not None:
                 parts += reply.extras(batch.extras)
-            if following is None:
+            if is_last:
                 parts += reply.end(has_result=has_result)
-            for part in joined(parts):
-                self._channel.write(part)
-            await self._channel.drain()
-            if following is None:
+            ended, batch, self._work = batch.last, replace(batch, chunks=[]), None  # or they would hold the blocks
+            await self._outflow.send(parts)
+            if is_last:
                 break
-            parts = []
-            batch = await self._patiently(following, reply)
-        if not batch.last:
+            await self._room(reply)
+            # Made only now: what is sent is buffered on its way, so the client has something to read meanwhile.
+            batch = await self._patiently(self._submit(self._session.next), reply)
+        if not ended:
             await self._submit(self._session.end_stream)
+
+    async def _room(self, reply: Reply) -> None:
+        """Wait until results may grow; a client that waits hears so."""
+        waiting = asyncio.ensure_future(self._outflow.room())
+        try:
+            await self._patiently(waiting, reply)
+        finally:
+            waiting.cancel()
 
     async def _patiently(self, work: asyncio.Future[R], reply: Reply) -> R:
         """The result of `work`. Meanwhile the client hears what was read, so that it does not give up."""
@@ -201,7 +219,7 @@ class QueryRunner:
         if plan.description and self.revision >= protocol.COLUMN_DEFAULTS:
             parts.insert(0, protocol.table_columns(plan.description))
         self._channel.write(b"".join(parts))
-        spool = self._new_spool()
+        spool = Spool(self._host.engine.path, space=self._host.engine.space)
         try:
             if await self._receive_rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))
@@ -216,8 +234,8 @@ class QueryRunner:
         while True:
             packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
             if packet == ClientPacket.DATA:
-                await self._receive_name()
-                shape = await self._receive_block(spool)
+                await self._reception.name()
+                shape = await self._reception.block(spool)
                 if shape.rows and shape.columns != columns:
                     wrong.add(shape.columns)
                 if shape.is_end and wrong:
@@ -231,74 +249,6 @@ class QueryRunner:
                 self._channel.write(protocol.PONG)
             else:
                 raise protocol.unexpected(packet, "Data")
-
-    async def _receive_external_tables(self, sent: ExitStack) -> list[ExternalTable]:
-        """The tables sent along with a query, up to the empty block; scalars are read past. `sent` forgets the rows."""
-        tables: dict[str, ExternalTable] = {}
-        while True:
-            packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
-            if packet not in (ClientPacket.DATA, ClientPacket.SCALAR):
-                raise protocol.unexpected(packet, "Data")
-            name = await self._receive_name()
-            if packet == ClientPacket.SCALAR:
-                await self._receive_block(None)
-                continue
-            table = tables.get(name)
-            if table is None:
-                table = ExternalTable(name, [], self._new_spool())
-                sent.callback(table.spool.close)
-            columns: list[ColumnHeader] = []
-            if (await self._receive_block(table.spool, columns)).is_end:
-                return list(tables.values())
-            if name not in tables and len(tables) == MAX_TABLES:
-                raise PacketTooLargeError("the number of external tables", MAX_TABLES + 1, MAX_TABLES)
-            table.columns = table.columns or [(column.name, column.kind) for column in columns]
-            tables[name] = table
-
-    def _new_spool(self) -> Spool:
-        return Spool(self._host.engine.path, space=self._host.engine.space)
-
-    async def _receive_name(self) -> str:
-        """The name of the table that a block is for."""
-        buffer = self._channel.buffer
-        name = await self._channel.read(read_text(buffer, MAX_SMALL_STRING, "a table's name"))
-        buffer.drop()
-        return name
-
-    async def _receive_block(self, spool: Spool | None, header: list[ColumnHeader] | None = None) -> BlockShape:
-        """One block, into the spool piece by piece as it arrives; its columns are added to `header`."""
-        outer, limit = self._channel.buffer, self._host.max_packet_bytes
-        inner = outer if self._frames is None else self._frames
-        reader = read_block(inner, limit, header)
-        if inner is not outer:
-            reader = through_frames(outer, inner, reader, limit)
-        shape = await self._read_storing(reader, inner, spool)
-        if shape.columns and shape.rows:
-            await self._store(spool, inner.take())
-        inner.drop()
-        return shape
-
-    async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
-        """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
-        while True:
-            arrived = self._channel.arrived
-            try:
-                need = next(reader)
-            except StopIteration as stop:
-                shape: BlockShape = stop.value
-                return shape
-            if inner.consumable >= PIECE_BYTES:
-                await self._store(spool, inner.take())
-            if need is NEED_MORE:
-                await self._channel.more(arrived)
-
-    async def _store(self, spool: Spool | None, piece: bytes) -> None:
-        if spool is None:
-            return
-        if spool.has_room(len(piece)):
-            spool.write(piece)
-        else:
-            await self._submit(partial(spool.write, piece))
 
 
 class _Registered:

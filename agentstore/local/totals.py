@@ -97,23 +97,22 @@ class _End:
     _ROW = b'\n{"row":'
 
     def __init__(self) -> None:
-        self._meta = b""
+        self._head = b""
+        """What comes before the first row: the names of the columns, and progress where that took long."""
         self._kept = bytearray()
 
     def read(self, pipe: int) -> None:
         while piece := os.read(pipe, _PIECE_BYTES):
-            # The first line of all names the columns, unless there are no rows; then nothing is dropped.
             start = max(0, len(self._kept) - len(self._ROW))
             self._kept += piece
             row = self._kept.rfind(self._ROW, start)
             if row > 0:
-                if not self._meta:
-                    self._meta = bytes(self._kept[: self._kept.index(b"\n")])
+                self._head = self._head or bytes(self._kept[: self._kept.index(self._ROW)])
                 del self._kept[:row]
 
     def lines(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for line in [self._meta, *bytes(self._kept).split(b"\n")]:
+        for line in [*self._head.split(b"\n"), *bytes(self._kept).split(b"\n")]:
             if line and not line.startswith(self._ROW[1:]):
                 found |= json.loads(line.decode("utf-8", "replace"))
         return found

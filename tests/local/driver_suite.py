@@ -1,8 +1,8 @@
 """clickhouse-driver's own tests, run against the local server.
 
-`python -m tests.local.driver_suite [FOLDER]` takes the tests from a checkout of clickhouse-driver, or clones the version
-that is installed. It passes where every test that fails is named in docs/local-server.md, and says which of those pass
-after all. Without a network it says so and passes.
+`python -m tests.local.driver_suite [FOLDER]` takes the tests from a checkout of clickhouse-driver, or clones the
+version that is installed. It passes where every test that fails is named in docs/local-server.md, and says which of
+those pass after all. Without a network it says so and passes.
 """
 
 from __future__ import annotations

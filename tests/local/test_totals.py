@@ -140,7 +140,7 @@ def test_of_a_text_of_any_size_only_the_end_is_kept() -> None:
 
     def write() -> None:
         with os.fdopen(writing, "wb") as file:
-            file.write(b'{"meta":[{"name":"a","type":"String"}]}\n')
+            file.write(b'{"progress":{}}\n{"meta":[{"name":"a","type":"String"}]}\n')
             for _ in range(20_000):
                 file.write(b'{"row":["' + b"x" * 1000 + b'"]}\n')
             file.write(b'{"totals":["all"]}\n{"rows_before_limit_at_least":7}\n')
@@ -158,7 +158,7 @@ def test_of_a_text_of_any_size_only_the_end_is_kept() -> None:
     thread.join()
     os.close(reading)
     assert end.lines() == {
-        "meta": [{"name": "a", "type": "String"}], "totals": ["all"], "rows_before_limit_at_least": 7,
+        "progress": {}, "meta": [{"name": "a", "type": "String"}], "totals": ["all"], "rows_before_limit_at_least": 7,
     }  # fmt: skip
     assert largest < 1 << 18
 
