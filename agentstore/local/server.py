@@ -118,6 +118,7 @@ class LocalServer:
                 control=self._control,
                 helpers=self._helpers,
                 frames=Budget(FRAMES_BYTES),
+                measuring=asyncio.Lock(),
                 results=Budget(RESULTS_BYTES),
                 wall=wall,
             )
