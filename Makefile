@@ -33,8 +33,9 @@ test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS=
 
 check: lint type ## lint and type
 
-test-faults: $(VENV)/.dev ## a thousand random fault schedules: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
-	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} $(PY) -m pytest $(SIDE_BY_SIDE) tests/faults --timeout 0 $(ARGS)
+test-faults: $(VENV)/.dev ## a thousand random fault schedules, ten minutes of soak: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
+	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} AGENTSTORE_SOAK_SECONDS=$${AGENTSTORE_SOAK_SECONDS:-600} \
+		$(PY) -m pytest $(SIDE_BY_SIDE) tests/faults --timeout 0 $(ARGS)
 
 test-driver: $(VENV)/.dev ## clickhouse-driver's own tests against a local server: [ARGS=FOLDER of its checkout]
 	@$(PY) -m tests.local.driver_suite $(ARGS)

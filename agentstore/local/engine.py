@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,29 @@ value means nothing in an engine without a cluster; chdb has no way to name a qu
 def _bytes(sql: str) -> bytes:
     # A query's text may hold any bytes inside its string literals.
     return sql.encode("utf-8", "surrogateescape")
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Around what starts an engine: EngineError with the reason, without the engine's stack."""
+    try:
+        yield
+    except _FAILURES as error:
+        _check_temporary_directory()
+        raise EngineError.parse(chdb_text(error)) from None
+
+
+def _check_temporary_directory() -> None:
+    """The engine makes a directory there when it starts, and does not say so when it cannot."""
+    variables = ("TMPDIR", "TMP", "TEMP", "TEMPDIR")
+    variable = next((name for name in variables if os.environ.get(name)), "")
+    path = os.environ.get(variable, "") or "/tmp"
+    try:
+        with tempfile.TemporaryDirectory(dir=path):
+            pass
+    except OSError as error:
+        text = f"The directory for temporary files, {path}{variable and f' ({variable})'}, cannot be written: "
+        raise EngineError.make(76, "CANNOT_OPEN_FILE", text + (error.strerror or "")) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +216,8 @@ class Engine:
         raise EngineError.parse(reasons[-1])
 
     def _guard(self, reserve: int) -> None:
-        import chdb._chdb
+        with _explained():
+            import chdb._chdb  # loading it opens an engine in memory
 
         try:
             write_guard.install(os.path.realpath(chdb._chdb.__file__))
@@ -219,12 +244,10 @@ class Engine:
         return connection
 
     def _connect(self, target: str) -> EngineConnection:
-        import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
+        with _explained():
+            import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
 
-        try:
             return EngineConnection(chdb.connect(target))
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
 
     # The disk.
 

@@ -9,7 +9,7 @@ from .compression import FrameHeader, open_frame, read_frame_header
 from .host import Host
 from .wire import ByteBuffer, ProtocolError, read_bytes
 
-PIECE_BYTES = 1 << 16
+PIECE_BYTES = 1 << 14
 """A reader gets so much at a time: what it does with it is done on the event loop, where others wait."""
 SMALL_FRAME = 2 << 20
 """Nearly all clients send frames of 1 MiB. So small ones need no share, and never wait for large ones."""
@@ -27,6 +27,7 @@ class Frames:
         self._limit = limit
         self._content = memoryview(b"")
         self._share = 0
+        self._is_measured = False
 
     async def feed(self, inner: ByteBuffer) -> None:
         """Put the next piece into `inner`. Raises ProtocolError for a frame that cannot be read, or comes too late."""
@@ -44,6 +45,9 @@ class Frames:
         self._content = memoryview(b"")
         if share:
             self._host.frames.release(share)
+        if self._is_measured:
+            self._is_measured = False
+            self._host.measuring.release()
 
     @property
     def is_used_up(self) -> bool:
@@ -62,6 +66,9 @@ class Frames:
             content = await loop.run_in_executor(self._host.helpers, open_frame, header, body)
         else:
             content = open_frame(header, body)
+        if self._share:
+            await self._host.measuring.acquire()
+            self._is_measured = True
         self._content = memoryview(content)
 
     async def _body(self, header: FrameHeader) -> bytes:

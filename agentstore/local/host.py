@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ class Host:
     """Runs what is for one client and would hold up the event loop."""
     frames: Budget
     """For compressed frames that clients send, and what is in them."""
+    measuring: asyncio.Lock
+    """Held while a large frame is measured: one at a time, so that many of them take no more of the event loop."""
     results: Budget
     """For results that clients have not read."""
     wall: Wall | None = None

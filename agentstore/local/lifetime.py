@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -56,6 +57,7 @@ async def run(home: Home, options: Options, *, on_ready: Callable[[Endpoint], No
 
     When this ends, by exception too, the endpoint file is gone, and the server and its engine are closed.
     """
+    _raise_file_limit()
     with _stop_signals() as stop:
         async with _listening(home, options) as (server, endpoint):
             publication = Publication(home.endpoint_file, endpoint)
@@ -80,6 +82,14 @@ async def _listening(home: Home, options: Options) -> AsyncIterator[tuple[LocalS
         yield server, endpoint
     finally:
         await server.aclose()
+
+
+def _raise_file_limit() -> None:
+    """As many open files as the system lets this process have: a store of many parts under many clients needs them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # some systems name a limit that they do not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _make_data_directory(home: Home) -> None:

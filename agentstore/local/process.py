@@ -19,7 +19,7 @@ import msgspec
 
 from agentstore.errors import AgentStoreError, ConfigError
 from agentstore.local.endpoint import Endpoint
-from agentstore.local.home import Home, prepare, resolve
+from agentstore.local.home import Home, become_owner, prepare, resolve
 from agentstore.local.launch import Outcome
 from agentstore.local.lifetime import Options, run
 from agentstore.local.lock import FileLock
@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m agentstore
         return _run_detached(arguments)
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     try:
+        become_owner(resolve(arguments.path))
         code = asyncio.run(_serve_foreground(arguments))
     except AgentStoreError as error:
         print(f"agentstore: {error}", file=sys.stderr)
@@ -140,7 +141,7 @@ def _given_password(no_password: bool) -> str | None:
 
 
 def _announce(home: Home, endpoint: Endpoint) -> None:
-    secret = f"password in {home.endpoint_file}" if endpoint.password else "no password"
+    secret = f"password in {home.endpoint_file}" if endpoint.password else "no password: open to all on this machine"
     print(
         f"agentstore local server on {endpoint.host}:{endpoint.port}, user {endpoint.user}, {secret}",
         flush=True,
@@ -155,6 +156,7 @@ def _run_detached(arguments: argparse.Namespace) -> int:
     report = _Report(os.dup(1))
     try:
         home = resolve(arguments.path)
+        become_owner(home)
         lock = FileLock.take(home.server_lock)
         if lock is None:
             report.send(Outcome("taken"))
