@@ -185,7 +185,9 @@ def _parse(dsn: str) -> dict[str, Any]:
         return _parse_local(rest)
     if scheme in ("clickhouse", "clickhouses") and rest.startswith("//"):
         return _parse_url(dsn)
-    # The text itself stays out of the message: a mistyped scheme may be followed by a password.
+    # The text itself stays out of the message where it may hold a password: a mistyped scheme, a user before an @.
+    if dsn and dsn.isprintable() and not set(dsn) & set(":@?#%"):
+        raise ConfigError(f"{dsn!r} is no DSN", hint=f"for a local store in that directory: local:{dsn}")
     raise ConfigError(
         "the DSN is none of clickhouse://…, clickhouses://…, local:PATH",
         hint="clickhouse://user:password@host:9000/database",
@@ -300,4 +302,6 @@ def _convert(values: dict[str, Any]) -> ConnectOptions:
         cause = error.__cause__
         if isinstance(cause, ConfigError):
             raise cause from None
-        raise ConfigError(str(error)) from None
+        reason, _, name = str(error).partition(" - at `$.")
+        name, reason = name.rstrip("`"), reason.replace("`", "")
+        raise ConfigError(f"{name}: {reason[:1].lower()}{reason[1:]}" if name in known else reason) from None

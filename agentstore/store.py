@@ -91,6 +91,7 @@ class AsyncClickHouseStore:
 
     async def open(self) -> Self:
         """Connect, and create the database where it does not exist and the user may. Once in a store's life."""
+        self._check_home()
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
         self._state, self._home = "opening", Home()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -90,11 +90,11 @@ def measure_block(buffer: ByteBuffer, limit: int, header: list[ColumnHeader] | N
     return BlockShape(columns, rows)
 
 
-def read_block(buffer: ByteBuffer, limit: int) -> Reader[BlockShape]:
+def read_block(buffer: ByteBuffer, limit: int, header: list[ColumnHeader] | None = None) -> Reader[BlockShape]:
     """The same with the block info before it, which is forgotten."""
     yield from read_block_info(buffer)
     buffer.drop()
-    return (yield from measure_block(buffer, limit))
+    return (yield from measure_block(buffer, limit, header))
 
 
 def _within(reader: Reader[T], buffer: ByteBuffer, start: int, limit: int) -> Reader[T]:
@@ -158,6 +158,12 @@ def string_columns(block: bytes) -> list[dict[str, str]]:
     while buffer.unread:
         rows += complete(_read_string_block(buffer))
     return rows
+
+
+def string_block(names: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
+    """The opposite: a block of these columns, every one a String."""
+    columns = [text(name) + text("String") + b"".join(text(row[name]) for row in rows) for name in names]
+    return varint(len(names)) + varint(len(rows)) + b"".join(columns)
 
 
 def _read_string_block(buffer: ByteBuffer) -> Reader[list[dict[str, str]]]:

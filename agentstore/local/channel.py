@@ -13,6 +13,8 @@ from .wire import NEED_MORE, ByteBuffer, Reader, T
 READ_AHEAD = 1 << 20
 """More than this waits unread in the buffer: reading from the socket pauses."""
 WRITE_AHEAD = 1 << 20
+KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""A machine that vanished without a word is noticed after two minutes, and what its connection held is free again."""
 
 
 class ChannelClosedError(Exception):
@@ -46,6 +48,7 @@ class Channel(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _keep_alive(sock)
         self._on_open(self)
 
     def data_received(self, data: bytes) -> None:
@@ -58,7 +61,7 @@ class Channel(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._end_input()
-        return False
+        return True  # it may only have finished sending: what it asked for is answered, then the conversation ends
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end_input()
@@ -110,7 +113,7 @@ class Channel(asyncio.Protocol):
         """Behave as if the other side had finished sending."""
         self._end_input()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         if self._transport is None or self._transport.is_closing():
             raise ChannelClosedError
         self._transport.write(data)
@@ -134,11 +137,12 @@ class Channel(asyncio.Protocol):
         with suppress(TimeoutError):  # the other side does not read: what is unsent is given up
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._closed)
-        self._transport.abort()
+        self.abort()
 
     def abort(self) -> None:
         """Close the socket at once; what is unsent is lost."""
-        if self._transport is not None:
+        # Not when it is closed: asyncio's transport trips over itself if it was closed with something left to write.
+        if self._transport is not None and not self._closed.done():
             self._transport.abort()
 
     def _end_input(self) -> None:
@@ -150,3 +154,10 @@ class Channel(asyncio.Protocol):
             self._reader.set_result(None)
         if self.on_input is not None:
             self.on_input()
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not everywhere
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 from struct import pack, unpack
+from typing import NamedTuple
 
 import lz4.block
 import zstandard
 from clickhouse_cityhash.cityhash import CityHash128
 
-from .wire import NEED_MORE, PROGRESS, ByteBuffer, PacketTooLargeError, ProtocolError, Reader, T, read_bytes
+from .wire import ByteBuffer, PacketTooLargeError, ProtocolError, Reader, read_bytes
 
-MAX_FRAME = 1 << 30
+MAX_FRAME = 64 << 20
+"""Clients send frames of 1 MiB, or one for a whole block; a block of more than this has to come in several."""
 FRAME_SIZE = 1 << 20
 """How much goes into one frame that is sent."""
 HEADER = 9
@@ -58,20 +60,38 @@ def _frame(method: Method, data: bytes) -> bytes:
     return checksum(frame) + frame
 
 
-def read_frame(buffer: ByteBuffer, limit: int) -> Reader[bytes]:
-    """The content of the frame at the buffer's position, its checksum verified, at most `limit` bytes."""
+class FrameHeader(NamedTuple):
+    """`size` is that of header and body, `inside` that of the content."""
+
+    checksum: bytes
+    raw: bytes
+    method: int
+    size: int
+    inside: int
+
+    @property
+    def body_size(self) -> int:
+        return self.size - HEADER
+
+
+def read_frame_header(buffer: ByteBuffer, limit: int) -> Reader[FrameHeader]:
+    """What a frame says of itself. Raises ProtocolError if it says nonsense, or more than `limit` bytes."""
     expected = yield from read_bytes(buffer, 16)
-    header = yield from read_bytes(buffer, HEADER)
-    method, size, inside = unpack("<BII", header)
-    if size < HEADER or inside == 0:
-        raise CorruptFrameError(f"a compressed frame of {size} bytes cannot hold {inside}")
-    limit = min(limit, MAX_FRAME)
-    if max(size, inside) > limit:
-        raise PacketTooLargeError("the size of a compressed frame", max(size, inside), limit)
-    body = yield from read_bytes(buffer, size - HEADER)
-    if checksum(header + body) != expected:
+    raw = yield from read_bytes(buffer, HEADER)
+    header = FrameHeader(expected, raw, *unpack("<BII", raw))
+    if header.size < HEADER or header.inside == 0:
+        raise CorruptFrameError(f"a compressed frame of {header.size} bytes cannot hold {header.inside}")
+    limit, largest = min(limit, MAX_FRAME), max(header.size, header.inside)
+    if largest > limit:
+        raise PacketTooLargeError("the size of a compressed frame", largest, limit)
+    return header
+
+
+def open_frame(header: FrameHeader, body: bytes) -> bytes:
+    """The content of a frame, its checksum verified. Takes long for large ones."""
+    if checksum(header.raw + body) != header.checksum:
         raise CorruptFrameError("the checksum of a compressed frame is wrong", 40, "CHECKSUM_DOESNT_MATCH")
-    return decompress(method, body, inside)
+    return decompress(header.method, body, header.inside)
 
 
 def decompress(method: int, body: bytes, size: int) -> bytes:
@@ -106,20 +126,3 @@ _DECODERS: dict[int, Callable[[bytes, int], bytes]] = {
     Method.LZ4: _lz4,
     Method.ZSTD: _zstd,
 }
-
-
-def through_frames(outer: ByteBuffer, inner: ByteBuffer, reader: Reader[T], limit: int) -> Reader[T]:
-    """Run `reader`, which reads `inner`, on the content of the frames in `outer`.
-
-    Yields PROGRESS after each frame, so that a large block can be taken away piece by piece.
-    """
-    while True:
-        try:
-            if next(reader) is not NEED_MORE:
-                continue
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        inner.feed((yield from read_frame(outer, limit)))
-        outer.drop()
-        yield PROGRESS

@@ -31,8 +31,12 @@ GOODBYE_SECONDS = 2.0
 class Connection:
     """`run()` returns when the conversation is over, whatever ended it; nothing of it is left running then."""
 
-    def __init__(self, channel: Channel, host: Host, number: int, on_authenticated: Callable[[], None]) -> None:
+    def __init__(
+        self, channel: Channel, host: Host, number: int, on_authenticated: Callable[[], None], refusal: bytes = b""
+    ) -> None:
+        """`refusal` is all the client hears after its Hello, if there is one."""
         self.authenticated = False
+        self._refusal = refusal
         self._channel = channel
         self._host = host
         self._on_authenticated = on_authenticated
@@ -85,6 +89,9 @@ class Connection:
         self._channel.buffer.drop()
         if hello.revision < protocol.OLDEST_REVISION:
             raise ProtocolError(f"Clients of revision {hello.revision} are too old")
+        if self._refusal:
+            self._say_goodbye(self._refusal)
+            return False
         if not self._is_welcome(hello):
             self._say_goodbye(_authentication_failed(hello.user))
             return False

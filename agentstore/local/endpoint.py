@@ -113,7 +113,7 @@ def read_endpoint(path: Path) -> Endpoint | None:
 def _check_private(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path} is not a regular file")
-    if status.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid() and not (os.geteuid() == 0 and status.st_uid == path.parent.stat().st_uid):
         raise ConfigError(f"{path} belongs to another user (uid {status.st_uid})")
     if status.st_mode & 0o077:
         raise ConfigError(f"{path} may be read or written by other users", hint=f"chmod 600 {path}")

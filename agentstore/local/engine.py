@@ -10,8 +10,8 @@ import contextlib
 import json
 import logging
 import os
-import re
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,59 +20,47 @@ from typing import Any
 from . import write_guard
 from .blocks import string_columns
 from .configuration import as_file, configuration
+from .engine_error import BEGINS_ERROR, chdb_text
+from .engine_error import EngineError as EngineError
+from .overhear import overhear
 from .space import NoSpaceError, Space, forget_tokens
 
 logger = logging.getLogger("agentstore.local")
 
-_ERROR = re.compile(r"Code: (\d+)\. (.*)", re.DOTALL)
 _FAILURES = (RuntimeError, OSError, UnicodeDecodeError)
-_NAME = re.compile(r".*\(([A-Z][A-Z0-9_]+)\)", re.DOTALL)
+_NO_REASON = "Error initializing EmbeddedServer: ."
 
 TAG_SETTING = "cluster_for_parallel_replicas"
 """Marks the statements of one connection in system.processes, so that they can be ended from outside. A setting whose
 value means nothing in an engine without a cluster; chdb has no way to name a query."""
 
 
-class EngineError(Exception):
-    """A statement failed. `code` and `name` are ClickHouse's; the text is all the engine said."""
-
-    def __init__(self, message: str, code: int, name: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.name = name
-
-    @classmethod
-    def make(cls, code: int, name: str, text: str) -> EngineError:
-        """An error of the server's own, in the form of the engine's."""
-        return cls(f"DB::Exception: {text}. ({name})", code, name)
-
-    @classmethod
-    def no_space(cls, error: Exception) -> EngineError:
-        """The one that a client may try again: space can come back."""
-        return cls.make(243, "NOT_ENOUGH_SPACE", str(error))
-
-    @classmethod
-    def parse(cls, text: str) -> EngineError:
-        """From the engine's own text: `Code: 81. DB::Exception: … (UNKNOWN_DATABASE)`."""
-        match = _ERROR.search(text)
-        if match is None:
-            return cls(text, 1002, "UNKNOWN_EXCEPTION")
-        name = _NAME.match(match[2])
-        return cls(match[2], int(match[1]), name[1] if name else "UNKNOWN_EXCEPTION")
-
-
-def _text(error: BaseException) -> str:
-    """What chdb said. Where it quotes data that is not UTF-8, chdb trips over its own message; the bytes are there,
-    and shown as escapes, because clients trip as well."""
-    for raised in (error, error.__cause__):
-        if isinstance(raised, UnicodeDecodeError):
-            return raised.object.decode("utf-8", "backslashreplace")
-    return str(error)
-
-
 def _bytes(sql: str) -> bytes:
     # A query's text may hold any bytes inside its string literals.
     return sql.encode("utf-8", "surrogateescape")
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Around what starts an engine: EngineError with the reason, without the engine's stack."""
+    try:
+        yield
+    except _FAILURES as error:
+        _check_temporary_directory()
+        raise EngineError.parse(chdb_text(error)) from None
+
+
+def _check_temporary_directory() -> None:
+    """The engine makes a directory there when it starts, and does not say so when it cannot."""
+    variables = ("TMPDIR", "TMP", "TEMP", "TEMPDIR")
+    variable = next((name for name in variables if os.environ.get(name)), "")
+    path = os.environ.get(variable, "") or "/tmp"
+    try:
+        with tempfile.TemporaryDirectory(dir=path):
+            pass
+    except OSError as error:
+        text = f"The directory for temporary files, {path}{variable and f' ({variable})'}, cannot be written: "
+        raise EngineError.make(76, "CANNOT_OPEN_FILE", text + (error.strerror or "")) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +73,17 @@ class Chunk:
     read_bytes: int = 0
     written_rows: int = 0
     written_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a running statement has done so far, and the rows it expects to read in all."""
+
+    read_rows: int
+    read_bytes: int
+    total_rows: int
+    written_rows: int
+    written_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Stream:
         try:
             chunk = self._result.fetch()
         except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
+            raise EngineError.parse(chdb_text(error)) from None
         return None if chunk is None else _chunk(chunk)
 
     def close(self) -> None:
@@ -113,7 +112,7 @@ class Stream:
         try:
             self._result.close()
         except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
+            raise EngineError.parse(chdb_text(error)) from None
 
 
 def _chunk(result: Any) -> Chunk:
@@ -134,7 +133,7 @@ class EngineConnection:
         try:
             return _chunk(self._connection.query(_bytes(sql), "Native"))
         except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
+            raise EngineError.parse(chdb_text(error)) from None
 
     def describe(self, sql: str) -> list[dict[str, str]]:
         """The rows of a statement whose columns are all strings."""
@@ -145,7 +144,7 @@ class EngineConnection:
         try:
             data: bytes = self._connection.query(_bytes(sql), output_format).bytes()
         except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
+            raise EngineError.parse(chdb_text(error)) from None
         return data.decode("utf-8", "replace")
 
     def header(self, sql: str) -> list[tuple[str, str]]:
@@ -158,7 +157,7 @@ class EngineConnection:
         try:
             return Stream(self._connection.send_query(_bytes(sql), "Native"))
         except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
+            raise EngineError.parse(chdb_text(error)) from None
 
     def check_insert(self, sql: str) -> None:
         """Begin an INSERT and send no rows: raises EngineError with what the engine has against it.
@@ -170,7 +169,7 @@ class EngineConnection:
             with self._connection.send_insert(_bytes(sql), "Native") as inserter:
                 inserter.finish()
         except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
+            raise EngineError.parse(chdb_text(error)) from None
 
     def close(self) -> None:
         self._connection.close()
@@ -198,14 +197,27 @@ class Engine:
             raise EngineError.no_space(error) from None
         self._guard(reserve)
         with as_file(configuration(fsync=self._fsync, reserve=self.space.reserve)) as file:
-            self._control = self._connect(f"{self.path}?config-file={file}")
+            self._control = self._begin(f"{self.path}?config-file={file}")
         self._failed_writes = 0 if self._guarded else self._count_failed_writes()
         self.tend()
         self._report_detached()
         return self._info(self._control)
 
+    def _begin(self, target: str) -> EngineConnection:
+        """The first connection, which starts the engine. Some reasons why it fails stand on stderr only."""
+        with overhear() as heard:
+            try:
+                return self._connect(target)
+            except EngineError as error:
+                failure = error
+        reasons = [line for line in heard.lines() if BEGINS_ERROR.match(line)]
+        if _NO_REASON not in str(failure) or not reasons:
+            raise failure
+        raise EngineError.parse(reasons[-1])
+
     def _guard(self, reserve: int) -> None:
-        import chdb._chdb
+        with _explained():
+            import chdb._chdb  # loading it opens an engine in memory
 
         try:
             write_guard.install(os.path.realpath(chdb._chdb.__file__))
@@ -225,13 +237,17 @@ class Engine:
         """One more session of the open engine."""
         return self._connect(self.path)
 
-    def _connect(self, target: str) -> EngineConnection:
-        import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
+    def connect_for_parsing(self) -> EngineConnection:
+        """A session for questions about statements, however long they are."""
+        connection = self._connect(self.path)
+        connection.run("SET max_query_size = 0")
+        return connection
 
-        try:
+    def _connect(self, target: str) -> EngineConnection:
+        with _explained():
+            import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
+
             return EngineConnection(chdb.connect(target))
-        except _FAILURES as error:
-            raise EngineError.parse(_text(error)) from None
 
     # The disk.
 
@@ -309,6 +325,15 @@ class Engine:
                 return []
             sql = f"SELECT query_id FROM system.processes WHERE Settings['{TAG_SETTING}'] = '{tag}'"
             return [row["query_id"] for row in self._control.describe(sql)]
+
+    def working(self) -> dict[str, Work]:
+        """What the statements of the sessions have done, by tag."""
+        columns = ("read_rows", "read_bytes", "total_rows_approx", "written_rows", "written_bytes")
+        numbers = ", ".join(f"toString({column}) AS {column}" for column in columns)
+        sql = f"SELECT Settings['{TAG_SETTING}'] AS tag, {numbers} FROM system.processes WHERE tag != ''"
+        with self._control_lock:
+            rows = [] if self._control is None else self._control.describe(sql)
+        return {row["tag"]: Work(*(int(row[column]) for column in columns)) for row in rows}
 
     def close(self) -> None:
         """Close the engine. Every other connection must be closed before."""

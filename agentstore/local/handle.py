@@ -25,6 +25,7 @@ __all__ = ["Endpoint", "acquire", "stop"]
 DEFAULT_IDLE_SECONDS = 60.0
 IDLE_VARIABLE = "AGENTSTORE_LOCAL_IDLE_SECONDS"
 FSYNC_VARIABLE = "AGENTSTORE_LOCAL_FSYNC"
+EXTERNAL_VARIABLE = "AGENTSTORE_LOCAL_ALLOW_EXTERNAL"
 _POLL_SECONDS = 0.02
 
 
@@ -45,13 +46,17 @@ async def acquire(
     A server started here ends by itself after ``idle_timeout_seconds`` without a connection (default: the environment
     variable ``AGENTSTORE_LOCAL_IDLE_SECONDS``, else 60). With ``fsync`` it answers an insert only once it would survive
     a power cut (default: the variable ``AGENTSTORE_LOCAL_FSYNC``, 0 or 1, else not); one that runs keeps its own.
+    With the variable ``AGENTSTORE_LOCAL_ALLOW_EXTERNAL`` = 1 its statements may reach files and other hosts.
     Cancellation leaves a server that is being started to itself.
 
     Raises :exc:`ConfigError` for a path, a file or an installation that cannot be used, and
     :exc:`ConnectionFailedError` for a server that failed to start (with the end of its log) or is not there after
     ``start_timeout_seconds``.
     """
-    settings = _Settings(_idle_seconds(idle_timeout_seconds), _fsync(fsync))
+    external = _is_on(EXTERNAL_VARIABLE)
+    settings = _Settings(
+        _idle_seconds(idle_timeout_seconds), _is_on(FSYNC_VARIABLE) if fsync is None else fsync, external
+    )
     home, running = await asyncio.to_thread(_look, path)
     return running or await _start_or_wait(home, settings, start_timeout_seconds)
 
@@ -112,6 +117,7 @@ class _Settings(NamedTuple):
 
     idle_seconds: float
     fsync: bool
+    allow_external: bool
 
 
 class _Starter:
@@ -169,7 +175,8 @@ class _Starter:
         if self._turn is None or is_held(self._home.server_lock):
             self._give_up_turn()
             return
-        self._launch = Launch(self._home, idle_timeout_seconds=self._settings.idle_seconds, fsync=self._settings.fsync)
+        idle_seconds, fsync, allow_external = self._settings
+        self._launch = Launch(self._home, idle_timeout_seconds=idle_seconds, fsync=fsync, allow_external=allow_external)
 
     def _give_up_turn(self) -> None:
         if self._launch is not None:
@@ -180,12 +187,10 @@ class _Starter:
             self._turn = None
 
 
-def _fsync(given: bool | None) -> bool:
-    if given is not None:
-        return given
-    text = os.environ.get(FSYNC_VARIABLE, "") or "0"
+def _is_on(variable: str) -> bool:
+    text = os.environ.get(variable, "") or "0"
     if text not in ("0", "1"):
-        raise ConfigError(f"{FSYNC_VARIABLE} must be 0 or 1, not {text!r}")
+        raise ConfigError(f"{variable} must be 0 or 1, not {text!r}")
     return text == "1"
 
 

@@ -57,7 +57,9 @@ class Launch:
     is embedded in another program.
     """
 
-    def __init__(self, home: Home, *, idle_timeout_seconds: float, fsync: bool = False) -> None:
+    def __init__(
+        self, home: Home, *, idle_timeout_seconds: float, fsync: bool = False, allow_external: bool = False
+    ) -> None:
         _require_engine()
         self._home = home
         self._output = bytearray()
@@ -67,7 +69,8 @@ class Launch:
         self._pipe, child_end = os.pipe()
         try:
             os.set_blocking(self._pipe, False)
-            self._launcher = _spawn(home, child_end, idle_timeout_seconds, fsync)
+            options = ["--idle-timeout", repr(idle_timeout_seconds), "--fsync" if fsync else "--no-fsync"]
+            self._launcher = _spawn(home, child_end, options + ["--allow-external"] * allow_external)
         except OSError as error:
             os.close(self._pipe)
             raise ConnectionFailedError(f"cannot start {sys.executable}: {error.strerror}") from error
@@ -111,11 +114,10 @@ def _require_engine() -> None:
         raise ConfigError("a local store cannot be started from here: sys.executable is empty")
 
 
-def _spawn(home: Home, output: int, idle_timeout_seconds: float, fsync: bool) -> subprocess.Popen[bytes]:
+def _spawn(home: Home, output: int, options: list[str]) -> subprocess.Popen[bytes]:
     package_root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-P", "-c", _LAUNCHER, str(package_root)]
-    command += ["--path", str(home.root), "--detached", "--idle-timeout", repr(idle_timeout_seconds)]
-    command += ["--fsync" if fsync else "--no-fsync"]
+    command += ["--path", str(home.root), "--detached", *options]
     # Passwords and addresses of this client's own are no business of a server that others share.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTSTORE_")}
     return subprocess.Popen(

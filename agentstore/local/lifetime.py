@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -42,6 +43,7 @@ class Options(msgspec.Struct, frozen=True):
     password: str | None = None
     idle_timeout_seconds: float | None = None
     fsync: bool = False
+    allow_external: bool = False
 
     def __repr__(self) -> str:
         return f"Options(host={self.host!r}, port={self.port}, user={self.user!r})"
@@ -55,6 +57,7 @@ async def run(home: Home, options: Options, *, on_ready: Callable[[Endpoint], No
 
     When this ends, by exception too, the endpoint file is gone, and the server and its engine are closed.
     """
+    _raise_file_limit()
     with _stop_signals() as stop:
         async with _listening(home, options) as (server, endpoint):
             publication = Publication(home.endpoint_file, endpoint)
@@ -79,6 +82,14 @@ async def _listening(home: Home, options: Options) -> AsyncIterator[tuple[LocalS
         yield server, endpoint
     finally:
         await server.aclose()
+
+
+def _raise_file_limit() -> None:
+    """As many open files as the system lets this process have: a store of many parts under many clients needs them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # some systems name a limit that they do not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _make_data_directory(home: Home) -> None:
@@ -110,6 +121,7 @@ def _make_server(home: Home, options: Options, password: str) -> LocalServer:
             user=options.user,
             password=password,
             fsync=options.fsync,
+            allow_external=options.allow_external,
         )
     except ImportError as error:
         raise ConfigError(f"the engine cannot be loaded: {error}", hint=INSTALL_HINT) from error

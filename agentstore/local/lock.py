@@ -86,7 +86,12 @@ def _open(path: Path, *, create: bool = True) -> int:
     # Read and write: over NFS the kernel emulates flock with record locks, and those need the matching mode.
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0)
     try:
-        return os.open(path, flags, 0o600)
+        fd = os.open(path, flags, 0o600)
+        if create and os.geteuid() == 0:
+            # A client run by root must not lock out whose store it is.
+            owner = os.stat(path.parent)
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+        return fd
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR) and not create:
             raise FileNotFoundError(error.errno, error.strerror, str(path)) from error

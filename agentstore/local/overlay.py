@@ -39,6 +39,11 @@ class Overlay:
         self._base: dict[str, str] = {}
         self._has_own_settings = False
 
+    @property
+    def current(self) -> dict[str, str]:
+        """The settings that hold now on top of the session's own."""
+        return dict(self._overlay)
+
     def apply(self, connection: EngineConnection, settings: Sequence[Setting], statement: Statement) -> None:
         """Make exactly these settings hold on top of the session's own. Costs nothing when they are those of before."""
         wanted = {

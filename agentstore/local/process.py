@@ -19,7 +19,7 @@ import msgspec
 
 from agentstore.errors import AgentStoreError, ConfigError
 from agentstore.local.endpoint import Endpoint
-from agentstore.local.home import Home, prepare, resolve
+from agentstore.local.home import Home, become_owner, prepare, resolve
 from agentstore.local.launch import Outcome
 from agentstore.local.lifetime import Options, run
 from agentstore.local.lock import FileLock
@@ -41,12 +41,14 @@ async def serve(
     idle_timeout_seconds: float | None = None,
     announce: bool = True,
     fsync: bool = False,
+    allow_external: bool = False,
 ) -> int:
     """Run the server on ``path`` until SIGTERM, SIGINT, SIGHUP or the idle timeout, then close it cleanly.
 
     Returns 0, or 3 at once if another process serves ``path`` already. Must run in the main thread, for the signals.
     A ``password`` of None means a generated one, found in ``PATH/server.json``; an empty one is refused off loopback.
-    With ``fsync`` an INSERT is answered once it would survive a power cut.
+    With ``fsync`` an INSERT is answered once it would survive a power cut. With ``allow_external`` statements may reach
+    files, other hosts and programs, with all rights of this process; else they are refused.
     ``announce`` prints one line with the address, never the password. Raises :exc:`ConfigError` or
     :exc:`ConnectionFailedError` when the server cannot start.
     """
@@ -56,7 +58,7 @@ async def serve(
     if lock is None:
         return EXIT_ALREADY_RUNNING
     with lock:
-        options = Options(host, port, user, password, idle_timeout_seconds, fsync)
+        options = Options(host, port, user, password, idle_timeout_seconds, fsync, allow_external)
         await run(home, options, on_ready=lambda endpoint: _announce(home, endpoint) if announce else None)
     return 0
 
@@ -65,9 +67,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m agentstore
     """``python -m agentstore.local``; the exit code is 0, 1 for a failed start, 3 if the path is served already."""
     arguments = _parser(prog).parse_args(argv)
     if arguments.detached:
-        return _run_detached(arguments.path, arguments.idle_timeout, arguments.fsync)
+        return _run_detached(arguments)
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     try:
+        become_owner(resolve(arguments.path))
         code = asyncio.run(_serve_foreground(arguments))
     except AgentStoreError as error:
         print(f"agentstore: {error}", file=sys.stderr)
@@ -87,7 +90,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--user", default="default")
-    parser.add_argument("--no-password", action="store_true", help="let everybody on this machine in; loopback only")
+    parser.add_argument(
+        "--no-password",
+        action="store_true",
+        help="let every user and program of this machine read, change and delete what is stored; loopback only",
+    )
     parser.add_argument("--idle-timeout", type=float, metavar="SECONDS", help="end when unused for so long")
     parser.add_argument(
         "--print", action=argparse.BooleanOptionalAction, default=True, help="print the address once it runs"
@@ -97,6 +104,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=False,
         help="answer an insert only once it would survive a power cut (default: as soon as the system has it)",
+    )
+    parser.add_argument(
+        "--allow-external",
+        action="store_true",
+        help="let statements read and write files of this user, reach other hosts and run scripts, by file(), url(), "
+        "remote() and the like (default: they are refused)",
     )
     parser.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -112,6 +125,7 @@ async def _serve_foreground(arguments: argparse.Namespace) -> int:
         idle_timeout_seconds=arguments.idle_timeout,
         announce=arguments.print,
         fsync=arguments.fsync,
+        allow_external=arguments.allow_external,
     )
 
 
@@ -127,28 +141,33 @@ def _given_password(no_password: bool) -> str | None:
 
 
 def _announce(home: Home, endpoint: Endpoint) -> None:
-    secret = f"password in {home.endpoint_file}" if endpoint.password else "no password"
+    secret = f"password in {home.endpoint_file}" if endpoint.password else "no password: open to all on this machine"
     print(
         f"agentstore local server on {endpoint.host}:{endpoint.port}, user {endpoint.user}, {secret}",
         flush=True,
     )
 
 
-def _run_detached(path: str, idle_timeout_seconds: float | None, fsync: bool) -> int:
+def _run_detached(arguments: argparse.Namespace) -> int:
     """The whole life of a background server; its starter hears of the outcome through the pipe at stdout."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a starter that blocks SIGTERM must not make us deaf to it
     os.umask(0o077)
     report = _Report(os.dup(1))
     try:
-        home = resolve(path)
+        home = resolve(arguments.path)
+        become_owner(home)
         lock = FileLock.take(home.server_lock)
         if lock is None:
             report.send(Outcome("taken"))
             return EXIT_ALREADY_RUNNING
         with lock:
             _write_to_log(home)
-            options = Options(idle_timeout_seconds=idle_timeout_seconds, fsync=fsync)
+            options = Options(
+                idle_timeout_seconds=arguments.idle_timeout,
+                fsync=arguments.fsync,
+                allow_external=arguments.allow_external,
+            )
             asyncio.run(run(home, options, on_ready=lambda _: report.send(Outcome("ready"))))
         return 0
     except AgentStoreError as error:

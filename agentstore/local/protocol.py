@@ -249,11 +249,13 @@ def progress(revision: int, rows: int, size: int, total: int = 0, written: tuple
     return out + varint(written[0]) + varint(written[1]) if revision >= WRITE_INFO else out
 
 
-def profile_info(rows: int, blocks: int, size: int) -> bytes:
+def profile_info(rows: int, blocks: int, size: int, rows_before_limit: int | None = None) -> bytes:
+    """`rows_before_limit` is None where no limit was applied, or none is known of."""
     out = bytes((ServerPacket.PROFILE_INFO,)) + varint(rows) + varint(blocks) + varint(size)
-    # No limit applied, no rows before it, and the last byte: this has been worked out. Old C++ clients crash on a 0
-    # there, because they then try to work it out themselves.
-    return out + b"\x00\x00\x01"
+    out += b"\x00\x00" if rows_before_limit is None else b"\x01" + varint(rows_before_limit)
+    # The last byte: this has been worked out. Old C++ clients crash on a 0 there, because they then try to work it out
+    # themselves.
+    return out + b"\x01"
 
 
 def table_columns(description: str) -> bytes:

@@ -5,32 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from . import protocol
-from .blocks import BlockShape, read_block
 from .channel import Channel
-from .compression import Method, through_frames
+from .compression import Method
 from .engine import EngineError
+from .external import ExternalTable
 from .host import Host
-from .overlay import literal
-from .protocol import MAX_SMALL_STRING, ClientPacket, Hello, Query
-from .replies import Reply, joined
+from .outflow import Outflow
+from .protocol import ClientPacket, Hello, Query
+from .reception import Reception
+from .replies import Reply
 from .session import Batch, InsertPlan, Session
-from .spool import PIECE_BYTES, Spool
+from .spool import Spool
 from .statements import Kind, MultiStatementError, Statement, analyse
-from .wire import NEED_MORE, ByteBuffer, Reader, read_text
 
 R = TypeVar("R")
 
 QUERY_WAS_CANCELLED = 394
 CANCEL_GRACE_SECONDS = 0.1
 """A query that ends within this time after a Cancel still answers: a server looks for cancels only so often."""
-SIGN_OF_LIFE_SECONDS = 1.0
-"""How often a client that waits for a result hears that the query still runs."""
+SIGN_OF_LIFE_SECONDS = 0.25
+"""How often a client that waits for a result hears that the query still runs, and what it has read."""
 KILL_AGAIN_SECONDS = 0.25
 """A request to end a statement that the engine has not registered yet is lost, so it is repeated."""
 
@@ -44,13 +44,14 @@ class QueryRunner:
         self.revision = protocol.OLDEST_REVISION
         self._channel = channel
         self._host = host
-        self._session = Session(host.engine, self.tag, host.info.setting_types)
+        self._session = Session(host.engine, self.tag, host.info.setting_types, host.wall)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"agentstore-{self.tag}")
         self._work: asyncio.Future[object] | None = None
         self._killer: asyncio.Task[None] | None = None
         self._cancelled = False
         self._abandonable = False
-        self._frames: ByteBuffer | None = None
+        self._reception = Reception(channel, host, self._submit, compressed=False)
+        self._outflow = Outflow(channel, host)
 
     async def open(self, hello: Hello) -> None:
         """Begin the client's session. Raises EngineError if its database does not exist."""
@@ -99,25 +100,30 @@ class QueryRunner:
         """Read a Query packet and what belongs to it, and answer it. Raises ProtocolError if it makes no sense."""
         buffer, limit = self._channel.buffer, self._host.max_packet_bytes
         query = await self._channel.read(protocol.read_query(buffer, self.revision, limit, self._host.setting_kind))
-        self._frames = ByteBuffer() if query.compression else None
-        external = await self._skip_external_tables()
-        self._cancelled = False
+        self._reception = Reception(self._channel, self._host, self._submit, compressed=query.compression)
         try:
-            _check(query, external)
-            with _Registered(self._host.running, query.query_id, self.tag):
-                await self._execute(query, analyse(query.sql))
-        except EngineError as error:
-            if self._cancelled and error.code == QUERY_WAS_CANCELLED:
-                self._channel.write(protocol.END_OF_STREAM)
-            else:
-                self._channel.write(protocol.exception(error.code, str(error)))
-        except MultiStatementError as error:
-            self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
+            await self._answer(query)
+        finally:
+            self._reception.end()
 
-    async def _execute(self, query: Query, statement: Statement) -> None:
-        if self._killer is not None:
-            # A request to end the query before this one is on its way, and must not reach this one.
-            await self._killer
+    async def _answer(self, query: Query) -> None:
+        self._cancelled = False
+        with ExitStack() as sent:
+            try:
+                tables = await self._reception.external_tables(sent)
+                _check(query)
+                with _Registered(self._host.running, query.query_id, self.tag):
+                    await self._execute(query, analyse(query.sql), tables)
+            except EngineError as error:
+                if self._cancelled and error.code == QUERY_WAS_CANCELLED:
+                    self._channel.write(protocol.END_OF_STREAM)
+                else:
+                    self._channel.write(protocol.exception(error.code, str(error)))
+            except MultiStatementError as error:
+                self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
+
+    async def _execute(self, query: Query, statement: Statement, tables: list[ExternalTable]) -> None:
+        await self._settle_killer()
         reply = Reply(self.revision, _method(query))
         self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
         self._channel.on_input = self._on_input
@@ -125,14 +131,31 @@ class QueryRunner:
             self._on_input()
             if statement.kind is Kind.EMPTY:
                 raise EngineError.make(62, "SYNTAX_ERROR", "Empty query")
-            if statement.kind is Kind.INSERT_BLOCKS:
-                plan = await self._submit(partial(self._session.plan_insert, statement, query.settings))
-                self._channel.on_input = None
-                await self._insert(plan, reply)
-            else:
-                await self._select(query, statement, reply)
+            await self._run(query, statement, tables, reply)
         finally:
             self._channel.on_input = None
+            if tables:
+                await self._settle_killer()
+                await self._submit(self._session.drop_tables)
+
+    async def _settle_killer(self) -> None:
+        """A request to end a statement that is over is still on its way, and must not reach the next one."""
+        if self._killer is not None:
+            await self._killer
+
+    async def _run(self, query: Query, statement: Statement, tables: list[ExternalTable], reply: Reply) -> None:
+        prepare = partial(self._session.prepare, statement, query.settings, tables)
+        if statement.kind is not Kind.INSERT_BLOCKS:
+            await self._select(partial(self._start, query, statement, prepare), reply)
+            return
+
+        def plan() -> InsertPlan:
+            prepare()
+            return self._session.plan_insert(statement)
+
+        planned = await self._submit(plan)
+        self._channel.on_input = None
+        await self._insert(planned, reply)
 
     def _on_input(self) -> None:
         """Bytes of the client while a query runs: a Cancel, or its end. Anything else waits for the query to end."""
@@ -144,48 +167,50 @@ class QueryRunner:
         elif self._channel.input_ended and self._abandonable:
             self.kill()
 
-    async def _select(self, query: Query, statement: Statement, reply: Reply) -> None:
-        batch = await self._patiently(self._submit(partial(self._start, query, statement)))
+    async def _select(self, start: Callable[[], Batch], reply: Reply) -> None:
+        await self._room(reply)
+        batch = await self._patiently(self._submit(start), reply)
         parts = reply.header(batch.header) if batch.header else []
         has_result = bool(batch.header)
         while True:
-            following = None if batch.last or self._cancelled else self._submit(self._session.next)
-            parts += reply.chunks(batch.chunks)
+            is_last = batch.last or self._cancelled
+            # In the thread, because blocks are compressed there.
+            parts += await self._submit(partial(reply.chunks, batch.chunks))
             if batch.extras is not None:
                 parts += reply.extras(batch.extras)
-            if following is None:
+            if is_last:
                 parts += reply.end(has_result=has_result)
-            for part in joined(parts):
-                self._channel.write(part)
-            await self._channel.drain()
-            if following is None:
+            ended, batch, self._work = batch.last, replace(batch, chunks=[]), None  # or they would hold the blocks
+            await self._outflow.send(parts)
+            if is_last:
                 break
-            parts = []
-            batch = await self._patiently(following)
-        if not batch.last:
+            await self._room(reply)
+            # Made only now: what is sent is buffered on its way, so the client has something to read meanwhile.
+            batch = await self._patiently(self._submit(self._session.next), reply)
+        if not ended:
             await self._submit(self._session.end_stream)
 
-    async def _patiently(self, work: asyncio.Future[R]) -> R:
-        """The result of `work`. Meanwhile the client gets empty Progress packets, so that it does not give up."""
+    async def _room(self, reply: Reply) -> None:
+        """Wait until results may grow; a client that waits hears so."""
+        waiting = asyncio.ensure_future(self._outflow.room())
+        try:
+            await self._patiently(waiting, reply)
+        finally:
+            waiting.cancel()
+
+    async def _patiently(self, work: asyncio.Future[R], reply: Reply) -> R:
+        """The result of `work`. Meanwhile the client hears what was read, so that it does not give up."""
+        began = asyncio.get_running_loop().time()
         while True:
             done, _ = await asyncio.wait([work], timeout=SIGN_OF_LIFE_SECONDS)
             if done:
                 return work.result()
-            self._channel.write(protocol.progress(self.revision, 0, 0))
+            self._channel.write(reply.sign_of_life(self._host.watch.work_of(self.tag, began)))
 
-    def _start(self, query: Query, statement: Statement) -> Batch:
-        if statement.sql.lstrip()[:4].upper() == "KILL":
-            statement = self._with_engine_ids(statement)
-        return self._session.start(statement, query.settings)
-
-    def _with_engine_ids(self, statement: Statement) -> Statement:
-        """KILL QUERY names queries as clients do; the engine has its own ids for them."""
-        sql = statement.sql
-        for query_id, tag in tuple(self._host.running.items()):
-            if literal(query_id) in sql:
-                for engine_id in self._host.engine.running(tag):
-                    sql = sql.replace(literal(query_id), literal(engine_id))
-        return replace(statement, sql=sql)
+    def _start(self, query: Query, statement: Statement, prepare: Callable[[], None]) -> Batch:
+        prepare()
+        ids = {tag: query_id for query_id, tag in tuple(self._host.running.items())}
+        return self._session.start(statement, query.settings, ids)
 
     # Blocks from the client.
 
@@ -209,7 +234,8 @@ class QueryRunner:
         while True:
             packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
             if packet == ClientPacket.DATA:
-                shape, _ = await self._receive_block(spool)
+                await self._reception.name()
+                shape = await self._reception.block(spool)
                 if shape.rows and shape.columns != columns:
                     wrong.add(shape.columns)
                 if shape.is_end and wrong:
@@ -223,56 +249,6 @@ class QueryRunner:
                 self._channel.write(protocol.PONG)
             else:
                 raise protocol.unexpected(packet, "Data")
-
-    async def _skip_external_tables(self) -> list[str]:
-        """Read past the tables and scalars sent along with a query; returns the names of the tables."""
-        names: list[str] = []
-        while True:
-            packet = await self._channel.read(protocol.read_packet_type(self._channel.buffer))
-            if packet not in (ClientPacket.DATA, ClientPacket.SCALAR):
-                raise protocol.unexpected(packet, "Data")
-            shape, name = await self._receive_block(None)
-            if packet == ClientPacket.DATA and shape.is_end:
-                return names
-            if packet == ClientPacket.DATA:
-                names.append(name)
-
-    async def _receive_block(self, spool: Spool | None) -> tuple[BlockShape, str]:
-        """One block, into the spool piece by piece as it arrives. Returns its shape and the name it came with."""
-        outer, limit = self._channel.buffer, self._host.max_packet_bytes
-        name = await self._channel.read(read_text(outer, MAX_SMALL_STRING, "a table's name"))
-        outer.drop()
-        inner = outer if self._frames is None else self._frames
-        reader = read_block(inner, limit)
-        if inner is not outer:
-            reader = through_frames(outer, inner, reader, limit)
-        shape = await self._read_storing(reader, inner, spool)
-        if shape.columns and shape.rows:
-            await self._store(spool, inner.take())
-        inner.drop()
-        return shape, name
-
-    async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
-        """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
-        while True:
-            arrived = self._channel.arrived
-            try:
-                need = next(reader)
-            except StopIteration as stop:
-                shape: BlockShape = stop.value
-                return shape
-            if inner.consumable >= PIECE_BYTES:
-                await self._store(spool, inner.take())
-            if need is NEED_MORE:
-                await self._channel.more(arrived)
-
-    async def _store(self, spool: Spool | None, piece: bytes) -> None:
-        if spool is None:
-            return
-        if spool.has_room(len(piece)):
-            spool.write(piece)
-        else:
-            await self._submit(partial(spool.write, piece))
 
 
 class _Registered:
@@ -297,10 +273,7 @@ class _Registered:
         self._running.pop(self._query_id, None)
 
 
-def _check(query: Query, external: list[str]) -> None:
-    if external:
-        names = ", ".join(external)
-        raise EngineError.make(48, "NOT_IMPLEMENTED", f"External tables are not supported: {names}")
+def _check(query: Query) -> None:
     if query.stage != protocol.STAGE_COMPLETE:
         raise EngineError.make(48, "NOT_IMPLEMENTED", f"Query stage {query.stage} is not supported")
 

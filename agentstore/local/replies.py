@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 from . import protocol
 from .blocks import BLOCK_INFO, header_block
 from .compression import Method, compress
-from .engine import Chunk
+from .engine import Chunk, Work
 from .protocol import ServerPacket
 from .totals import Extras
 
@@ -15,37 +16,54 @@ PARTS_WORTH_JOINING = 1 << 16
 
 
 class Reply:
-    """Builds the answer to one query and counts what goes out."""
+    """Builds the answer to one query and counts what goes out.
+
+    Progress packets carry increments, of what the blocks say was read for them and of what was seen of the running
+    statement, whichever is more: nothing is told twice.
+    """
 
     def __init__(self, revision: int, method: Method | None) -> None:
         self._revision = revision
         self._method = method
         self._rows = self._blocks = self._bytes = 0
+        self._rows_before_limit: int | None = None
+        self._done = Work(0, 0, 0, 0, 0)
+        self._told = self._done
 
     def header(self, columns: Sequence[tuple[str, str]]) -> list[bytes]:
         """Names and types of columns, no rows."""
         return self._data(header_block(columns))
 
     def chunks(self, chunks: Sequence[Chunk]) -> list[bytes]:
-        """A Data packet per block, after a Progress packet with what was read for them.
-
-        The engine does not say how much there is to read in all: the total grows with what was read.
-        """
+        """A Data packet per block, after a Progress packet with what was read for them."""
         parts: list[bytes] = []
         for chunk in chunks:
+            self._done = _sum(self._done, chunk)
             if chunk.data:
                 self._rows += chunk.rows
                 self._blocks += 1
                 self._bytes += len(chunk.data)
                 parts += self._data(chunk.data)
-        read, size = sum(c.read_rows for c in chunks), sum(c.read_bytes for c in chunks)
-        written = sum(c.written_rows for c in chunks), sum(c.written_bytes for c in chunks)
-        if read or any(written):
-            parts.insert(0, protocol.progress(self._revision, read, size, read, written))
-        return parts
+        progress = self._progress(self._done)
+        return [progress, *parts] if progress else parts
+
+    def sign_of_life(self, work: Work | None) -> bytes:
+        """A Progress packet for a client that waits, empty where nothing new was seen of the statement."""
+        news = b"" if work is None else self._progress(work)
+        return news or protocol.progress(self._revision, 0, 0)
+
+    def _progress(self, done: Work) -> bytes:
+        """What there is to tell beyond what was told; b"" if that is nothing."""
+        now = Work(*map(max, astuple(done), astuple(self._told)))
+        rows, size, total, *written = (new - old for new, old in zip(astuple(now), astuple(self._told), strict=True))
+        self._told = now
+        if not (rows or size or total or any(written)):
+            return b""
+        return protocol.progress(self._revision, rows, size, total, (written[0], written[1]))
 
     def extras(self, extras: Extras) -> list[bytes]:
         """Totals and extremes, each in its own kind of packet."""
+        self._rows_before_limit = extras.rows_before_limit
         parts: list[bytes] = []
         if extras.totals:
             parts += self._data(extras.totals, ServerPacket.TOTALS)
@@ -57,7 +75,7 @@ class Reply:
         """What closes a query that went well."""
         if not has_result:
             return [protocol.END_OF_STREAM]
-        info = protocol.profile_info(self._rows, self._blocks, self._bytes)
+        info = protocol.profile_info(self._rows, self._blocks, self._bytes, self._rows_before_limit)
         return [info, protocol.progress(self._revision, 0, 0), protocol.END_OF_STREAM]
 
     def _data(self, block: bytes, packet: ServerPacket = ServerPacket.DATA) -> list[bytes]:
@@ -65,6 +83,15 @@ class Reply:
         if self._method is None:
             return [prefix + BLOCK_INFO, block]
         return [prefix, compress(self._method, BLOCK_INFO + block)]
+
+
+def _sum(done: Work, chunk: Chunk) -> Work:
+    """With what the chunk adds. The engine's blocks do not say how much there is to read: at least what was read."""
+    read = done.read_rows + chunk.read_rows
+    return Work(
+        read, done.read_bytes + chunk.read_bytes, read,
+        done.written_rows + chunk.written_rows, done.written_bytes + chunk.written_bytes,
+    )  # fmt: skip
 
 
 def joined(parts: Sequence[bytes]) -> list[bytes]:

@@ -6,17 +6,25 @@ import asyncio
 import ipaddress
 import logging
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
+from . import protocol
+from .bounds import Budget
 from .channel import Channel
 from .connection import Connection
 from .engine import Engine, EngineError
 from .host import Host
+from .wall import Wall
 
 logger = logging.getLogger("agentstore.local")
 
 MAX_PACKET_BYTES = 1 << 30
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
+FRAMES_BYTES = 256 << 20
+RESULTS_BYTES = 256 << 20
+"""How much all clients together may make this process hold for them: see `frames` and `outflow`."""
+MAX_CONNECTIONS = 4096
 TEND_SECONDS = 1.0
 """How often the disk is looked at: a system call, and a write of a full second fits into the reserve of most disks."""
 
@@ -40,8 +48,14 @@ class LocalServer:
         max_packet_bytes: int = MAX_PACKET_BYTES,
         handshake_timeout_seconds: float = HANDSHAKE_TIMEOUT_SECONDS,
         fsync: bool = False,
+        allow_external: bool = False,
+        max_connections: int | None = None,
     ) -> None:
-        """Does no I/O. Raises ValueError for a host other machines can reach without a password."""
+        """With `allow_external` statements may reach files, other hosts and programs, as this process may.
+
+        Does no I/O. Raises ValueError for a host other machines can reach without a password."""
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port {port} is not between 0 and 65535")
         if not password and not _is_loopback(host):
             raise ValueError(f"listening on {host!r}, which other machines can reach, needs a password")
         self._path = os.fspath(path)
@@ -52,8 +66,11 @@ class LocalServer:
         self._password = password
         self._max_packet_bytes = max_packet_bytes
         self._handshake_timeout = handshake_timeout_seconds
+        self._allow_external = allow_external
+        self._max_connections = max_connections or _connections_allowed()
         self._engine = Engine(self._path, fsync=fsync)
         self._control = ThreadPoolExecutor(1, thread_name_prefix="agentstore-control")
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="agentstore-helper")
         self._host: Host | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
@@ -89,6 +106,7 @@ class LocalServer:
         loop = asyncio.get_running_loop()
         try:
             info = await loop.run_in_executor(self._control, self._engine.open)
+            wall = None if self._allow_external else await loop.run_in_executor(self._control, self._make_wall)
             self._host = Host(
                 engine=self._engine,
                 info=info,
@@ -98,6 +116,11 @@ class LocalServer:
                 max_packet_bytes=self._max_packet_bytes,
                 handshake_timeout_seconds=self._handshake_timeout,
                 control=self._control,
+                helpers=self._helpers,
+                frames=Budget(FRAMES_BYTES),
+                measuring=asyncio.Lock(),
+                results=Budget(RESULTS_BYTES),
+                wall=wall,
             )
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
@@ -106,6 +129,16 @@ class LocalServer:
             raise
         self._idle_since = loop.time()
         self._tending = loop.create_task(self._tend())
+
+    def _make_wall(self) -> Wall:
+        connection = self._engine.connect_for_parsing()
+        try:
+            wall = Wall(connection)
+            for name in wall.withhold(connection):
+                logger.warning("%s reaches outside of the store: it is not there while this server runs", name)
+        finally:
+            connection.close()
+        return wall
 
     async def _tend(self) -> None:
         """Look after the disk for as long as the server runs."""
@@ -142,14 +175,27 @@ class LocalServer:
     async def _close_engine(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._control, self._engine.close)
         self._control.shutdown(wait=True)
+        self._helpers.shutdown(wait=True)
 
     def _accept(self, channel: Channel) -> None:
         assert self._host is not None  # listening begins after the engine is open
+        excess = len(self._connections) - self._max_connections
+        if excess >= self._max_connections // 4 + 1:  # not even told: too many wait for that already
+            channel.abort()
+            return
         self._count += 1
-        connection = Connection(channel, self._host, self._count, self._on_authenticated)
+        refusal = protocol.exception(202, self._too_many) if excess >= 0 else b""
+        connection = Connection(channel, self._host, self._count, self._on_authenticated, refusal)
         task = asyncio.get_running_loop().create_task(connection.run())
         self._connections[connection] = task
         task.add_done_callback(lambda _: self._forget(connection))
+
+    @property
+    def _too_many(self) -> str:
+        return (
+            f"DB::Exception: Too many connections: {self._max_connections} are open. Half of the files this process "
+            "may open (ulimit -n) are for connections. (TOO_MANY_SIMULTANEOUS_QUERIES)"
+        )
 
     def _on_authenticated(self) -> None:
         self._authenticated += 1
@@ -161,6 +207,12 @@ class LocalServer:
             self._authenticated -= 1
             if self._authenticated == 0:
                 self._idle_since = asyncio.get_running_loop().time()
+
+
+def _connections_allowed() -> int:
+    """Half of the files the process may open: the other half is for the engine, which fails without."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_CONNECTIONS if limit == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, max(limit // 2, 1))
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from .wire import (
     NEED_MORE,
+    PROGRESS,
     ByteBuffer,
     PacketTooLargeError,
     ProtocolError,
@@ -31,6 +32,8 @@ MAX_DYNAMIC_DEPTH = 32
 MAX_DYNAMIC_TYPES = 256
 MAX_PATHS = 100_000
 MAX_NAME = 1 << 20
+STRINGS_AT_ONCE = 1 << 15
+"""Some milliseconds of work: a reader says then that it can go on, and whoever runs it may do something else first."""
 
 
 class Column:
@@ -60,9 +63,11 @@ class Fixed(Column):
 class Text(Column):
     def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
         while rows:
-            rows = _skip_strings(buffer, rows)
+            step = min(rows, STRINGS_AT_ONCE)
+            missing = _skip_strings(buffer, step)
+            rows -= step - missing
             if rows:
-                yield NEED_MORE
+                yield NEED_MORE if missing else PROGRESS
 
 
 def _skip_strings(buffer: ByteBuffer, rows: int) -> int:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 NEED_MORE = True
 """Yielded by a reader: it can go on only with more bytes."""
 PROGRESS = False
-"""Yielded by a reader of compressed data: it can go on, but measured bytes may be taken away first."""
+"""Yielded by a reader in the middle of long work: it can go on, but measured bytes may be taken away first."""
 
 Reader = Generator[bool, None, T]
 

@@ -99,3 +99,14 @@ async def running(path: Path) -> AsyncIterator[LocalServer]:
         yield server
     finally:
         await server.aclose(grace_seconds=0)
+
+
+@asynccontextmanager
+async def served(path: Path, **options: Any) -> AsyncIterator[LocalServer]:
+    """A server as people start it, ended at once afterwards."""
+    server = LocalServer(path / "db", **options)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.aclose(grace_seconds=0)

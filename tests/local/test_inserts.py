@@ -183,7 +183,7 @@ async def test_a_large_insert_goes_through_the_disk_and_arrives_whole(server: Lo
     assert [path.name for path in (tmp_path / "db").glob("tmp*")] == ["tmp"]
 
 
-async def test_external_tables_are_refused_by_name(server: LocalServer) -> None:
+async def test_a_scalar_is_read_past_and_an_external_table_read_from(server: LocalServer) -> None:
     external = b"\x02" + text("ext") + EMPTY_BLOCK[:-2] + varint(1) + varint(1) + text("a") + text("UInt8") + b"\x01"
     scalar = b"\x07" + text("sc") + EMPTY_BLOCK[:-2] + varint(1) + varint(1) + text("a") + text("UInt8") + b"\x01"
     raw = await Raw.connect(
@@ -191,7 +191,7 @@ async def test_external_tables_are_refused_by_name(server: LocalServer) -> None:
         query_packet("SELECT 'still in step'"), scalar, NO_TABLES, b"\x63",
     )  # fmt: skip
     answer = await raw.all()
-    assert b"External tables are not supported: ext" in answer
+    assert b"\x01a\x05UInt8\x01" in answer
     assert b"still in step" in answer
 
 

@@ -246,3 +246,16 @@ def test_the_password_is_in_no_error(dsn: str, password: str) -> None:
     assert PASSWORD not in f"{caught.value} {caught.value!r} {caught.value.hint} {vars(caught.value)}"
     # Nor in what Python prints of the errors behind it; its own source lines show the test, not the value.
     assert PASSWORD not in told
+
+
+@pytest.mark.parametrize("path", ["./history", "history", "/var/lib/x", "~/h", "C\\x"])
+def test_a_path_without_a_scheme_is_shown_with_the_dsn_that_was_meant(path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AsyncClickHouseStore(path)
+    assert repr(path) in caught.value.message
+    assert f"local:{path}" in caught.value.hint
+
+
+def test_an_option_of_the_wrong_type_is_named_first() -> None:
+    with pytest.raises(ConfigError, match=r"^pool_size: expected int, got str$"):
+        AsyncClickHouseStore("clickhouse://h?pool_size=many")

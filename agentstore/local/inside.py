@@ -1,0 +1,38 @@
+"""What is inside a store, by the engine's names in small letters. What the engine knows besides reaches outside."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TABLE_FUNCTIONS = _words(
+    "dictionary format fuzzjson generaterandom generateseries generate_series input merge mergetreeanalyzeindexes "
+    "mergetreeanalyzeindexesuuid mergetreecodecblockcounts mergetreeindex mergetreeprojection mergetreetextindex null "
+    "numbers numbers_mt primes sqlstandardvalues timeseriesdata timeseriesmetricfamilies timeseriesmetrics "
+    "timeseriessamples timeseriesselector timeseriestags values view viewexplain viewifpermitted zeros zeros_mt"
+)
+ENGINES = _words(
+    "aggregatingmergetree alias buffer coalescingmergetree collapsingmergetree dictionary generaterandom "
+    "graphitemergetree join log materializedview memory merge mergetree null replacingmergetree "
+    "replicatedaggregatingmergetree replicatedcoalescingmergetree replicatedcollapsingmergetree "
+    "replicatedgraphitemergetree replicatedmergetree replicatedreplacingmergetree replicatedsummingmergetree "
+    "replicatedversionedcollapsingmergetree set stripelog summingmergetree timeseries tinylog "
+    "versionedcollapsingmergetree view windowview"
+)
+DATABASE_ENGINES = _words("atomic memory ordinary replicated")
+OUTSIDE_FUNCTIONS = frozenset({"file", "catboostevaluate"})
+"""Ordinary functions are some 1,700, so here what is outside is listed; those that ask a model begin with `ai`."""
+SETTINGS = _words(
+    "dialect format_avro_schema_registry_url format_schema format_template_resultset format_template_row "
+    "input_format_record_errors_file_path output_format_schema"
+)
+"""They name a file or an address that is read or written; another dialect would have another parser."""
+TYPES = _words(
+    "AlterQuery CheckAllTablesQuery CheckTableQuery CreateIndexQuery CreateQuery CreateSQLFunctionQuery DeleteQuery "
+    "DropIndexQuery DropQuery ExplainQuery InsertQuery KillQueryQuery OptimizeQuery RenameQuery "
+    "SelectIntersectExceptQuery SelectQuery SelectWithUnionQuery SetQuery ShowColumnsQuery ShowIndexesQuery "
+    "ShowTablesQuery SystemQuery TransactionControl UpdateQuery UseQuery"
+)
+"""Statements that the parser tells everything of."""
