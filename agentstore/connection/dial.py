@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import sql
-from agentstore.errors import AgentStoreError, ConnectionFailedError, QueryError, SchemaError
-from agentstore.local.handle import acquire
+from agentstore.errors import AgentStoreError, ConfigError, ConnectionFailedError, QueryError, SchemaError
 from agentstore.schema.fitness import Fetch, explained
 from agentstore.schema.plan import create_database, drop_database
 from agentstore.settings import ConnectOptions
+
+if TYPE_CHECKING:
+    from agentstore.local.endpoint import Endpoint
 
 # A local server may end between being found and being asked: it was idle. The next one is started at once.
 _LOCAL_ATTEMPTS = 5
@@ -38,6 +43,7 @@ async def dial(options: ConnectOptions, database: str) -> NativeConnection:
     """One connection to one database of the server."""
     if not options.local_path:
         return await _connect(options, options.host, options.native_port, options.user, options.password, database)
+    acquire = _local_acquire()
     attempts = _LOCAL_ATTEMPTS
     while True:
         found = await acquire(options.local_path, fsync=options.fsync)
@@ -47,6 +53,17 @@ async def dial(options: ConnectOptions, database: str) -> NativeConnection:
             attempts -= 1
             if not attempts or not error.retriable:
                 raise
+
+
+def _local_acquire() -> Callable[..., Awaitable[Endpoint]]:
+    """What finds or starts a local server. Imported here, not above: it needs what only POSIX systems have."""
+    try:
+        from agentstore.local.handle import acquire
+    except ImportError as error:
+        raise ConfigError(
+            f"a local store cannot be used on this system: {error}", hint="connect to a server with clickhouse://…"
+        ) from error
+    return acquire
 
 
 async def create_database_if_missing(options: ConnectOptions) -> None:
