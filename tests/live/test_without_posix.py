@@ -26,7 +26,8 @@ async def main():
         await store.ensure_schema()
         message = Message(session_id="s", ordinal=0, role="user", content="from afar")
         await store.write_session("o", Session(id="s", user_message_count=1), [message])
-        print((await store.list_sessions("o")).total, [one.content for one in await store.get_session_messages("o", "s")])
+        found = await store.get_session_messages("o", "s")
+        print((await store.list_sessions("o")).total, [one.content for one in found])
     print([name for name in sys.modules if name.startswith("agentstore.local")])
 
 asyncio.run(main())
@@ -45,11 +46,12 @@ async def dsn_of(server: Server) -> str:
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_a_server_is_used_without_posix(server: Server, fresh_database: str) -> None:
     async with AsyncClickHouseStore(server.dsn, database=fresh_database):  # keeps a local server from ending
-        environment = {**os.environ, "AGENTSTORE_DSN": await dsn_of(server), "PYTHONPATH": str(ROOT)}
+        # Windows has USERNAME; without it and its like, the driver would ask pwd who the user is.
+        environment = {**os.environ, "AGENTSTORE_DSN": await dsn_of(server), "PYTHONPATH": str(ROOT), "USERNAME": "ada"}
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", CLIENT, fresh_database, stdout=pipe, stderr=pipe, env=environment
         )
         output, errors = await process.communicate()
-    assert (process.returncode, errors.decode()) == (0, "")
+    assert process.returncode == 0, errors.decode()
     assert output.decode().splitlines() == ["1 ['from afar']", "[]"]
