@@ -31,6 +31,11 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     is "", "lz4" or "zstd" ("" is right on loopback and in one data centre). ``cluster`` names the ClickHouse cluster
     the schema is created on, "" for none. ``pool_size`` bounds the connections of one store.
 
+    ``read_your_writes``: on replicated tables a write is acknowledged once most replicas have it, and a replica that
+    does not have everything acknowledged refuses to read. Its price: an insert takes as long as the replication to a
+    majority, one table takes one insert at a time whoever sends it (others are tried again), nothing is written without
+    a majority, and a replica that lags, or has lost its Keeper, answers no reads. It changes nothing without replicas.
+
     A write is sent when ``batch_rows`` rows or ``batch_bytes`` bytes of its table wait, or ``linger_milliseconds``
     after it was accepted (0: as soon as nothing else of the table is in flight). At most ``waiting_rows`` rows and
     ``waiting_bytes`` bytes wait per table; then callers wait. A write that is not stored ``write_timeout_seconds``
@@ -48,6 +53,7 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     local_path: str = ""
     fsync: bool | None = None
     cluster: str = ""
+    read_your_writes: bool = False
     compression: str = ""
     pool_size: int = 8
     connect_timeout_seconds: float = 10.0

@@ -9,6 +9,7 @@ from typing import Any, Self
 from agentstore.connection.detached import warn_of_detached_parts
 from agentstore.connection.dial import create_database_if_missing, drop_and_create_database, new_pool
 from agentstore.connection.pool import Pool
+from agentstore.connection.profile import Profiles
 from agentstore.errors import InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
 from agentstore.models import (
@@ -91,9 +92,10 @@ class AsyncClickHouseStore:
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
         self._state, self._home = "opening", Home()
-        pool = new_pool(self.options)
+        profiles = Profiles(self.options)
+        pool = new_pool(self.options, profiles)
         try:
-            await create_database_if_missing(self.options)
+            await create_database_if_missing(self.options, profiles)
             await pool.server_version()
             writer = Writer(pool, pool, _limits(self.options), deadline_seconds=self.options.write_timeout_seconds)
             await writer.versions.learn()

@@ -26,6 +26,7 @@ from asynch.proto.connection import Connection
 from asynch.proto.context import ExecuteContext
 from asynch.proto.protocol import ClientPacket, ServerPacket
 
+from agentstore.connection.needs import Fitted
 from agentstore.connection.sql import Sql
 from agentstore.errors import (
     AgentStoreError,
@@ -75,6 +76,8 @@ class NativeConnection:
         self._wire = connection
         self._last_used = time.monotonic()
         self.usable = True
+        self.fitted = Fitted()
+        """What its user's profile takes; see ``profile.py``."""
 
     @classmethod
     async def connect(
@@ -150,9 +153,8 @@ class NativeConnection:
         """The result as columns, an empty list where there are no rows."""
         query_id = str(uuid.uuid4())
         async with self._guarded(query_id, timeout, keep_on_refusal=True):
-            columns = await self._wire.execute(
-                query.text, columnar=True, settings=_sized(settings, query), query_id=query_id
-            )
+            sent = self.fitted.settings(_sized(settings, query))
+            columns = await self._wire.execute(query.text, columnar=True, settings=sent, query_id=query_id)
             return columns if isinstance(columns, list) else []
 
     async def insert(
@@ -167,7 +169,8 @@ class NativeConnection:
         query_id = str(uuid.uuid4())
         # A refused insert leaves blocks on the wire that the server may or may not read: never keep it.
         async with self._guarded(query_id, timeout, keep_on_refusal=False), _no_text_expected():
-            await self._wire.insert_blocks(query.text, header, blocks, dict(settings), query_id)
+            sent = self.fitted.settings(settings)
+            await self._wire.insert_blocks(query.text, header, blocks, sent, query_id)
 
     async def close(self) -> None:
         """Close the socket. Shielded from cancellation, never raises.
