@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from agentstore.connection.sql import Sql, sql
@@ -77,8 +78,6 @@ def _cut_short(mode: str, *limits: str) -> Need:
 NEEDS: tuple[Need, ...] = (
     Need("join_use_nulls", "0", "a session without git links would have no count of them"),
     Need("join_default_strictness", "ALL", "joins would drop rows"),
-    Need("limit", "0", "every result would be cut short"),
-    Need("offset", "0", "every result would lose its first rows"),
     Need("aggregate_functions_null_for_empty", "0", "what has never been replaced would be taken for gone"),
     Need("empty_result_for_aggregation_by_empty_set", "0", "what has never been replaced would be taken for gone"),
     Need("extremes", "0", "the smallest and largest values would be taken for rows"),
@@ -90,7 +89,6 @@ NEEDS: tuple[Need, ...] = (
     # ClickHouse issue 106809: with a text index it dropped every matching row (before 26.4.5.143, 26.6.2.32,
     # 26.7.1.357); pull request 112526, not merged yet: rows are missing with FINAL and PREWHERE, in all versions.
     Need("query_plan_optimize_lazy_final", "0", "searches would lose hits"),
-    Need("output_format_native_encode_types_in_binary_format", "0", "answers could not be decoded"),
     _cut_short("result_overflow_mode", "max_result_rows", "max_result_bytes"),
     _cut_short("read_overflow_mode", "max_rows_to_read", "max_bytes_to_read"),
     _cut_short("read_overflow_mode_leaf", "max_rows_to_read_leaf", "max_bytes_to_read_leaf"),
@@ -139,20 +137,24 @@ FOR_SPEED: Mapping[str, str] = {
     "exclude_materialize_skip_indexes_on_insert": "",
 }
 
-# The question itself must not be cut, filtered or encoded otherwise. Servers that do not know a setting skip it, and a
-# value that is there already may be sent by everybody.
-SHIELD: Mapping[str, Any] = {
+# A server takes these out of the settings before it looks at them, so nobody is told what they are: sent always. In
+# readonly mode too they may be set (26.9), or may if they change nothing; else the server says so.
+UNTOLD: Mapping[str, str] = {"limit": "0", "offset": "0"}
+
+# Sent with the question where it got no answer without, for they can keep a single row from coming. What is sent along
+# cannot be asked for, so it is sent with everything from then on. Servers skip what they do not know.
+SHIELD: Mapping[str, str] = {
     need.name: need.value
     for need in NEEDS
     if need.name
-    in {
-        "limit",
-        "offset",
+    in (
         "use_query_cache",
         "additional_result_filter",
-        "empty_result_for_aggregation_by_empty_set",
-        "output_format_native_encode_types_in_binary_format",
-    }
+        "additional_table_filters",
+        "result_overflow_mode",
+        "read_overflow_mode",
+        "timeout_overflow_mode",
+    )
 }
 
 
@@ -167,7 +169,7 @@ def question(needs: Sequence[Need]) -> Sql:
 
 
 def answer(columns: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Found]]:
-    """The version and the settings of the answer. More rows than one are extremes."""
+    """The version and the settings of the answer. Further rows are extremes."""
     version, names, *facts = (column[0] for column in columns)
     found = zip(*facts, strict=True)
     return version, {
@@ -176,10 +178,15 @@ def answer(columns: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Found]]:
     }
 
 
-def fit(needs: Sequence[Need], found: Mapping[str, Found]) -> tuple[Fitted, list[Refused]]:
-    """What to send, and what cannot be had. A setting that the server does not know needs nothing."""
+def fit(
+    needs: Sequence[Need], found: Mapping[str, Found], asked_with: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Fitted, list[Refused]]:
+    """What to send, and what cannot be had. A setting that the server does not know needs nothing.
+
+    ``asked_with`` are the settings that were sent with the question.
+    """
     reads_only = "readonly" in found and same(found["readonly"].value, "1")
-    sent: dict[str, str] = {}
+    sent = dict(asked_with)
     refused = []
     for need in needs:
         there = found.get(need.name)

@@ -8,15 +8,28 @@ meanwhile is noticed within that time; connections that are there keep what they
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agentstore.connection.driver import NativeConnection
-from agentstore.connection.needs import NEEDS, READ_YOUR_WRITES, SHIELD, Fitted, Need, Refused, answer, fit, question
+from agentstore.connection.needs import (
+    NEEDS,
+    READ_YOUR_WRITES,
+    SHIELD,
+    UNTOLD,
+    Fitted,
+    Need,
+    Refused,
+    answer,
+    fit,
+    question,
+)
 from agentstore.connection.sql import sql
 from agentstore.errors import AgentStoreError, ConfigError, QueryError
+from agentstore.protocols import Columns
 from agentstore.schema.known_versions import Fact, defects_of, warnings
 from agentstore.settings import ConnectOptions
 
@@ -48,9 +61,8 @@ class Profiles:
         connection.fitted = fitted
 
     async def _learn(self, connection: NativeConnection, where: str, user: str) -> Fitted:
-        timeout = self._options.connect_timeout_seconds
         try:
-            columns = await connection.fetch(question(self._needs), SHIELD, timeout)
+            columns, asked_with = await self._ask(connection)
         except QueryError as error:
             if error.code in _MAY_NOT_CHANGE:
                 raise self._told(error, where, user) from error
@@ -58,8 +70,10 @@ class Profiles:
                 logger.debug("cannot look at the settings: %s", error)
                 return Fitted()
             raise
+        if not columns:
+            raise ConfigError(f"the server at {where} does not show the user {user!r} its settings")
         version, found = answer(columns)
-        fitted, refused = fit(self._needs, found)
+        fitted, refused = fit(self._needs, found, asked_with)
         if refused:
             raise _refusal(refused, where, user)
         if version not in self._versions:
@@ -67,10 +81,24 @@ class Profiles:
             await self._warn(connection, fitted, version)
         return fitted
 
+    async def _ask(self, connection: NativeConnection) -> tuple[Columns, Mapping[str, str]]:
+        """The answer, and what had to be sent along for it to come."""
+        query, seconds = question(self._needs), self._options.connect_timeout_seconds
+        # Nobody has a profile in a local store, and there a setting that is sent costs another statement.
+        sent = {} if self._options.local_path else UNTOLD
+        with contextlib.suppress(QueryError):
+            columns = await connection.fetch(query, sent, seconds)
+            if columns:
+                return columns, sent
+        sent = {**UNTOLD, **SHIELD}
+        return await connection.fetch(query, sent, seconds), sent
+
     def _told(self, error: QueryError, where: str, user: str) -> ConfigError:
         """The same, where the server would not even take the question."""
         match = _SETTING.search(error.message)
         need = next((one for one in self._needs if match and one.name == match[1]), None)
+        if need is None and match and match[1] in UNTOLD:
+            need = Need(match[1], UNTOLD[match[1]], "results would be cut")
         if need is None:
             return ConfigError(f"the settings of user {user!r} at {where} cannot be used: {error.message}")
         needed = _shown(need.value)
