@@ -20,7 +20,8 @@ from agentstore.connection.sql import Sql, sql
 class Need:
     """A setting and the value our statements need.
 
-    ``wrong`` are the values that do harm, where not all others do. Nothing is wrong while all of ``unless_zero`` are 0.
+    ``wrong`` are the values that do harm, where not all others do; ``also`` what is as good. Nothing is wrong while all
+    of ``unless_zero`` are 0.
     ``writes``: only what writes needs it. ``wish``: nobody is refused for it.
     """
 
@@ -28,6 +29,7 @@ class Need:
     value: str
     why: str
     wrong: Collection[str] = ()
+    also: Collection[str] = ()
     unless_zero: Sequence[str] = ()
     writes: bool = False
     wish: bool = False
@@ -84,6 +86,10 @@ NEEDS: tuple[Need, ...] = (
     Need("use_query_cache", "0", "reads would not see what was just written"),
     Need("additional_result_filter", "", "rows would be left out"),
     Need("additional_table_filters", "{}", "rows would be left out"),
+    # Without its index a condition on tokens knows neither its tokenizer nor its folding.
+    Need("use_skip_indexes", "1", "searches would lose hits"),
+    # No index is called so; "" is what it is by default, and may not be set.
+    Need("ignore_data_skipping_indices", "none", "searches would lose hits", also=("",)),
     Need("apply_deleted_mask", "1", "rows that were deleted would be seen"),
     Need("enable_analyzer", "1", "statements are written for it"),
     # ClickHouse issue 106809: with a text index it dropped every matching row (before 26.4.5.143, 26.6.2.32,
@@ -168,6 +174,11 @@ def question(needs: Sequence[Need]) -> Sql:
     )
 
 
+def is_answer(columns: Sequence[Sequence[Any]]) -> bool:
+    """Whether it says anything: ``readonly`` at least is a setting of every server."""
+    return bool(columns) and bool(columns[1][0])
+
+
 def answer(columns: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Found]]:
     """The version and the settings of the answer. Further rows are extremes."""
     version, names, *facts = (column[0] for column in columns)
@@ -209,7 +220,7 @@ def same(one: str, other: str) -> bool:
 def _is_wrong(need: Need, there: Found) -> bool:
     if need.wrong:
         return any(same(there.value, wrong) for wrong in need.wrong)
-    return not same(there.value, need.value)
+    return not any(same(there.value, right) for right in (need.value, *need.also))
 
 
 def _does_harm(need: Need, found: Mapping[str, Found]) -> bool:

@@ -25,6 +25,7 @@ from agentstore.connection.needs import (
     Refused,
     answer,
     fit,
+    is_answer,
     question,
 )
 from agentstore.connection.sql import sql
@@ -70,7 +71,7 @@ class Profiles:
                 logger.debug("cannot look at the settings: %s", error)
                 return Fitted()
             raise
-        if not columns:
+        if not is_answer(columns):
             raise ConfigError(f"the server at {where} does not show the user {user!r} its settings")
         version, found = answer(columns)
         fitted, refused = fit(self._needs, found, asked_with)
@@ -88,7 +89,7 @@ class Profiles:
         sent = {} if self._options.local_path else UNTOLD
         with contextlib.suppress(QueryError):
             columns = await connection.fetch(query, sent, seconds)
-            if columns:
+            if is_answer(columns):
                 return columns, sent
         sent = {**UNTOLD, **SHIELD}
         return await connection.fetch(query, sent, seconds), sent
