@@ -11,55 +11,64 @@ Layers, each importing only from those above it::
     read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
     store                                       wires them
     importers · local                           aside: bytes to records · the local server
+
+The names below are loaded when they are first used: ``import agentstore`` alone loads none of these modules.
 """
 
-from agentstore.errors import (
-    AgentStoreError,
-    AuthenticationError,
-    ConfigError,
-    ConnectionFailedError,
-    InvalidArgumentError,
-    InvalidCursorError,
-    NotFoundError,
-    OperationTimeoutError,
-    PoolTimeoutError,
-    QueryError,
-    SchemaError,
-    SessionPurgedError,
-    StoreClosedError,
-    WriteError,
-    WrongLoopError,
-)
-from agentstore.models import (
-    DailyActivity,
-    GitLink,
-    GitLinkResult,
-    HeatmapCell,
-    Highlight,
-    Message,
-    MessagePin,
-    ModelTokenUsage,
-    ProjectInfo,
-    SearchPage,
-    SearchQuery,
-    SearchResult,
-    Session,
-    SessionDelete,
-    SessionFilter,
-    SessionPage,
-    SessionStar,
-    ToolCall,
-    ToolUsageStat,
-    UserInfo,
-    UserUsage,
-)
-from agentstore.protocols import ReadStore, Store
-from agentstore.settings import ConnectOptions
-from agentstore.store import AsyncClickHouseStore
+from importlib import import_module
+
 from agentstore.version import __version__
-from agentstore.write.purge import Purge
-from agentstore.write.receipt import Receipt
-from agentstore.write.statistics import TableStatistics
+
+# By this name type checkers know it, and typing itself would take as long to load as all the rest.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from agentstore.errors import (
+        AgentStoreError,
+        AuthenticationError,
+        ConfigError,
+        ConnectionFailedError,
+        InvalidArgumentError,
+        InvalidCursorError,
+        NotFoundError,
+        OperationTimeoutError,
+        PoolTimeoutError,
+        QueryError,
+        SchemaError,
+        SessionPurgedError,
+        StoreClosedError,
+        WriteError,
+        WrongLoopError,
+    )
+    from agentstore.models import (
+        DailyActivity,
+        GitLink,
+        GitLinkResult,
+        HeatmapCell,
+        Highlight,
+        Message,
+        MessagePin,
+        ModelTokenUsage,
+        ProjectInfo,
+        SearchPage,
+        SearchQuery,
+        SearchResult,
+        Session,
+        SessionDelete,
+        SessionFilter,
+        SessionPage,
+        SessionStar,
+        ToolCall,
+        ToolUsageStat,
+        UserInfo,
+        UserUsage,
+    )
+    from agentstore.protocols import ReadStore, Store
+    from agentstore.settings import ConnectOptions
+    from agentstore.store import AsyncClickHouseStore
+    from agentstore.write.purge import Purge
+    from agentstore.write.receipt import Receipt
+    from agentstore.write.statistics import TableStatistics
 
 __all__ = [
     "AgentStoreError",
@@ -107,3 +116,37 @@ __all__ = [
     "WrongLoopError",
     "__version__",
 ]
+
+# Where each name comes from: the imports above, said once more for when the program runs.
+_HOMES = {
+    "errors": (
+        "AgentStoreError AuthenticationError ConfigError ConnectionFailedError InvalidArgumentError "
+        "InvalidCursorError NotFoundError OperationTimeoutError QueryError SchemaError SessionPurgedError "
+        "StoreClosedError WriteError WrongLoopError"
+    ),
+    "models": (
+        "DailyActivity GitLink GitLinkResult HeatmapCell Highlight Message MessagePin ModelTokenUsage "
+        "ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
+        "SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
+    ),
+    "protocols": "ReadStore Store",
+    "settings": "ConnectOptions",
+    "store": "AsyncClickHouseStore",
+    "write.purge": "Purge",
+    "write.receipt": "Receipt",
+    "write.statistics": "TableStatistics",
+}
+
+
+if not TYPE_CHECKING:  # a type checker sees the imports, and refuses other names
+
+    def __getattr__(name: str) -> object:
+        for module, names in _HOMES.items():
+            if name in names.split():
+                # Kept, so that the next use finds it at once.
+                found = globals()[name] = getattr(import_module(f"agentstore.{module}"), name)
+                return found
+        raise AttributeError(f"module 'agentstore' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -3,7 +3,7 @@
 ::
 
     AgentStoreError
-    ├── ConfigError(ValueError)            a DSN, option or environment variable that cannot be used
+    ├── ConfigError(ValueError)            a DSN, option, environment variable or user profile that cannot be used
     ├── InvalidArgumentError(ValueError)   an argument or record field that is refused before anything is sent
     │   └── InvalidCursorError(ValueError) a cursor that no page of ours returned
     ├── NotFoundError(LookupError)         a session that is not there
@@ -48,7 +48,7 @@ class AgentStoreError(Exception):
 
 
 class ConfigError(AgentStoreError, ValueError):
-    """A DSN, option or environment variable cannot be used."""
+    """A DSN, option or environment variable cannot be used, or the settings of the server's user."""
 
 
 class InvalidArgumentError(AgentStoreError, ValueError):
@@ -127,7 +127,32 @@ class QueryError(AgentStoreError):
 
 # Server-side conditions that pass: timeouts, too many queries or parts, memory pressure, replica and keeper trouble.
 RETRIABLE_CODES = frozenset(
-    {159, 173, 198, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 425, 439, 473, 499, 745, 999}
+    {
+        159,
+        173,
+        198,
+        202,
+        203,
+        209,
+        210,
+        225,
+        236,
+        241,
+        242,
+        243,
+        252,
+        279,
+        285,
+        286,
+        289,
+        319,
+        425,
+        439,
+        473,
+        499,
+        745,
+        999,
+    }
 )
 
 

@@ -59,6 +59,11 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     free waits ``pool_timeout_seconds`` for its turn, then it fails with ``PoolTimeoutError``. The writer has up to a
     dozen connections of its own, opened when they are needed.
 
+    ``read_your_writes``: on replicated tables a write is acknowledged once most replicas have it, and a replica that
+    does not have everything acknowledged refuses to read. Its price: an insert takes as long as the replication to a
+    majority, one table takes one insert at a time whoever sends it (others are tried again), nothing is written without
+    a majority, and a replica that lags, or has lost its Keeper, answers no reads. It changes nothing without replicas.
+
     A write is sent when ``batch_rows`` rows or ``batch_bytes`` bytes of its table wait, or ``linger_milliseconds``
     after it was accepted (0: as soon as nothing else of the table is in flight). At most ``waiting_rows`` rows and
     ``waiting_bytes`` bytes wait per table; then callers wait. A write that is not stored ``write_timeout_seconds``
@@ -77,6 +82,7 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     local_path: str = ""
     fsync: bool | None = None
     cluster: str = ""
+    read_your_writes: bool = False
     compression: str = ""
     pool_size: int = 8
     pool_heavy_size: int = 0  # 0: half of pool_size

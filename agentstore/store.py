@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from agentstore.connection.database import create_database_if_missing, drop_and_create_database
 from agentstore.connection.detached import warn_of_detached_parts
-from agentstore.connection.dial import create_database_if_missing, drop_and_create_database
 from agentstore.connection.lanes import Lanes
 from agentstore.connection.ping import ping
 from agentstore.connection.pool import Pool
@@ -97,7 +97,7 @@ class AsyncClickHouseStore:
         self._state, self._home = "opening", Home()
         lanes = Lanes(self.options)
         try:
-            await create_database_if_missing(self.options, lanes.failover)
+            await create_database_if_missing(lanes.dialer)
             writer = Writer(
                 lanes.writes,
                 lanes.writes,
@@ -164,20 +164,20 @@ class AsyncClickHouseStore:
 
         A database that was dropped since the store was opened is created again, empty.
         """
-        pool = self._open_pool
+        lanes = self._open_lanes
         try:
-            return await migrate.ensure_schema(pool, cluster=self.options.cluster)
+            return await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
         except SchemaError as error:
             if not is_missing(error.__cause__):
                 raise
-        await create_database_if_missing(self.options)
-        return await migrate.ensure_schema(pool, cluster=self.options.cluster)
+        await create_database_if_missing(lanes.dialer)
+        return await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
 
     async def reset_database(self) -> None:
         """Drop the database with everything in it, and create it and its schema anew."""
-        pool = self._open_pool
-        await drop_and_create_database(self.options)
-        await migrate.ensure_schema(pool, cluster=self.options.cluster)
+        lanes = self._open_lanes
+        await drop_and_create_database(lanes.dialer)
+        await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
 
     # --- writes -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ import asyncio
 import msgspec
 
 from agentstore import ConnectOptions
-from agentstore.connection.dial import create_database_if_missing, new_pool
+from agentstore.connection.database import create_database_if_missing
+from agentstore.connection.dial import Dialer, new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, identifier, join, sql
 
@@ -32,7 +33,7 @@ def options_of(options: ConnectOptions) -> ConnectOptions:
 async def fill(options: ConnectOptions, *, merge: bool) -> None:
     """Make the plain tables if they are missing, and copy the rows they lack yet."""
     plain = options_of(options)
-    await create_database_if_missing(plain)
+    await create_database_if_missing(Dialer(plain))
     pool = new_pool(plain)
     try:
         for table, sort_key in SORT_KEYS.items():

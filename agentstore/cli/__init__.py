@@ -17,6 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve a local store to any ClickHouse client", add_help=False)
     parser.parse_args(given[:1])
-    from agentstore.local.process import main as serve  # here, not above: the client must not load the server
-
+    try:
+        from agentstore.local.process import main as serve  # here, not above: the client must not load the server
+    except ImportError as error:  # fcntl and the like
+        print(f"agentstore: a local store cannot be served on this system: {error}", file=sys.stderr)
+        return 1
     return serve(given[1:], prog="agentstore serve")

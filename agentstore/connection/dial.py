@@ -2,28 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.failover import Failover
+from agentstore.connection.hosts import Address
 from agentstore.connection.pool import Pool
-from agentstore.connection.sql import sql
+from agentstore.connection.profile import Profiles
 from agentstore.connection.turns import Turns
-from agentstore.errors import AgentStoreError, ConnectionFailedError, QueryError, SchemaError
-from agentstore.local.handle import acquire
+from agentstore.errors import AgentStoreError, ConfigError, ConnectionFailedError
 from agentstore.schema.fitness import Fetch, explained
-from agentstore.schema.plan import create_database, drop_database
 from agentstore.settings import ConnectOptions
+
+if TYPE_CHECKING:
+    from agentstore.local.endpoint import Endpoint
 
 # A local server may end between being found and being asked: it was idle. The next one is started at once.
 _LOCAL_ATTEMPTS = 5
-_MAY_NOT_CREATE = frozenset({164, 497})  # READONLY, ACCESS_DENIED
 
 
-def new_pool(options: ConnectOptions, failover: Failover | None = None, *, size: int | None = None) -> Pool:
-    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O.
+class Dialer:
+    """How one store reaches its servers: what it knows of them is known to all its connections."""
 
-    ``failover`` is what is known of the hosts: one for all that one store connects.
-    """
-    known = failover or Failover(options)
+    def __init__(self, options: ConnectOptions) -> None:
+        self.options = options
+        self.profiles = Profiles(options)
+        self.failover = Failover(options, self._fit)
+
+    async def connect(self, database: str) -> NativeConnection:
+        """A connection to one database, of any of the hosts, that means the same whatever its user's profile says."""
+        if self.options.local_path:
+            return await self._connect_locally(database)
+        return await self.failover.connect(database)
+
+    async def _fit(self, connection: NativeConnection, address: Address) -> None:
+        await self.profiles.fit(connection, str(address), self.options.user)
+
+    async def _connect_locally(self, database: str) -> NativeConnection:
+        acquire, options = _local_acquire(), self.options
+        attempts = _LOCAL_ATTEMPTS
+        while True:
+            found = await acquire(options.local_path, fsync=options.fsync)
+            try:
+                return await self._connect_to(found, database)
+            except ConnectionFailedError as error:
+                attempts -= 1
+                if not attempts or not error.retriable:
+                    raise
+
+    async def _connect_to(self, found: Endpoint, database: str) -> NativeConnection:
+        options = self.options
+        connection = await NativeConnection.connect(
+            host=found.host,
+            port=found.port,
+            user=found.user,
+            password=found.password,
+            database=database,
+            secure=options.secure,
+            verify=options.verify,
+            ca_certs=options.ca_certs,
+            compression=options.compression,
+            connect_timeout=options.connect_timeout_seconds,
+        )
+        try:
+            await self.profiles.fit(connection, f"{found.host}:{found.port}", found.user)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+
+async def dial(options: ConnectOptions, database: str) -> NativeConnection:
+    """One connection to one database, by who has no other."""
+    return await Dialer(options).connect(database)
+
+
+def new_pool(options: ConnectOptions, dialer: Dialer | None = None, *, size: int | None = None) -> Pool:
+    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O."""
+    known = dialer or Dialer(options)
     turns = Turns(
         size or options.pool_size,
         wait_seconds=options.pool_timeout_seconds,
@@ -32,7 +89,7 @@ def new_pool(options: ConnectOptions, failover: Failover | None = None, *, size:
     )
 
     async def connect() -> NativeConnection:
-        return await dial(options, options.database, known)
+        return await known.connect(options.database)
 
     async def explain(fetch: Fetch, error: AgentStoreError) -> AgentStoreError:
         return await explained(fetch, error, options.database)
@@ -46,70 +103,12 @@ def new_pool(options: ConnectOptions, failover: Failover | None = None, *, size:
     )
 
 
-async def dial(options: ConnectOptions, database: str, failover: Failover | None = None) -> NativeConnection:
-    """One connection to one database, of any of the hosts; ``failover`` is what is known of them."""
-    if not options.local_path:
-        return await (failover or Failover(options)).connect(database)
-    attempts = _LOCAL_ATTEMPTS
-    while True:
-        found = await acquire(options.local_path, fsync=options.fsync)
-        try:
-            return await NativeConnection.connect(
-                host=found.host,
-                port=found.port,
-                user=found.user,
-                password=found.password,
-                database=database,
-                secure=options.secure,
-                verify=options.verify,
-                ca_certs=options.ca_certs,
-                compression=options.compression,
-                connect_timeout=options.connect_timeout_seconds,
-            )
-        except ConnectionFailedError as error:
-            attempts -= 1
-            if not attempts or not error.retriable:
-                raise
-
-
-async def create_database_if_missing(options: ConnectOptions, failover: Failover | None = None) -> None:
-    """Create the options' database. Connects to ``default``: hosted servers check the database at the handshake.
-
-    Where the user may not create databases, the one that exists is used.
-    """
-    connection = await dial(options, "default", failover)
+def _local_acquire() -> Callable[..., Awaitable[Endpoint]]:
+    """What finds or starts a local server. Imported here, not above: it needs what only POSIX systems have."""
     try:
-        await connection.fetch(
-            create_database(options.database, options.cluster), {}, timeout=options.query_timeout_seconds
-        )
-    except QueryError as error:
-        if error.code not in _MAY_NOT_CREATE:
-            raise
-        if not await _exists(connection, options):
-            raise SchemaError(
-                f"the database {options.database!r} does not exist, and {options.user!r} may not create it"
-            ) from error
-    finally:
-        await connection.close()
-
-
-async def drop_and_create_database(options: ConnectOptions) -> None:
-    """Drop the options' database with everything in it and create it again, empty."""
-    connection = await dial(options, "default")
-    try:
-        for statement in (
-            drop_database(options.database, options.cluster),
-            create_database(options.database, options.cluster),
-        ):
-            await connection.fetch(statement, {}, timeout=options.query_timeout_seconds)
-    finally:
-        await connection.close()
-
-
-async def _exists(connection: NativeConnection, options: ConnectOptions) -> bool:
-    columns = await connection.fetch(
-        sql("SELECT count() FROM system.databases WHERE name = {name}", name=options.database),
-        {},
-        timeout=options.query_timeout_seconds,
-    )
-    return bool(columns[0][0])
+        from agentstore.local.handle import acquire
+    except ImportError as error:
+        raise ConfigError(
+            f"a local store cannot be used on this system: {error}", hint="connect to a server with clickhouse://…"
+        ) from error
+    return acquire

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from agentstore.connection.needs import Fitted
 from agentstore.connection.peer import Peer, Watch
 from agentstore.connection.sql import Sql
 from agentstore.connection.wire import ClickHouseException, ServerException, Wire
@@ -61,6 +62,8 @@ class NativeConnection:
         self._given_up = False
         self._last_used = time.monotonic()
         self.usable = True
+        self.fitted = Fitted()
+        """What its user's profile takes; see ``profile.py``."""
 
     @classmethod
     async def connect(
@@ -144,9 +147,8 @@ class NativeConnection:
         """The result as columns, an empty list where there are no rows."""
         query_id = str(uuid.uuid4())
         async with self._guarded(query_id, timeout, keep_on_refusal=True):
-            columns = await self._wire.execute(
-                query.text, columnar=True, settings=_sized(settings, query), query_id=query_id
-            )
+            sent = self.fitted.settings(_sized(settings, query))
+            columns = await self._wire.execute(query.text, columnar=True, settings=sent, query_id=query_id)
             return columns if isinstance(columns, list) else []
 
     async def insert(
@@ -161,7 +163,8 @@ class NativeConnection:
         query_id = str(uuid.uuid4())
         # A refused insert leaves blocks on the wire that the server may or may not read: never keep it.
         async with self._guarded(query_id, timeout, keep_on_refusal=False), _no_text_expected():
-            await self._wire.insert_blocks(query.text, header, blocks, dict(settings), query_id)
+            sent = self.fitted.settings(settings)
+            await self._wire.insert_blocks(query.text, header, blocks, sent, query_id)
 
     async def close(self) -> None:
         """Close the socket. Shielded from cancellation, never raises.

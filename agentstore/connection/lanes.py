@@ -14,8 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 
-from agentstore.connection.dial import new_pool
-from agentstore.connection.failover import Failover
+from agentstore.connection.dial import Dialer, new_pool
 from agentstore.connection.turns import Lane, Turns
 from agentstore.settings import ConnectOptions
 from agentstore.write.rows import TABLES
@@ -32,8 +31,8 @@ class Lanes:
     def __init__(self, options: ConnectOptions) -> None:
         reads = f"pool_size={options.pool_size}, pool_timeout_seconds={options.pool_timeout_seconds:g}"
         # One for all: what one connection learns of a host holds for the others, and all prefer the same one.
-        self.failover = Failover(options)
-        self.reads = new_pool(options, self.failover)
+        self.dialer = Dialer(options)
+        self.reads = new_pool(options, self.dialer)
         self.heavy = Lane(
             self.reads,
             Turns(
@@ -43,7 +42,7 @@ class Lanes:
                 hint=f"pool_heavy_size={options.heavy_size}, {reads}",
             ),
         )
-        self.writes = new_pool(options, self.failover, size=_WRITER + _BACKGROUND + _HEALTH)
+        self.writes = new_pool(options, self.dialer, size=_WRITER + _BACKGROUND + _HEALTH)
         # These wait as long as their callers do: a purge and a ping have deadlines of their own.
         self.background = Lane(self.writes, Turns(_BACKGROUND, wait_seconds=math.inf))
         self.health = Lane(self.writes, Turns(_HEALTH, wait_seconds=math.inf))

@@ -13,7 +13,10 @@ _NOT_FOR_SET = ("run_query_in_background", "send_logs_level")
 """Not the engine's business. Newer servers send the first along in `remote()`, and SET refuses it; the second would
 make the engine write its log to this process's stderr, since it has no client to send it to."""
 
-_UNLIMITED = " SETTINGS max_result_rows = 0, max_result_bytes = 0, limit = 0, offset = 0"
+_UNLIMITED = (
+    " SETTINGS max_result_rows = 0, max_result_bytes = 0, limit = 0, offset = 0,"
+    " use_query_cache = 0, additional_result_filter = ''"
+)
 PLAIN_DESCRIBE = (
     _UNLIMITED + ", describe_compact_output = 0, describe_include_subcolumns = 0, describe_include_virtual_columns = 0"
 )

@@ -1,0 +1,59 @@
+"""The store's database: created where it does not exist, or dropped and created again."""
+
+from __future__ import annotations
+
+from agentstore.connection.dial import Dialer
+from agentstore.connection.sql import Sql, sql
+from agentstore.errors import QueryError, SchemaError
+from agentstore.protocols import Columns
+from agentstore.schema.cluster import check_cluster
+from agentstore.schema.fitness import Fetch
+from agentstore.schema.plan import create_database, drop_database
+
+_MAY_NOT_CREATE = frozenset({164, 497})  # READONLY, ACCESS_DENIED
+
+
+async def create_database_if_missing(dialer: Dialer) -> None:
+    """Create the options' database, if the node does not have it; refuse a cluster that cannot be used.
+
+    Connects to ``default``: hosted servers check the database at the handshake. A database that is there is not created
+    again: with a cluster that would ask every node, and wait minutes for one that is down.
+    """
+    options = dialer.options
+    connection = await dialer.connect("default")
+
+    async def fetch(query: Sql) -> Columns:
+        return await connection.fetch(query, {}, timeout=options.query_timeout_seconds)
+
+    try:
+        await check_cluster(fetch, options.cluster)
+        if await _exists(fetch, options.database):
+            return
+        await fetch(create_database(options.database, options.cluster))
+    except QueryError as error:
+        if error.code not in _MAY_NOT_CREATE:
+            raise
+        raise SchemaError(
+            f"the database {options.database!r} does not exist, and {options.user!r} may not create it"
+        ) from error
+    finally:
+        await connection.close()
+
+
+async def drop_and_create_database(dialer: Dialer) -> None:
+    """Drop the options' database with everything in it and create it again, empty."""
+    options = dialer.options
+    connection = await dialer.connect("default")
+    try:
+        for statement in (
+            drop_database(options.database, options.cluster),
+            create_database(options.database, options.cluster),
+        ):
+            await connection.fetch(statement, {}, timeout=options.query_timeout_seconds)
+    finally:
+        await connection.close()
+
+
+async def _exists(fetch: Fetch, database: str) -> bool:
+    columns = await fetch(sql("SELECT count() FROM system.databases WHERE name = {name}", name=database))
+    return bool(columns[0][0])
