@@ -121,8 +121,8 @@ __all__ = [
 _HOMES = {
     "errors": (
         "AgentStoreError AuthenticationError ConfigError ConnectionFailedError InvalidArgumentError "
-        "InvalidCursorError NotFoundError OperationTimeoutError QueryError SchemaError SessionPurgedError "
-        "StoreClosedError WriteError WrongLoopError"
+        "InvalidCursorError NotFoundError OperationTimeoutError PoolTimeoutError QueryError SchemaError "
+        "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
         "DailyActivity GitLink GitLinkResult HeatmapCell Highlight Message MessagePin ModelTokenUsage "
