@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from .bounds import Budget
 from .engine import Engine, EngineInfo
+from .niceness import Niceness
 from .wall import Wall
 from .watch import Watch
 
@@ -39,6 +40,7 @@ class Host:
     wall: Wall | None = None
     """What statements may not do; None where they may do everything."""
     watch: Watch = field(init=False)
+    niceness: Niceness = field(default_factory=Niceness)
     running: dict[str, str] = field(default_factory=dict)
     """Ids of running queries as their clients chose them, to the tags their sessions run under."""
 

@@ -108,6 +108,7 @@ class QueryRunner:
 
     async def _answer(self, query: Query) -> None:
         self._cancelled = False
+        self._host.niceness.look()
         with ExitStack() as sent:
             try:
                 tables = await self._reception.external_tables(sent)

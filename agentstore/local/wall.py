@@ -47,7 +47,7 @@ _COMMON = re.compile(
 _AFTER_A_NAME = r"\b[`\"]?\s*(?:[(/#]|--|[^\x09-\x7e]|\Z)"
 """The parenthesis of a call, or what may stand before it: a comment, a space of Unicode, the rest of a long text."""
 _WINDOW, _OVERLAP = 1 << 16, 256
-_MAX_TREE = 4 << 20
+_MAX_TREE = 16 << 20
 _MAX_INLINE = 1 << 20
 _MULTI_HINT = "send one statement at a time"
 _DEFAULTS = re.compile(r"\b(?:DEFAULT|MATERIALIZED|ALIAS|EPHEMERAL)\b", re.IGNORECASE)

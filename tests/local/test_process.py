@@ -88,7 +88,7 @@ def test_a_second_server_of_a_path_ends_with_its_own_exit_code(store: Path) -> N
 
 def test_no_password_means_none_on_loopback(store: Path) -> None:
     with foreground("--path", str(store), "--no-password") as (_, line):
-        assert line.endswith(", user default, no password\n")
+        assert line.endswith(", user default, no password: open to all on this machine\n")
         endpoint = asyncio.run(acquire(store))
         assert endpoint.password == ""
         with logged_in(endpoint) as client:
