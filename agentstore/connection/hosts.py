@@ -126,8 +126,11 @@ class Hosts:
         for gone in set(self._addresses.get(address.host, ())) - set(found):  # names move, in clouds every few minutes
             self._failures.pop(gone, None)
             self._heard.pop(gone, None)
+            self._places.pop(gone, None)
         self._addresses[address.host] = found
-        return self._mixed(found)
+        # The resolver knows whether IPv6 or IPv4 leads anywhere from here; within one of them no address is better.
+        families = list(dict.fromkeys(map(_is_ipv6, found)))
+        return sorted(self._mixed(found), key=lambda one: families.index(_is_ipv6(one)))
 
     def _seconds_of_rest(self, address: Address, now: float) -> float:
         failure = self._failures.get(address)
@@ -137,6 +140,10 @@ class Hosts:
         failure = self._failures.get(address)
         if failure is not None:
             failure.rests_until = max(failure.rests_until, until)
+
+
+def _is_ipv6(address: Address) -> bool:
+    return ":" in address.ip
 
 
 class Search:

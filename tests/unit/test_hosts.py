@@ -171,6 +171,19 @@ def test_all_addresses_of_a_name_are_tried_and_each_rests_for_itself() -> None:
     assert step[0] == Address(A, "10.0.0.1")
 
 
+def test_the_resolver_decides_between_ipv6_and_ipv4_and_the_draw_between_equals() -> None:
+    firsts = set()
+    for seed in range(50):
+        search = hosts(A, order="random", seed=seed).search()
+        assert search.next(0.0, 10.0)
+        search.resolved(Address(A), ["10.0.0.1", "::1", "10.0.0.2", "::2"])
+        found = [chosen[0].ip for _ in range(4) if (chosen := search.next(0.0, 10.0))]
+        assert {":" in ip for ip in found[:2]} == {False}
+        assert {":" in ip for ip in found[2:]} == {True}
+        firsts.add((found[0], found[2]))
+    assert len(firsts) == 4
+
+
 def test_one_name_with_two_addresses_is_a_choice() -> None:
     known = hosts(A)
     search = known.search()
