@@ -121,6 +121,8 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"port: {self.port} is not a port")
         if self.host_order not in ("random", "in_order"):
             raise ConfigError(f"host_order: {self.host_order!r} is none of 'random', 'in_order'")
+        if "@" in self.host:  # what stands before it may be a password: the message does not quote it
+            raise ConfigError("host: no host's name holds an @", hint="user and password are options of their own")
         try:
             named = _hosts_of(self.host)
         except ValueError as error:
