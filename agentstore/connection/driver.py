@@ -45,7 +45,7 @@ _BROKEN = (
     OverflowError,
     MemoryError,
 )
-# UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: with read_your_writes one table takes one insert at a time, at whatever replica.
+# UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: with read_your_writes one table takes one insert at a time, on all replicas.
 _QUORUM_UNDER_WAY = 286
 # How long an idle connection's ping is waited for: where there is another host to go to, and where there is none.
 _PING_SECONDS, _PING_ALONE_SECONDS = 1.0, 5.0

@@ -202,8 +202,8 @@ async def test_a_host_that_shakes_hands_and_answers_nothing_is_passed_over(two: 
     await connection.close()
     async with asyncio.timeout(60):
         prepared.clear()
+        one = msgspec.structs.replace(options, host=f"127.0.0.1:{two.first.port}", connect_timeout_seconds=0.5)
         with pytest.raises(ConnectionFailedError, match="answered no question within"):
-            one = msgspec.structs.replace(options, host=f"127.0.0.1:{two.first.port}", connect_timeout_seconds=0.5)
             await failover.Failover(one, prepare).connect("default")
 
 

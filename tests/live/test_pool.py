@@ -194,7 +194,7 @@ async def test_a_server_that_cannot_be_reached_is_not_waited_for_twice(relayed: 
 
 
 async def test_a_machine_that_tcp_finds_gone_is_a_lost_connection(pool: Pool, relay: Relay) -> None:
-    """Keepalive ends a connection with the system's ETIMEDOUT, which is no deadline of ours: the read is tried again."""
+    """Keepalive ends a connection with the system's ETIMEDOUT, which is no deadline of ours: the read is repeated."""
     await pool.fetch(ONE)
     reading = asyncio.create_task(pool.fetch(sql("SELECT sleep(0.3), 7")))
     await until(lambda: pool._leased)
