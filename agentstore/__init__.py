@@ -141,6 +141,8 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker sees the imports, and refuses other names
 
     def __getattr__(name: str) -> object:
+        if name in _HOMES:  # agentstore.errors, which need not be imported by itself
+            return import_module(f"agentstore.{name}")
         for module, names in _HOMES.items():
             if name in names.split():
                 # Kept, so that the next use finds it at once.

@@ -56,8 +56,8 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``pool_size`` bounds the connections that reads use. Searches, analytics and iterators use at most
     ``pool_heavy_size`` of them (0: half), so that small reads do not wait behind them. A read that finds no connection
-    free waits ``pool_timeout_seconds`` for its turn, then it fails with ``PoolTimeoutError``. The writer has up to a
-    dozen connections of its own, opened when they are needed.
+    free waits ``pool_timeout_seconds`` for one, then it fails with ``PoolTimeoutError``; a search waits as long for its
+    turn before that. The writer has up to a dozen connections of its own, opened when they are needed.
 
     ``read_your_writes``: on replicated tables a write is acknowledged once most replicas have it, and a replica that
     does not have everything acknowledged refuses to read. Its price: an insert takes as long as the replication to a
@@ -121,6 +121,8 @@ class ConnectOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"port: {self.port} is not a port")
         if self.host_order not in ("random", "in_order"):
             raise ConfigError(f"host_order: {self.host_order!r} is none of 'random', 'in_order'")
+        if "@" in self.host:  # what stands before it may be a password: the message does not quote it
+            raise ConfigError("host: no host's name holds an @", hint="user and password are options of their own")
         try:
             named = _hosts_of(self.host)
         except ValueError as error:

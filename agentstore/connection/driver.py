@@ -45,6 +45,8 @@ _BROKEN = (
     OverflowError,
     MemoryError,
 )
+# UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: with read_your_writes one table takes one insert at a time, on all replicas.
+_QUORUM_UNDER_WAY = 286
 # How long an idle connection's ping is waited for: where there is another host to go to, and where there is none.
 _PING_SECONDS, _PING_ALONE_SECONDS = 1.0, 5.0
 
@@ -203,13 +205,15 @@ class NativeConnection:
                 async with Watch(self.peer, lambda: self._wire.heard, self._give_up):
                     yield
         except TimeoutError as error:
+            if error.errno is not None:  # the system's: TCP found nobody there any more
+                raise self._lost(error, query_id) from error
             late = OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}")
             raise _unanswered(late) from error
         except ServerException as error:
             self.usable = keep_on_refusal
             refused = to_query_error(error, query_id)
             # A replica that lost its keeper, is full or shuts down refuses inserts that another one takes.
-            if keep_on_refusal or not refused.retriable:
+            if keep_on_refusal or not refused.retriable or refused.code == _QUORUM_UNDER_WAY:
                 self._tell_peer(answered=True)
             elif self.peer is not None:
                 self.peer.refused()
@@ -217,15 +221,17 @@ class NativeConnection:
         except (AgentStoreError, UnicodeDecodeError):
             raise
         except _BROKEN as error:
-            reason = "its host does not answer any more" if self._given_up else repr(error)
-            lost = ConnectionFailedError(f"the connection was lost: {reason}", hint=f"query_id {query_id}")
-            self._tell_peer(answered=False)
-            raise _unanswered(lost) from error
+            raise self._lost(error, query_id) from error
         else:
             self.usable = True
             self._tell_peer(answered=True)
         finally:
             self._last_used = time.monotonic()
+
+    def _lost(self, error: BaseException, query_id: str) -> AgentStoreError:
+        self._tell_peer(answered=False)
+        reason = "its host does not answer any more" if self._given_up else repr(error)
+        return _unanswered(ConnectionFailedError(f"the connection was lost: {reason}", hint=f"query_id {query_id}"))
 
     def _tell_peer(self, *, answered: bool) -> None:
         if self.peer is not None:

@@ -56,7 +56,10 @@ class Failover:
             address, limit = found
             try:
                 if address.ip:
-                    return await self._prepared(await self._connect_to(address, database, limit), address)
+                    connection = await self._connect_to(address, database, limit)
+                    remaining = began + allowed - time.monotonic()
+                    # Longer than it may take to shake hands, but not all the time while others are left.
+                    return await self._prepared(connection, address, min(remaining, max(limit, remaining / 2)))
                 search.resolved(address, await _look_up(address, limit))
             except AgentStoreError as error:
                 if not error.retriable:
@@ -94,11 +97,15 @@ class Failover:
         connection.peer = _Peer(self, address)
         return connection
 
-    async def _prepared(self, connection: NativeConnection, address: Address) -> NativeConnection:
+    async def _prepared(self, connection: NativeConnection, address: Address, seconds: float) -> NativeConnection:
         try:
-            await self._prepare(connection, address)
-        except BaseException:
+            with anyio.fail_after(seconds):
+                await self._prepare(connection, address)
+        except BaseException as error:
             connection.abort()
+            if isinstance(error, TimeoutError) and not isinstance(error, AgentStoreError):
+                reason = f"cannot reach {address}: it answered no question within {seconds:.2g} s"
+                raise ConnectionFailedError(reason) from error
             raise
         return connection
 

@@ -19,6 +19,7 @@ LONGEST_REST_SECONDS = 30.0
 # How long one address is waited for while others are left: a round of all of them with this, the next with double.
 # A server that lives shakes hands within some round trips; one that is only slow is reached in a later round.
 FIRST_TRY_SECONDS = 1.0
+_GRAIN_SECONDS = 0.01
 
 
 class Address(NamedTuple):
@@ -122,6 +123,7 @@ class Hosts:
         return found
 
     def _is_resolved(self, address: Address, ips: Sequence[str]) -> list[Address]:
+        self._failures.pop(address, None)  # the name is found again
         found = tuple(Address(address.host, ip) for ip in dict.fromkeys(ips))
         for gone in set(self._addresses.get(address.host, ())) - set(found):  # names move, in clouds every few minutes
             self._failures.pop(gone, None)
@@ -163,7 +165,9 @@ class Search:
     def next(self, now: float, remaining: float) -> tuple[Address, float] | None:
         """Where to connect to, and for how long at most; None where nothing is left to try, or no time."""
         if not self._todo:
-            self._todo, self._again, self._seconds = self._again, [], self._seconds * 2
+            # What a timer that was early has left is no time to try anything again.
+            again = self._again if remaining > _GRAIN_SECONDS else []
+            self._todo, self._again, self._seconds = again, [], self._seconds * 2
         if not self._todo or remaining <= 0:
             return None
         chosen = self._choose(now)

@@ -59,6 +59,7 @@ class Pool:
         self._turns = turns
         self._idle: list[NativeConnection] = []
         self._leased: set[NativeConnection] = set()
+        self._on_the_way = 0  # neither idle nor leased: being made, or asked whether they are still there
         self._idle_timeout = idle_timeout
         self._query_timeout = query_timeout
         self._closed = False
@@ -99,7 +100,7 @@ class Pool:
         self._closed = True
         await self._close_all(self._idle)
         with anyio.move_on_after(_DRAIN_SECONDS):
-            while self._leased:
+            while self._leased or self._on_the_way:
                 self._returned.clear()
                 await self._returned.wait()
         await self._close_all(list(self._leased))
@@ -115,7 +116,8 @@ class Pool:
         try:
             return await self._fetch_on_any(query, settings or {}, fresh=False)
         except ConnectionFailedError as error:
-            if not error.retriable or self._closed:
+            # Where it could not be connected to, that has been tried with every host, for as long as it may take.
+            if not error.outcome_unknown or self._closed:
                 raise
             return await self._fetch_on_any(query, settings or {}, fresh=True)
         except UnicodeDecodeError:
@@ -145,10 +147,7 @@ class Pool:
         self._check_open()
         async with self._turns.turn():
             self._check_open()
-            connection = None if fresh else await self._pop_idle()
-            if connection is None:
-                connection = await self._connect()
-                self.on_connected()
+            connection = await self._take(fresh=fresh)
             self._leased.add(connection)
             try:
                 yield connection
@@ -156,6 +155,22 @@ class Pool:
                 self._leased.discard(connection)
                 self._returned.set()
                 await self._give_back(connection)
+
+    async def _take(self, *, fresh: bool) -> NativeConnection:
+        """An idle connection, or else a new one. Closing the pool waits for it, and it is not used any more then."""
+        self._on_the_way += 1
+        try:
+            connection = None if fresh else await self._pop_idle()
+            if connection is None:
+                connection = await self._connect()
+                self.on_connected()
+            if self._closed:
+                await connection.close()
+            self._check_open()
+            return connection
+        finally:
+            self._on_the_way -= 1
+            self._returned.set()
 
     async def _pop_idle(self) -> NativeConnection | None:
         while self._idle:

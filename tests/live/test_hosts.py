@@ -187,6 +187,26 @@ async def test_a_host_whose_connection_cannot_be_made_ready_is_passed_over(two: 
     await connection.close()
 
 
+async def test_a_host_that_shakes_hands_and_answers_nothing_is_passed_over(two: Two) -> None:
+    prepared = []
+
+    async def prepare(connection: NativeConnection, address: Address) -> None:
+        prepared.append(address.host.port)
+        if len(prepared) == 1:
+            await asyncio.sleep(FOREVER)
+
+    options = msgspec.structs.replace(two.options, connect_timeout_seconds=4.0)
+    async with asyncio.timeout(60):
+        connection = await failover.Failover(options, prepare).connect("default")
+    assert prepared == [two.first.port, two.second.port]
+    await connection.close()
+    async with asyncio.timeout(60):
+        prepared.clear()
+        one = msgspec.structs.replace(options, host=f"127.0.0.1:{two.first.port}", connect_timeout_seconds=0.5)
+        with pytest.raises(ConnectionFailedError, match="answered no question within"):
+            await failover.Failover(one, prepare).connect("default")
+
+
 async def test_a_name_that_is_not_found_is_passed_over(two: Two) -> None:
     async with asyncio.timeout(60), two.store(host=f"nowhere.invalid,127.0.0.1:{two.second.port}") as store:
         assert all_ports_of(store) == {two.second.port}
@@ -277,6 +297,16 @@ async def test_a_batch_that_one_host_cannot_take_now_goes_to_another(two: Two, c
         assert len(await store.get_session_messages(org, "s")) == 1
         assert len(two.first.faults) == 1
         assert two.second.inserts[:1] == ["messages"]
+
+
+async def test_an_insert_that_waits_for_anothers_quorum_stays_with_its_host(two: Two, org: str) -> None:
+    """Every replica says so while another insert has its quorum not yet: none of them is to be left alone for it."""
+    two.first.on_insert = lambda table: None if two.first.faults else Fault("refuse", code=286)
+    async with asyncio.timeout(60), two.store(write_timeout_seconds=FOREVER) as store:
+        await store.write_session(org, session("s"), [message(0)])
+        assert len(two.first.faults) == 1
+        assert two.second.inserts == []
+        assert all_ports_of(store) == {two.first.port}
 
 
 async def test_idle_connections_to_a_host_that_hangs_cost_one_wait_together(two: Two) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -166,6 +167,42 @@ async def test_closing_lets_running_reads_end_and_refuses_waiting_ones(pool: Poo
     for refused in (waiting, pool.fetch(ONE)):
         with pytest.raises(StoreClosedError):
             await refused
+
+
+async def test_closing_waits_for_a_connection_that_is_being_made_and_uses_it_no_more(pool: Pool, relay: Relay) -> None:
+    relay.passing.clear()
+    reading = asyncio.create_task(pool.fetch(ONE))
+    await until(lambda: relay.accepted == 1)
+    closing = asyncio.create_task(pool.aclose())
+    await until(lambda: "closed" in repr(pool))
+    assert not closing.done()
+    relay.passing.set()
+    await closing
+    with pytest.raises(StoreClosedError):
+        await reading
+
+
+async def test_a_server_that_cannot_be_reached_is_not_waited_for_twice(relayed: tuple[Relay, ConnectOptions]) -> None:
+    relay, options = relayed
+    pool = new_pool(msgspec.structs.replace(options, connect_timeout_seconds=0.1))
+    relay.passing.clear()
+    with pytest.raises(ConnectionFailedError, match=r"no answer within 0.1 s"):
+        await pool.fetch(ONE)
+    assert relay.accepted == 1
+    relay.passing.set()
+    await pool.aclose()
+
+
+async def test_a_machine_that_tcp_finds_gone_is_a_lost_connection(pool: Pool, relay: Relay) -> None:
+    """Keepalive ends a connection with the system's ETIMEDOUT, which is no deadline of ours: the read is repeated."""
+    await pool.fetch(ONE)
+    reading = asyncio.create_task(pool.fetch(sql("SELECT sleep(0.3), 7")))
+    await until(lambda: pool._leased)
+    [connection] = pool._leased
+    await until(lambda: connection._wire.is_query_executing)
+    connection._wire.reader.reader.set_exception(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+    assert await reading == [(0,), (7,)]
+    assert relay.accepted == 2
 
 
 async def test_closing_twice_at_once(pool: Pool) -> None:

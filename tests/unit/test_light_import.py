@@ -66,6 +66,12 @@ def test_all_names_can_be_imported_and_others_are_refused() -> None:
         getattr(agentstore, "Sessions")  # noqa: B009  # mypy knows that it is not there
 
 
+def test_modules_are_there_without_being_imported_by_themselves() -> None:
+    code = "import agentstore; print(agentstore.errors.ConfigError.__name__, agentstore.models.Session.__name__)"
+    done = run(f"import sys; sys.path[:0] = {sys.path!r}\n{code}")
+    assert (done.stdout, done.stderr) == ("ConfigError Session\n", "")
+
+
 def test_every_name_loads_without_what_only_posix_has() -> None:
     done = run(BLOCKED + f"sys.path[:0] = {sys.path!r}\nfrom agentstore import *\nimport agentstore.importers")
     assert done.returncode == 0, done.stderr

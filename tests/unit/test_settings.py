@@ -248,6 +248,13 @@ def test_the_password_is_in_no_error(dsn: str, password: str) -> None:
     assert PASSWORD not in told
 
 
+@pytest.mark.parametrize("host", ["ada:{}@h", "clickhouse://ada:{}@h:9000/db", "ada:{}@h,b"])
+def test_the_password_is_in_no_error_of_a_host_that_names_an_account(host: str) -> None:
+    with pytest.raises(ConfigError, match="no host's name holds an @") as caught:
+        AsyncClickHouseStore("clickhouse://h/db", host=host.format(PASSWORD))
+    assert PASSWORD not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
 @pytest.mark.parametrize("path", ["./history", "history", "/var/lib/x", "~/h", "C\\x"])
 def test_a_path_without_a_scheme_is_shown_with_the_dsn_that_was_meant(path: str) -> None:
     with pytest.raises(ConfigError) as caught:
