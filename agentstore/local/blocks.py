@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .columns import column_of
 from .wire import (
     NEED_MORE,
+    PROGRESS,
     ByteBuffer,
     PacketTooLargeError,
     ProtocolError,
@@ -25,6 +26,8 @@ from .wire import (
 
 MAX_COLUMNS = 100_000
 MAX_NAME = 1 << 20
+MAX_TYPE_NAME = 1 << 18
+"""Looked through at once, while others wait."""
 
 BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 """Not an overflow block, no bucket: what every block of a plain query says."""
@@ -78,10 +81,12 @@ def measure_block(buffer: ByteBuffer, limit: int, header: list[ColumnHeader] | N
     for _ in range(columns):
         name = yield from read_text(buffer, MAX_NAME, "a column's name")
         at = buffer.offset
-        kind = yield from read_text(buffer, MAX_NAME, "a column's type")
+        kind = yield from read_text(buffer, MAX_TYPE_NAME, "a column's type")
         if header is not None:
             header.append(ColumnHeader(name, kind, at))
         column = column_of(kind)
+        if len(kind) > MAX_NAME >> 8:
+            yield PROGRESS
         if rows:
             column = yield from _within(column.prefix(buffer, 0), buffer, start, limit)
             yield from _within(column.body(buffer, rows), buffer, start, limit)

@@ -39,13 +39,23 @@ _GEOMETRY = {
 }
 
 
-@lru_cache(maxsize=4096)
+MAX_REMEMBERED = 1 << 12
+"""A longer name is looked through each time: thousands of different ones would stay in memory for good."""
+
+
 def column_of(type_name: str) -> Column:
     """How to measure a column of this type. Raises UnmeasurableTypeError with the name of the type."""
+    return _remembered(type_name) if len(type_name) <= MAX_REMEMBERED else _column_of(type_name)
+
+
+def _column_of(type_name: str) -> Column:
     try:
         return _column(parse_type(type_name))
     except (UnmeasurableTypeError, TypeNameError) as error:
         raise UnmeasurableTypeError(type_name[:1000]) from error
+
+
+_remembered = lru_cache(maxsize=4096)(_column_of)
 
 
 def _column(parsed: TypeName) -> Column:

@@ -25,10 +25,14 @@ DATABASE_ENGINES = _words("atomic memory ordinary replicated")
 OUTSIDE_FUNCTIONS = frozenset({"file", "catboostevaluate"})
 """Ordinary functions are some 1,700, so here what is outside is listed; those that ask a model begin with `ai`."""
 SETTINGS = _words(
+    "additional_result_filter additional_table_filters "
     "dialect format_avro_schema_registry_url format_schema format_template_resultset format_template_row "
-    "input_format_record_errors_file_path output_format_schema"
+    "input_format_record_errors_file_path output_format_schema parallel_replicas_custom_key"
 )
-"""They name a file or an address that is read or written; another dialect would have another parser."""
+"""They name a file or an address that is read or written, or hold an expression as text; another dialect would have
+another parser."""
+STRUCTURED = _words("format fuzzjson generaterandom input null values")
+"""Table functions with a structure in a text, which the parser does not look into: it may have defaults."""
 TYPES = _words(
     "AlterQuery CheckAllTablesQuery CheckTableQuery CreateIndexQuery CreateQuery CreateSQLFunctionQuery DeleteQuery "
     "DropIndexQuery DropQuery ExplainQuery InsertQuery KillQueryQuery OptimizeQuery RenameQuery "

@@ -29,6 +29,7 @@ R = TypeVar("R")
 QUERY_WAS_CANCELLED = 394
 CANCEL_GRACE_SECONDS = 0.1
 """A query that ends within this time after a Cancel still answers: a server looks for cancels only so often."""
+ANALYSED_AT_ONCE = 1 << 14
 SIGN_OF_LIFE_SECONDS = 0.25
 """How often a client that waits for a result hears that the query still runs, and what it has read."""
 KILL_AGAIN_SECONDS = 0.25
@@ -114,7 +115,7 @@ class QueryRunner:
                 tables = await self._reception.external_tables(sent)
                 _check(query)
                 with _Registered(self._host.running, query.query_id, self.tag):
-                    await self._execute(query, analyse(query.sql), tables)
+                    await self._execute(query, await self._analysed(query.sql), tables)
             except EngineError as error:
                 if self._cancelled and error.code == QUERY_WAS_CANCELLED:
                     self._channel.write(protocol.END_OF_STREAM)
@@ -122,6 +123,10 @@ class QueryRunner:
                     self._channel.write(protocol.exception(error.code, str(error)))
             except MultiStatementError as error:
                 self._channel.write(protocol.exception(62, f"DB::Exception: {error} (SYNTAX_ERROR)"))
+
+    async def _analysed(self, sql: str) -> Statement:
+        """A long text is looked through in the thread: others would wait for it."""
+        return await self._submit(partial(analyse, sql)) if len(sql) > ANALYSED_AT_ONCE else analyse(sql)
 
     async def _execute(self, query: Query, statement: Statement, tables: list[ExternalTable]) -> None:
         await self._settle_killer()

@@ -109,7 +109,7 @@ class Session:
         if self._wall is None:
             return
         self._wall.check_settings(settings)
-        if not self._wall.is_plain(statement.sql):
+        if statement.structure or not self._wall.is_plain(statement.sql):
             if self._asked is None:
                 self._asked = self._engine.connect_for_parsing()
             self._wall.check(self._asked, statement)

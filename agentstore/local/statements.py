@@ -12,10 +12,10 @@ from enum import Enum
 from itertools import islice
 
 _TOKEN = re.compile(
-    r"""(?P<skip>\s+|--[^\n]*|\#(?:!|\ )[^\n]*|/\*.*?(?:\*/|\Z))
-      | (?P<string>'(?:[^'\\]|\\.|'')*(?:'|\Z))
-      | (?P<name>`(?:[^`\\]|\\.|``)*(?:`|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z))
-      | (?P<word>[^\W\d]\w*)
+    r"""(?P<skip>\s+|--[^\n]*|//[^\n]*|\#(?:!|\ )[^\n]*|/\*.*?(?:\*/|\Z))
+      | (?P<string>'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\Z)|‘[^’]*(?:’|\Z)|(?P<tag>\$[^$]*\$).*?(?P=tag))
+      | (?P<name>`[^`\\]*(?:(?:\\.|``)[^`\\]*)*(?:`|\Z)|"[^"\\]*(?:(?:\\.|"")[^"\\]*)*(?:"|\Z)|“[^”]*(?:”|\Z))
+      | (?P<word>[^\W\d][\w$]*)
       | (?P<other>[\w.]+|.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -295,6 +295,8 @@ def _column_text(sql: str, rest: list[Token]) -> str:
 
 def unquoted(name: str) -> str:
     """An identifier without its quotes and escapes."""
+    if name[:1] == "“":
+        return name[1:-1]
     if name[:1] not in ('"', "`"):
         return name
     quote = name[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 MAX_DEPTH = 64
 
@@ -47,7 +46,6 @@ class TypeName:
             raise TypeNameError(f"{self.name} needs a number as argument {index + 1}") from None
 
 
-@lru_cache(maxsize=4096)
 def parse_type(text: str) -> TypeName:
     """Raises TypeNameError for text that is not one type name."""
     tokens = _tokens(text)

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from .engine import EngineConnection, EngineError
-from .inside import DATABASE_ENGINES, ENGINES, OUTSIDE_FUNCTIONS, SETTINGS, TABLE_FUNCTIONS, TYPES
+from .inside import DATABASE_ENGINES, ENGINES, OUTSIDE_FUNCTIONS, SETTINGS, STRUCTURED, TABLE_FUNCTIONS, TYPES
 from .overlay import identifier, literal
 from .protocol import Setting
 from .statements import Kind, Statement
@@ -32,7 +32,7 @@ _OUTLINED = re.compile(
     r"|Explain)\b"
 )
 """Statements that may have parts of which it tells the outline only."""
-_HIDING = ("Set", "ViewTargets", "Dictionary definition")
+_HIDING = ("Set", "ViewTargets", "Dictionary definition", "ColumnsApplyTransformer")
 _SYSTEM = re.compile(
     r"(?:STOP|START)_\w+|(?:CLEAR|DROP)_\w*CACHE|FLUSH_LOGS|(?:REFRESH|WAIT|CANCEL)_VIEW|SYNC_\w+|RELOAD_DICTIONAR\w+"
     r"|(?:LOAD|UNLOAD)_PRIMARY_KEY|WAIT_LOADING_PARTS"
@@ -44,7 +44,10 @@ _COMMON = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 """They can do harm only by what SUSPECT finds; statements that begin otherwise are parsed always."""
+_TAKES_A_FUNCTION = re.compile(r"(?:array|map|tuple)\w*", re.IGNORECASE)
+"""Functions whose first argument may be the bare name of another one."""
 _AFTER_A_NAME = r"\b[`\"]?\s*(?:[(/#]|--|[^\x09-\x7e]|\Z)"
+_BARE = r"\b[`\"]?\s*[,)]"
 """The parenthesis of a call, or what may stand before it: a comment, a space of Unicode, the rest of a long text."""
 _WINDOW, _OVERLAP = 1 << 16, 256
 _MAX_TREE = 16 << 20
@@ -62,15 +65,19 @@ class Wall:
         """Asks the engine what it knows of."""
         self._outside = frozenset(_outside_names(connection))
         self._outside |= frozenset(_outside_user_functions(connection, self._outside))
-        calls = "|".join(re.escape(name) for name in sorted(self._outside | {"format", "input"}))
-        words = "|".join(sorted(SETTINGS | {"infile", "outfile", "parallel"}))
+        calls = "|".join(re.escape(name) for name in sorted(self._outside | STRUCTURED - {"values"}))
+        words = "|".join(sorted(SETTINGS | {"apply", "infile", "outfile", "parallel"}))
+        executed = "SELECT lower(name) AS name FROM system.functions WHERE origin != 'System'"
+        functions = OUTSIDE_FUNCTIONS | self._outside & {row["name"] for row in connection.describe(executed)}
+        bare = "|".join(re.escape(name) for name in sorted(functions))
         self._suspect = re.compile(
-            rf"\b(?:(?:{calls}|ai[a-z]+){_AFTER_A_NAME}|(?:{words})\b)", re.IGNORECASE | re.ASCII
+            rf"\b(?:(?:{calls}|ai[a-z]+){_AFTER_A_NAME}|(?:{bare}|ai[a-z]+){_BARE}|(?:{words})\b)",
+            re.IGNORECASE | re.ASCII,
         )
 
     def check_settings(self, settings: Iterable[Setting]) -> None:
         for setting in settings:
-            if setting.name in SETTINGS and setting.value and (setting.name, setting.value) != _PLAIN_DIALECT:
+            if setting.name in SETTINGS and setting.value and (setting.name, setting.value) not in _PLAIN_SETTINGS:
                 raise _refused(f"Setting {setting.name}")
 
     def is_plain(self, sql: str) -> bool:
@@ -80,6 +87,8 @@ class Wall:
     def _is_suspect(self, sql: str) -> bool:
         if ";" in sql.rstrip("; \t\r\n"):
             return True  # the engine runs what follows
+        if "\\x" in sql:
+            return True  # a text that the engine parses later may be written with escapes: a structure
         if "\\" in sql and ("`" in sql or '"' in sql or not sql.isascii()):
             return True  # a name may be written with escapes
         # In pieces, because a search holds the interpreter and all other clients with it.
@@ -89,6 +98,8 @@ class Wall:
     def check(self, connection: EngineConnection, statement: Statement) -> None:
         """`connection` is one no client has a hand in: it runs nothing but the parser."""
         sql = _whole(statement)
+        if _DEFAULTS.search(statement.structure) or "\\x" in statement.structure:
+            raise _refused("A structure of input() with defaults")
         if self.is_plain(sql):
             return
         if statement.kind is Kind.INSERT_BLOCKS and "$" in sql:
@@ -120,6 +131,9 @@ class Wall:
         kind = node.get("type")
         if kind == "Function":
             self._check_name(node["name"])
+            self._check_first_argument(node)
+        elif kind == "ColumnsApplyTransformer":
+            self._check_name(node.get("func_name", ""))
         elif kind == "SetQuery":
             _check_changes(node)
         elif kind == "CreateQuery" and (node.get("attach") or node.get("is_dictionary")):
@@ -135,6 +149,12 @@ class Wall:
         if name.lower() in self._outside or _ASKS_A_MODEL.match(name):
             raise _refused(f"{name}()")
 
+    def _check_first_argument(self, node: dict[str, Any]) -> None:
+        """`arrayMap(file, paths)`: the name of a function without its parenthesis."""
+        arguments = node.get("arguments", {}).get("children", [])
+        if len(arguments) > 1 and arguments[0].get("type") == "Identifier" and _TAKES_A_FUNCTION.match(node["name"]):
+            self._check_name(arguments[0]["name"])
+
     def _check_outline(self, connection: EngineConnection, sql: str) -> None:
         """A statement with a part the parser gives only an outline of, such as the arguments of a JSON type."""
         root, *nodes = list(ast_of(connection, sql).walk())[1:]
@@ -149,7 +169,7 @@ class Wall:
                 self._check_words(sql)
             if node.text.startswith("TableExpression"):
                 for child in node.children:
-                    if re.match(r"Function (?:format|input)\b", child.text, re.IGNORECASE):
+                    if re.match(rf"Function (?:{'|'.join(STRUCTURED)})\b", child.text, re.IGNORECASE):
                         raise _refused("A structure beside a JSON type")
 
     def _check_words(self, sql: str) -> None:
@@ -168,6 +188,9 @@ class Wall:
             raise EngineError.make(
                 62, "SYNTAX_ERROR", f"Syntax error (Multi-statements are not allowed), {_MULTI_HINT}"
             )
+        if _lexed(connection, sql, "i > 1 AND kinds[i] IN ('Comment', 'HereDoc')", "i", skipped="'Whitespace'"):
+            # Where a row is read by its column's type, a comment or heredoc is none: it would hide what follows.
+            raise _refused("A comment or heredoc beside rows in the text")
         for name in followed:
             if "\\" in name:
                 raise _refused("A name with escapes beside rows in the text")
@@ -183,6 +206,7 @@ class Wall:
 
         Views, tables with such engines or defaults, dictionaries, databases; what is needed to be asked for is told.
         """
+        _leave_out_files(connection)
         taken: list[str] = []
         for row in connection.describe("SELECT name, lower(engine) AS engine FROM system.databases"):
             if row["engine"] in self._outside:
@@ -206,7 +230,7 @@ class Wall:
         return True
 
 
-_PLAIN_DIALECT = ("dialect", "clickhouse")
+_PLAIN_SETTINGS = (("dialect", "clickhouse"), ("additional_table_filters", "{}"))
 
 
 def _outside_names(connection: EngineConnection) -> Iterator[str]:
@@ -258,36 +282,62 @@ def _check_changes(node: dict[str, Any]) -> None:
         value = change.get("value")
         if not isinstance(value, dict) or value.get("field_type") == "CustomType":
             raise _refused(f"{change['name']} = {change['name']}(…)")  # a disk of the statement's own
-        if change["name"] in SETTINGS and (change["name"], value.get("value")) != _PLAIN_DIALECT:
+        if change["name"] in SETTINGS and (change["name"], value.get("value")) not in _PLAIN_SETTINGS:
             raise _refused(f"Setting {change['name']}")
 
 
 def _check_structure(function: dict[str, Any]) -> None:
-    """`format` and `input` compute defaults that stand in a text: the parser does not look into it."""
+    """Defaults that stand in a text are computed, and so are the rows of `format(Values, …)`."""
     name = function.get("name", "").lower()
     arguments = function.get("arguments", {}).get("children", [])
-    if name not in ("format", "input") or (name == "format" and len(arguments) < 3):
+    if name not in STRUCTURED or not arguments:
         return
-    structure = arguments[1 if name == "format" else 0] if arguments else {}
+    if name == "format":
+        if _text_of(arguments[0]).lower() in ("", "values"):
+            raise _refused("format() of Values, or of a format that is computed,")
+        if len(arguments) < 3:
+            return
+    structure = arguments[1 if name == "format" else 0]
+    if name == "values" and not _text_of(structure):
+        return  # the first row: only a text would be a structure
+    if name == "generaterandom" and structure.get("type") == "Literal" and not _text_of(structure):
+        return  # a seed
     text = structure.get("value", {}).get("value") if structure.get("type") == "Literal" else None
     if not isinstance(text, str) or _DEFAULTS.search(text):
         raise _refused(f"A structure of {name}() that is computed, or has defaults,")
+
+
+def _text_of(argument: dict[str, Any]) -> str:
+    """An argument that is a name or a string; "" for an expression."""
+    text = argument.get("name") if argument.get("type") == "Identifier" else argument.get("value", {}).get("value")
+    return text if isinstance(text, str) else ""
 
 
 def _is_harmless(query_type: str) -> bool:
     return _SYSTEM.fullmatch(query_type) is not None and _NOT_SYSTEM.fullmatch(query_type) is None
 
 
-def _lexed(connection: EngineConnection, sql: str, condition: str, index: str) -> list[str]:
+def _lexed(
+    connection: EngineConnection, sql: str, condition: str, index: str, skipped: str = "'Whitespace', 'Comment'"
+) -> list[str]:
     """The different tokens of a text, of those that fulfil a condition, without spaces and comments."""
     text = f"substring(sql, ts[{index}].1 + 1, ts[{index}].2 - ts[{index}].1)"
     rows = connection.describe(
         f"WITH {literal(sql)} AS sql, arrayMap(t -> toString(t.3), ts) AS kinds, "
-        "arrayFilter(t -> t.3 NOT IN ('Whitespace', 'Comment'), tokenizeQuery(sql)) AS ts, "
+        f"arrayFilter(t -> t.3 NOT IN ({skipped}), tokenizeQuery(sql)) AS ts, "
         f"arrayFilter(i -> {condition}, arrayEnumerate(ts)) AS found "
         f"SELECT arrayJoin(arrayDistinct(arrayMap(i -> {text}, found))) AS token"
     )
     return [row["token"] for row in rows]
+
+
+def _leave_out_files(connection: EngineConnection) -> None:
+    """chdb's `default` is two databases in one: an Atomic one, and all files of the machine as tables by their paths.
+    The first is attached alone. What is written of that is ignored at the next start."""
+    sql = "SELECT toString(uuid) AS uuid FROM system.databases WHERE name = 'default' AND engine = 'Overlay'"
+    for row in connection.describe(sql):
+        connection.run("DETACH DATABASE default")
+        connection.run(f"ATTACH DATABASE default UUID {literal(row['uuid'])} ENGINE = Atomic")
 
 
 def _detach(connection: EngineConnection, kind: str, name: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agentstore.local import blocks, columns
 from agentstore.local.blocks import (
     BLOCK_INFO,
     BlockShape,
@@ -288,3 +289,13 @@ def test_header_block_has_names_and_types_and_no_rows() -> None:
 def test_string_columns_reads_what_describe_answers() -> None:
     rows = string_columns(native("DESCRIBE TABLE (SELECT 1 AS a, 'x' AS b)"))
     assert [(row["name"], row["type"]) for row in rows] == [("a", "UInt8"), ("b", "String")]
+
+
+def test_long_type_names_are_not_kept_and_very_long_ones_are_refused() -> None:
+    before = columns._remembered.cache_info().currsize
+    long_name = "Tuple(" + ",".join(["Int8"] * 2000) + ")"
+    columns.column_of(long_name)
+    assert columns._remembered.cache_info().currsize == before
+    block = varint(1) + varint(0) + text("c") + varint(blocks.MAX_TYPE_NAME + 1)
+    with pytest.raises(PacketTooLargeError):
+        complete(blocks.measure_block(ByteBuffer(block), 1 << 30))

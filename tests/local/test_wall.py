@@ -116,6 +116,19 @@ REACHING = [
     "SELECT * FROM loop(file('{secret}', 'LineAsString')) LIMIT 1",
     "SELECT aiGenerate('x')",
     "CREATE USER x",
+    "SELECT * APPLY(file) FROM (SELECT '{secret}' AS p)",
+    "SELECT * APPLY file FROM (SELECT '{secret}' AS p)",
+    "SELECT arrayMap(file, ['{secret}'])",
+    "SELECT 1 SETTINGS additional_result_filter = 'throwIf(1, file(\\'{secret}\\'))'",
+    "SELECT 1 FROM t SETTINGS additional_table_filters = {'t': 'throwIf(1, file(\\'{secret}\\'))'}",
+    "SET parallel_replicas_custom_key = 'throwIf(1, file(\\'{secret}\\'))'",
+    "SELECT * FROM format(Values, 'a String', '(file(\\'{secret}\\'))')",
+    "SELECT * FROM format(concat('Val', 'ues'), 'a String', '(fi\\x6ce(\\'{secret}\\'))')",
+    "SELECT b FROM generateRandom('a UInt8, b String ALIAS fi\\x6ce(\\'{secret}\\')') LIMIT 1",
+    "SELECT b FROM values('a UInt8, b String ALIAS fi\\x6ce(\\'{secret}\\')', 1)",
+    "INSERT INTO FUNCTION null('a UInt8, b UInt8 DEFAULT throwIf(1, fi\\x6ce(\\'{secret}\\'))') (a) SELECT 1",
+    "INSERT INTO t VALUES ([ -- ], file('{secret}'))\n",
+    "INSERT INTO t SELECT * FROM input('a String, b String ALIAS file(\\'{secret}\\')') FORMAT Native",
 ]  # fmt: skip
 
 
@@ -180,12 +193,39 @@ async def test_a_setting_sent_along_is_refused_as_well(server: ServerThread, sec
         "OPTIMIZE TABLE t",
         "KILL QUERY WHERE query_id = 'file('",
         "SET max_threads = 2",
+        "SELECT file, count(file), `file` FROM (SELECT 1 AS file) GROUP BY file",
+        "SELECT arrayMap(x -> (x, file), [1]) FROM (SELECT 1 AS file)",
+        "SELECT * APPLY(toString) FROM t",
+        "SELECT * FROM values('a String', 'C:\\\\x', 'file(')",
+        "SELECT * FROM generateRandom() LIMIT 1",
+        "SELECT * FROM null('a String')",
     ],
 )
 async def test_what_only_names_it_passes(server: ServerThread, sql: str) -> None:
     answer = await ask(server, sql)
     assert answer.count(b"DB::Exception: ") == 1, answer  # that of the packet after it
     assert b"Unexpected packet " in answer
+
+
+async def test_files_are_no_tables(server: ServerThread, secret: Path) -> None:
+    for name in (f"`{secret}`", f"default.`{secret}`", f"`{secret.parent}/*`"):
+        assert b"(UNKNOWN_TABLE)" in await ask(server, f"SELECT * FROM {name}")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO t // ( throwIf(1, file('{secret}')) )\n (a) VALUES",
+        "KILL QUERY // WHERE (SELECT throwIf(1, file('{secret}'))) = 0) --\n WHERE query_id = 'x'",
+        "KILL QUERY WHERE query_id = $$ WHERE file('{secret}') $$",
+    ],
+)
+async def test_parts_of_a_statement_are_what_they_are_in_the_whole(
+    server: ServerThread, secret: Path, sql: str
+) -> None:
+    answer = await ask(server, sql.replace("{secret}", str(secret)))
+    assert WORD.encode() not in answer
+    assert b"(SYNTAX_ERROR)" not in answer
 
 
 async def test_the_refusal_names_the_way_out(server: ServerThread, secret: Path) -> None:
