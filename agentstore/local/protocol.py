@@ -43,6 +43,7 @@ PARALLEL_REPLICAS = 54453
 MAX_HELLO_STRING = 4096
 MAX_SMALL_STRING = 1 << 20
 MAX_SETTINGS = 10_000
+MAX_QUERY = 64 << 20  # the text is held several times while it is looked at, and counts for no bound of all
 MAX_TABLES = 100_000
 
 STAGE_COMPLETE = 2
@@ -138,7 +139,7 @@ def read_query(buffer: ByteBuffer, revision: int, limit: int, kind_of: SettingKi
         yield from read_blob(buffer, MAX_SMALL_STRING, "the interserver secret")
     stage = yield from read_varint(buffer)
     compression = yield from read_varint(buffer)
-    sql = yield from read_text(buffer, limit, "the query")
+    sql = yield from read_text(buffer, min(limit, MAX_QUERY), "the query")
     return Query(query_id, settings, stage, bool(compression), sql)
 
 

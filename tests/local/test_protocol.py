@@ -25,6 +25,7 @@ from agentstore.local.wire import (
 from tests.local import golden
 from tests.local.conftest import ServerThread
 from tests.local.golden import Packet, load, read_client_packet, read_server_packet, revision_of, split
+from tests.local.talk import query_packet
 
 CONVERSATIONS = {name: load(name) for name in golden.NAMES}
 PACKETS = [
@@ -220,3 +221,10 @@ def test_consumed_bytes_can_be_taken_or_dropped() -> None:
 def test_end_of_data_is_a_block_without_columns() -> None:
     shape = complete(read_block(ByteBuffer(bytes.fromhex("01 00 02 ff ff ff ff 00 00 00")), 100))
     assert shape.is_end
+
+
+def test_the_text_of_a_query_has_a_limit_of_its_own() -> None:
+    whole = query_packet("SELECT 1")[1:]
+    too_large = whole[: -len(text("SELECT 1"))] + varint(protocol.MAX_QUERY + 1)
+    with pytest.raises(PacketTooLargeError, match="the query"):
+        complete(protocol.read_query(ByteBuffer(too_large), 54453, 1 << 30, lambda name: None))
