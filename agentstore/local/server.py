@@ -16,6 +16,7 @@ from .connection import Connection
 from .engine import Engine, EngineError
 from .host import Host
 from .wall import Wall
+from .withheld import withhold
 
 logger = logging.getLogger("agentstore.local")
 
@@ -134,7 +135,7 @@ class LocalServer:
         connection = self._engine.connect_for_parsing()
         try:
             wall = Wall(connection)
-            for name in wall.withhold(connection):
+            for name in withhold(wall, connection):
                 logger.warning("%s reaches outside of the store: it is not there while this server runs", name)
         finally:
             connection.close()

@@ -19,7 +19,7 @@ import msgspec
 
 from .engine import EngineConnection, EngineError
 from .inside import DATABASE_ENGINES, ENGINES, OUTSIDE_FUNCTIONS, SETTINGS, STRUCTURED, TABLE_FUNCTIONS, TYPES
-from .overlay import identifier, literal
+from .overlay import literal
 from .protocol import Setting
 from .statements import Kind, Statement
 from .syntax import ast_of
@@ -74,6 +74,10 @@ class Wall:
             rf"\b(?:(?:{calls}|ai[a-z]+){_AFTER_A_NAME}|(?:{bare}|ai[a-z]+){_BARE}|(?:{words})\b)",
             re.IGNORECASE | re.ASCII,
         )
+
+    def is_outside(self, name: str) -> bool:
+        """Whether a function or an engine, in lower case, reaches outside."""
+        return name in self._outside
 
     def check_settings(self, settings: Iterable[Setting]) -> None:
         for setting in settings:
@@ -201,28 +205,8 @@ class Wall:
             if word.lower() in SETTINGS or word.lower() == "infile":
                 raise _refused(word)
 
-    def withhold(self, connection: EngineConnection) -> list[str]:
-        """Take away, until the next start, what older statements have stored that reaches outside. Returns its names.
-
-        Views, tables with such engines or defaults, dictionaries, databases; what is needed to be asked for is told.
-        """
-        _leave_out_files(connection)
-        taken: list[str] = []
-        for row in connection.describe("SELECT name, lower(engine) AS engine FROM system.databases"):
-            if row["engine"] in self._outside:
-                taken += _detach(connection, "DATABASE", identifier(row["name"]))
-        rows = connection.describe(
-            "SELECT database, name, engine, create_table_query AS sql FROM system.tables WHERE NOT is_temporary "
-            "AND database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA')"
-        )
-        for row in rows:
-            if row["engine"] == "Dictionary" and row["sql"].startswith("CREATE DICTIONARY"):
-                taken += _detach(connection, "DICTIONARY", f"{identifier(row['database'])}.{identifier(row['name'])}")
-            elif not self._is_inside(connection, row["sql"]):
-                taken += _detach(connection, "TABLE", f"{identifier(row['database'])}.{identifier(row['name'])}")
-        return taken
-
-    def _is_inside(self, connection: EngineConnection, sql: str) -> bool:
+    def is_inside(self, connection: EngineConnection, sql: str) -> bool:
+        """Whether a statement that is stored may stay."""
         try:
             self.check(connection, Statement(Kind.OTHER, sql))
         except EngineError:
@@ -329,20 +313,6 @@ def _lexed(
         f"SELECT arrayJoin(arrayDistinct(arrayMap(i -> {text}, found))) AS token"
     )
     return [row["token"] for row in rows]
-
-
-def _leave_out_files(connection: EngineConnection) -> None:
-    """chdb's `default` is two databases in one: an Atomic one, and all files of the machine as tables by their paths.
-    The first is attached alone. What is written of that is ignored at the next start."""
-    sql = "SELECT toString(uuid) AS uuid FROM system.databases WHERE name = 'default' AND engine = 'Overlay'"
-    for row in connection.describe(sql):
-        connection.run("DETACH DATABASE default")
-        connection.run(f"ATTACH DATABASE default UUID {literal(row['uuid'])} ENGINE = Atomic")
-
-
-def _detach(connection: EngineConnection, kind: str, name: str) -> list[str]:
-    connection.run(f"DETACH {kind} {name} SYNC" if kind != "DICTIONARY" else f"DETACH DICTIONARY {name}")
-    return [name]
 
 
 def _without_scope(text: str) -> str:
