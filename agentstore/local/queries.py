@@ -141,6 +141,8 @@ class QueryRunner:
         finally:
             self._channel.on_input = None
             if tables:
+                if self._abandonable:
+                    self.kill()  # where the client is gone nobody reads on, and its tables go only after the query
                 await self._settle_killer()
                 await self._submit(self._session.drop_tables)
 

@@ -84,7 +84,8 @@ def uint8_block(name: str, values: bytes) -> bytes:
 
 
 async def working(server: LocalServer) -> Any:
-    await until(lambda: any(c._queries._work is not None and not c._idle for c in server._connections))
+    # Not what its thread does: while a result is not read, that does nothing.
+    await until(lambda: any(c.authenticated and not c._idle for c in server._connections))
     connection = next(iter(server._connections))
     await until(lambda: bool(server._engine.running(connection._queries.tag)))
     return connection
