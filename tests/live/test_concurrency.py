@@ -38,8 +38,8 @@ async def test_a_hundred_tasks_on_four_connections(options: ConnectOptions, org:
             await asyncio.gather(*(one_users_work(store, org, number) for number in range(TASKS)))
             assert (await store.list_sessions(org)).total == TASKS
             assert (await store.search(org, SearchQuery(query="FIND"))).total == 2 * TASKS
-        # The reads' four, and what the writer had under way: three tables and a look at the clock.
-        assert relay.most_at_once <= 8
+        # The reads' four, and the writer's own.
+        assert relay.most_at_once <= 4 + 12
         await until(lambda: relay.open == 0)
 
 
@@ -116,7 +116,7 @@ async def test_cancelled_anywhere_the_store_stays_whole(options: ConnectOptions,
         assert await cancelled_anywhere(store, org, seed) > 10
         await store.flush()
         await one_users_work(store, org, 1000)
-        await until(lambda: relay.open <= 4)
+        await until(lambda: relay.open <= 4 + 12)  # the reads', and the writer's own
         await store.aclose()
         await until(lambda: relay.open == 0)
         await nothing_but(before, relay)

@@ -34,9 +34,6 @@ HARMFUL = [
     "use_query_cache = 1",
     "use_skip_indexes = 0",
     "ignore_data_skipping_indices = 'content_text, input_text'",
-    "additional_result_filter = 'nonsense = 1'",
-    "additional_table_filters = {'DATABASE.sessions': '0'}",
-    "additional_table_filters = {'system.settings': '0', 'DATABASE.messages': '0'}",
 ]
 # Each of these cut an answer short; now the server says that its limit is exceeded.
 CUT = [
