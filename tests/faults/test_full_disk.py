@@ -77,7 +77,15 @@ def a_store(path: Path, **options: float) -> AsyncClickHouseStore:
 async def merge(store: AsyncClickHouseStore) -> None:
     """Merge all parts of the messages into one, as merges in the background would sooner or later."""
     assert store._lanes is not None
-    await store._lanes.reads.execute(Sql("OPTIMIZE TABLE messages FINAL"))
+    for _ in range(20):
+        try:
+            return await store._lanes.reads.execute(Sql("OPTIMIZE TABLE messages FINAL"))
+        except QueryError as error:
+            # ABORTED: it met the server stopping all merges while the disk was full, and is to be tried again.
+            if error.code != 236:
+                raise
+            await store._lanes.reads.fetch(Sql("SELECT sleep(0.5)"))
+    raise AssertionError("merges stay stopped")
 
 
 def cut_short(part: Path) -> None:
