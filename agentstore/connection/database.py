@@ -9,6 +9,7 @@ from agentstore.protocols import Columns
 from agentstore.schema.cluster import check_cluster
 from agentstore.schema.fitness import Fetch
 from agentstore.schema.plan import create_database, drop_database
+from agentstore.settings import ConnectOptions
 
 _MAY_NOT_CREATE = frozenset({164, 497})  # READONLY, ACCESS_DENIED
 
@@ -27,15 +28,8 @@ async def create_database_if_missing(dialer: Dialer) -> None:
 
     try:
         await check_cluster(fetch, options.cluster)
-        if await _exists(fetch, options.database):
-            return
-        await fetch(create_database(options.database, options.cluster))
-    except QueryError as error:
-        if error.code not in _MAY_NOT_CREATE:
-            raise
-        raise SchemaError(
-            f"the database {options.database!r} does not exist, and {options.user!r} may not create it"
-        ) from error
+        if not await _exists(fetch, options.database):
+            await _create(fetch, options)
     finally:
         await connection.close()
 
@@ -52,6 +46,17 @@ async def drop_and_create_database(dialer: Dialer) -> None:
             await connection.fetch(statement, {}, timeout=options.query_timeout_seconds)
     finally:
         await connection.close()
+
+
+async def _create(fetch: Fetch, options: ConnectOptions) -> None:
+    try:
+        await fetch(create_database(options.database, options.cluster))
+    except QueryError as error:
+        if error.code not in _MAY_NOT_CREATE:
+            raise
+        raise SchemaError(
+            f"the database {options.database!r} does not exist, and {options.user!r} may not create it"
+        ) from error
 
 
 async def _exists(fetch: Fetch, database: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.failover import Failover
 from agentstore.connection.hosts import Address
@@ -13,7 +15,7 @@ from agentstore.connection.profile import Profiles
 from agentstore.connection.turns import Turns
 from agentstore.errors import AgentStoreError, ConfigError, ConnectionFailedError
 from agentstore.schema.fitness import Fetch, explained
-from agentstore.settings import ConnectOptions
+from agentstore.settings import ConnectOptions, Host
 
 if TYPE_CHECKING:
     from agentstore.local.endpoint import Endpoint
@@ -52,18 +54,9 @@ class Dialer:
                     raise
 
     async def _connect_to(self, found: Endpoint, database: str) -> NativeConnection:
-        options = self.options
+        options = msgspec.structs.replace(self.options, user=found.user, password=found.password)
         connection = await NativeConnection.connect(
-            host=found.host,
-            port=found.port,
-            user=found.user,
-            password=found.password,
-            database=database,
-            secure=options.secure,
-            verify=options.verify,
-            ca_certs=options.ca_certs,
-            compression=options.compression,
-            connect_timeout=options.connect_timeout_seconds,
+            options, Host(found.host, found.port), database, seconds=options.connect_timeout_seconds
         )
         try:
             await self.profiles.fit(connection, f"{found.host}:{found.port}", found.user)

@@ -26,6 +26,7 @@ from agentstore.errors import (
     QueryError,
 )
 from agentstore.protocols import Columns
+from agentstore.settings import ConnectOptions, Host
 
 _AUTHENTICATION_CODES = frozenset({192, 193, 194, 516})
 _ERROR_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[^()]*(?:\(version [^)]*\)+)?\s*$")
@@ -69,36 +70,24 @@ class NativeConnection:
 
     @classmethod
     async def connect(
-        cls,
-        *,
-        host: str,
-        port: int,
-        user: str,
-        password: str,
-        database: str,
-        secure: bool,
-        verify: bool,
-        ca_certs: str,
-        compression: str,
-        connect_timeout: float,
-        address: str = "",
+        cls, options: ConnectOptions, host: Host, database: str, *, seconds: float, address: str = ""
     ) -> NativeConnection:
-        """Connect and shake hands, or raise ``ConnectionFailedError`` / ``AuthenticationError``.
+        """Connect and shake hands within so many seconds, or raise ``ConnectionFailedError`` / ``AuthenticationError``.
 
-        ``address`` is the one of the host's to connect to, any where it is "".
+        ``host`` is where to, whatever hosts the options name; ``address`` the one of its addresses, "" any.
         """
         try:
             wire = Wire(
-                host=host,
-                port=port,
-                user=user,
-                password=password,
+                host=host.name,
+                port=host.port,
+                user=options.user,
+                password=options.password,
                 database=database,
                 client_name="agentstore",
-                secure=secure,
-                verify=verify,
-                ca_certs=ca_certs or None,
-                compression=compression or False,
+                secure=options.secure,
+                verify=options.verify,
+                ca_certs=options.ca_certs or None,
+                compression=options.compression or False,
                 # Deadlines are ours: a timer for each read would cost more than the read, and the driver's ``wait_for``
                 # around a connect or ping loses, up to Python 3.11, a cancellation that comes as it succeeds.
                 connect_timeout=None,
@@ -109,17 +98,11 @@ class NativeConnection:
             raise ConfigError(f"compression: {error}", hint="pip install 'agentstore[compression]'") from None
         connection, wire.address = cls(wire), address
         try:
-            await connection._shake_hands(_where(host, port, address), connect_timeout)
+            await connection._shake_hands(_where(host, address), seconds)
         except BaseException:
             connection.abort()
             raise
         return connection
-
-    @property
-    def server_version(self) -> tuple[int, int, int]:
-        """Major, minor and patch number of the server."""
-        info = self._wire.server_info
-        return info.version_major, info.version_minor, info.version_patch
 
     @property
     def idle_seconds(self) -> float:
@@ -251,9 +234,8 @@ async def _no_text_expected() -> AsyncIterator[None]:
         raise ConnectionResetError(str(error)) from error
 
 
-def _where(host: str, port: int, address: str) -> str:
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return place if address in ("", host) else f"{place} ({address})"
+def _where(host: Host, address: str) -> str:
+    return str(host) if address in ("", host.name) else f"{host} ({address})"
 
 
 def _unanswered(error: AgentStoreError) -> AgentStoreError:

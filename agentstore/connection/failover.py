@@ -64,7 +64,7 @@ class Failover:
             except AgentStoreError as error:
                 if not error.retriable:
                     raise
-                failures[address] = error
+                failures.setdefault(address, error)  # a later try had less time, and less to say
                 self.hosts.failed(address, began=began, now=time.monotonic())
                 if isinstance(error.__cause__, TimeoutError):
                     search.cut_short(address)
@@ -79,19 +79,9 @@ class Failover:
         return elsewhere and not here
 
     async def _connect_to(self, address: Address, database: str, seconds: float) -> NativeConnection:
-        options = self._options
+        told = max(round(seconds, 2), 0.01)  # "within 10 s"
         connection = await NativeConnection.connect(
-            host=address.host.name,
-            address=address.ip,
-            port=address.host.port,
-            user=options.user,
-            password=options.password,
-            database=database,
-            secure=options.secure,
-            verify=options.verify,
-            ca_certs=options.ca_certs,
-            compression=options.compression,
-            connect_timeout=max(round(seconds, 2), 0.01),  # as it is told: "within 10 s"
+            self._options, address.host, database, seconds=told, address=address.ip
         )
         self.hosts.answered(address, time.monotonic())
         connection.peer = _Peer(self, address)

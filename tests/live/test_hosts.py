@@ -117,6 +117,14 @@ async def test_where_no_host_answers_the_error_names_each(two: Two) -> None:
     assert two.options.password not in str(caught.value)
 
 
+async def test_where_all_hosts_stall_the_error_tells_how_long_each_was_waited_for(two: Two) -> None:
+    for proxy in two:
+        proxy.on_connect = lambda: "stall"
+    with pytest.raises(ConnectionFailedError, match=r"no answer within 0.2\d? s.*no answer within") as caught:
+        await two.store(connect_timeout_seconds=0.5).open()
+    assert "0.01 s" not in str(caught.value)
+
+
 async def test_hosts_that_all_rest_are_tried_at_once(two: Two, org: str) -> None:
     for proxy in two:
         proxy.die()

@@ -89,7 +89,8 @@ async def test_writes_need_no_connection_of_the_reads(own: AsyncClickHouseStore,
 async def test_a_small_read_does_not_wait_behind_heavy_ones(own: AsyncClickHouseStore, org: str, method: str) -> None:
     await own.write_session(org, session("s"))
     async with heavy_taken(own):
-        await READS[method](own, org, "x")
+        found = await READS[method](own, org, "x")
+    assert await READS[method](own, org, "x") == found
 
 
 @pytest.mark.parametrize("method", sorted(HEAVY))
