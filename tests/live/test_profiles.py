@@ -65,8 +65,8 @@ async def profile(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     settings: list[str] = []
     connect = NativeConnection.connect
 
-    async def connect_with_them(**options: Any) -> NativeConnection:
-        connection = await connect(**options)
+    async def connect_with_them(*where: Any, **options: Any) -> NativeConnection:
+        connection = await connect(*where, **options)
         for one in settings:
             await connection.fetch(Sql(f"SET {one}"), {}, timeout=60)
         return connection

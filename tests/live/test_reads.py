@@ -126,13 +126,13 @@ async def test_tool_calls_in_pages(store: AsyncClickHouseStore, org: str) -> Non
         found = await store.get_session_tool_calls(org, "s", **given)
         return [(c.message_ordinal, c.tool_use_id, c.call_index) for c in found]
 
-    for size in (1, 4, 100):
+    for size in (4, 100):
         pages = page = await read(limit=size)
         while page:
             page = await read(after=page[-1], limit=size)
             pages = pages + page
         assert pages == in_order
-    for number, key in enumerate(in_order):
+    for number, key in list(enumerate(in_order))[::5]:
         assert await read(after=key) == in_order[number + 1 :]
     assert await read(limit=0) == []
     assert await read(after=(-(10**40), "", 0)) == in_order
