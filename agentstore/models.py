@@ -200,6 +200,8 @@ class SessionFilter(Record, frozen=True):
 class SearchQuery(Record, frozen=True):
     """What ``search`` looks for, within the given filters: those of ``SessionFilter``, or one session's ``session_id``.
 
+    ``role`` "tool": tool calls only; another role: messages of that role only. ``tool_name``: calls of that tool only.
+
     ``mode`` "substring": rows that hold the query as it is, whatever its case, the latest session first. "words": rows
     that hold all its words and "phrases in quotes", the best match first. What a word is: see ``search``.
     """
@@ -215,6 +217,8 @@ class SearchQuery(Record, frozen=True):
     cursor: str = ""
     limit: int = 50
     mode: str = "substring"
+    role: str = ""
+    tool_name: str = ""
 
     def __post_init__(self) -> None:
         _parse_dates(self)
@@ -239,7 +243,10 @@ class Highlight(Record, frozen=True):
 
 
 class SearchResult(Record, frozen=True):
-    """One matching message (its own role) or tool call (role "tool")."""
+    """One matching message (its own role) or tool call (role "tool").
+
+    ``source_id`` is the message's; for a tool call, that of the message that made it.
+    """
 
     session_id: str = ""
     ordinal: int = 0
@@ -252,6 +259,7 @@ class SearchResult(Record, frozen=True):
     first_message: str = ""
     snippet: str = ""
     highlights: list[Highlight] = []
+    source_id: str = ""
 
 
 class SearchPage(Record, frozen=True):

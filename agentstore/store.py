@@ -36,8 +36,8 @@ from agentstore.models import (
     UserInfo,
     UserUsage,
 )
-from agentstore.read import analytics, git_links, iterate, marks, search, sessions
-from agentstore.read.finder import Finder
+from agentstore.read import analytics, git_links, iterate, marks, sessions
+from agentstore.read.search import pages as search
 from agentstore.schema import migrate
 from agentstore.schema.fitness import is_missing
 from agentstore.settings import ConnectOptions, resolve_target
@@ -73,7 +73,6 @@ class AsyncClickHouseStore:
         self._lanes: Lanes | None = None
         self._writer: Writer | None = None
         self._home: Home | None = None
-        self._finder: Finder | None = None
         self._final_statistics: dict[str, TableStatistics] = {}
         self._state = "new"
 
@@ -420,9 +419,7 @@ class AsyncClickHouseStore:
         = ``σ`` = ``ς``, ``ẞ`` = ``ß``, but ``ß`` is not ``ss``, and ``é`` is not ``e``. Texts are cut on the server to
         200 characters around the first hit.
         """
-        heavy = self._heavy
-        self._finder = self._finder or Finder(heavy)
-        return await search.search(heavy, self._finder, org_id, query)
+        return await search.search(self._heavy, org_id, query)
 
     async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]:
         """The git links of a session by message_ordinal, link_type."""

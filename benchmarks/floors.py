@@ -47,9 +47,9 @@ def _versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
 _BEFORE = {
     "agentstore.read.sessions.above_floor": _everything,
     "agentstore.read.sessions.versions_of_links": _versions_of_links,
-    "agentstore.read.hits.above_floors": _everything,
-    "agentstore.read.hits.moments": _moments,
-    "agentstore.read.ranking.moments": _moments,
+    "agentstore.read.search.results.moments": _moments,
+    "agentstore.read.search.substring.moments": _moments,
+    "agentstore.read.search.ranking.moments": _moments,
     "agentstore.read.analytics.above_floors": _everything,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentstore import Highlight
-from agentstore.read.folding import variants
+from agentstore.read.search.folding import variants
 
 BEFORE, LENGTH, DOTS = 100, 200, "..."
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from agentstore import Highlight
-from agentstore.read.folding import variants
+from agentstore.read.search.folding import variants
 from tests import reference
 
 # How Unicode names the characters of scripts without spaces.

@@ -52,15 +52,17 @@ class SearchCursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 class WordsCursor(msgspec.Struct, frozen=True, array_like=True):
-    """Score and sort key of a row, with the number of matching rows and their mean length as the first page found them.
+    """Score and sort key of a row, with the number of ranked rows and their mean length as the first page found them.
 
-    With these two every page scores an unchanged row alike, whatever has been written since.
+    With these two every page scores an unchanged row alike, whatever has been written since. ``last`` is the last row,
+    in the order of substrings, that is ranked; None where all are.
     """
 
     score: _Score
     key: SearchKey
     total: _UInt32
     average: _Average
+    last: SearchKey | None = None
 
 
 _Cursor = TypeVar("_Cursor", SearchCursor, WordsCursor)
@@ -84,7 +86,8 @@ def decode_words_cursor(text: str) -> WordsCursor:
 def _search_cursor(text: str, kind: type[_Cursor]) -> _Cursor:
     try:
         cursor = msgspec.json.decode(_decode(text), type=kind)
-        from_ticks(cursor.key[0])
+        for key in (cursor.key, getattr(cursor, "last", None)):
+            from_ticks(key[0] if key else None)
     except (msgspec.MsgspecError, OverflowError):
         raise InvalidCursorError("cursor: not one of this search", field="cursor") from None
     return cursor

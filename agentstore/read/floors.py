@@ -10,6 +10,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.read.scope import text
 
 CONTENT, MARKS = "content", "marks"
+_NOTHING = Sql("")
 
 
 def above_floor(org_id: str, session_id: str, scope: str = CONTENT) -> Sql:
@@ -36,17 +37,18 @@ def above_floors(org_id: str, scope: str = CONTENT, among: Sql | None = None) ->
     return sql("_version >= transform(session_id, {floors}.1, {floors}.2, toUInt64(0))", floors=floors)
 
 
-def moments(org_id: str, sessions: Sql) -> Sql:
-    """``id``, ``moment`` (its start, in microseconds) and ``floor`` (0 without one) of the sessions.
+def moments(org_id: str, sessions: Sql, also: Sql = _NOTHING) -> Sql:
+    """``id``, ``moment`` (its start, in microseconds), ``floor`` (0 without one), and ``also``, of the sessions.
 
     For statements that join them anyway: few rows are left by then, and the floor costs them next to nothing.
     """
     return sql(
-        "SELECT id, moment, ifNull(f.floor, 0) AS floor FROM ("
-        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {sessions}"
+        "SELECT id, moment, ifNull(f.floor, 0) AS floor{also} FROM ("
+        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment{also} FROM sessions FINAL WHERE {sessions}"
         ") AS own LEFT ANY JOIN (SELECT session_id, _version AS floor FROM session_floors FINAL"
         " WHERE scope = {scope} AND org_id = {org_id}) AS f ON f.session_id = own.id",
         sessions=sessions,
+        also=sql(", {also}", also=also) if also.text else also,
         scope=CONTENT,
         org_id=text(org_id, "org_id"),
     )

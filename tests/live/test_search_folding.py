@@ -9,8 +9,8 @@ import pytest
 from agentstore import AsyncClickHouseStore
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, join, sql
-from agentstore.read import folding
-from agentstore.read.hits import contains
+from agentstore.read.search import folding
+from agentstore.read.search.terms import contains
 from tests.live.connections import connected
 from tests.servers import Server
 

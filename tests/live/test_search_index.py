@@ -11,7 +11,7 @@ import pytest
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete, ToolCall
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
-from agentstore.read import finder, hits
+from agentstore.read.search import parts, planner
 from agentstore.schema.plan import drop_database
 from tests.builders import at, call, message, session
 from tests.reference import first_containing, positions
@@ -113,8 +113,8 @@ async def test_search_is_a_plain_scan_in_every_state_of_the_parts(
     seed = random.randrange(10**6)
     print("seed", seed)
     if newest_first:  # which pays with thousands of sessions only
-        monkeypatch.setattr(finder, "_NEWEST", 2)
-        monkeypatch.setattr(finder, "_WORTH_IT", 1)
+        monkeypatch.setattr(planner, "SESSIONS_FOR_HITS", 2)
+        monkeypatch.setattr(planner, "_SHARE_FOR_HITS", 1)
     world = World(random.Random(seed))
     for state in range(ROUNDS):
         await world.change(own)
@@ -132,11 +132,10 @@ async def test_a_rare_needle_reads_few_rows_and_an_absent_one_none(own: AsyncCli
     await own.write_batch("o", [session("s")], texts)
     await merge(own)
     pool = own._open_pool
-    ((indexes,),) = await pool.fetch(hits.text_indexes())
-    if not indexes:
+    tables = parts.tables(await pool.fetch(parts.state()))
+    if not tables.has_indexes:
         pytest.skip("this server has no text indexes: search scans there")
-    ((parts,),) = await pool.fetch(sql("SELECT count() FROM ({parts})", parts=hits.unindexed_parts()))
-    assert parts == 0
+    assert tables["messages"].unindexed == ()
     for needle, most in (("quokka", 2), ("wombat", 0)):
         plan = await pool.fetch(
             sql(

@@ -8,7 +8,7 @@ import pytest
 
 from agentstore import AsyncClickHouseStore, NotFoundError, SearchQuery, SessionFilter
 from agentstore.connection.sql import Sql, literal, sql
-from agentstore.read import hits
+from agentstore.read.search import parts
 from agentstore.schema import migrate
 from agentstore.schema.plan import load_migrations
 from tests.builders import at, message, session
@@ -107,4 +107,6 @@ async def settled(store: AsyncClickHouseStore, *, indexed: bool) -> None:
             )
             running = columns[0][0]
         if indexed:
-            assert await connection.fetch(hits.unindexed_parts(), {}, timeout=60) == []
+            tables = parts.tables(await connection.fetch(parts.state(), {}, timeout=60))
+            assert tables.has_indexes
+            assert (tables["messages"].unindexed, tables["tool_calls"].unindexed) == ((), ())

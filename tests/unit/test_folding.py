@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from agentstore.read import folding
+from agentstore.read.search import folding
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point <= 0xDFFF]
 CASED = [char for char in EVERY if len({char, char.lower(), char.upper(), char.title(), char.casefold()}) > 1]

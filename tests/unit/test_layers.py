@@ -22,19 +22,21 @@ LAYERS = [
     {"protocols", "home"},
     {"connection.hosts", "connection.needs", "schema.plan", "schema.known_versions", "write.encoding", "write.rows",
      "write.normalize", "write.accumulator", "write.statistics", "write.clock", "read.cursor", "read.dates",
-     "read.decoding", "read.floors", "read.folding", "read.hits", "read.ranking", "read.scope", "read.snippet",
-     "read.terms", "read.words"},
+     "read.decoding", "read.floors", "read.scope"},
+    {"read.search.folding", "read.search.words", "read.search.snippet", "read.search.terms", "read.search.rows",
+     "read.search.parts", "read.search.planner", "read.search.candidates", "read.search.substring",
+     "read.search.ranking"},
     {"connection.turns", "connection.peer", "connection.wire", "connection.driver", "connection.profile",
      "connection.failover", "connection.pool", "connection.dial", "connection.database", "connection.lanes",
      "connection.ping", "connection.detached", "schema.migrate", "schema.fitness", "schema.cluster"},
-    {"read.sessions", "read.iterate", "read.search", "read.finder", "read.windows", "read.analytics", "read.git_links",
+    {"read.sessions", "read.iterate", "read.search", "read.analytics", "read.git_links",
      "read.marks", "read.together", "read.building"},
     {"write"},
     {"store"},
     {""},
     {"cli", "__main__"},
 ]  # fmt: skip
-PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[4]}
+PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[4], *LAYERS[5]}
 ASIDE = ("local", "importers")
 
 

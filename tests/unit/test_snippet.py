@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentstore.models import Highlight
-from agentstore.read.snippet import BEFORE, ELLIPSIS, LENGTH, assemble
-from agentstore.read.words import Term
+from agentstore.read.search.snippet import BEFORE, ELLIPSIS, LENGTH, assemble
+from agentstore.read.search.words import Term
 from tests import reference
 
 letters = st.sampled_from(list("aAbBäÄßẞςσΣ日😀%_\\.*[ \n\0"))

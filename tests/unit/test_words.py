@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentstore.read.snippet import LENGTH, assemble
-from agentstore.read.words import Term, joining_class, joins, parse
+from agentstore.read.search.snippet import LENGTH, assemble
+from agentstore.read.search.words import Term, joining_class, joins, parse
 from tests import words as plain
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if category(chr(point)) not in ("Cn", "Cs", "Co")]

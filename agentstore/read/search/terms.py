@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agentstore.connection.sql import Sql, join, sql
-from agentstore.read import folding
-from agentstore.read.hits import contains
-from agentstore.read.words import Term, joining_class
+from agentstore.read.search import folding
+from agentstore.read.search.words import Term, joining_class
+
+
+def contains(column: Sql, needle: str) -> Sql:
+    """The condition that a text contains the needle."""
+    if folding.folds_on_server(needle):
+        return sql("positionCaseInsensitiveUTF8({column}, {needle}) > 0", column=column, needle=needle)
+    return sql("match({column}, {pattern})", column=column, pattern=folding.pattern(needle))
 
 
 def may_hold(columns: Sequence[Sql], terms: Sequence[Term]) -> Sql:
@@ -22,6 +28,12 @@ def may_hold(columns: Sequence[Sql], terms: Sequence[Term]) -> Sql:
 def index_may_hold(columns: Sequence[Sql], terms: Sequence[Term]) -> Sql:
     """The same by what the text indexes say, for terms that are long enough for them."""
     return _all_in_any(columns, terms, lambda column, text: sql("hasAllTokens({c}, {text})", c=column, text=text))
+
+
+def hold(columns: Sequence[Sql], terms: Sequence[Term]) -> Sql:
+    """The condition that each term stands in one of the texts, whole words as such; a superset is asked first."""
+    whole = [term for term in terms if term.whole]
+    return join(" AND ", [may_hold(columns, terms), *(_any(columns, term) for term in whole)])
 
 
 def occurrences(column: Sql, term: Term) -> Sql:
@@ -45,6 +57,12 @@ def first_hit(column: Sql, terms: Sequence[Term]) -> Sql:
     """The code-point offset of the first hit of any of the terms, from 1; 0 where there is none."""
     hits = join(", ", [_first(column, term) for term in terms])
     return sql("arrayMin(arrayFilter(hit -> hit > 0, [{hits}]))", hits=hits)
+
+
+def _any(columns: Sequence[Sql], term: Term) -> Sql:
+    pattern = f"[^{joining_class()}]{term.pattern}[^{joining_class()}]"
+    padded = [sql("match(concat(' ', {c}, ' '), {pattern})", c=column, pattern=pattern) for column in columns]
+    return sql("({held})", held=join(" OR ", padded))
 
 
 def _first(column: Sql, term: Term) -> Sql:

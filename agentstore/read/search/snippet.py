@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from agentstore.models import Highlight
-from agentstore.read.words import Term
+from agentstore.read.search.words import Term
 
 LENGTH = 200
 BEFORE = 100

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.errors import InvalidArgumentError
-from agentstore.models import SearchPage, SearchQuery
+from agentstore.models import SearchPage, SearchQuery, SearchResult
 from agentstore.protocols import Executor
 from agentstore.read.cursor import (
     SearchCursor,
+    SearchKey,
     decode_search_cursor,
     decode_words_cursor,
     encode_search_cursor,
 )
-from agentstore.read.finder import Finder
-from agentstore.read.ranking import Wanted
 from agentstore.read.scope import expect, page_limit, session_conditions, text
-from agentstore.read.windows import results
-from agentstore.read.words import Term, parse
+from agentstore.read.search.candidates import Target
+from agentstore.read.search.finder import Finder
+from agentstore.read.search.ranker import Ranker
+from agentstore.read.search.results import Rows, opened
+from agentstore.read.search.rows import searched
+from agentstore.read.search.words import Term, parse
 
 COUNTED_HITS = 1000
 MOST_TERMS = 64
@@ -24,7 +27,7 @@ MOST_TERMS = 64
 _FILTERS = ("user_id", "project_id", "project_name", "agent_type")
 
 
-async def search(executor: Executor, finder: Finder, org_id: str, query: SearchQuery) -> SearchPage:
+async def search(executor: Executor, org_id: str, query: SearchQuery) -> SearchPage:
     """One page of hits, in the order of the query's mode; see ``SearchQuery``.
 
     The first page counts the hits, up to ``COUNTED_HITS``; its cursor carries the figure on to the others.
@@ -33,10 +36,10 @@ async def search(executor: Executor, finder: Finder, org_id: str, query: SearchQ
     if query.mode not in ("substring", "words"):
         raise InvalidArgumentError(f"mode: expected 'substring' or 'words', got {query.mode!r}", field="mode")
     page_of = _words if query.mode == "words" else _substring
-    return await page_of(executor, finder, org_id, query, page_limit(query.limit))
+    return await page_of(executor, org_id, query, page_limit(query.limit))
 
 
-async def _substring(executor: Executor, finder: Finder, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
+async def _substring(executor: Executor, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
     """started_at descending, session id descending, ordinal ascending, messages before tools."""
     # As it is stored, so that the highlights are looked for where the server found the hit.
     needle = valid_text(text(query.query, "query"))
@@ -44,18 +47,24 @@ async def _substring(executor: Executor, finder: Finder, org_id: str, query: Sea
         raise InvalidArgumentError("query: is empty", field="query")
     cursor = decode_search_cursor(query.cursor) if query.cursor != "" else None
     wanted = limit + 1 if cursor else max(limit, COUNTED_HITS) + 1
-    keys = await finder.find(org_id, needle, _sessions(org_id, query), cursor.key if cursor else None, count=wanted)
+    target = _target(org_id, (Term(needle),), query)
+    found = await Finder(executor, target).find(
+        cursor.key if cursor else None, count=wanted, in_session=bool(query.session_id)
+    )
+    keys = list(found)
     total = cursor.total if cursor else len(keys)
     page = keys[:limit]
+    shown = await _shown(executor, target, [key for key in page if found[key] is None])
+    results = [found[key] or shown.get(key[1:]) for key in page]
     return SearchPage(
-        results=await results(executor, org_id, [Term(needle)], page),
+        results=[result for result in results if result],
         next_cursor=encode_search_cursor(SearchCursor(page[-1], total)) if len(keys) > limit else "",
         total=min(total, COUNTED_HITS),
         total_is_lower_bound=total > COUNTED_HITS,
     )
 
 
-async def _words(executor: Executor, finder: Finder, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
+async def _words(executor: Executor, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
     """Relevance descending, then as ``_substring``."""
     terms = parse(valid_text(text(query.query, "query")))
     if not 1 <= len(terms) <= MOST_TERMS:
@@ -63,16 +72,29 @@ async def _words(executor: Executor, finder: Finder, org_id: str, query: SearchQ
             f"query: expected 1 … {MOST_TERMS} different words and phrases, got {len(terms)}", field="query"
         )
     cursor = decode_words_cursor(query.cursor) if query.cursor != "" else None
-    rows = await finder.ranked(Wanted(org_id, terms, _sessions(org_id, query)), cursor, count=limit + 1)
+    target = _target(org_id, terms, query)
+    rows = await Ranker(executor, target).ranked(cursor, count=limit + 1, in_session=bool(query.session_id))
     first = cursor or next(iter(rows), None)
     total = first.total if first else 0
     page = rows[:limit]
+    shown = await _shown(executor, target, [row.key for row in page])
     return SearchPage(
-        results=await results(executor, org_id, terms, [row.key for row in page]),
+        results=[shown[row.key[1:]] for row in page if row.key[1:] in shown],
         next_cursor=encode_search_cursor(page[-1]) if len(rows) > limit else "",
         total=min(total, COUNTED_HITS),
         total_is_lower_bound=total > COUNTED_HITS,
     )
+
+
+async def _shown(executor: Executor, target: Target, keys: list[SearchKey]) -> dict[tuple[object, ...], SearchResult]:
+    """The results by their keys without the moment: a session that got another start in between is still the same."""
+    rows = Rows(target.org_id, target.terms, target.sessions, target.tables, keys)
+    return {key[1:]: result for key, result in (await opened(executor, rows)).items()}
+
+
+def _target(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> Target:
+    tables = searched(text(query.role, "role"), text(query.tool_name, "tool_name"))
+    return Target(org_id, terms, _sessions(org_id, query), tables)
 
 
 def _sessions(org_id: str, query: SearchQuery) -> Sql:

@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from itertools import groupby
 from unicodedata import category
 
-from agentstore.read import folding
+from agentstore.read.search import folding
 
 _WORD_CATEGORIES = "LMN"
 _UNASSIGNED = "Cn"

@@ -1,0 +1,149 @@
+"""The SQL of candidates: rows that may hold what is looked for, by what the text indexes say. Pure.
+
+Candidates are all rows that hold it, and a few that do not, or did once, or come twice. No text is read where a part
+has an index; where it has none its texts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.read.cursor import SearchKey
+from agentstore.read.search import terms
+from agentstore.read.search.parts import Tables
+from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key
+from agentstore.read.search.words import Term
+
+# Shorter texts have no trigram, so the index says nothing about them.
+INDEXED_LENGTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is looked for: all of these terms in one row; and where: in rows of these tables, in these sessions.
+
+    ``sessions`` is the condition on sessions, which are one organisation's.
+    """
+
+    org_id: str
+    terms: tuple[Term, ...]
+    sessions: Sql
+    tables: tuple[Searched, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables' names."""
+        return tuple(one.texts.name for one in self.tables)
+
+    @property
+    def indexed(self) -> tuple[Term, ...]:
+        """The terms that an index says something about."""
+        return tuple(term for term in self.terms if len(term.text) >= INDEXED_LENGTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest candidates after a key: so many, of the newest sessions only where ``sessions`` says how many."""
+
+    after: SearchKey | None
+    count: int
+    sessions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Of these tables only candidates are read: all of them, or the newest ones."""
+
+    tables: Tables
+    of: Mapping[str, Newest | None] = field(default_factory=dict)
+
+
+def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
+    """How many candidates a table has, up to ``count``, and the columns of the first ``keys`` keys, in no order.
+
+    No session is looked at.
+    """
+    return sql(
+        "SELECT count(), groupArray({keys})(session_id), groupArray({keys})(position),"
+        " groupArray({keys})(tool_use_id), groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
+        rows=_candidates(target, searched, tables, searched.texts.key),
+        keys=keys,
+        count=count,
+    )
+
+
+def among(target: Target, searched: Searched, scope: Sql, narrowed: Narrowed | None) -> Sql:
+    """The condition on a row's key that its session satisfies ``scope``, and that it is a candidate where narrowed.
+
+    The sessions of the newest candidates are left to the join that every search ends with.
+    """
+    in_scope = sql("session_id IN (SELECT id FROM sessions FINAL WHERE {scope})", scope=scope)
+    if narrowed is None or searched.texts.name not in narrowed.of:
+        return in_scope
+    newest, row = narrowed.of[searched.texts.name], searched.texts.row
+    if newest is not None:
+        return sql("({row}) IN ({rows})", row=row, rows=_newest(target, searched, scope, narrowed.tables, newest))
+    return sql(
+        "{in_scope} AND ({row}) IN ({rows})",
+        in_scope=in_scope,
+        row=row,
+        rows=_candidates(target, searched, narrowed.tables, row),
+    )
+
+
+def _newest(target: Target, searched: Searched, scope: Sql, tables: Tables, newest: Newest) -> Sql:
+    """The rows of the first candidates after the key, in order."""
+    sessions = sql("SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {s}", s=scope)
+    within = EVERYTHING
+    if newest.sessions is not None:
+        within = sql(
+            "session_id IN (SELECT id FROM sessions FINAL WHERE {scope}"
+            " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count})",
+            scope=scope,
+            count=newest.sessions,
+        )
+    return sql(
+        "SELECT {row} FROM (SELECT DISTINCT {columns} FROM ({rows}) AS c INNER JOIN ({sessions}) AS s"
+        " ON s.id = session_id WHERE {after} ORDER BY {order} LIMIT {count})",
+        row=searched.texts.row_of_key,
+        columns=COLUMNS,
+        rows=_candidates(target, searched, tables, searched.texts.key, within),
+        sessions=sessions,
+        after=after_key(newest.after),
+        order=ORDER,
+        count=newest.count,
+    )
+
+
+def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql, within: Sql = EVERYTHING) -> Sql:
+    """These columns of the candidates in sessions that satisfy ``within``."""
+    texts = searched.texts
+    return join(
+        " UNION ALL ",
+        [
+            sql(
+                "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {within} AND {rows} AND {condition}",
+                columns=columns,
+                table=texts.table,
+                org_id=target.org_id,
+                within=within,
+                rows=searched.rows,
+                condition=condition,
+            )
+            for condition in _conditions(target, texts.columns, tables[texts.name].unindexed)
+        ],
+    )
+
+
+def _conditions(target: Target, columns: Sequence[Sql], unindexed: tuple[str, ...]) -> list[Sql]:
+    """Conditions that find the candidates together: by the index, and by the texts of parts that have none."""
+    tokens = terms.index_may_hold(columns, target.indexed)
+    if not unindexed:
+        return [tokens]
+    # A part that lost or got its index since the list was made is searched by the first, right either way.
+    return [
+        sql("_part NOT IN {parts} AND {tokens}", parts=unindexed, tokens=tokens),
+        sql("_part IN {parts} AND {texts}", parts=unindexed, texts=terms.may_hold(columns, target.terms)),
+    ]

@@ -1,0 +1,107 @@
+"""Finds the hits of a substring in their order, with as few statements and as little reading as ``planner`` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from agentstore.connection.sql import Sql
+from agentstore.models import SearchResult
+from agentstore.protocols import Executor
+from agentstore.read.cursor import SearchKey
+from agentstore.read.search import planner, substring
+from agentstore.read.search.candidates import Narrowed, Newest, Target
+from agentstore.read.search.looking import Looked, look
+from agentstore.read.search.results import Rows, opened
+from agentstore.read.search.rows import after_session, among, from_session, in_order
+from agentstore.read.search.scanning import SCAN, newest_sessions
+
+# The hits in order, each with its result where its row has been opened already.
+Found = dict[SearchKey, SearchResult | None]
+
+
+class Finder:
+    """One search."""
+
+    def __init__(self, executor: Executor, target: Target) -> None:
+        self._executor = executor
+        self._target = target
+
+    async def find(self, after: SearchKey | None, *, count: int, in_session: bool = False) -> Found:
+        """The first ``count`` hits after the key, in order; fewer only where there are no more."""
+        if not self._target.tables:
+            return {}
+        if in_session:  # a look-up by itself, whatever an index says
+            return await self._scan(after, count)
+        looked = await look(self._executor, self._target)
+        if looked is None:
+            return await self._newest_sessions_first(after, count)
+        step = planner.after_looking(looked.counts, looked.tables, wanted=count)
+        self._leave_out_empty(looked)
+        match step:
+            case planner.Done():
+                return {}
+            case planner.Open():
+                return await self._open(looked, after, count)
+            case planner.Check():
+                return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(self._target.names)))
+            case planner.Newest():
+                return await self._newest_candidates_first(looked, step, after, count)
+            case planner.Scan():
+                return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
+            case _:
+                assert_never(step)
+
+    def _leave_out_empty(self, looked: Looked) -> None:
+        """A table without candidates needs no statement any more."""
+        tables = tuple(one for one in self._target.tables if looked.counts[one.texts.name])
+        self._target = replace(self._target, tables=tables)
+
+    async def _open(self, looked: Looked, after: SearchKey | None, count: int) -> Found:
+        target = self._target
+        rows = Rows(target.org_id, target.terms, target.sessions, target.tables, looked.keys)
+        found = await opened(self._executor, rows, after)
+        return {key: found[key] for key in in_order(found)[:count]}
+
+    async def _newest_candidates_first(
+        self, looked: Looked, step: planner.Newest, after: SearchKey | None, count: int
+    ) -> Found:
+        newest = {name: Newest(after, limit, step.sessions) for name, limit in step.limits.items()}
+        narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
+        keys = await self._keys(
+            substring.hits(self._target, from_session(after), after, count=None, narrowed=narrowed), SCAN
+        )
+        known = _known(keys, {one.texts.kind for one in self._target.tables if one.texts.name in newest})
+        if len(known) >= count:
+            return dict.fromkeys(known[:count])
+        rest = planner.narrowed(looked.counts, looked.tables) & set(self._target.names)
+        last = known[-1] if known else after
+        return dict.fromkeys(known) | await self._scan(
+            last, count - len(known), Narrowed(looked.tables, dict.fromkeys(rest))
+        )
+
+    async def _newest_sessions_first(self, after: SearchKey | None, count: int) -> Found:
+        scope = from_session(after)
+        sessions = await newest_sessions(self._executor, self._target, scope, planner.SESSIONS_FOR_HITS)
+        if sessions is None:
+            return await self._scan(after, count)
+        newest, last = sessions
+        found = dict.fromkeys(await self._keys(substring.hits(self._target, among(newest), after, count=count)))
+        if len(found) >= count:
+            return found
+        older = substring.hits(self._target, after_session(*last), after, count=count - len(found))
+        return found | dict.fromkeys(await self._keys(older, SCAN))
+
+    async def _scan(self, after: SearchKey | None, count: int, narrowed: Narrowed | None = None) -> Found:
+        query = substring.hits(self._target, from_session(after), after, count=count, narrowed=narrowed)
+        return dict.fromkeys(await self._keys(query, SCAN))
+
+    async def _keys(self, query: Sql, settings: Mapping[str, int] | None = None) -> list[SearchKey]:
+        return list(zip(*await self._executor.fetch(query, settings), strict=True))
+
+
+def _known(keys: list[SearchKey], cut: set[int]) -> list[SearchKey]:
+    """Those of the hits before which there is no other: up to the last one of each kind that has been cut off."""
+    last = {key[3]: number for number, key in enumerate(keys)}
+    return keys[: min((last.get(kind, -1) + 1 for kind in cut), default=len(keys))]

@@ -1,0 +1,142 @@
+"""What a substring search does next. Pure: counts in, a step out; no statement is built or sent here.
+
+A search first looks at the text indexes, which count the candidates: rows that may hold the needle. Then
+
+- none: there is nothing more to do;
+- a few: their rows are opened, which checks them and gives all that a result shows;
+- as many as a page may count: all of them are checked;
+- more: the newest are checked, and where too few of them are hits, the rest is scanned, once, from there on.
+
+The bound that the numbers here keep: with all its steps a search costs at most one and a half times what the scan of
+all texts in question would. What looking and checking may cost in vain is therefore at most half of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from agentstore.read.search.parts import Tables
+
+# So many candidates are opened at once, with their sessions and the text around the hit.
+OPENED = 128
+# Candidates are counted up to here.
+COUNTED = 200_000
+# Of all texts in question, how many bytes may lie in parts without an index, for the index to be looked at at all; and
+# for candidates to be looked for a second time, which reads them again.
+_UNINDEXED, _UNINDEXED_TWICE = 0.5, 0.1
+# Of all texts in question, how many bytes may be read to check the newest candidates.
+_CHECKED = 0.3
+# So many candidates are put in order without a thought.
+_ORDERED = 20_000
+# Where no index helps, how many sessions are scanned first, for as many hits as a page counts and for as many rows as
+# are ranked; each so much more than one, because with each session its neighbours in a granule are read.
+SESSIONS_FOR_HITS, SESSIONS_FOR_RANKING = 64, 640
+_SHARE_FOR_HITS, _SHARE_FOR_RANKING = 1 / 200, 1 / 40
+# Sessions are taken until they should hold so many times the candidates that are wanted.
+_SPARE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing holds the needle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open the rows of the candidates, whose keys are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Check all candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Check the newest candidates: of these tables so many, of the others all.
+
+    ``sessions``: only those in so many of the newest sessions; None: in all of them.
+    """
+
+    limits: Mapping[str, int]
+    sessions: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Scan the texts, of these tables only where they are candidates."""
+
+    narrowed: frozenset[str]
+
+
+Step = Done | Open | Check | Newest | Scan
+
+
+def worth_looking(tables: Tables, names: Collection[str]) -> bool:
+    """Whether enough of the texts are indexed."""
+    return tables.has_indexes and _unindexed(tables, names) <= _UNINDEXED
+
+
+def worth_reading_first(sessions: int, of: int) -> bool:
+    """Whether so many of the newest sessions are few among all: reading them first costs little then, in vain or not."""
+    return sessions <= of * (_SHARE_FOR_HITS if sessions <= SESSIONS_FOR_HITS else _SHARE_FOR_RANKING)
+
+
+def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> Step:
+    """The step after the candidates were counted, up to ``COUNTED`` in each table, for so many wanted hits."""
+    total, checked = sum(counts.values()), checked_at_once(wanted)
+    if not total:
+        return Done()
+    if total <= OPENED:
+        return Open()
+    if _unindexed(tables, counts) > _UNINDEXED_TWICE:
+        return Scan(frozenset())
+    if max(counts.values()) <= checked:
+        return Check()
+    limits = _limits(counts, checked)
+    read = sum(_bytes(name, count, limits.get(name, count), tables) for name, count in counts.items())
+    if read > _CHECKED * sum(tables[name].bytes for name in counts):
+        return Scan(narrowed(counts, tables))
+    return Newest(limits, _sessions(counts, max(limits.values()), tables))
+
+
+def narrowed(counts: Mapping[str, int], tables: Tables) -> frozenset[str]:
+    """The tables with so few candidates that reading only their granules reads fewer."""
+    return frozenset(name for name, count in counts.items() if count < min(COUNTED, tables[name].granules))
+
+
+def checked_at_once(wanted: int) -> int:
+    """How many candidates are checked for so many wanted hits: a few of them are rows as they once were."""
+    return wanted + wanted // 8 + 16
+
+
+def _limits(counts: Mapping[str, int], checked: int) -> dict[str, int]:
+    """Of the tables with more candidates than are checked, how many are: their share, and half of it to spare."""
+    total = sum(counts.values())
+    return {
+        name: min(checked, 3 * checked * count // (2 * total) + 1) for name, count in counts.items() if count > checked
+    }
+
+
+def _sessions(counts: Mapping[str, int], limit: int, tables: Tables) -> int | None:
+    """How many of the newest sessions should hold enough candidates; None where putting all in order costs little."""
+    most = max(counts.values())
+    return 1 + _SPARE * limit * tables.sessions // most if most > _ORDERED else None
+
+
+def _bytes(name: str, count: int, limit: int, tables: Tables) -> float:
+    """What checking the newest candidates of a table reads, at most.
+
+    Granules hold many sessions, in no order of time: one is read for each session, or for each candidate where
+    sessions have less than one.
+    """
+    table = tables[name]
+    per_session = max(1.0, count / max(1, tables.sessions))
+    granules = min(table.granules, min(count, limit) / per_session)
+    return table.bytes * granules / max(1, table.granules)
+
+
+def _unindexed(tables: Tables, names: Collection[str]) -> float:
+    every = sum(tables[name].bytes for name in names)
+    return sum(tables[name].unindexed_bytes for name in names) / every if every else 0.0

@@ -1,0 +1,115 @@
+"""The SQL of a search by words: which rows hold all terms, and how well. Pure.
+
+Rows are ranked by BM25 over the rows that match, of which the newest ``RANKED`` count: the sum over the terms of ``tf *
+(k1 + 1) / (tf + k1 * (1 - b + b * length / average))``, with ``tf`` the occurrences of the term in the row's texts,
+``length`` their bytes, and ``average`` the mean of that over all ranked rows. The factor of a term's rarity is left
+out: every matching row holds every term, so among them it is the same for all. Scores are whole millionths, so that a
+cursor compares exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.read.cursor import WordsCursor
+from agentstore.read.floors import moments
+from agentstore.read.search import candidates, terms
+from agentstore.read.search.candidates import Narrowed, Target
+from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key, until_key
+
+# How many rows are ranked: where more match, the newest.
+RANKED = 10_000
+_K1, _B = 1.2, 0.75
+
+
+def ranked(
+    target: Target,
+    sessions: Sql,
+    after: WordsCursor | None,
+    *,
+    count: int,
+    narrowed: Narrowed | None = None,
+    cut: Collection[int] = (),
+) -> Sql:
+    """The columns of a ``WordsCursor`` for the first rows in order, in sessions that also satisfy ``sessions``.
+
+    ``cut`` are the kinds of rows that have been narrowed to the newest: the last row of each kind is where it is no
+    more known which rows there are, and what comes after it is left out. Number, mean and end of the ranked rows are
+    those of the cursor where there is one, so that a score does not change from page to page.
+    """
+    return sql(
+        "SELECT score, {columns}, total, average, last.1, last.2, last.3, last.4, last.5, last.6 FROM ("
+        "SELECT *, toInt64(round(1e6 * arraySum(tf -> tf * ({k1} + 1)"
+        " / (tf + {k1} * (1 - {b} + {b} * size / average)), counts))) AS score FROM ("
+        "SELECT *, {total} AS total, {average} AS average, argMax(({columns}), place) OVER () AS last FROM ({rows})))"
+        " WHERE {after} ORDER BY score DESC, {order} LIMIT {count}",
+        columns=COLUMNS,
+        k1=_K1,
+        b=_B,
+        total=after.total if after else Sql("count() OVER ()"),
+        average=after.average if after else Sql("avg(size) OVER ()"),
+        rows=_known(_rows(target, sessions, after, narrowed), cut),
+        after=_after(after),
+        order=ORDER,
+        count=count,
+    )
+
+
+def _rows(target: Target, sessions: Sql, after: WordsCursor | None, narrowed: Narrowed | None) -> Sql:
+    """The matching rows with their place in the order of substrings, the first ``RANKED`` of them."""
+    scope = sql("{own} AND {more}", own=target.sessions, more=sessions)
+    return sql(
+        "SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM ("
+        "SELECT {columns}, size, counts FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
+        " WHERE _version >= floor AND {until} ORDER BY {order} LIMIT {most})",
+        order=ORDER,
+        columns=COLUMNS,
+        rows=join(" UNION ALL ", [_matching(target, one, scope, narrowed) for one in target.tables]),
+        sessions=moments(target.org_id, scope),
+        until=until_key(after.last) if after else EVERYTHING,
+        most=RANKED,
+    )
+
+
+def _known(rows: Sql, cut: Collection[int]) -> Sql:
+    if not cut:
+        return rows
+    last = [sql("max(if(kind = {kind}, place, 0)) OVER ()", kind=kind) for kind in sorted(cut)]
+    return sql(
+        "SELECT * FROM (SELECT *, {known} AS known FROM ({rows})) WHERE place <= known",
+        known=sql("arrayMin([{last}])", last=join(", ", last)),
+        rows=rows,
+    )
+
+
+def _after(cursor: WordsCursor | None) -> Sql:
+    if cursor is None:
+        return EVERYTHING
+    return sql("(score < {score} OR (score = {score} AND {later}))", score=cursor.score, later=after_key(cursor.key))
+
+
+def _matching(target: Target, searched: Searched, scope: Sql, narrowed: Narrowed | None) -> Sql:
+    """Rows whose newest version holds all terms, with their length and how often they hold each term."""
+    columns = searched.texts.columns
+    counts = [
+        sql("({sum})", sum=join(" + ", [terms.occurrences(column, term) for column in columns]))
+        for term in target.terms
+    ]
+    # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
+    # What is counted has been found to match: counting takes many times as long.
+    return sql(
+        "SELECT {key}, _version, {size} AS size, [{counts}] AS counts FROM ("
+        "SELECT {row}, {texts}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among}"
+        " WHERE {rows} AND {held})",
+        key=searched.texts.key,
+        size=join(" + ", [sql("length({column})", column=column) for column in columns]),
+        counts=join(", ", counts),
+        row=searched.texts.row,
+        texts=join(", ", columns),
+        table=searched.texts.table,
+        org_id=target.org_id,
+        among=candidates.among(target, searched, scope, narrowed),
+        rows=searched.rows,
+        held=terms.hold(columns, target.terms),
+    )
