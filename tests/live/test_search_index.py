@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete, ToolCall
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
-from agentstore.read.search import parts, planner
+from agentstore.read.search import parts
 from agentstore.schema.plan import drop_database
 from tests.builders import at, call, message, session
+from tests.live.search_paths import PATHS, force
 from tests.reference import first_containing, positions
 from tests.servers import Server
 
@@ -23,7 +25,17 @@ pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 LETTERS = "abAB ßẞσςΣǅдДＡａ日\U00010428İı.%"
 SESSIONS, ROUNDS = 12, 4
 
+FILTERS: list[dict[str, str]] = [
+    {}, {}, {}, {"role": "tool"}, {"role": "user"}, {"role": "assistant"}, {"tool_name": "Grep"},
+    {"role": "tool", "tool_name": "Bash"}, {"role": "user", "tool_name": "Bash"}, {"session_id": "s3"},
+    {"session_id": "s4", "role": "tool"},
+]  # fmt: skip
+
 Hit = tuple[str, int, str]
+
+
+def tool(ordinal: int) -> str:
+    return ("Bash", "Grep")[ordinal % 2]
 
 
 @pytest.fixture
@@ -65,7 +77,7 @@ class World:
             self.calls |= {(name, n): texts for n, texts in called.items()}
             rows: list[Message] = [message(n, text) for n, text in written.items()]
             calls: list[ToolCall] = [
-                call(n, tool_use_id="t", input_json=given, result_content=result)
+                call(n, tool_use_id="t", tool_name=tool(n), input_json=given, result_content=result)
                 for n, (given, result) in called.items()
             ]
             started = None if id == 3 else at(minute=id % 5)
@@ -82,6 +94,9 @@ class World:
         found.sort(key=lambda hit: hit[0], reverse=True)
         return sorted(found, key=lambda hit: -1 if hit[0] == "s3" else int(hit[0][1:]) % 5, reverse=True)
 
+    def filter(self) -> dict[str, str]:
+        return self.rng.choice(FILTERS)
+
     def needle(self) -> str:
         sources = [text for text in (*self.messages.values(), *sum(self.calls.values(), ())) if text] or ["a"]
         source = self.rng.choice(sources)
@@ -89,10 +104,21 @@ class World:
         return source[start : start + self.rng.choice((1, 2, 3, 3, 4, 5, 9, 60))].swapcase() or "a"
 
 
-async def walked(store: AsyncClickHouseStore, needle: str, limit: int) -> list[Hit]:
+def kept(hit: Hit, filter: dict[str, str]) -> bool:
+    """Whether the filter leaves a hit: messages are the user's, tool calls are of a tool named by their ordinal."""
+    id, ordinal, role = hit
+    named = "tool_name" not in filter or (role == "tool" and filter["tool_name"] == tool(ordinal))
+    return named and filter.get("role", role) == role and filter.get("session_id", id) == id
+
+
+async def tables_of(store: AsyncClickHouseStore) -> parts.Tables:
+    return parts.tables(await store._open_pool.fetch(parts.state()))
+
+
+async def walked(store: AsyncClickHouseStore, needle: str, limit: int, filter: dict[str, str]) -> list[Hit]:
     found, cursor, total = list[Hit](), "", -1
     while True:
-        page = await store.search("o", SearchQuery(query=needle, limit=limit, cursor=cursor))
+        page = await store.search("o", SearchQuery(query=needle, limit=limit, cursor=cursor, **filter))
         found += [(hit.session_id, hit.ordinal, hit.role) for hit in page.results]
         assert total in (-1, page.total)
         total, cursor = page.total, page.next_cursor
@@ -106,23 +132,24 @@ async def merge(store: AsyncClickHouseStore) -> None:
         await store._open_pool.execute(Sql(f"OPTIMIZE TABLE {table} FINAL"))
 
 
-@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("path", ["as planned", *PATHS])
 async def test_search_is_a_plain_scan_in_every_state_of_the_parts(
-    own: AsyncClickHouseStore, newest_first: bool, monkeypatch: pytest.MonkeyPatch
+    own: AsyncClickHouseStore, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = random.randrange(10**6)
     print("seed", seed)
-    if newest_first:  # which pays with thousands of sessions only
-        monkeypatch.setattr(planner, "SESSIONS_FOR_HITS", 2)
-        monkeypatch.setattr(planner, "_SHARE_FOR_HITS", 1)
     world = World(random.Random(seed))
+    taken = Counter({path: 1}) if path == "as planned" else force(path, monkeypatch, most=world.rng.choice((1, 4, 9)))
     for state in range(ROUNDS):
         await world.change(own)
         if state == 1:
             await merge(own)  # from here on some parts are indexed and newer ones are not
         for _ in range(8):
-            needle = world.needle()
-            assert await walked(own, needle, world.rng.choice((1, 3, 1000))) == world.expected(needle), (state, needle)
+            needle, filter = world.needle(), world.filter()
+            expected = [hit for hit in world.expected(needle) if kept(hit, filter)]
+            found = await walked(own, needle, world.rng.choice((1, 3, 1000)), filter)
+            assert found == expected, (state, needle, filter)
+    assert taken[path] or not (await tables_of(own)).has_indexes
 
 
 async def test_a_rare_needle_reads_few_rows_and_an_absent_one_none(own: AsyncClickHouseStore) -> None:
@@ -132,7 +159,7 @@ async def test_a_rare_needle_reads_few_rows_and_an_absent_one_none(own: AsyncCli
     await own.write_batch("o", [session("s")], texts)
     await merge(own)
     pool = own._open_pool
-    tables = parts.tables(await pool.fetch(parts.state()))
+    tables = await tables_of(own)
     if not tables.has_indexes:
         pytest.skip("this server has no text indexes: search scans there")
     assert tables["messages"].unindexed == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, InvalidCursorError, SearchQuery, SearchResult
 from agentstore.connection.sql import Sql
 from agentstore.read.cursor import decode_words_cursor
+from agentstore.read.search import ranker, ranking
 from tests import words as plain
 from tests.builders import at, call, message, session
-from tests.live.test_search_index import World, merge
+from tests.live.search_paths import PATHS, force
+from tests.live.test_search_index import World, merge, tables_of
 from tests.servers import Server
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -49,10 +52,11 @@ class Words(World):
         rows |= {(id, n, "tool"): texts for (id, n), texts in self.calls.items()}
         return {key: texts for key, texts in rows.items() if key[0] not in self.deleted}
 
-    def expected_by_words(self, query: str) -> tuple[list[tuple[int, SearchResult]], float]:
-        """Score and result of every match, in order, and the mean length."""
+    def expected_by_words(self, query: str, ranked: int) -> tuple[list[tuple[int, SearchResult]], float]:
+        """Score and result of the newest matches, in order, and their mean length."""
         documents = self.documents()
-        scores, average = plain.scores(documents, query)
+        newest = sorted(plain.scores(documents, query)[0], key=_recency)[:ranked]
+        scores, average = plain.scores({key: documents[key] for key in newest}, query)
         found = []
         for key in sorted(scores, key=lambda key: (-scores[key], *_recency(key))):
             (id, ordinal, role), texts = key, documents[key]
@@ -79,9 +83,9 @@ async def own(server: Server, fresh_database: str) -> AsyncIterator[AsyncClickHo
         yield store
 
 
-async def check(store: AsyncClickHouseStore, world: Words, query: str, limit: int) -> int:
+async def check(store: AsyncClickHouseStore, world: Words, query: str, limit: int, ranked: int = 10_000) -> int:
     """Walk all pages of the query and compare everything with the plain definition."""
-    expected, average = world.expected_by_words(query)
+    expected, average = world.expected_by_words(query, ranked)
     walked, cursor = list[SearchResult](), ""
     while True:
         page = await store.search("o", SearchQuery(query=query, mode="words", limit=limit, cursor=cursor))
@@ -97,13 +101,22 @@ async def check(store: AsyncClickHouseStore, world: Words, query: str, limit: in
     return len(expected)
 
 
-@pytest.mark.parametrize("round", range(2))
-async def test_it_is_the_plain_definition_in_every_state_of_the_parts(own: AsyncClickHouseStore, round: int) -> None:
+@pytest.mark.parametrize("path", ["as planned", *PATHS])
+async def test_it_is_the_plain_definition_in_every_state_of_the_parts(
+    own: AsyncClickHouseStore, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Drawn here: a name drawn while collecting would be another one when the test is run alone.
     seed = random.randrange(10**6)
     print("seed", seed)
     world, others = Words(random.Random(seed)), Words(random.Random(seed + 1))
-    found = 0
+    found, most = 0, 10_000
+    if path == "as planned":
+        taken = Counter({path: 1})
+    else:
+        most = world.rng.choice((1, 3, 8, 10_000))
+        monkeypatch.setattr(ranking, "RANKED", most)
+        monkeypatch.setattr(ranker, "RANKED", most)
+        taken = force(path, monkeypatch, most=world.rng.choice((1, 4, 9)))
     for state in range(ROUNDS):
         await world.change(own)
         await own.write_session("others", session("s1"), [message(n, others.text()) for n in range(9)])
@@ -112,8 +125,9 @@ async def test_it_is_the_plain_definition_in_every_state_of_the_parts(own: Async
         for _ in range(10):
             query = world.query()
             if plain.terms(query):
-                found += await check(own, world, query, world.rng.choice((1, 2, 3, 1000)))
+                found += await check(own, world, query, world.rng.choice((1, 2, 3, 1000)), most)
     assert found > 10
+    assert taken[path] or not (await tables_of(own)).has_indexes
 
 
 async def test_without_indexes_it_is_the_same(own: AsyncClickHouseStore) -> None:

@@ -94,11 +94,13 @@ def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> 
         return Scan(frozenset())
     if max(counts.values()) <= checked:
         return Check()
-    limits = _limits(counts, checked)
-    read = sum(_bytes(name, count, limits.get(name, count), tables) for name, count in counts.items())
-    if read > _CHECKED * sum(tables[name].bytes for name in counts):
-        return Scan(narrowed(counts, tables))
-    return Newest(limits, _sessions(counts, max(limits.values()), tables))
+    # A table with few candidates is checked whole if that is cheap: it cannot end before the others do then.
+    for whole in (checked, 0):
+        limits = _limits(counts, checked, whole)
+        read = sum(_bytes(name, count, limits.get(name, count), tables) for name, count in counts.items())
+        if read <= _CHECKED * sum(tables[name].bytes for name in counts):
+            return Newest(limits, _sessions(counts, limits, tables))
+    return Scan(narrowed(counts, tables))
 
 
 def narrowed(counts: Mapping[str, int], tables: Tables) -> frozenset[str]:
@@ -111,18 +113,18 @@ def checked_at_once(wanted: int) -> int:
     return wanted + wanted // 8 + 16
 
 
-def _limits(counts: Mapping[str, int], checked: int) -> dict[str, int]:
-    """Of the tables with more candidates than are checked, how many are: their share, and half of it to spare."""
+def _limits(counts: Mapping[str, int], checked: int, whole: int) -> dict[str, int]:
+    """How many candidates of each table are checked: its share, and half of it to spare; up to ``whole`` all."""
     total = sum(counts.values())
-    return {
-        name: min(checked, 3 * checked * count // (2 * total) + 1) for name, count in counts.items() if count > checked
-    }
+    shares = {name: min(checked, 3 * checked * count // (2 * total) + 1) for name, count in counts.items()}
+    return {name: share for name, share in shares.items() if counts[name] > max(share, whole)}
 
 
-def _sessions(counts: Mapping[str, int], limit: int, tables: Tables) -> int | None:
+def _sessions(counts: Mapping[str, int], limits: Mapping[str, int], tables: Tables) -> int | None:
     """How many of the newest sessions should hold enough candidates; None where putting all in order costs little."""
-    most = max(counts.values())
-    return 1 + _SPARE * limit * tables.sessions // most if most > _ORDERED else None
+    if max(counts.values()) <= _ORDERED:
+        return None
+    return 1 + max(_SPARE * limit * tables.sessions // counts[name] for name, limit in limits.items())
 
 
 def _bytes(name: str, count: int, limit: int, tables: Tables) -> float:

@@ -1,0 +1,53 @@
+"""Every way that a search can go, forced upon small corpora."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from agentstore.read.search import planner
+from agentstore.read.search.parts import Tables
+from agentstore.read.search.planner import Check, Done, Newest, Open, Scan, Step
+
+Plan = Callable[[Mapping[str, int], int], Step]
+
+LOOKED: dict[str, Plan] = {
+    "open": lambda counts, _: Open(),
+    "check": lambda counts, _: Check(),
+    "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), None),
+    "newest of one table": lambda counts, most: Newest({max(counts, key=lambda name: counts[name]): most}, None),
+    "newest of the newest sessions": lambda counts, most: Newest(dict.fromkeys(counts, most), 3),
+    "scan of candidates": lambda counts, _: Scan(frozenset(counts)),
+    "scan": lambda counts, _: Scan(frozenset()),
+}
+SCANNED = {"scan of all": (10**6, 10**6), "newest sessions first": (2, 2)}
+PATHS = [*LOOKED, *SCANNED]
+
+
+def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[str]:
+    """Let searches go this way; the counter says how often they did. ``most`` candidates are checked where cut."""
+    taken: Counter[str] = Counter()
+
+    def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> Step:
+        if not sum(counts.values()):
+            return Done()
+        taken[path] += 1
+        return LOOKED[path]({name: count for name, count in counts.items() if count}, most)
+
+    def newest_is_worth_it(sessions: int, of: int) -> bool:
+        taken[path] += 1
+        return path == "newest sessions first"
+
+    if path in LOOKED:
+        monkeypatch.setattr(planner, "worth_looking", lambda tables, names: tables.has_indexes)
+        monkeypatch.setattr(planner, "after_looking", after_looking)
+        monkeypatch.setattr(planner, "OPENED", 10_000)
+        monkeypatch.setattr(planner, "narrowed", lambda counts, tables: frozenset(counts))
+    else:
+        monkeypatch.setattr(planner, "worth_looking", lambda tables, names: False)
+        monkeypatch.setattr(planner, "worth_reading_first", newest_is_worth_it)
+        monkeypatch.setattr(planner, "SESSIONS_FOR_HITS", SCANNED[path][0])
+        monkeypatch.setattr(planner, "SESSIONS_FOR_RANKING", SCANNED[path][1])
+    return taken

@@ -1,0 +1,221 @@
+"""What a search costs, whatever is looked for: at most six statements, and texts read once and a half."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, ToolCall
+from agentstore.connection.pool import Pool
+from agentstore.connection.sql import Sql, sql
+from agentstore.read.scope import session_conditions
+from agentstore.read.search import pages
+from agentstore.read.search.candidates import Target
+from agentstore.read.search.rows import EVERYTHING, searched
+from agentstore.read.search.substring import hits
+from agentstore.read.search.words import Term
+from tests.builders import at, call, message, session
+from tests.live.conftest import drop, new_name
+from tests.live.test_rows_read import Recorder
+from tests.servers import Server
+
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+MOST_STATEMENTS = 6
+# The rows of a page are opened once more, with the messages of its tool calls: two granules for each, and its neighbour.
+LIMIT = 2
+SPARE_ROWS = LIMIT * 4 * 256
+TEXTS = re.compile(r"\b(content|input_json|result_content) String\b")
+WORDS = [
+    "alpha",
+    "beta",
+    "gamma",
+    "dog",
+    "house",
+    "delta",
+    "tree",
+    "night",
+    "paper",
+    "river",
+    "stone",
+    "cloud",
+    "apple",
+]
+ROWS, ROWS_PER_SESSION, SMALL_ORGS = 40_000, 20, 300
+
+# One in a thousand of the candidates of this needle holds it: all its trigrams are in every text.
+HIDDEN = "gold silver"
+NEEDLES = {
+    "absent": "zzyzxnowhere",
+    "absent, of common trigrams": "alpha delta",
+    "a hit in a thousand candidates": HIDDEN,
+    "rare": "quokkastorm",
+    "medium": "wombat",
+    "in every row": "alpha ",
+    "two characters": "al",
+    "two characters, absent": "zq",
+    "one character, absent": "§",
+}
+FILTERS: dict[str, dict[str, str]] = {
+    "nothing": {},
+    "user": {"user_id": "u7"},
+    "role": {"role": "assistant"},
+    "tool calls": {"role": "tool"},
+    "tool": {"tool_name": "Grep"},
+    "session": {"session_id": "s00042"},
+}
+
+
+def texts(rng: random.Random) -> Iterator[str]:
+    for number in range(ROWS):
+        words = rng.choices(WORDS, k=12)
+        # "alpha" is followed by a "d", "delta" comes after an "a", but never one after the other.
+        text = " ".join(["alpha dog", "gamma delta", "gold", "old silver", "ld silk", *words]).replace(
+            "alpha delta", ""
+        )
+        if number % 1000 == 3:
+            text += f" {HIDDEN}"
+        if number % 4000 == 7:
+            text += " quokkastorm"
+        if number % 25 == 1:
+            text += " wombat"
+        yield text
+
+
+def corpus() -> tuple[list[Session], list[Message], list[ToolCall]]:
+    rng = random.Random(11)
+    sessions, messages, calls = [], list[Message](), list[ToolCall]()
+    for number, text in enumerate(texts(rng)):
+        index, ordinal = divmod(number, ROWS_PER_SESSION)
+        id = f"s{index * 7919 % 99_991:05}" if index != 42 else "s00042"
+        if not ordinal:
+            sessions.append(session(id, started_at=at(minute=index % 60, micro=index), user_id=f"u{index % 50}"))
+        role = "user" if ordinal % 3 == 0 else "assistant"
+        messages.append(message(ordinal, text, session_id=id, role=role))
+        if ordinal % 4 == 0:
+            name = "Grep" if ordinal % 8 == 0 else "Bash"
+            calls.append(call(ordinal, session_id=id, tool_use_id="t", tool_name=name, input_json=text))
+    return sessions, messages, calls
+
+
+async def fill(server: Server, database: str) -> None:
+    async with AsyncClickHouseStore(server.dsn, database=database) as store:
+        await store.ensure_schema()
+        await store.write_batch("huge", *corpus())
+        small = [store.submit_batch(f"org{n}", [session("s")], [message(0, "alpha dog gamma delta", session_id="s")])
+                 for n in range(SMALL_ORGS)]  # fmt: skip
+        for receipt in small:
+            await receipt
+        for table in ("sessions", "messages", "tool_calls"):
+            await store._open_pool.execute(Sql(f"OPTIMIZE TABLE {table} FINAL"))
+
+
+@pytest.fixture(scope="module")
+def database(server: Server) -> Iterator[str]:
+    name = new_name()
+    asyncio.run(fill(server, name))
+    yield name
+    asyncio.run(drop(server, name))
+
+
+@pytest.fixture
+async def pool(server: Server, database: str) -> AsyncIterator[Pool]:
+    """Connected to it."""
+    async with AsyncClickHouseStore(server.dsn, database=database) as store:
+        yield store._open_pool
+
+
+async def texts_read(recorder: Recorder) -> int:
+    """Rows of texts that the statements read, over both tables."""
+    rows = 0
+    for statement in recorder.statements:
+        plan = (await recorder.pool.fetch(sql("EXPLAIN header = 1 {statement}", statement=statement)))[0]
+        if TEXTS.search("\n".join(plan)):
+            one = Recorder(recorder.pool)
+            one.statements = [statement]
+            found = await one.rows()
+            rows += found["messages"] + found["tool_calls"]
+    return rows
+
+
+def scan(org: str, query: SearchQuery) -> Sql:
+    """One statement that finds the same hits in the plainest way."""
+    sessions = session_conditions(org, equal={"user_id": query.user_id})
+    if query.session_id:
+        sessions = sql("{sessions} AND id = {id}", sessions=sessions, id=query.session_id)
+    target = Target(org, (Term(query.query),), sessions, searched(query.role, query.tool_name))
+    return hits(target, EVERYTHING, None, count=1001)
+
+
+@pytest.mark.parametrize("filter", FILTERS)
+@pytest.mark.parametrize("needle", NEEDLES)
+async def test_a_search_reads_its_texts_once_and_a_half_at_most(pool: Pool, needle: str, filter: str) -> None:
+    query = SearchQuery(query=NEEDLES[needle], limit=LIMIT, **FILTERS[filter])
+    plain = Recorder(pool)
+    keys = await plain.fetch(scan("huge", query))
+    every = await texts_read(plain)
+    assert every
+    recorder = Recorder(pool)
+    page = await pages.search(recorder, "huge", query)
+    assert page.total == min(1000, len(keys[0]) if keys else 0)
+    assert len(recorder.statements) <= MOST_STATEMENTS
+    assert await texts_read(recorder) <= 1.5 * every + SPARE_ROWS
+    if page.next_cursor:
+        recorder = Recorder(pool)
+        second = await pages.search(
+            recorder,
+            "huge",
+            SearchQuery(query.query, limit=LIMIT, cursor=page.next_cursor, **FILTERS[filter]),  # type: ignore[arg-type]
+        )
+        assert second.results
+        assert len(recorder.statements) <= MOST_STATEMENTS
+        assert await texts_read(recorder) <= 1.5 * every + SPARE_ROWS
+
+
+@pytest.mark.parametrize("needle", ["absent", "absent, of common trigrams", "in every row"])
+async def test_a_small_organisation_does_not_read_the_texts_of_a_huge_one(pool: Pool, needle: str) -> None:
+    recorder = Recorder(pool)
+    page = await pages.search(recorder, "org77", SearchQuery(NEEDLES[needle]))
+    assert page.total == (needle == "in every row")
+    assert len(recorder.statements) <= MOST_STATEMENTS
+    assert await texts_read(recorder) <= SPARE_ROWS
+
+
+async def test_an_absent_needle_touches_no_session_and_no_text(pool: Pool) -> None:
+    recorder = Recorder(pool)
+    await pages.search(recorder, "huge", SearchQuery(NEEDLES["absent"]))
+    assert not await texts_read(recorder)
+    assert not (await recorder.rows())["sessions"]
+    assert len(recorder.statements) == 3
+
+
+async def test_one_session_is_looked_up(pool: Pool) -> None:
+    recorder = Recorder(pool)
+    page = await pages.search(recorder, "huge", SearchQuery("alpha", session_id="s00042"))
+    assert page.total == ROWS_PER_SESSION + ROWS_PER_SESSION // 4
+    assert len(recorder.statements) == 2
+    assert await texts_read(recorder) <= SPARE_ROWS
+
+
+@pytest.mark.parametrize("terms", [1, 8, 64])
+async def test_terms_without_hits_cost_one_look(pool: Pool, terms: int) -> None:
+    recorder = Recorder(pool)
+    words = " ".join(f"zzyzx{n}" for n in range(terms))
+    assert (await pages.search(recorder, "huge", SearchQuery(words, mode="words"))).total == 0
+    assert len(recorder.statements) == 3
+    assert not await texts_read(recorder)
+    assert all(len(statement.text) < 1000 + 200 * terms for statement in recorder.statements)
+
+
+@pytest.mark.parametrize("needle", NEEDLES)
+async def test_words_send_few_statements_too(pool: Pool, needle: str) -> None:
+    recorder = Recorder(pool)
+    query = f'"{NEEDLES[needle]}"'
+    page = await pages.search(recorder, "huge", SearchQuery(query, mode="words"))
+    found = await pages.search(Recorder(pool), "huge", SearchQuery(NEEDLES[needle]))
+    assert (page.total, page.total_is_lower_bound) == (found.total, found.total_is_lower_bound)
+    assert len(recorder.statements) <= MOST_STATEMENTS
