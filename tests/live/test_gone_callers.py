@@ -33,6 +33,8 @@ ROWS = 50_000
 DEADLINE_SECONDS = 15.0
 ROWS_PER_SECOND, SLOWEST = 600, 1
 NOWHERE = SearchQuery(query="zq")
+# What the server and the turns do does not depend on the loop; how a connection ends does, and is tested under both.
+one_loop = pytest.mark.asyncio(loop_factories=["asyncio"])
 Read = Callable[[AsyncClickHouseStore, str], Awaitable[Any]]
 
 
@@ -199,6 +201,7 @@ async def test_a_search_stops_when_its_caller_goes(
     await works(own)
 
 
+@one_loop
 @pytest.mark.parametrize("read", [search_words, analyse], ids=lambda read: read.__name__)
 async def test_other_heavy_reads_stop_too(
     own: AsyncClickHouseStore, slow: str, processes: Processes, read: Read
@@ -208,6 +211,7 @@ async def test_other_heavy_reads_stop_too(
     await works(own)
 
 
+@one_loop
 async def test_an_iterator_stops_too(
     own: AsyncClickHouseStore, corpus: str, processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +265,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@one_loop
 async def test_a_search_of_a_process_that_is_killed_stops(
     server: Server, database: str, corpus: str, processes: Processes
 ) -> None:
@@ -312,6 +317,7 @@ async def test_two_statements_of_one_read_both_stop(own: AsyncClickHouseStore, s
     await works(own)
 
 
+@one_loop
 async def test_many_searches_at_once_all_stop(own: AsyncClickHouseStore, slow: str, processes: Processes) -> None:
     """Those that run, and those that wait for their turn, of which the server never hears."""
     tasks = [asyncio.create_task(own.search(slow, NOWHERE)) for _ in range(6)]
@@ -324,6 +330,7 @@ async def test_many_searches_at_once_all_stop(own: AsyncClickHouseStore, slow: s
     await works(own)
 
 
+@one_loop
 async def test_who_waits_for_a_turn_and_goes_leaves_no_trace(
     server: Server, database: str, slow: str, processes: Processes
 ) -> None:
