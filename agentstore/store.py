@@ -418,6 +418,8 @@ class AsyncClickHouseStore:
         Both modes fold case as Unicode's simple case folding does, one code point to one: ``ÄRGER`` = ``ärger``, ``Σ``
         = ``σ`` = ``ς``, ``ẞ`` = ``ß``, but ``ß`` is not ``ss``, and ``é`` is not ``e``. Texts are cut on the server to
         200 characters around the first hit.
+
+        A search that is cancelled, or whose caller is gone, stops on the server.
         """
         return await search.search(self._heavy, org_id, query)
 

@@ -2,7 +2,8 @@
 
 What asynch does differently from what the store needs is put right here, each with its reason: a ping before every
 query, inserts encoded value by value, large results copied in one go, one packet read after an insert, an address
-chosen by the loop, a socket that nobody keeps alive. Errors leave as asynch raises them: ``driver.py`` translates.
+chosen by the loop, a socket that nobody keeps alive, a close that waits for the other side. Errors leave as asynch
+raises them: ``driver.py`` translates.
 """
 
 from __future__ import annotations
@@ -64,6 +65,15 @@ class Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have 
         await self.check_query_execution()
         if not self.connected:
             raise ConnectionResetError("not connected")
+
+    async def disconnect(self) -> None:
+        # The original lets the transport send what is unsent and waits for that, also where the caller was cancelled:
+        # for ever where the server has stopped reading, with TLS for its goodbye too. The end of the connection is all
+        # a server needs to stop the query; it looks for that and for a Cancel packet in the same moment.
+        if self.connected:
+            self.writer.writer.transport.abort()
+            self.reset_state()
+            self.connected = False
 
     async def receive_result(
         self, with_column_types: bool = False, progress: bool = False, columnar: bool = True

@@ -95,6 +95,13 @@ class QueryRunner:
         self._work = future  # type: ignore[assignment]  # Future is invariant, and only waited for
         return future
 
+    def _submit_wanted(self, call: Callable[[], R]) -> asyncio.Future[R]:
+        """Submit a part of a query that may have been cancelled before: there was nothing to end then."""
+        future = self._submit(call)
+        if self._cancelled:
+            self.kill(CANCEL_GRACE_SECONDS)
+        return future
+
     # One query, from its packet to the end of its answer.
 
     async def run(self) -> None:
@@ -177,7 +184,7 @@ class QueryRunner:
 
     async def _select(self, start: Callable[[], Batch], reply: Reply) -> None:
         await self._room(reply)
-        batch = await self._patiently(self._submit(start), reply)
+        batch = await self._patiently(self._submit_wanted(start), reply)
         parts = reply.header(batch.header) if batch.header else []
         has_result = bool(batch.header)
         while True:
@@ -194,7 +201,7 @@ class QueryRunner:
                 break
             await self._room(reply)
             # Made only now: what is sent is buffered on its way, so the client has something to read meanwhile.
-            batch = await self._patiently(self._submit(self._session.next), reply)
+            batch = await self._patiently(self._submit_wanted(self._session.next), reply)
         if not ended:
             await self._submit(self._session.end_stream)
 

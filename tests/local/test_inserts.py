@@ -209,6 +209,12 @@ async def test_cancel_ends_the_query_and_the_connection_goes_on(server: LocalSer
     assert b"still in step" in answer
 
 
+async def test_a_cancel_that_comes_with_its_query_is_heard(server: LocalServer) -> None:
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS), NO_TABLES, b"\x03")
+    raw.writer.write(query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    assert b"still in step" in await raw.all()
+
+
 async def test_cancel_in_the_middle_of_a_result(server: LocalServer) -> None:
     raw = await Raw.connect(server, HELLO, query_packet("SELECT number FROM numbers(10000000000)"), NO_TABLES)
     await raw.reader.readexactly(1 << 20)
@@ -236,6 +242,15 @@ async def test_a_lost_client_ends_its_query_and_leaves_no_thread(server: LocalSe
     await raw.close()
     await until(lambda: not server._connections)
     await until(lambda: threading.active_count() <= threads)
+    assert await query_alone(server, "SELECT count() FROM system.processes") == [(1,)]
+
+
+@pytest.mark.parametrize("last", [b"", b"\x03"], ids=["silent", "cancels"])
+async def test_a_client_that_is_gone_before_its_query_begins_leaves_nothing(server: LocalServer, last: bytes) -> None:
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS), NO_TABLES, last)
+    await until(lambda: bool(server._connections))
+    await raw.close()
+    await until(lambda: not server._connections)
     assert await query_alone(server, "SELECT count() FROM system.processes") == [(1,)]
 
 
