@@ -38,6 +38,7 @@ from agentstore.models import (
 )
 from agentstore.read import analytics, git_links, iterate, marks, sessions
 from agentstore.read.search import pages as search
+from agentstore.read.search.looking import Looker
 from agentstore.schema import migrate
 from agentstore.schema.fitness import is_missing
 from agentstore.settings import ConnectOptions, resolve_target
@@ -73,6 +74,7 @@ class AsyncClickHouseStore:
         self._lanes: Lanes | None = None
         self._writer: Writer | None = None
         self._home: Home | None = None
+        self._looker: Looker | None = None
         self._final_statistics: dict[str, TableStatistics] = {}
         self._state = "new"
 
@@ -421,7 +423,9 @@ class AsyncClickHouseStore:
 
         A search that is cancelled, or whose caller is gone, stops on the server.
         """
-        return await search.search(self._heavy, org_id, query)
+        heavy = self._heavy
+        self._looker = self._looker or Looker(heavy)
+        return await search.search(self._looker, org_id, query)
 
     async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]:
         """The git links of a session by message_ordinal, link_type."""

@@ -1,4 +1,4 @@
-"""Searches beside the one statement that scans the same texts: no needle may take longer than 1.5 × that, and 30 ms.
+"""Searches beside one statement that scans the same texts for the same page: none may take 1.5 × that and 30 ms more.
 
 Needles of all kinds over texts that are hard on an index: short messages from a small vocabulary, in which every
 trigram is common; a needle that one in a thousand of its candidates holds; and a small organisation beside it. With
@@ -15,16 +15,20 @@ import asyncio
 import datetime as dt
 import random
 from collections.abc import Mapping
+from functools import partial
+from itertools import product
 from typing import Any
 
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, ToolCall
 from agentstore.connection.dial import new_pool
 from agentstore.connection.pool import Pool
-from agentstore.connection.sql import Sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
 from agentstore.read.scope import session_conditions
 from agentstore.read.search import pages, ranking
 from agentstore.read.search.candidates import Target
+from agentstore.read.search.looking import Looker
+from agentstore.read.search.results import Rows, opened
 from agentstore.read.search.rows import EVERYTHING, searched
 from agentstore.read.search.scanning import SCAN
 from agentstore.read.search.substring import hits
@@ -34,13 +38,13 @@ from benchmarks.corpus import BIG_ORG, MEDIUM, PHRASE, RARE
 from benchmarks.plain_tables import merge_parts
 from benchmarks.timing import medians
 
+# "delta" stands after "gamma" only, so that "alpha delta" is nowhere.
 _WORDS = [
     "alpha",
     "beta",
     "gamma",
     "dog",
     "house",
-    "delta",
     "tree",
     "night",
     "paper",
@@ -49,8 +53,6 @@ _WORDS = [
     "cloud",
     "apple",
     "music",
-    "green",
-    "table",
 ]
 _PER_SESSION, _SMALL_ORGS, _ROWS_PER_WRITE = 20, 1000, 5000
 _START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -102,44 +104,46 @@ class Uncached:
         await self._pool.execute(query, settings, timeout_seconds=timeout_seconds)
 
 
-def scan(org_id: str, query: SearchQuery) -> Sql:
-    """One statement that finds the same hits, or ranks the same rows, in the plainest way."""
+async def scanned(executor: Uncached, org_id: str, query: SearchQuery) -> None:
+    """One statement that finds the hits in the plainest way; and their page opened, as any search has to."""
     sessions = session_conditions(org_id, equal={"user_id": query.user_id})
+    tables = searched(query.role, query.tool_name)
     if query.mode == "words":
-        target = Target(org_id, parse(query.query), sessions, searched(query.role, query.tool_name))
-        return ranking.ranked(target, EVERYTHING, None, count=51)
-    target = Target(org_id, (Term(query.query),), sessions, searched(query.role, query.tool_name))
-    return hits(target, EVERYTHING, None, count=1001)
+        target = Target(org_id, parse(query.query), sessions, tables)
+        columns = (await executor.fetch(ranking.ranked(target, EVERYTHING, None, count=51), SCAN))[1:7]
+    else:
+        target = Target(org_id, (Term(query.query),), sessions, tables)
+        columns = await executor.fetch(hits(target, EVERYTHING, None, count=1001), SCAN)
+    keys = list(zip(*columns, strict=True))[: query.limit]
+    await opened(executor, Rows(org_id, target.terms, sql("org_id = {org_id}", org_id=org_id), tables, keys))
 
 
 async def table(pool: Pool, org_id: str, needles: Mapping[str, str], rounds: int) -> None:
     """One line for each needle and filter."""
-    print(
-        f"\n| {org_id}: needle | filter | scan | search | ratio | statements | within |\n|---|---|---|---|---|---|---|"
-    )
-    for name, needle in needles.items():
-        for filter, fields in FILTERS.items():
-            query = SearchQuery(query=needle, **fields)  # type: ignore[arg-type]
-            executor = Uncached(pool)
-            await pages.search(executor, org_id, query)
-            statements = executor.statements
-            plainly, ours = await medians(
-                lambda query=query: executor.fetch(scan(org_id, query), SCAN),  # type: ignore[misc]
-                lambda query=query: pages.search(executor, org_id, query),  # type: ignore[misc]
-                rounds=rounds,
-            )
-            within = ours <= 1.5 * plainly + 0.030
-            print(
-                f"| {name} | {filter} | {plainly * 1e3:,.1f} ms | {ours * 1e3:,.1f} ms | {ours / plainly:.2f} × |"
-                f" {statements} | {'yes' if within else 'NO'} |",
-                flush=True,
-            )
+    print(f"\n| {org_id}: needle | filter | scan | search | ratio | statements | within |")
+    print("|---|---|---|---|---|---|---|")
+    executor, missed = Uncached(pool), 0
+    for (name, needle), (filter, fields) in product(needles.items(), FILTERS.items()):
+        query = SearchQuery(query=needle, **fields)  # type: ignore[arg-type]
+        looker = Looker(executor)
+        plainly, ours = await medians(
+            partial(scanned, executor, org_id, query), partial(pages.search, looker, org_id, query), rounds=rounds
+        )
+        executor.statements = 0
+        await pages.search(looker, org_id, query)
+        within = ours <= 1.5 * plainly + 0.030
+        missed += not within
+        print(
+            f"| {name} | {filter} | {plainly * 1e3:,.1f} ms | {ours * 1e3:,.1f} ms | {ours / plainly:.2f} × |"
+            f" {executor.statements} | {'yes' if within else 'NO'} |",
+            flush=True,
+        )
+    print(f"\n{missed} beyond the bound")
 
 
 def _text(rng: random.Random, number: int) -> str:
     # Every trigram of the absent phrase and of the hidden one stands in every text.
     text = " ".join(["alpha dog", "gamma delta", "gold", "old silver", "ld silk", *rng.choices(_WORDS, k=7)])
-    text = text.replace("alpha delta", "alpha")
     text += f" {HIDDEN}" if number % 1000 == 3 else ""
     text += " quokkastorm" if number % 10_000 == 7 else ""
     return text + (" wombat" if number % 100 == 1 else "")
@@ -149,6 +153,7 @@ async def fill(store: AsyncClickHouseStore, count: int) -> None:
     """Short messages and, for each fourth, a tool call with the same text; and a thousand small organisations."""
     rng = random.Random(11)
     sessions, messages, calls = [], list[Message](), list[ToolCall]()
+    id = ""
     for number in range(count):
         index, ordinal = divmod(number, _PER_SESSION)
         if not ordinal:

@@ -16,9 +16,11 @@ Plan = Callable[[Mapping[str, int], int], Step]
 LOOKED: dict[str, Plan] = {
     "open": lambda counts, _: Open(),
     "check": lambda counts, _: Check(),
-    "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), None),
-    "newest of one table": lambda counts, most: Newest({max(counts, key=lambda name: counts[name]): most}, None),
-    "newest of the newest sessions": lambda counts, most: Newest(dict.fromkeys(counts, most), 3),
+    "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), None, frozenset(counts)),
+    "newest of one table": lambda counts, most: Newest(
+        {max(counts, key=lambda name: counts[name]): most}, None, frozenset()
+    ),
+    "newest of the newest sessions": lambda counts, most: Newest(dict.fromkeys(counts, most), 3, frozenset(counts)),
     "scan of candidates": lambda counts, _: Scan(frozenset(counts)),
     "scan": lambda counts, _: Scan(frozenset()),
 }
@@ -41,12 +43,12 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
         return path == "newest sessions first"
 
     if path in LOOKED:
-        monkeypatch.setattr(planner, "worth_looking", lambda tables, names: tables.has_indexes)
+        monkeypatch.setattr(planner, "worth_looking", lambda tables, names: True)
         monkeypatch.setattr(planner, "after_looking", after_looking)
         monkeypatch.setattr(planner, "OPENED", 10_000)
-        monkeypatch.setattr(planner, "narrowed", lambda counts, tables: frozenset(counts))
     else:
         monkeypatch.setattr(planner, "worth_looking", lambda tables, names: False)
+        monkeypatch.setattr(planner, "worth_reading_twice", lambda tables, names: True)
         monkeypatch.setattr(planner, "worth_reading_first", newest_is_worth_it)
         monkeypatch.setattr(planner, "SESSIONS_FOR_HITS", SCANNED[path][0])
         monkeypatch.setattr(planner, "SESSIONS_FOR_RANKING", SCANNED[path][1])

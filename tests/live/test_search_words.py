@@ -16,7 +16,7 @@ from agentstore.read.search import ranker, ranking
 from tests import words as plain
 from tests.builders import at, call, message, session
 from tests.live.search_paths import PATHS, force
-from tests.live.test_search_index import World, merge, tables_of
+from tests.live.test_search_index import World, has_indexes, merge
 from tests.servers import Server
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -127,7 +127,7 @@ async def test_it_is_the_plain_definition_in_every_state_of_the_parts(
             if plain.terms(query):
                 found += await check(own, world, query, world.rng.choice((1, 2, 3, 1000)), most)
     assert found > 10
-    assert taken[path] or not (await tables_of(own)).has_indexes
+    assert taken[path] or not await has_indexes(own)
 
 
 async def test_without_indexes_it_is_the_same(own: AsyncClickHouseStore) -> None:

@@ -107,6 +107,7 @@ async def settled(store: AsyncClickHouseStore, *, indexed: bool) -> None:
             )
             running = columns[0][0]
         if indexed:
-            tables = parts.tables(await connection.fetch(parts.state(), {}, timeout=60))
-            assert tables.has_indexes
+            state = await connection.fetch(parts.state(ask_for_indexes=True), {}, timeout=60)
+            assert parts.has_indexes(state)
+            tables = parts.tables(state)
             assert (tables["messages"].unindexed, tables["tool_calls"].unindexed) == ((), ())

@@ -9,26 +9,32 @@ import pytest
 
 from agentstore.read.search import planner
 from agentstore.read.search.parts import Table, Tables
-from agentstore.read.search.planner import Check, Done, Newest, Open, Scan, after_looking, worth_looking
+from agentstore.read.search.planner import (
+    Check,
+    Done,
+    Newest,
+    Open,
+    Scan,
+    after_looking,
+    worth_looking,
+    worth_reading_twice,
+)
 
 WANTED = 1001
+FEW = frozenset({"tool_calls"})
 BIG = Tables(
-    has_indexes=True,
     sessions=52_000,
-    of={"messages": Table(granules=3900, bytes=400 << 20), "tool_calls": Table(granules=3440, bytes=2200 << 20)},
+    of={"messages": Table(10**6, 3900, 400 << 20), "tool_calls": Table(880_000, 3440, 2200 << 20)},
 )
-SMALL = Tables(
-    has_indexes=True,
-    sessions=3_000,
-    of={"messages": Table(granules=235, bytes=5 << 20), "tool_calls": Table(granules=200, bytes=100 << 20)},
-)
+LONG = Tables(3_000, {"messages": Table(60_000, 235, 2600 << 20)})
 
 
 def unindexed(share: float, tables: Tables = BIG) -> Tables:
     of = {
-        name: Table(one.granules, one.bytes, int(one.bytes * share), ("all_1_1_0",)) for name, one in tables.of.items()
+        name: Table(one.rows, one.granules, one.bytes, int(one.bytes * share), ("all_1_1_0",))
+        for name, one in tables.of.items()
     }
-    return Tables(tables.has_indexes, tables.sessions, of)
+    return Tables(tables.sessions, of)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +46,10 @@ def unindexed(share: float, tables: Tables = BIG) -> Tables:
         (planner.OPENED - 1, 1, Open()),
         (planner.OPENED, 1, Check()),
         (1142, 1142, Check()),
-        (9_000, 0, Newest({"messages": 1142}, None)),
-        (9_000, 200, Newest({"messages": 1142}, None)),
-        (9_000, 1142, Newest({"messages": 1142, "tool_calls": 193}, None)),
-        (20_000, 20_000, Newest({"messages": 857, "tool_calls": 857}, None)),
+        (9_000, 0, Newest({"messages": 1142}, None, frozenset())),
+        (9_000, 200, Newest({"messages": 1142}, None, FEW)),
+        (9_000, 1142, Newest({"messages": 1142, "tool_calls": 193}, None, FEW)),
+        (20_000, 20_000, Newest({"messages": 857, "tool_calls": 857}, None, frozenset())),
     ],
 )
 def test_the_step_for_so_many_candidates(messages: int, calls: int, step: planner.Step) -> None:
@@ -61,15 +67,18 @@ def test_of_frequent_candidates_the_newest_sessions_are_enough() -> None:
 
 def test_where_the_newest_candidates_lie_in_most_granules_the_texts_are_scanned_at_once() -> None:
     # One candidate in each second session: 1,142 of them lie in all 235 granules.
-    assert after_looking({"messages": 1_500}, SMALL, wanted=WANTED) == Scan(frozenset())
+    assert after_looking({"messages": 1_500}, LONG, wanted=WANTED) == Scan(frozenset())
     # In every row: 1,142 lie in few sessions, and so in few granules.
-    assert isinstance(after_looking({"messages": 60_000}, SMALL, wanted=WANTED), Newest)
-    assert isinstance(after_looking({"messages": 60_000}, SMALL, wanted=10_000), Scan)
+    assert isinstance(after_looking({"messages": 60_000}, LONG, wanted=WANTED), Newest)
+    assert isinstance(after_looking({"messages": 60_000}, LONG, wanted=10_000), Scan)
 
 
 def test_only_granules_with_candidates_are_scanned_where_there_are_others() -> None:
-    huge = Tables(has_indexes=True, sessions=10, of={"messages": Table(5000, 1 << 30), "tool_calls": Table(4, 1)})
-    assert planner.narrowed({"messages": 4_999, "tool_calls": 4}, huge) == {"messages"}
+    one = Table(50_000, 5000, 20 << 20)
+    tables = Tables(sessions=10, of={"messages": one, "tool_calls": one})
+    assert after_looking({"messages": 4_999, "tool_calls": 5_000}, tables, wanted=WANTED) == Scan(
+        frozenset({"messages"})
+    )
 
 
 def test_texts_without_an_index_are_not_read_three_times() -> None:
@@ -81,9 +90,16 @@ def test_texts_without_an_index_are_not_read_three_times() -> None:
     assert not worth_looking(unindexed(0.51), ["messages"])
 
 
-def test_without_indexes_or_tables_nothing_is_looked_at() -> None:
-    assert not worth_looking(Tables(has_indexes=False, sessions=5, of=BIG.of), ["messages"])
-    assert worth_looking(Tables(has_indexes=True), ["messages"])
+def test_an_empty_database_is_looked_at() -> None:
+    assert worth_looking(Tables(), ["messages"])
+
+
+def test_a_statement_more_is_worth_it_only_where_a_scan_takes_long() -> None:
+    assert worth_reading_twice(BIG, ["messages", "tool_calls"])
+    short = Tables(15_000, {"messages": Table(300_000, 1172, 24 << 20), "tool_calls": Table(75_000, 293, 6 << 20)})
+    assert not worth_reading_twice(short, ["messages", "tool_calls"])
+    frequent = {"messages": planner.COUNTED, "tool_calls": 75_000}
+    assert after_looking(frequent, short, wanted=WANTED) == Scan(frozenset())
 
 
 def test_the_newest_sessions_are_read_first_only_where_they_are_few() -> None:
@@ -104,16 +120,17 @@ def test_no_plan_costs_more_than_half_a_scan_beside_one() -> None:
         of = {}
         for name in ("messages", "tool_calls"):
             size = int(10 ** rng.uniform(3, 11))
-            of[name] = Table(max(1, size >> 17), size, int(size * rng.choice((0, 0, rng.random() ** 3))))
-        rows = {name: one.granules * 256 for name, one in of.items()}
-        tables = Tables(has_indexes=True, sessions=max(1, rows["messages"] // rng.randrange(1, 300)), of=of)
+            granules = max(1, size >> 17)
+            of[name] = Table(granules * 256, granules, size, int(size * rng.choice((0, 0, rng.random() ** 3))))
+        rows = {name: one.rows for name, one in of.items()}
+        tables = Tables(sessions=max(1, rows["messages"] // rng.randrange(1, 300)), of=of)
         counts = {
             name: min(planner.COUNTED, int(count * rng.choice((0, 1e-4, 0.01, 1)) * rng.random()))
             for name, count in rows.items()
         }
         if not worth_looking(tables, of):
             continue
-        every = sum(one.bytes for one in of.values())
+        every = sum(one.bytes + 256 * one.rows for one in of.values())
         fresh = sum(one.unindexed_bytes for one in of.values())
         step = after_looking(counts, tables, wanted=rng.choice((51, WANTED, 10_000)))
         kinds.add(type(step))

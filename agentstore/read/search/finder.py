@@ -8,11 +8,10 @@ from typing import assert_never
 
 from agentstore.connection.sql import Sql
 from agentstore.models import SearchResult
-from agentstore.protocols import Executor
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import planner, substring
 from agentstore.read.search.candidates import Narrowed, Newest, Target
-from agentstore.read.search.looking import Looked, look
+from agentstore.read.search.looking import Looked, Looker
 from agentstore.read.search.results import Rows, opened
 from agentstore.read.search.rows import after_session, among, from_session, in_order
 from agentstore.read.search.scanning import SCAN, newest_sessions
@@ -24,8 +23,9 @@ Found = dict[SearchKey, SearchResult | None]
 class Finder:
     """One search."""
 
-    def __init__(self, executor: Executor, target: Target) -> None:
-        self._executor = executor
+    def __init__(self, looker: Looker, target: Target) -> None:
+        self._looker = looker
+        self._executor = looker.executor
         self._target = target
 
     async def find(self, after: SearchKey | None, *, count: int, in_session: bool = False) -> Found:
@@ -34,11 +34,15 @@ class Finder:
             return {}
         if in_session:  # a look-up by itself, whatever an index says
             return await self._scan(after, count)
-        looked = await look(self._executor, self._target)
-        if looked is None:
-            return await self._newest_sessions_first(after, count)
+        looked = await self._looker.look(self._target)
+        if looked.counts is None:
+            if planner.worth_reading_twice(looked.tables, self._target.names):
+                return await self._newest_sessions_first(after, count)
+            return await self._scan(after, count)
         step = planner.after_looking(looked.counts, looked.tables, wanted=count)
-        self._leave_out_empty(looked)
+        # A table without candidates needs no statement any more.
+        tables = tuple(one for one in self._target.tables if looked.counts[one.texts.name])
+        self._target = replace(self._target, tables=tables)
         match step:
             case planner.Done():
                 return {}
@@ -47,16 +51,12 @@ class Finder:
             case planner.Check():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(self._target.names)))
             case planner.Newest():
-                return await self._newest_candidates_first(looked, step, after, count)
+                rest = Narrowed(looked.tables, dict.fromkeys(step.narrowed))
+                return await self._newest_candidates_first(looked, step, rest, after, count)
             case planner.Scan():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
             case _:
                 assert_never(step)
-
-    def _leave_out_empty(self, looked: Looked) -> None:
-        """A table without candidates needs no statement any more."""
-        tables = tuple(one for one in self._target.tables if looked.counts[one.texts.name])
-        self._target = replace(self._target, tables=tables)
 
     async def _open(self, looked: Looked, after: SearchKey | None, count: int) -> Found:
         target = self._target
@@ -65,7 +65,7 @@ class Finder:
         return {key: found[key] for key in in_order(found)[:count]}
 
     async def _newest_candidates_first(
-        self, looked: Looked, step: planner.Newest, after: SearchKey | None, count: int
+        self, looked: Looked, step: planner.Newest, rest: Narrowed, after: SearchKey | None, count: int
     ) -> Found:
         newest = {name: Newest(after, limit, step.sessions) for name, limit in step.limits.items()}
         narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
@@ -75,11 +75,8 @@ class Finder:
         known = _known(keys, {one.texts.kind for one in self._target.tables if one.texts.name in newest})
         if len(known) >= count:
             return dict.fromkeys(known[:count])
-        rest = planner.narrowed(looked.counts, looked.tables) & set(self._target.names)
         last = known[-1] if known else after
-        return dict.fromkeys(known) | await self._scan(
-            last, count - len(known), Narrowed(looked.tables, dict.fromkeys(rest))
-        )
+        return dict.fromkeys(known) | await self._scan(last, count - len(known), rest)
 
     async def _newest_sessions_first(self, after: SearchKey | None, count: int) -> Found:
         scope = from_session(after)

@@ -1,4 +1,4 @@
-"""The look at the text indexes that a search begins with."""
+"""The look at the tables and their text indexes that a search begins with."""
 
 from __future__ import annotations
 
@@ -15,32 +15,43 @@ from agentstore.read.together import together
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The number of candidates of each table, up to ``planner.COUNTED``, and the keys of the first ``planner.OPENED``
-    of each, in no order and without their moment.
+    """What is known now: the size of the tables, and, where their indexes were asked, the candidates.
+
+    ``counts`` are the candidates of each table, up to ``planner.COUNTED``; None where no index was asked. ``keys`` are
+    those of the first ``planner.OPENED`` of each, in no order and without their moment.
     """
 
     tables: Tables
-    counts: Mapping[str, int]
-    keys: Sequence[SearchKey]
+    counts: Mapping[str, int] | None = None
+    keys: Sequence[SearchKey] = ()
 
 
-async def look(executor: Executor, target: Target) -> Looked | None:
-    """What the indexes say; None where they say nothing, or so many parts have none yet that it is not worth asking."""
-    if not target.indexed:
-        return None
-    tables = parts.tables(await executor.fetch(parts.state()))
-    if not planner.worth_looking(tables, target.names):
-        return None
-    looks = [
-        executor.fetch(candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED))
-        for one in target.tables
-    ]
-    answers = await together(*looks) if len(looks) == 2 else [await one for one in looks]
-    counts, keys = dict[str, int](), list[SearchKey]()
-    for one, ((found,), *columns) in zip(target.tables, answers, strict=True):
-        counts[one.texts.name] = found
-        keys += [
-            (None, session_id, position, one.texts.kind, tool_use_id, call_index)
-            for session_id, position, tool_use_id, call_index in zip(*(column[0] for column in columns), strict=True)
+class Looker:
+    """Looks through one executor. It remembers that there are indexes: nobody drops them."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self._has_indexes = False
+
+    async def look(self, target: Target) -> Looked:
+        """The size of the tables, and what the indexes say of the target where that is worth asking."""
+        state = await self.executor.fetch(parts.state(ask_for_indexes=not self._has_indexes))
+        self._has_indexes = parts.has_indexes(state)
+        tables = parts.tables(state)
+        if not (self._has_indexes and target.indexed and planner.worth_looking(tables, target.names)):
+            return Looked(tables)
+        looks = [
+            self.executor.fetch(candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED))
+            for one in target.tables
         ]
-    return Looked(tables, counts, keys)
+        answers = await together(*looks) if len(looks) == 2 else [await one for one in looks]
+        counts, keys = dict[str, int](), list[SearchKey]()
+        for one, ((found,), *columns) in zip(target.tables, answers, strict=True):
+            counts[one.texts.name] = found
+            keys += [
+                (None, session_id, position, one.texts.kind, tool_use_id, call_index)
+                for session_id, position, tool_use_id, call_index in zip(
+                    *(column[0] for column in columns), strict=True
+                )
+            ]
+        return Looked(tables, counts, keys)

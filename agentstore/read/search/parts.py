@@ -17,8 +17,9 @@ _INDEXES = 3
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table, of all organisations: the rows, granules and bytes of its parts, and of those without an index."""
+    """One table, of all organisations: its rows, granules and bytes, and the parts of it that have no text index."""
 
+    rows: int = 0
     granules: int = 0
     bytes: int = 0
     unindexed_bytes: int = 0
@@ -27,9 +28,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """All of them. ``sessions`` is the number of session rows; ``has_indexes``: whether texts are indexed at all."""
+    """The searched tables; ``sessions`` is the number of session rows, of all organisations."""
 
-    has_indexes: bool = False
     sessions: int = 0
     of: Mapping[str, Table] = field(default_factory=dict)
 
@@ -37,8 +37,8 @@ class Tables:
         return self.of.get(name, Table())
 
 
-def state() -> Sql:
-    """One row for each table, to be read by ``tables``.
+def state(*, ask_for_indexes: bool) -> Sql:
+    """One row for each table, to be read by ``tables`` and ``has_indexes``.
 
     A part that was inserted and neither merged nor rewritten since has no text index: writers leave that to merges
     (what others inserted may have one, and is scanned). Parts that are older than the index show it by the size of all
@@ -46,22 +46,31 @@ def state() -> Sql:
     """
     return sql(
         "WITH (level = 0 AND data_version = min_block_number)"
-        " OR secondary_indices_uncompressed_bytes <= 16 * (intDiv(marks, 64) + 1) AS unindexed,"
-        " (SELECT count() FROM system.data_skipping_indices WHERE database = currentDatabase()"
-        " AND table IN ('messages', 'tool_calls') AND type = 'text') AS indexes"
-        " SELECT table, indexes, sum(rows), sum(marks), sum(data_uncompressed_bytes),"
+        " OR secondary_indices_uncompressed_bytes <= 16 * (intDiv(marks, 64) + 1) AS unindexed"
+        " SELECT table, {indexes} AS indexes, sum(rows), sum(marks), sum(data_uncompressed_bytes),"
         " sumIf(data_uncompressed_bytes, unindexed), groupArrayIf(name, unindexed)"
         " FROM system.parts WHERE database = currentDatabase() AND active"
-        " AND table IN ('messages', 'tool_calls', 'sessions') GROUP BY table, indexes"
+        " AND table IN ('messages', 'tool_calls', 'sessions') GROUP BY table",
+        indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
     )
 
 
 def tables(columns: Columns) -> Tables:
     """What ``state`` answered."""
-    rows = {row[0]: row[1:] for row in zip(*columns, strict=True)}
-    sessions = rows.get("sessions")
+    rows = {row[0]: row[2:] for row in zip(*columns, strict=True)}
     return Tables(
-        has_indexes=any(row[0] >= _INDEXES for row in rows.values()),
-        sessions=sessions[1] if sessions else 0,
-        of={name: Table(row[2], row[3], row[4], tuple(row[5])) for name, row in rows.items()},
+        sessions=rows["sessions"][0] if "sessions" in rows else 0,
+        of={name: Table(row[0], row[1], row[2], row[3], tuple(row[4])) for name, row in rows.items()},
+    )
+
+
+def has_indexes(columns: Columns) -> bool:
+    """Whether all texts are indexed, or are going to be: not on old servers."""
+    return bool(columns) and columns[1][0] >= _INDEXES
+
+
+def _count_of_indexes() -> Sql:
+    return sql(
+        "(SELECT count() FROM system.data_skipping_indices WHERE database = currentDatabase()"
+        " AND table IN ('messages', 'tool_calls') AND type = 'text')"
     )

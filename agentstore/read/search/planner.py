@@ -16,25 +16,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from agentstore.read.search.parts import Tables
+from agentstore.read.search.parts import Table, Tables
 
 # So many candidates are opened at once, with their sessions and the text around the hit.
 OPENED = 128
 # Candidates are counted up to here.
 COUNTED = 200_000
-# Of all texts in question, how many bytes may lie in parts without an index, for the index to be looked at at all; and
-# for candidates to be looked for a second time, which reads them again.
-_UNINDEXED, _UNINDEXED_TWICE = 0.5, 0.1
-# Of all texts in question, how many bytes may be read to check the newest candidates.
-_CHECKED = 0.3
 # So many candidates are put in order without a thought.
 _ORDERED = 20_000
+# Of all bytes in question, how many may lie in parts without an index, for the index to be looked at at all; and for
+# candidates to be looked for a second time, which reads them again.
+_UNINDEXED, _UNINDEXED_TWICE = 0.5, 0.1
+# Of the cost of a scan, how much may be spent to check the newest candidates or sessions first.
+_CHECKED = 0.3
+# Sessions are taken until they should hold so many times the candidates that are wanted.
+_SPARE = 3
 # Where no index helps, how many sessions are scanned first, for as many hits as a page counts and for as many rows as
 # are ranked; each so much more than one, because with each session its neighbours in a granule are read.
 SESSIONS_FOR_HITS, SESSIONS_FOR_RANKING = 64, 640
 _SHARE_FOR_HITS, _SHARE_FOR_RANKING = 1 / 200, 1 / 40
-# Sessions are taken until they should hold so many times the candidates that are wanted.
-_SPARE = 3
+# What reading costs, in bytes of text: a row is worth so many, and a statement that first finds out which rows to read
+# a hundred megabytes, most of it before it reads anything. Measured, and much the same on any machine: as ratios.
+_ROW, _STATEMENT = 256, 100 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,13 @@ class Check:
 class Newest:
     """Check the newest candidates: of these tables so many, of the others all.
 
-    ``sessions``: only those in so many of the newest sessions; None: in all of them.
+    ``sessions``: only those in so many of the newest sessions; None: in all of them. ``narrowed`` is for the scan of
+    the rest, if there is need of one.
     """
 
     limits: Mapping[str, int]
     sessions: int | None
+    narrowed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,16 @@ Step = Done | Open | Check | Newest | Scan
 
 def worth_looking(tables: Tables, names: Collection[str]) -> bool:
     """Whether enough of the texts are indexed."""
-    return tables.has_indexes and _unindexed(tables, names) <= _UNINDEXED
+    return _unindexed(tables, names) <= _UNINDEXED
+
+
+def worth_reading_twice(tables: Tables, names: Collection[str]) -> bool:
+    """Whether a scan takes so long that a statement more does not matter."""
+    return _CHECKED * sum(_scan(tables[name]) for name in names) >= _STATEMENT
 
 
 def worth_reading_first(sessions: int, of: int) -> bool:
-    """Whether so many of the newest sessions are few among all: reading them first costs little then, in vain or not."""
+    """Whether so many of the newest sessions are few among all: then reading them first costs little, even in vain."""
     return sessions <= of * (_SHARE_FOR_HITS if sessions <= SESSIONS_FOR_HITS else _SHARE_FOR_RANKING)
 
 
@@ -94,18 +104,14 @@ def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> 
         return Scan(frozenset())
     if max(counts.values()) <= checked:
         return Check()
+    few, most = _few(counts, tables), _CHECKED * sum(_scan(tables[name]) for name in counts)
     # A table with few candidates is checked whole if that is cheap: it cannot end before the others do then.
     for whole in (checked, 0):
         limits = _limits(counts, checked, whole)
-        read = sum(_bytes(name, count, limits.get(name, count), tables) for name, count in counts.items())
-        if read <= _CHECKED * sum(tables[name].bytes for name in counts):
-            return Newest(limits, _sessions(counts, limits, tables))
-    return Scan(narrowed(counts, tables))
-
-
-def narrowed(counts: Mapping[str, int], tables: Tables) -> frozenset[str]:
-    """The tables with so few candidates that reading only their granules reads fewer."""
-    return frozenset(name for name, count in counts.items() if count < min(COUNTED, tables[name].granules))
+        read = sum(_check(count, limits.get(name, count), tables[name], tables) for name, count in counts.items())
+        if _STATEMENT + read <= most:
+            return Newest(limits, _sessions(counts, limits, tables), few)
+    return Scan(few)
 
 
 def checked_at_once(wanted: int) -> int:
@@ -127,16 +133,24 @@ def _sessions(counts: Mapping[str, int], limits: Mapping[str, int], tables: Tabl
     return 1 + max(_SPARE * limit * tables.sessions // counts[name] for name, limit in limits.items())
 
 
-def _bytes(name: str, count: int, limit: int, tables: Tables) -> float:
-    """What checking the newest candidates of a table reads, at most.
+def _few(counts: Mapping[str, int], tables: Tables) -> frozenset[str]:
+    """The tables with so few candidates that reading only their granules reads fewer."""
+    return frozenset(name for name, count in counts.items() if 0 < count < min(COUNTED, tables[name].granules))
+
+
+def _check(count: int, limit: int, table: Table, tables: Tables) -> float:
+    """What checking the newest candidates of a table costs, at most.
 
     Granules hold many sessions, in no order of time: one is read for each session, or for each candidate where
     sessions have less than one.
     """
-    table = tables[name]
     per_session = max(1.0, count / max(1, tables.sessions))
     granules = min(table.granules, min(count, limit) / per_session)
-    return table.bytes * granules / max(1, table.granules)
+    return _scan(table) * granules / max(1, table.granules)
+
+
+def _scan(table: Table) -> float:
+    return table.bytes + _ROW * table.rows
 
 
 def _unindexed(tables: Tables, names: Collection[str]) -> float:

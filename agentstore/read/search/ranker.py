@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from agentstore.connection.sql import Sql
-from agentstore.protocols import Executor
 from agentstore.read.cursor import WordsCursor
 from agentstore.read.search import planner, ranking
 from agentstore.read.search.candidates import Narrowed, Newest, Target
-from agentstore.read.search.looking import Looked, look
+from agentstore.read.search.looking import Looked, Looker
 from agentstore.read.search.ranking import RANKED
 from agentstore.read.search.rows import EVERYTHING, among, until_session
 from agentstore.read.search.scanning import SCAN, newest_sessions
@@ -23,8 +22,9 @@ Rows = list[WordsCursor]
 class Ranker:
     """One search."""
 
-    def __init__(self, executor: Executor, target: Target) -> None:
-        self._executor = executor
+    def __init__(self, looker: Looker, target: Target) -> None:
+        self._looker = looker
+        self._executor = looker.executor
         self._target = target
 
     async def ranked(self, after: WordsCursor | None, *, count: int, in_session: bool = False) -> Rows:
@@ -35,9 +35,11 @@ class Ranker:
             return await self._rank(after, count, until_session(after.last))
         if in_session:
             return await self._rank(after, count)
-        looked = await look(self._executor, self._target)
-        if looked is None:
-            return await self._newest_sessions_first(after, count)
+        looked = await self._looker.look(self._target)
+        if looked.counts is None:
+            if after is None and planner.worth_reading_twice(looked.tables, self._target.names):
+                return await self._newest_sessions_first(count)
+            return await self._rank(after, count)
         step = planner.after_looking(looked.counts, looked.tables, wanted=RANKED)
         tables = tuple(one for one in self._target.tables if looked.counts[one.texts.name])
         self._target = replace(self._target, tables=tables)
@@ -58,24 +60,22 @@ class Ranker:
     async def _newest_candidates_first(
         self, looked: Looked, step: planner.Newest, after: WordsCursor | None, count: int
     ) -> Rows:
-        if after is None:  # else the newest were too few for the first page already
+        if after is None:  # else the newest were too few for the first page
             newest = {name: Newest(None, limit, step.sessions) for name, limit in step.limits.items()}
             narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
             cut = {one.texts.kind for one in self._target.tables if one.texts.name in newest}
             rows = await self._rank(None, count, narrowed=narrowed, cut=cut)
             if _enough(rows):
                 return rows
-        rest = planner.narrowed(looked.counts, looked.tables) & set(self._target.names)
-        return await self._rank(after, count, narrowed=Narrowed(looked.tables, dict.fromkeys(rest)))
+        return await self._rank(after, count, narrowed=Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
 
-    async def _newest_sessions_first(self, after: WordsCursor | None, count: int) -> Rows:
-        if after is None:
-            sessions = await newest_sessions(self._executor, self._target, EVERYTHING, planner.SESSIONS_FOR_RANKING)
-            if sessions is not None:
-                rows = await self._rank(None, count, among(sessions[0]))
-                if _enough(rows):
-                    return rows
-        return await self._rank(after, count)
+    async def _newest_sessions_first(self, count: int) -> Rows:
+        sessions = await newest_sessions(self._executor, self._target, EVERYTHING, planner.SESSIONS_FOR_RANKING)
+        if sessions is not None:
+            rows = await self._rank(None, count, among(sessions[0]))
+            if _enough(rows):
+                return rows
+        return await self._rank(None, count)
 
     async def _rank(
         self,
