@@ -9,22 +9,21 @@ import pytest
 
 from agentstore.read.search import planner
 from agentstore.read.search.parts import Tables
-from agentstore.read.search.planner import Check, Done, Newest, Open, Scan, Step
+from agentstore.read.search.planner import Check, Done, Newest, Open, Scan, Sessions, Step
 
 Plan = Callable[[Mapping[str, int], int], Step]
 
 LOOKED: dict[str, Plan] = {
     "open": lambda counts, _: Open(),
     "check": lambda counts, _: Check(),
-    "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), None, frozenset(counts)),
-    "newest of one table": lambda counts, most: Newest(
-        {max(counts, key=lambda name: counts[name]): most}, None, frozenset()
-    ),
-    "newest of the newest sessions": lambda counts, most: Newest(dict.fromkeys(counts, most), 3, frozenset(counts)),
+    "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), frozenset(counts)),
+    "newest of one table": lambda counts, most: Newest({max(counts, key=lambda name: counts[name]): most}, frozenset()),
+    "sessions": lambda counts, most: Sessions(most, frozenset(counts)),
     "scan of candidates": lambda counts, _: Scan(frozenset(counts)),
     "scan": lambda counts, _: Scan(frozenset()),
+    "scan to choose": lambda counts, _: Scan(frozenset()),
 }
-SCANNED = {"scan of all": (10**6, 10**6), "newest sessions first": (2, 2)}
+SCANNED = {"scan of all": (10**6, 10**6), "newest sessions first": (2, 2), "newest sessions, then choose": (2, 2)}
 PATHS = [*LOOKED, *SCANNED]
 
 
@@ -32,7 +31,7 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
     """Let searches go this way; the counter says how often they did. ``most`` candidates are checked where cut."""
     taken: Counter[str] = Counter()
 
-    def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> Step:
+    def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int, each: int = 0) -> Step:
         if not sum(counts.values()):
             return Done()
         taken[path] += 1
@@ -40,8 +39,9 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
 
     def newest_is_worth_it(sessions: int, of: int) -> bool:
         taken[path] += 1
-        return path == "newest sessions first"
+        return path != "scan of all"
 
+    monkeypatch.setattr(planner, "worth_choosing", lambda matching, ranked: path.endswith("choose"))
     if path in LOOKED:
         monkeypatch.setattr(planner, "worth_looking", lambda tables, names: True)
         monkeypatch.setattr(planner, "after_looking", after_looking)

@@ -15,6 +15,7 @@ from agentstore.read.search.planner import (
     Newest,
     Open,
     Scan,
+    Sessions,
     after_looking,
     worth_looking,
     worth_reading_twice,
@@ -26,7 +27,7 @@ BIG = Tables(
     sessions=52_000,
     of={"messages": Table(10**6, 3900, 400 << 20), "tool_calls": Table(880_000, 3440, 2200 << 20)},
 )
-LONG = Tables(3_000, {"messages": Table(60_000, 235, 2600 << 20)})
+LONG = Tables(3_000, {"messages": Table(60_000, 235, 2600 << 20), "tool_calls": Table(60_000, 235, 2600 << 20)})
 
 
 def unindexed(share: float, tables: Tables = BIG) -> Tables:
@@ -46,31 +47,31 @@ def unindexed(share: float, tables: Tables = BIG) -> Tables:
         (planner.OPENED - 1, 1, Open()),
         (planner.OPENED, 1, Check()),
         (1142, 1142, Check()),
-        (9_000, 0, Newest({"messages": 1142}, None, frozenset())),
-        (9_000, 200, Newest({"messages": 1142}, None, FEW)),
-        (9_000, 1142, Newest({"messages": 1142, "tool_calls": 193}, None, FEW)),
-        (20_000, 20_000, Newest({"messages": 857, "tool_calls": 857}, None, frozenset())),
+        (9_000, 0, Newest({"messages": 1142}, frozenset())),
+        (9_000, 200, Newest({"messages": 1142}, FEW)),
+        (9_000, 1142, Newest({"messages": 1142, "tool_calls": 193}, FEW)),
+        (20_000, 20_000, Newest({"messages": 857, "tool_calls": 857}, frozenset())),
     ],
 )
 def test_the_step_for_so_many_candidates(messages: int, calls: int, step: planner.Step) -> None:
     assert after_looking({"messages": messages, "tool_calls": calls}, BIG, wanted=WANTED) == step
 
 
-def test_of_frequent_candidates_the_newest_sessions_are_enough() -> None:
-    step = after_looking({"messages": planner.COUNTED, "tool_calls": planner.COUNTED}, BIG, wanted=WANTED)
-    assert isinstance(step, Newest)
-    assert step.sessions is not None
-    # Three times what is needed where candidates are spread evenly.
-    assert step.sessions * planner.COUNTED / BIG.sessions >= 3 * step.limits["messages"]
-    assert step.sessions < BIG.sessions / 50
+def test_where_sessions_hold_candidates_the_newest_sessions_are_read() -> None:
+    step = after_looking({"messages": 600_000, "tool_calls": 500_000}, BIG, wanted=WANTED)
+    assert step == Sessions(61, frozenset())
+    # A quarter more candidates than are wanted, where they are spread evenly.
+    assert step.count * 1_100_000 / BIG.sessions > 1.25 * WANTED
+    assert isinstance(after_looking({"messages": 1_000_000, "tool_calls": 800_000}, BIG, wanted=10_000), Sessions)
 
 
 def test_where_the_newest_candidates_lie_in_most_granules_the_texts_are_scanned_at_once() -> None:
     # One candidate in each second session: 1,142 of them lie in all 235 granules.
     assert after_looking({"messages": 1_500}, LONG, wanted=WANTED) == Scan(frozenset())
     # In every row: 1,142 lie in few sessions, and so in few granules.
-    assert isinstance(after_looking({"messages": 60_000}, LONG, wanted=WANTED), Newest)
-    assert isinstance(after_looking({"messages": 60_000}, LONG, wanted=10_000), Scan)
+    frequent = {"messages": 60_000, "tool_calls": 60_000}
+    assert isinstance(after_looking(frequent, LONG, wanted=WANTED), Sessions)
+    assert isinstance(after_looking(frequent, LONG, wanted=10_000), Scan)
 
 
 def test_only_granules_with_candidates_are_scanned_where_there_are_others() -> None:
@@ -137,9 +138,25 @@ def test_no_plan_costs_more_than_half_a_scan_beside_one() -> None:
         read = fresh
         if isinstance(step, Newest):
             read += fresh
+        if isinstance(step, Newest | Sessions):
             for name, one in of.items():
-                limit = step.limits.get(name, counts[name])
-                per_session = max(1.0, counts[name] / tables.sessions)
-                read += math.floor(one.bytes * min(one.granules, limit / per_session) / one.granules)
+                texts = step.count if isinstance(step, Sessions) else step.limits.get(name, counts[name])
+                read += math.floor(one.bytes * min(1, texts / one.granules))
         assert read <= every / 2, (tables, counts, step)
-    assert kinds == {Done, Open, Check, Newest, Scan}
+    assert kinds == {Done, Open, Check, Newest, Sessions, Scan}
+
+
+def test_an_organisation_is_planned_for_by_its_share() -> None:
+    few = BIG.share(520)
+    assert few.sessions == 520
+    assert few["messages"] == Table(10_000, 39, 4 << 20)
+    assert isinstance(after_looking({"messages": 9_000, "tool_calls": 0}, few, wanted=WANTED), Scan)
+    assert BIG.share(90_000)["messages"] == BIG["messages"]
+    assert Tables().share(0) == Tables()
+
+
+def test_more_sessions_are_read_as_far_as_that_is_cheap() -> None:
+    names, counts = ["messages", "tool_calls"], {"messages": 700_000, "tool_calls": 700_000}
+    assert planner.more_sessions(400, 8_000, 10_000, BIG, names, counts) == 626
+    assert planner.more_sessions(400, 10, 10_000, BIG, names, counts) is None
+    assert planner.more_sessions(400, 0, 10_000, BIG, names, None) is None

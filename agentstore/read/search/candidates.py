@@ -13,7 +13,7 @@ from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import terms
 from agentstore.read.search.parts import Tables
-from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key
+from agentstore.read.search.rows import COLUMNS, ORDER, Searched, after_key
 from agentstore.read.search.words import Term
 
 # Shorter texts have no trigram, so the index says nothing about them.
@@ -45,29 +45,33 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest candidates after a key: so many, of the newest sessions only where ``sessions`` says how many."""
+    """The newest candidates after a key, so many."""
 
     after: SearchKey | None
     count: int
-    sessions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Of these tables only candidates are read: all of them, or the newest ones."""
+    """Of these tables only candidates are read: all of them, or the newest ones.
+
+    ``sessions``: of all tables only rows of so many of the newest sessions are read.
+    """
 
     tables: Tables
     of: Mapping[str, Newest | None] = field(default_factory=dict)
+    sessions: int | None = None
 
 
 def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
-    """How many candidates a table has, up to ``count``, and the columns of the first ``keys`` keys, in no order.
-
-    No session is looked at.
+    """How many candidates a table has, up to ``count``; the columns of the first ``keys`` keys of theirs, in no order;
+    and how many session rows the organisation has, which only the look at the first table finds out.
     """
+    sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
     return sql(
-        "SELECT count(), groupArray({keys})(session_id), groupArray({keys})(position),"
+        "SELECT {sessions}, count(), groupArray({keys})(session_id), groupArray({keys})(position),"
         " groupArray({keys})(tool_use_id), groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
+        sessions=sessions if searched is target.tables[0] else 0,
         rows=_candidates(target, searched, tables, searched.texts.key),
         keys=keys,
         count=count,
@@ -79,7 +83,11 @@ def among(target: Target, searched: Searched, scope: Sql, narrowed: Narrowed | N
 
     The sessions of the newest candidates are left to the join that every search ends with.
     """
-    in_scope = sql("session_id IN (SELECT id FROM sessions FINAL WHERE {scope})", scope=scope)
+    in_scope = sql(
+        "session_id IN (SELECT id FROM sessions FINAL WHERE {scope}{newest})",
+        scope=scope,
+        newest=_first(narrowed.sessions if narrowed else None),
+    )
     if narrowed is None or searched.texts.name not in narrowed.of:
         return in_scope
     newest, row = narrowed.of[searched.texts.name], searched.texts.row
@@ -95,40 +103,37 @@ def among(target: Target, searched: Searched, scope: Sql, narrowed: Narrowed | N
 
 def _newest(target: Target, searched: Searched, scope: Sql, tables: Tables, newest: Newest) -> Sql:
     """The rows of the first candidates after the key, in order."""
-    sessions = sql("SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {s}", s=scope)
-    within = EVERYTHING
-    if newest.sessions is not None:
-        within = sql(
-            "session_id IN (SELECT id FROM sessions FINAL WHERE {scope}"
-            " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count})",
-            scope=scope,
-            count=newest.sessions,
-        )
     return sql(
-        "SELECT {row} FROM (SELECT DISTINCT {columns} FROM ({rows}) AS c INNER JOIN ({sessions}) AS s"
-        " ON s.id = session_id WHERE {after} ORDER BY {order} LIMIT {count})",
+        "SELECT {row} FROM (SELECT DISTINCT {columns} FROM ({rows}) AS c INNER JOIN ("
+        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment FROM sessions FINAL WHERE {scope}"
+        ") AS s ON s.id = session_id WHERE {after} ORDER BY {order} LIMIT {count})",
         row=searched.texts.row_of_key,
         columns=COLUMNS,
-        rows=_candidates(target, searched, tables, searched.texts.key, within),
-        sessions=sessions,
+        rows=_candidates(target, searched, tables, searched.texts.key),
+        scope=scope,
         after=after_key(newest.after),
         order=ORDER,
         count=newest.count,
     )
 
 
-def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql, within: Sql = EVERYTHING) -> Sql:
-    """These columns of the candidates in sessions that satisfy ``within``."""
+def _first(sessions: int | None) -> Sql:
+    if sessions is None:
+        return Sql("")
+    return sql(" ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}", count=sessions)
+
+
+def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql) -> Sql:
+    """These columns of the candidates."""
     texts = searched.texts
     return join(
         " UNION ALL ",
         [
             sql(
-                "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {within} AND {rows} AND {condition}",
+                "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {rows} AND {condition}",
                 columns=columns,
                 table=texts.table,
                 org_id=target.org_id,
-                within=within,
                 rows=searched.rows,
                 condition=condition,
             )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import assert_never
 
 from agentstore.connection.sql import Sql
@@ -12,8 +13,8 @@ from agentstore.read.cursor import SearchKey
 from agentstore.read.search import planner, substring
 from agentstore.read.search.candidates import Narrowed, Newest, Target
 from agentstore.read.search.looking import Looked, Looker
-from agentstore.read.search.results import Rows, opened
-from agentstore.read.search.rows import after_session, among, from_session, in_order
+from agentstore.read.search.results import Rows, opened_apart
+from agentstore.read.search.rows import after_session, among, from_session
 from agentstore.read.search.scanning import SCAN, newest_sessions
 
 # The hits in order, each with its result where its row has been opened already.
@@ -51,8 +52,11 @@ class Finder:
             case planner.Check():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(self._target.names)))
             case planner.Newest():
-                rest = Narrowed(looked.tables, dict.fromkeys(step.narrowed))
-                return await self._newest_candidates_first(looked, step, rest, after, count)
+                known = await self._newest_candidates(looked, step, after)
+                return await self._and_rest(known, looked, step.narrowed, after, count)
+            case planner.Sessions():
+                known = await self._keys(self._hits(after, None, Narrowed(looked.tables, sessions=step.count)), SCAN)
+                return await self._and_rest(known, looked, step.narrowed, after, count)
             case planner.Scan():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
             case _:
@@ -61,22 +65,32 @@ class Finder:
     async def _open(self, looked: Looked, after: SearchKey | None, count: int) -> Found:
         target = self._target
         rows = Rows(target.org_id, target.terms, target.sessions, target.tables, looked.keys)
-        found = await opened(self._executor, rows, after)
-        return {key: found[key] for key in in_order(found)[:count]}
+        found = await opened_apart(self._executor, rows, after)
+        return dict(islice(found.items(), count))
 
-    async def _newest_candidates_first(
-        self, looked: Looked, step: planner.Newest, rest: Narrowed, after: SearchKey | None, count: int
-    ) -> Found:
-        newest = {name: Newest(after, limit, step.sessions) for name, limit in step.limits.items()}
+    async def _newest_candidates(
+        self, looked: Looked, step: planner.Newest, after: SearchKey | None
+    ) -> list[SearchKey]:
+        """The hits among the newest candidates, up to where others may be missing."""
+        newest = {name: Newest(after, limit) for name, limit in step.limits.items()}
         narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
-        keys = await self._keys(
-            substring.hits(self._target, from_session(after), after, count=None, narrowed=narrowed), SCAN
-        )
-        known = _known(keys, {one.texts.kind for one in self._target.tables if one.texts.name in newest})
+        keys = await self._keys(self._hits(after, None, narrowed), SCAN)
+        return _known(keys, {one.texts.kind for one in self._target.tables if one.texts.name in newest})
+
+    async def _and_rest(
+        self,
+        known: list[SearchKey],
+        looked: Looked,
+        narrowed: Collection[str],
+        after: SearchKey | None,
+        count: int,
+    ) -> Found:
+        """The first ``count`` hits, of which the first are known."""
         if len(known) >= count:
             return dict.fromkeys(known[:count])
         last = known[-1] if known else after
-        return dict.fromkeys(known) | await self._scan(last, count - len(known), rest)
+        rest = await self._scan(last, count - len(known), Narrowed(looked.tables, dict.fromkeys(narrowed)))
+        return dict.fromkeys(known) | rest
 
     async def _newest_sessions_first(self, after: SearchKey | None, count: int) -> Found:
         scope = from_session(after)
@@ -91,8 +105,10 @@ class Finder:
         return found | dict.fromkeys(await self._keys(older, SCAN))
 
     async def _scan(self, after: SearchKey | None, count: int, narrowed: Narrowed | None = None) -> Found:
-        query = substring.hits(self._target, from_session(after), after, count=count, narrowed=narrowed)
-        return dict.fromkeys(await self._keys(query, SCAN))
+        return dict.fromkeys(await self._keys(self._hits(after, count, narrowed), SCAN))
+
+    def _hits(self, after: SearchKey | None, count: int | None, narrowed: Narrowed | None) -> Sql:
+        return substring.hits(self._target, from_session(after), after, count=count, narrowed=narrowed)
 
     async def _keys(self, query: Sql, settings: Mapping[str, int] | None = None) -> list[SearchKey]:
         return list(zip(*await self._executor.fetch(query, settings), strict=True))

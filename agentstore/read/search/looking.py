@@ -15,7 +15,8 @@ from agentstore.read.together import together
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What is known now: the size of the tables, and, where their indexes were asked, the candidates.
+    """What is known now: the size of the tables, and, where their indexes were asked, the organisation's share of them
+    and the candidates.
 
     ``counts`` are the candidates of each table, up to ``planner.COUNTED``; None where no index was asked. ``keys`` are
     those of the first ``planner.OPENED`` of each, in no order and without their moment.
@@ -46,7 +47,8 @@ class Looker:
         ]
         answers = await together(*looks) if len(looks) == 2 else [await one for one in looks]
         counts, keys = dict[str, int](), list[SearchKey]()
-        for one, ((found,), *columns) in zip(target.tables, answers, strict=True):
+        for one, ((sessions,), (found,), *columns) in zip(target.tables, answers, strict=True):
+            tables = tables.share(sessions) if one is target.tables[0] else tables
             counts[one.texts.name] = found
             keys += [
                 (None, session_id, position, one.texts.kind, tool_use_id, call_index)

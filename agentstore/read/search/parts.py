@@ -6,6 +6,7 @@ was made, since the server was asked is searched right either way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ _INDEXES = 3
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table, of all organisations: its rows, granules and bytes, and the parts of it that have no text index."""
+    """The rows, granules and bytes of a table, and the parts of it that have no text index."""
 
     rows: int = 0
     granules: int = 0
@@ -25,16 +26,28 @@ class Table:
     unindexed_bytes: int = 0
     unindexed: tuple[str, ...] = ()
 
+    def share(self, part: float) -> Table:
+        """A part of it; its parts stay what they are."""
+        rows, granules, size, unindexed = (
+            math.ceil(number * part) for number in (self.rows, self.granules, self.bytes, self.unindexed_bytes)
+        )
+        return Table(rows, granules, size, unindexed, self.unindexed)
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The searched tables; ``sessions`` is the number of session rows, of all organisations."""
+    """The searched tables and the number of session rows: of all organisations, or what is about one's own of them."""
 
     sessions: int = 0
     of: Mapping[str, Table] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Table:
         return self.of.get(name, Table())
+
+    def share(self, sessions: int) -> Tables:
+        """What is an organisation's of them, that has so many session rows: as if its sessions were like all others."""
+        part = sessions / max(self.sessions, sessions, 1)
+        return Tables(sessions, {name: table.share(part) for name, table in self.of.items()})
 
 
 def state(*, ask_for_indexes: bool) -> Sql:

@@ -5,7 +5,8 @@ A search first looks at the text indexes, which count the candidates: rows that 
 - none: there is nothing more to do;
 - a few: their rows are opened, which checks them and gives all that a result shows;
 - as many as a page may count: all of them are checked;
-- more: the newest are checked, and where too few of them are hits, the rest is scanned, once, from there on.
+- more: the newest are checked, or, where sessions hold some of them each, all texts of the newest sessions; where too
+  few of them are hits, the rest is scanned, once, from there on.
 
 The bound that the numbers here keep: with all its steps a search costs at most one and a half times what the scan of
 all texts in question would. What looking and checking may cost in vain is therefore at most half of that.
@@ -13,6 +14,7 @@ all texts in question would. What looking and checking may cost in vain is there
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -21,16 +23,15 @@ from agentstore.read.search.parts import Table, Tables
 # So many candidates are opened at once, with their sessions and the text around the hit.
 OPENED = 128
 # Candidates are counted up to here.
-COUNTED = 200_000
-# So many candidates are put in order without a thought.
-_ORDERED = 20_000
+COUNTED = 1_000_000
 # Of all bytes in question, how many may lie in parts without an index, for the index to be looked at at all; and for
 # candidates to be looked for a second time, which reads them again.
 _UNINDEXED, _UNINDEXED_TWICE = 0.5, 0.1
 # Of the cost of a scan, how much may be spent to check the newest candidates or sessions first.
 _CHECKED = 0.3
-# Sessions are taken until they should hold so many times the candidates that are wanted.
-_SPARE = 3
+# Sessions are taken until they should hold so many times the candidates that are wanted. Granules hold many sessions,
+# in no order of time, so that each session is a granule to read; and each candidate where sessions have less than one.
+_SPARE = 1.25
 # Where no index helps, how many sessions are scanned first, for as many hits as a page counts and for as many rows as
 # are ranked; each so much more than one, because with each session its neighbours in a granule are read.
 SESSIONS_FOR_HITS, SESSIONS_FOR_RANKING = 64, 640
@@ -38,6 +39,10 @@ _SHARE_FOR_HITS, _SHARE_FOR_RANKING = 1 / 200, 1 / 40
 # What reading costs, in bytes of text: a row is worth so many, and a statement that first finds out which rows to read
 # a hundred megabytes, most of it before it reads anything. Measured, and much the same on any machine: as ratios.
 _ROW, _STATEMENT = 256, 100 << 20
+# The same of a row whose words are looked for: whether they stand there, as whole words.
+WORDS = 3000
+# Of how many times the ranked rows it pays to count the words of the ranked ones only.
+_CHOSEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,20 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """Check the newest candidates: of these tables so many, of the others all.
+    """Check the newest candidates: of these tables so many, of the others all. Then scan what may be left.
 
-    ``sessions``: only those in so many of the newest sessions; None: in all of them. ``narrowed`` is for the scan of
-    the rest, if there is need of one.
+    The scan reads the texts of ``narrowed`` tables only where they are candidates; so does that of ``Sessions``.
     """
 
     limits: Mapping[str, int]
-    sessions: int | None
+    narrowed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Read so many of the newest sessions. Then scan what may be left."""
+
+    count: int
     narrowed: frozenset[str]
 
 
@@ -75,7 +86,7 @@ class Scan:
     narrowed: frozenset[str]
 
 
-Step = Done | Open | Check | Newest | Scan
+Step = Done | Open | Check | Newest | Sessions | Scan
 
 
 def worth_looking(tables: Tables, names: Collection[str]) -> bool:
@@ -93,8 +104,30 @@ def worth_reading_first(sessions: int, of: int) -> bool:
     return sessions <= of * (_SHARE_FOR_HITS if sessions <= SESSIONS_FOR_HITS else _SHARE_FOR_RANKING)
 
 
-def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> Step:
-    """The step after the candidates were counted, up to ``COUNTED`` in each table, for so many wanted hits."""
+def more_sessions(
+    read: int, found: int, wanted: int, tables: Tables, names: Collection[str], counts: Mapping[str, int] | None
+) -> int | None:
+    """How many of the newest sessions are read next for so many wanted rows, after some had so many; None: all at once.
+
+    ``counts`` are the candidates; every row is one where they are not known.
+    """
+    sessions = 1 + math.ceil(_SPARE * wanted * read / found) if found else tables.sessions
+    rows = sum((counts or {name: tables[name].rows for name in names}).values())
+    most = _CHECKED * (rows * WORDS + sum(_scan(tables[name]) for name in names))
+    cheap = _STATEMENT + sum(_part(tables[name], sessions) for name in names) + WORDS * _SPARE * wanted <= most
+    return sessions if cheap else None
+
+
+def worth_choosing(matching: float, ranked: int) -> bool:
+    """Whether so many rows match that it pays to find out which are to be ranked before their words are counted."""
+    return matching > _CHOSEN * ranked
+
+
+def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int, each: int = 0) -> Step:
+    """The step after the candidates were counted, up to ``COUNTED`` in each table, for so many wanted hits.
+
+    ``each``: what it costs to check a row of which the text has been read, in bytes of text.
+    """
     total, checked = sum(counts.values()), checked_at_once(wanted)
     if not total:
         return Done()
@@ -104,13 +137,18 @@ def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int) -> 
         return Scan(frozenset())
     if max(counts.values()) <= checked:
         return Check()
-    few, most = _few(counts, tables), _CHECKED * sum(_scan(tables[name]) for name in counts)
+    few, most = _few(counts, tables), _CHECKED * (total * each + sum(_scan(tables[name]) for name in counts))
+    if total >= tables.sessions:
+        sessions = 1 + math.ceil(_SPARE * wanted * tables.sessions / total)
+        cheap = _STATEMENT + sum(_part(tables[name], sessions) for name in counts) + each * _SPARE * wanted <= most
+        return Sessions(sessions, few) if cheap else Scan(few)
     # A table with few candidates is checked whole if that is cheap: it cannot end before the others do then.
     for whole in (checked, 0):
         limits = _limits(counts, checked, whole)
-        read = sum(_check(count, limits.get(name, count), tables[name], tables) for name, count in counts.items())
-        if _STATEMENT + read <= most:
-            return Newest(limits, _sessions(counts, limits, tables), few)
+        rows = {name: limits.get(name, count) for name, count in counts.items()}
+        read = sum(_part(tables[name], row) for name, row in rows.items())
+        if _STATEMENT + read + each * sum(rows.values()) <= most:
+            return Newest(limits, few)
     return Scan(few)
 
 
@@ -126,27 +164,14 @@ def _limits(counts: Mapping[str, int], checked: int, whole: int) -> dict[str, in
     return {name: share for name, share in shares.items() if counts[name] > max(share, whole)}
 
 
-def _sessions(counts: Mapping[str, int], limits: Mapping[str, int], tables: Tables) -> int | None:
-    """How many of the newest sessions should hold enough candidates; None where putting all in order costs little."""
-    if max(counts.values()) <= _ORDERED:
-        return None
-    return 1 + max(_SPARE * limit * tables.sessions // counts[name] for name, limit in limits.items())
-
-
 def _few(counts: Mapping[str, int], tables: Tables) -> frozenset[str]:
     """The tables with so few candidates that reading only their granules reads fewer."""
     return frozenset(name for name, count in counts.items() if 0 < count < min(COUNTED, tables[name].granules))
 
 
-def _check(count: int, limit: int, table: Table, tables: Tables) -> float:
-    """What checking the newest candidates of a table costs, at most.
-
-    Granules hold many sessions, in no order of time: one is read for each session, or for each candidate where
-    sessions have less than one.
-    """
-    per_session = max(1.0, count / max(1, tables.sessions))
-    granules = min(table.granules, min(count, limit) / per_session)
-    return _scan(table) * granules / max(1, table.granules)
+def _part(table: Table, granules: int) -> float:
+    """What reading so many granules of a table costs, at most."""
+    return _scan(table) * min(1.0, granules / max(1, table.granules))
 
 
 def _scan(table: Table) -> float:

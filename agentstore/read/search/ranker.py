@@ -12,8 +12,8 @@ from agentstore.read.search import planner, ranking
 from agentstore.read.search.candidates import Narrowed, Newest, Target
 from agentstore.read.search.looking import Looked, Looker
 from agentstore.read.search.ranking import RANKED
-from agentstore.read.search.rows import EVERYTHING, among, until_session
-from agentstore.read.search.scanning import SCAN, newest_sessions
+from agentstore.read.search.rows import EVERYTHING, until_session
+from agentstore.read.search.scanning import SCAN, count_sessions
 
 # The rows in order, as the cursors after them.
 Rows = list[WordsCursor]
@@ -38,9 +38,9 @@ class Ranker:
         looked = await self._looker.look(self._target)
         if looked.counts is None:
             if after is None and planner.worth_reading_twice(looked.tables, self._target.names):
-                return await self._newest_sessions_first(count)
+                return await self._newest_sessions_first(looked, count)
             return await self._rank(after, count)
-        step = planner.after_looking(looked.counts, looked.tables, wanted=RANKED)
+        step = planner.after_looking(looked.counts, looked.tables, wanted=RANKED, each=planner.WORDS)
         tables = tuple(one for one in self._target.tables if looked.counts[one.texts.name])
         self._target = replace(self._target, tables=tables)
         match step:
@@ -50,32 +50,42 @@ class Ranker:
                 every = Narrowed(looked.tables, dict.fromkeys(self._target.names))
                 return await self._rank(after, count, narrowed=every)
             case planner.Newest():
-                return await self._newest_candidates_first(looked, step, after, count)
+                rows = await self._newest_candidates(looked, step, count) if after is None else []
+                return rows if _enough(rows) else await self._rest(looked, step.narrowed, after, count)
+            case planner.Sessions():
+                rows = await self._newest_sessions(looked, step.count, count) if after is None else []
+                return rows if _enough(rows) else await self._rest(looked, step.narrowed, after, count)
             case planner.Scan():
-                narrowed = Narrowed(looked.tables, dict.fromkeys(step.narrowed))
-                return await self._rank(after, count, narrowed=narrowed)
+                return await self._rest(looked, step.narrowed, after, count)
             case _:
                 assert_never(step)
 
-    async def _newest_candidates_first(
-        self, looked: Looked, step: planner.Newest, after: WordsCursor | None, count: int
-    ) -> Rows:
-        if after is None:  # else the newest were too few for the first page
-            newest = {name: Newest(None, limit, step.sessions) for name, limit in step.limits.items()}
-            narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
-            cut = {one.texts.kind for one in self._target.tables if one.texts.name in newest}
-            rows = await self._rank(None, count, narrowed=narrowed, cut=cut)
-            if _enough(rows):
-                return rows
-        return await self._rank(after, count, narrowed=Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
+    async def _newest_candidates(self, looked: Looked, step: planner.Newest, count: int) -> Rows:
+        newest = {name: Newest(None, limit) for name, limit in step.limits.items()}
+        narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
+        cut = {one.texts.kind for one in self._target.tables if one.texts.name in newest}
+        return await self._rank(None, count, narrowed=narrowed, cut=cut)
 
-    async def _newest_sessions_first(self, count: int) -> Rows:
-        sessions = await newest_sessions(self._executor, self._target, EVERYTHING, planner.SESSIONS_FOR_RANKING)
-        if sessions is not None:
-            rows = await self._rank(None, count, among(sessions[0]))
-            if _enough(rows):
-                return rows
-        return await self._rank(None, count)
+    async def _newest_sessions(self, looked: Looked, sessions: int, count: int) -> Rows:
+        """The first page by so many of the newest sessions, or by some more, if these have not enough rows."""
+        rows = await self._rank(None, count, narrowed=Narrowed(looked.tables, sessions=sessions))
+        if _enough(rows):
+            return rows
+        found = rows[0].total if rows else 0
+        more = planner.more_sessions(sessions, found, RANKED, looked.tables, self._target.names, looked.counts)
+        return await self._rank(None, count, narrowed=Narrowed(looked.tables, sessions=more)) if more else []
+
+    async def _rest(self, looked: Looked, narrowed: Collection[str], after: WordsCursor | None, count: int) -> Rows:
+        choose = planner.worth_choosing(sum((looked.counts or {}).values()), RANKED)
+        tables = Narrowed(looked.tables, dict.fromkeys(narrowed))
+        return await self._rank(after, count, narrowed=tables, choose=choose)
+
+    async def _newest_sessions_first(self, looked: Looked, count: int) -> Rows:
+        sessions = await count_sessions(self._executor, self._target)
+        if not planner.worth_reading_first(planner.SESSIONS_FOR_RANKING, sessions):
+            return await self._rank(None, count)
+        rows = await self._newest_sessions(looked, planner.SESSIONS_FOR_RANKING, count)
+        return rows if _enough(rows) else await self._rank(None, count, choose=True)
 
     async def _rank(
         self,
@@ -85,8 +95,9 @@ class Ranker:
         *,
         narrowed: Narrowed | None = None,
         cut: Collection[int] = (),
+        choose: bool = False,
     ) -> Rows:
-        query = ranking.ranked(self._target, sessions, after, count=count, narrowed=narrowed, cut=cut)
+        query = ranking.ranked(self._target, sessions, after, count=count, narrowed=narrowed, cut=cut, choose=choose)
         columns = await self._executor.fetch(query, SCAN)
         return [_cursor(row, after) for row in zip(*columns, strict=True)]
 

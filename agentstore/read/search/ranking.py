@@ -31,12 +31,14 @@ def ranked(
     count: int,
     narrowed: Narrowed | None = None,
     cut: Collection[int] = (),
+    choose: bool = False,
 ) -> Sql:
     """The columns of a ``WordsCursor`` for the first rows in order, in sessions that also satisfy ``sessions``.
 
     ``cut`` are the kinds of rows that have been narrowed to the newest: the last row of each kind is where it is no
-    more known which rows there are, and what comes after it is left out. Number, mean and end of the ranked rows are
-    those of the cursor where there is one, so that a score does not change from page to page.
+    more known which rows there are, and what comes after it is left out. ``choose``: find out first which rows are to
+    be ranked, and count the words in those only; it reads their texts twice. Number, mean and end of the ranked rows
+    are those of the cursor where there is one, so that a score does not change from page to page.
     """
     return sql(
         "SELECT score, {columns}, total, average, last.1, last.2, last.3, last.4, last.5, last.6 FROM ("
@@ -49,26 +51,36 @@ def ranked(
         b=_B,
         total=after.total if after else Sql("count() OVER ()"),
         average=after.average if after else Sql("avg(size) OVER ()"),
-        rows=_known(_rows(target, sessions, after, narrowed), cut),
+        rows=_known(_rows(target, sessions, after, narrowed, choose=choose, cut=bool(cut)), cut),
         after=_after(after),
         order=ORDER,
         count=count,
     )
 
 
-def _rows(target: Target, sessions: Sql, after: WordsCursor | None, narrowed: Narrowed | None) -> Sql:
-    """The matching rows with their place in the order of substrings, the first ``RANKED`` of them."""
+def _rows(
+    target: Target, sessions: Sql, after: WordsCursor | None, narrowed: Narrowed | None, *, choose: bool, cut: bool
+) -> Sql:
+    """The matching rows with their place in the order of substrings: the first ``RANKED``, or all where cut."""
     scope = sql("{own} AND {more}", own=target.sessions, more=sessions)
+    until = until_key(after.last) if after else EVERYTHING
+    rows = [
+        _counted(target, one, _chosen(target, one, scope, until, narrowed))
+        if choose
+        else _counted(target, one, candidates.among(target, one, scope, narrowed))
+        for one in target.tables
+    ]
     return sql(
         "SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM ("
         "SELECT {columns}, size, counts FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
-        " WHERE _version >= floor AND {until} ORDER BY {order} LIMIT {most})",
+        " WHERE _version >= floor AND {until}{first})",
         order=ORDER,
         columns=COLUMNS,
-        rows=join(" UNION ALL ", [_matching(target, one, scope, narrowed) for one in target.tables]),
+        rows=join(" UNION ALL ", rows),
         sessions=moments(target.org_id, scope),
-        until=until_key(after.last) if after else EVERYTHING,
-        most=RANKED,
+        until=until,
+        # Where kinds are cut, the last row of each is to be seen, whether it is among the first or not.
+        first=Sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=RANKED),
     )
 
 
@@ -78,7 +90,7 @@ def _known(rows: Sql, cut: Collection[int]) -> Sql:
     last = [sql("max(if(kind = {kind}, place, 0)) OVER ()", kind=kind) for kind in sorted(cut)]
     return sql(
         "SELECT * FROM (SELECT *, {known} AS known FROM ({rows})) WHERE place <= known",
-        known=sql("arrayMin([{last}])", last=join(", ", last)),
+        known=sql("arrayMin([{most}, {last}])", most=RANKED, last=join(", ", last)),
         rows=rows,
     )
 
@@ -89,27 +101,50 @@ def _after(cursor: WordsCursor | None) -> Sql:
     return sql("(score < {score} OR (score = {score} AND {later}))", score=cursor.score, later=after_key(cursor.key))
 
 
-def _matching(target: Target, searched: Searched, scope: Sql, narrowed: Narrowed | None) -> Sql:
-    """Rows whose newest version holds all terms, with their length and how often they hold each term."""
+def _chosen(target: Target, searched: Searched, scope: Sql, until: Sql, narrowed: Narrowed | None) -> Sql:
+    """The condition on a row's key that it is one of the first ``RANKED`` matching rows of its table."""
+    return sql(
+        "({row}) IN (SELECT {row_of_key} FROM ("
+        "SELECT {columns} FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
+        " WHERE _version >= floor AND {until} ORDER BY {order} LIMIT {most}))",
+        row=searched.texts.row,
+        row_of_key=searched.texts.row_of_key,
+        columns=COLUMNS,
+        rows=_matching(target, searched, searched.texts.key, candidates.among(target, searched, scope, narrowed)),
+        sessions=moments(target.org_id, scope),
+        until=until,
+        order=ORDER,
+        most=RANKED,
+    )
+
+
+def _counted(target: Target, searched: Searched, among: Sql) -> Sql:
+    """Rows that hold all terms, with their length and how often they hold each term."""
     columns = searched.texts.columns
     counts = [
         sql("({sum})", sum=join(" + ", [terms.occurrences(column, term) for column in columns]))
         for term in target.terms
     ]
-    # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
+    texts = join(", ", (searched.texts.row, *columns))
     # What is counted has been found to match: counting takes many times as long.
     return sql(
-        "SELECT {key}, _version, {size} AS size, [{counts}] AS counts FROM ("
-        "SELECT {row}, {texts}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among}"
-        " WHERE {rows} AND {held})",
+        "SELECT {key}, _version, {size} AS size, [{counts}] AS counts FROM ({rows})",
         key=searched.texts.key,
         size=join(" + ", [sql("length({column})", column=column) for column in columns]),
         counts=join(", ", counts),
-        row=searched.texts.row,
-        texts=join(", ", columns),
+        rows=_matching(target, searched, texts, among),
+    )
+
+
+def _matching(target: Target, searched: Searched, columns: Sql, among: Sql) -> Sql:
+    """These columns of the rows whose newest version holds all terms, and that version."""
+    # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
+    return sql(
+        "SELECT {columns}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among} WHERE {rows} AND {held}",
+        columns=columns,
         table=searched.texts.table,
         org_id=target.org_id,
-        among=candidates.among(target, searched, scope, narrowed),
+        among=among,
         rows=searched.rows,
-        held=terms.hold(columns, target.terms),
+        held=terms.hold(searched.texts.columns, target.terms),
     )

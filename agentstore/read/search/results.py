@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.models import SearchResult
@@ -12,11 +14,15 @@ from agentstore.read.cursor import SearchKey
 from agentstore.read.decoding import times
 from agentstore.read.floors import moments
 from agentstore.read.search import snippet
-from agentstore.read.search.rows import MESSAGE, Searched, Texts, after_key, by_table
+from agentstore.read.search.rows import MESSAGE, Searched, Texts, after_key, by_table, in_order
+from agentstore.read.search.scanning import SCAN
 from agentstore.read.search.terms import first_hit
 from agentstore.read.search.words import Term
+from agentstore.read.together import together
 
 _SHOWN = ("user_id", "user_name", "project_name", "agent_type", "first_message")
+_ROW = Sql("session_id, position, kind, tool_use_id, call_index, role, source_id, start, length, around")
+_SESSION = Sql("moment, user_id, user_name, project_name, agent_type, first_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,54 +42,77 @@ class Rows:
 async def opened(executor: Executor, rows: Rows, after: SearchKey | None = None) -> dict[SearchKey, SearchResult]:
     """A result for each row that holds one of the terms in its newest version, and comes after the key.
 
-    A row that was rewritten or deleted since its key was read is left out. The text itself never travels.
+    A row that was rewritten or deleted since its key was read is left out. The text itself never travels. One statement
+    for texts and sessions; ``opened_apart`` sends two at a time, and is the faster.
     """
     if not rows.keys:
         return {}
-    columns = await executor.fetch(_query(rows, after))
-    return dict(_result(rows.terms, row) for row in zip(*columns, strict=True))
-
-
-def _result(terms: Sequence[Term], row: tuple[object, ...]) -> tuple[SearchKey, SearchResult]:
-    key: SearchKey = row[:6]  # type: ignore[assignment]
-    role, source_id, start, length, around, *session = row[6:]
-    shown, highlights = snippet.assemble(around, start, length, terms)  # type: ignore[arg-type]
-    result = SearchResult(
-        session_id=key[1],
-        ordinal=key[2],
-        role=role,  # type: ignore[arg-type]
-        source_id=source_id,  # type: ignore[arg-type]
-        started_at=times([key[0]])[0],
-        snippet=shown,
-        highlights=highlights,
-        **dict(zip(_SHOWN, session, strict=True)),  # type: ignore[arg-type]
+    query = sql(
+        "SELECT {row}, {session} FROM ({windows}) AS r INNER JOIN ({sessions}) AS s ON s.id = session_id"
+        " WHERE _version >= floor AND {after}",
+        row=_ROW,
+        session=_SESSION,
+        windows=_windows(rows),
+        sessions=_sessions(rows),
+        after=after_key(after),
     )
-    return key, result
+    columns = await executor.fetch(query, SCAN)
+    return dict(_result(rows.terms, row[:10], row[10:]) for row in zip(*columns, strict=True))
 
 
-def _query(rows: Rows, after: SearchKey | None) -> Sql:
-    """Key, role, source id, where the window starts, the text's length, the window with a code point more on each side
-    of it, and what is shown of the session.
+async def opened_apart(executor: Executor, rows: Rows, after: SearchKey | None) -> dict[SearchKey, SearchResult]:
+    """What ``opened`` returns."""
+    windows = sql("SELECT {row}, _version FROM ({windows})", row=_ROW, windows=_windows(rows))
+    sessions = sql("SELECT {session}, id, floor FROM ({sessions})", session=_SESSION, sessions=_sessions(rows))
+    texts, of_sessions = await together(executor.fetch(windows, SCAN), executor.fetch(sessions))
+    by_id = {row[-2]: (row[-1], row[:-2]) for row in zip(*of_sessions, strict=True)}
+    found = {}
+    for *row, version in zip(*texts, strict=True):
+        floor, session = by_id.get(row[0], (math.inf, ()))
+        if version >= floor:
+            key, result = _result(rows.terms, row, session)
+            found[key] = result
+    return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}
+
+
+def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -> tuple[SearchKey, SearchResult]:
+    session_id, position, kind, tool_use_id, call_index, role, source_id, start, length, around = row
+    moment, *shown = session
+    text, highlights = snippet.assemble(around, start, length, terms)
+    result = SearchResult(
+        session_id=session_id,
+        ordinal=position,
+        role=role,
+        source_id=source_id,
+        started_at=times([moment])[0],
+        snippet=text,
+        highlights=highlights,
+        **dict(zip(_SHOWN, shown, strict=True)),
+    )
+    return (moment, session_id, position, kind, tool_use_id, call_index), result
+
+
+def _sessions(rows: Rows) -> Sql:
+    """What is shown of the sessions, with their id and floor."""
+    scope = sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=tuple({key[1] for key in rows.keys}))
+    return moments(rows.org_id, scope, also=join(", ", [Sql(name) for name in _SHOWN]))
+
+
+def _windows(rows: Rows) -> Sql:
+    """Of each row its key and version, role, source id, where the window starts, the text's length, and the window with
+    a code point more on each side of it.
     """
-    ids = tuple({key[1] for key in rows.keys})
-    scope = sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=ids)
     conditions = {one.texts.name: one.rows for one in rows.tables}
-    opened = [_texts(rows, texts, keys, conditions[texts.name]) for texts, keys in by_table(rows.keys)]
-    shown = join(", ", [Sql(name) for name in _SHOWN])
+    texts = [_texts(rows, texts, keys, conditions[texts.name]) for texts, keys in by_table(rows.keys)]
     return sql(
         "WITH toInt64({hit}) AS hit, toInt64(lengthUTF8(text)) AS length,"
         " greatest(least(hit - 1 - {before}, length - {width}), 0) AS start"
-        " SELECT moment, session_id, position, kind, tool_use_id, call_index, role, source_id, start, length,"
-        " substringUTF8(concat(' ', text), start + 1, {width} + 2), {shown}"
-        " FROM ({rows}) AS r INNER JOIN ({sessions}) AS s ON s.id = session_id"
-        " WHERE hit > 0 AND _version >= floor AND {after}",
+        " SELECT session_id, position, kind, tool_use_id, call_index, role, source_id, start, length,"
+        " substringUTF8(concat(' ', text), start + 1, {width} + 2) AS around, _version FROM ({texts}) WHERE hit > 0",
         hit=first_hit(Sql("text"), rows.terms),
         before=snippet.BEFORE,
         width=snippet.LENGTH,
-        shown=shown,
-        rows=join(" UNION ALL ", opened),
-        sessions=moments(rows.org_id, scope, also=shown),
-        after=after_key(after),
+        texts=join(" UNION ALL ", texts),
     )
 
 

@@ -7,9 +7,15 @@ from agentstore.protocols import Executor
 from agentstore.read.search import planner
 from agentstore.read.search.candidates import Target
 
-# Settings of a statement that reads many texts, for blocks larger than the usual 1 MB: granules are small, for single
-# rows, and the server compiles a regular expression once per block, which can take longer than its use.
-SCAN = {"preferred_block_size_bytes": 8 << 20}
+# Settings of a statement that reads texts. Granules are small, for single rows: blocks larger than the usual 1 MB, for
+# the server compiles a regular expression once per block, which can take longer than its use; and threads that share
+# fewer rows than usual, for these are long.
+SCAN = {
+    "preferred_block_size_bytes": 16 << 20,
+    "max_block_size": 65_409,
+    "merge_tree_min_rows_for_concurrent_read": 8192,
+    "merge_tree_min_bytes_for_concurrent_read": 16 << 20,
+}
 
 
 async def newest_sessions(
@@ -24,6 +30,12 @@ async def newest_sessions(
         return None
     moments, ids, _ = columns
     return ids, (moments[-1], ids[-1])
+
+
+async def count_sessions(executor: Executor, target: Target) -> int:
+    """How many sessions are searched."""
+    columns = await executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {own}", own=target.sessions))
+    return int(columns[0][0])
 
 
 def _newest(target: Target, scope: Sql, count: int) -> Sql:
