@@ -198,12 +198,10 @@ class SessionFilter(Record, frozen=True):
 
 
 class SearchQuery(Record, frozen=True):
-    """What ``search`` looks for, within the given filters: those of ``SessionFilter``, or one session's ``session_id``.
+    """What ``search`` looks for, within the filters of ``SessionFilter``, or in one session (``session_id``).
 
-    ``role`` "tool": tool calls only; another role: messages of that role only. ``tool_name``: calls of that tool only.
-
-    ``mode`` "substring": rows that hold the query as it is, whatever its case, the latest session first. "words": rows
-    that hold all its words and "phrases in quotes", the best match first. What a word is: see ``search``.
+    ``role`` "tool": tool calls; another: messages of that role. ``tool_name``: calls of that tool. Mode "substring":
+    rows that hold the query in any case, the latest session first; "words": all its words and "phrases in quotes".
     """
 
     query: str
@@ -243,10 +241,7 @@ class Highlight(Record, frozen=True):
 
 
 class SearchResult(Record, frozen=True):
-    """One matching message (its own role) or tool call (role "tool").
-
-    ``source_id`` is the message's; for a tool call, that of the message that made it.
-    """
+    """One matching message (its own role) or tool call (role "tool", ``source_id`` that of the message it is in)."""
 
     session_id: str = ""
     ordinal: int = 0

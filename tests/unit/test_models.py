@@ -49,12 +49,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "SessionPage": {"sessions": [], "next_cursor": "", "total": 0},
     "SearchQuery": {
         "query": REQUIRED, "user_id": "", "project_id": "", "project_name": "", "agent_type": "", "session_id": "",
-        "date_from": None, "date_to": None, "cursor": "", "limit": 50, "mode": "substring",
+        "date_from": None, "date_to": None, "cursor": "", "limit": 50, "mode": "substring", "role": "",
+        "tool_name": "",
     },
     "SearchPage": {"results": [], "next_cursor": "", "total": 0, "total_is_lower_bound": False},
     "SearchResult": {
         "session_id": "", "ordinal": 0, "role": "", "user_id": "", "user_name": "", "project_name": "",
         "agent_type": "", "started_at": None, "first_message": "", "snippet": "", "highlights": [],
+        "source_id": "",
     },
     "Highlight": {"start": REQUIRED, "end": REQUIRED},
     "GitLinkResult": {
