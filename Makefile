@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-stalls bench-versions bench-crowd build clean
+.PHONY: help demo test test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-stalls bench-versions bench-crowd build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,9 @@ bench-search: $(VENV)/.local ## search and reads beside plain SQL on a corpus of
 	@$(PY) -m benchmarks.search --merge 'local:.agentstore-bench' $(ARGS)
 	@$(PY) -m benchmarks.reads 'local:.agentstore-bench' $(ARGS)
 	@$(PY) -m benchmarks.search --fresh 20000 'local:.agentstore-bench' $(ARGS)
+
+bench-bound: $(VENV)/.local ## searches of every kind beside one scan of the same texts: [ARGS='--messages 300000']
+	@$(PY) -m benchmarks.bound 'local:.agentstore-bench' $(ARGS)
 
 bench-versions: $(VENV)/.local ## what floors and looks at the clock cost, on a corpus of [MESSAGES=100000]
 	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'

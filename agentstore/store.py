@@ -408,7 +408,8 @@ class AsyncClickHouseStore:
 
         Mode "words": a row (a tool call's input and result are one) holds all words of the query, in any order, and
         all its phrases, which stand in double quotes and are found as substrings are; a quote that is not closed
-        reaches to the end. The order is relevance (BM25 among the matching rows), then that of substrings.
+        reaches to the end. The order is relevance (BM25 among the matching rows), then that of substrings. Where more
+        than 10,000 rows match, the newest 10,000 are ranked, and ``total_is_lower_bound`` is true.
 
         - A word is a run of letters, marks and digits with a letter or a digit in it; everything else separates:
           ``snake_case`` asks for ``snake`` and ``case``. It is found where none of these stands before or after it.
@@ -421,7 +422,8 @@ class AsyncClickHouseStore:
         = ``σ`` = ``ς``, ``ẞ`` = ``ß``, but ``ß`` is not ``ss``, and ``é`` is not ``e``. Texts are cut on the server to
         200 characters around the first hit.
 
-        A search that is cancelled, or whose caller is gone, stops on the server.
+        At most six statements are sent, which take at most one and a half times what one takes that scans the texts in
+        question, and some milliseconds. A search that is cancelled, or whose caller is gone, stops on the server.
         """
         heavy = self._heavy
         self._looker = self._looker or Looker(heavy)

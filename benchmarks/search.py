@@ -26,15 +26,24 @@ from benchmarks.sides import HEADER, Sides, open_sides
 from benchmarks.timing import medians, seconds
 
 NEEDLES = {
-    "rare (under 100 hits)": (RARE.upper(), "≥ 15 ×"),
-    "rare, pasted phrase": (PHRASE, "≥ 15 ×"),
-    "absent": ("zzyzxnowhere", "≥ 30 ×"),
-    "medium (1 %)": (MEDIUM, "≥ 5 ×"),
-    "in nearly every row": ("the", "≥ 2 ×"),
+    "rare (under 100 hits)": (RARE.upper(), "≥ 35 ×, ≤ 50 ms"),
+    "rare, pasted phrase": (PHRASE, "≥ 35 ×, ≤ 50 ms"),
+    "absent": ("zzyzxnowhere", "≥ 80 ×, ≤ 20 ms"),
+    "medium (1 %)": (MEDIUM, "≥ 6 ×"),
+    "in nearly every row": ("the", "≥ 4 ×"),
     "two characters": ("st", "≥ 0.9 ×"),
     "two characters, absent": ("zj", "≥ 0.9 ×"),
 }
-_FRESH_TARGET = "≥ 0.9 ×"
+WORDS = {
+    "rare": RARE,
+    "absent": "zzyzxnowhere",
+    "sixty-four, all absent": " ".join(f"zzyzx{number}" for number in range(64)),
+    "medium (1 %)": MEDIUM,
+    "in nearly every row": "the",
+    "in every second tool call": "undefined",
+    "frequent and medium": f"the {MEDIUM}",
+}
+_FRESH_TARGET = "half of the merged"
 _CLIENTS = 32
 _GIANT_BYTES = 4_000_000
 _GIANTS = 60
@@ -50,6 +59,16 @@ async def search_table(sides: Sides, target: str = "") -> None:
             partial(sides.store.search, BIG_ORG, SearchQuery(query=needle)),
             target or own_target,
         )
+
+
+async def words_table(sides: Sides) -> None:
+    """Every kind of words, first page; there is no plain SQL that ranks."""
+    print("\n| words | agentstore | target |\n|---|---|---|")
+    for name, query in WORDS.items():
+        [time] = await medians(
+            partial(sides.store.search, BIG_ORG, SearchQuery(query=query, mode="words")), rounds=sides.rounds
+        )
+        print(f"| {name} | {time * 1e3:,.0f} ms | ≤ 1,000 ms |", flush=True)
 
 
 async def second_page(sides: Sides) -> None:
@@ -91,7 +110,7 @@ async def concurrent(sides: Sides) -> None:
     p50, p99 = median(times), quantiles(times, n=100)[98]
     print(
         f"\n{_CLIENTS} concurrent searches: {plain / median(walls):.1f} × the throughput of the plain SQL"
-        f" (target ≥ 3 ×), p50 {p50 * 1e3:,.0f} ms, p99 {p99 * 1e3:,.0f} ms = {p99 / p50:.1f} × p50 (target ≤ 5 ×)"
+        f" (target ≥ 10 ×), p50 {p50 * 1e3:,.0f} ms, p99 {p99 * 1e3:,.0f} ms = {p99 / p50:.1f} × p50 (target ≤ 5 ×)"
     )
 
 
@@ -133,6 +152,7 @@ async def main() -> None:
             await fresh(sides, options.fresh)
             return
         await search_table(sides)
+        await words_table(sides)
         await second_page(sides)
         await concurrent(sides)
         await memory(sides)
