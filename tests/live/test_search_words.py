@@ -122,11 +122,11 @@ async def test_it_is_the_plain_definition_in_every_state_of_the_parts(
         await own.write_session("others", session("s1"), [message(n, others.text()) for n in range(9)])
         if state == 1:
             await merge(own)  # from here on some parts are indexed and newer ones are not
-        for _ in range(10):
+        for _ in range(8 if path == "as planned" else 3):
             query = world.query()
             if plain.terms(query):
                 found += await check(own, world, query, world.rng.choice((1, 2, 3, 1000)), most)
-    assert found > 10
+    assert found > 3
     assert taken[path] or not await has_indexes(own)
 
 

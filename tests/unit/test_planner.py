@@ -152,6 +152,11 @@ def test_an_organisation_is_planned_for_by_its_share() -> None:
     assert few["messages"] == Table(10_000, 39, 4 << 20)
     assert isinstance(after_looking({"messages": 9_000, "tool_calls": 0}, few, wanted=WANTED), Scan)
     assert BIG.share(90_000)["messages"] == BIG["messages"]
+    # A new organisation may be the one whose parts are not merged yet.
+    assert unindexed(0.02).share(520)["messages"].unindexed_bytes == few["messages"].bytes
+    assert after_looking({"messages": 9_000, "tool_calls": 0}, unindexed(0.02).share(520), wanted=51) == Scan(
+        frozenset()
+    )
     assert Tables().share(0) == Tables()
 
 

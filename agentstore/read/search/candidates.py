@@ -66,13 +66,17 @@ class Narrowed:
 def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
     """How many candidates a table has, up to ``count``; the columns of the first ``keys`` keys of theirs, in no order;
     and how many session rows the organisation has, which only the look at the first table finds out.
+
+    Of parts without an index one more than ``keys`` count at most: more would be a scan.
     """
     sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
+    by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
+    few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
     return sql(
         "SELECT {sessions}, count(), groupArray({keys})(session_id), groupArray({keys})(position),"
         " groupArray({keys})(tool_use_id), groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
         sessions=sessions if searched is target.tables[0] else 0,
-        rows=_candidates(target, searched, tables, searched.texts.key),
+        rows=join(" UNION ALL ", [by_index, *few]),
         keys=keys,
         count=count,
     )
@@ -97,7 +101,7 @@ def among(target: Target, searched: Searched, scope: Sql, narrowed: Narrowed | N
         "{in_scope} AND ({row}) IN ({rows})",
         in_scope=in_scope,
         row=row,
-        rows=_candidates(target, searched, narrowed.tables, row),
+        rows=join(" UNION ALL ", _candidates(target, searched, narrowed.tables, row)),
     )
 
 
@@ -109,7 +113,7 @@ def _newest(target: Target, searched: Searched, scope: Sql, tables: Tables, newe
         ") AS s ON s.id = session_id WHERE {after} ORDER BY {order} LIMIT {count})",
         row=searched.texts.row_of_key,
         columns=COLUMNS,
-        rows=_candidates(target, searched, tables, searched.texts.key),
+        rows=join(" UNION ALL ", _candidates(target, searched, tables, searched.texts.key)),
         scope=scope,
         after=after_key(newest.after),
         order=ORDER,
@@ -123,23 +127,20 @@ def _first(sessions: int | None) -> Sql:
     return sql(" ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}", count=sessions)
 
 
-def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql) -> Sql:
-    """These columns of the candidates."""
+def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql) -> list[Sql]:
+    """These columns of the candidates: by the index, and those of parts that have none."""
     texts = searched.texts
-    return join(
-        " UNION ALL ",
-        [
-            sql(
-                "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {rows} AND {condition}",
-                columns=columns,
-                table=texts.table,
-                org_id=target.org_id,
-                rows=searched.rows,
-                condition=condition,
-            )
-            for condition in _conditions(target, texts.columns, tables[texts.name].unindexed)
-        ],
-    )
+    return [
+        sql(
+            "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {rows} AND {condition}",
+            columns=columns,
+            table=texts.table,
+            org_id=target.org_id,
+            rows=searched.rows,
+            condition=condition,
+        )
+        for condition in _conditions(target, texts.columns, tables[texts.name].unindexed)
+    ]
 
 
 def _conditions(target: Target, columns: Sequence[Sql], unindexed: tuple[str, ...]) -> list[Sql]:

@@ -27,11 +27,9 @@ class Table:
     unindexed: tuple[str, ...] = ()
 
     def share(self, part: float) -> Table:
-        """A part of it; its parts stay what they are."""
-        rows, granules, size, unindexed = (
-            math.ceil(number * part) for number in (self.rows, self.granules, self.bytes, self.unindexed_bytes)
-        )
-        return Table(rows, granules, size, unindexed, self.unindexed)
+        """A part of it, which may be the one that is not indexed."""
+        rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
+        return Table(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,9 @@ class Tables:
         return self.of.get(name, Table())
 
     def share(self, sessions: int) -> Tables:
-        """What is an organisation's of them, that has so many session rows: as if its sessions were like all others."""
+        """What is an organisation's of them, that has so many session rows: as if its sessions were like all others, and
+        all that is not indexed its own.
+        """
         part = sessions / max(self.sessions, sessions, 1)
         return Tables(sessions, {name: table.share(part) for name, table in self.of.items()})
 
