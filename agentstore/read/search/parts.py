@@ -43,7 +43,7 @@ class Tables:
         return self.of.get(name, Table())
 
     def share(self, sessions: int) -> Tables:
-        """What is an organisation's of them, that has so many session rows: as if its sessions were like all others, and
+        """An organisation's part of them, that has so many session rows: as if its sessions were like all others, and
         all that is not indexed its own.
         """
         part = sessions / max(self.sessions, sessions, 1)
