@@ -164,3 +164,21 @@ async def test_texts_of_megabytes_come_back_as_snippets(store: AsyncClickHouseSt
     page = await store.search(org, SearchQuery(query="needle"))
     assert [len(result.snippet) for result in page.results] == [206, 206]
     assert [result.highlights for result in page.results] == [[Highlight(103, 109)]] * 2
+
+
+@pytest.mark.parametrize("mode", ["substring", "words"])
+async def test_a_call_has_the_source_id_of_its_message_while_that_is_there(
+    store: AsyncClickHouseStore, org: str, mode: str
+) -> None:
+    async def sources() -> list[str]:
+        page = await store.search(org, SearchQuery("needle", mode=mode, role="tool"))
+        return [hit.source_id for hit in page.results]
+
+    one, row = call(0, input_json="needle", tool_use_id="t"), message(0, "x", source_id="first")
+    await store.write_session(org, session("s"), [row], [one, call(1, input_json="needle")])
+    await store.write_session(f"{org}-other", session("s"), [message(1, "x", source_id="other")])
+    assert sorted(await sources()) == ["", "first"]
+    await store.write_session(org, session("s"), [message(0, "x", source_id="second")])
+    assert sorted(await sources()) == ["", "second"]
+    await store.write_session(org, session("s"), [message(1, "x", source_id="third")], [one], replace=True)
+    assert await sources() == [""]
