@@ -21,6 +21,7 @@ from agentstore.read.search.substring import hits
 from agentstore.read.search.words import Term
 from tests.builders import at, call, message, session
 from tests.live.conftest import drop, new_name
+from tests.live.search_paths import PATHS, force
 from tests.live.test_rows_read import Recorder
 from tests.servers import Server
 
@@ -204,3 +205,19 @@ async def test_words_send_few_statements_too(pool: Pool, needle: str) -> None:
     found = await pages.search(Looker(Recorder(pool)), "huge", SearchQuery(NEEDLES[needle]))
     assert (page.total, page.total_is_lower_bound) == (found.total, found.total_is_lower_bound)
     assert len(recorder.statements) <= MOST_STATEMENTS
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("mode", ["substring", "words"])
+async def test_no_way_of_a_search_sends_more_statements(
+    pool: Pool, path: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force(path, monkeypatch, most=2)
+    cursor = ""
+    for _ in range(2):
+        recorder = Recorder(pool)
+        query = SearchQuery("quokkastorm", mode=mode, limit=LIMIT, cursor=cursor)
+        page = await pages.search(Looker(recorder), "huge", query)
+        assert len(page.results) == LIMIT
+        assert len(recorder.statements) <= MOST_STATEMENTS
+        cursor = page.next_cursor
