@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentstore import AsyncClickHouseStore, Highlight, SearchQuery, SearchResult
+from agentstore.connection.sql import Sql, sql
 from tests.builders import call, message, session
+from tests.live.search_paths import force
 
 SAME = {
     "ärger": ["ÄRGER", "Ärger!", "x Großer äRGeR x"],
@@ -182,3 +184,15 @@ async def test_a_call_has_the_source_id_of_its_message_while_that_is_there(
     assert sorted(await sources()) == ["", "second"]
     await store.write_session(org, session("s"), [message(1, "x", source_id="third")], [one], replace=True)
     assert await sources() == [""]
+
+
+@pytest.mark.parametrize("path", ["open", "scan"])
+async def test_ids_that_are_no_text_break_no_search(
+    store: AsyncClickHouseStore, org: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force(path, monkeypatch, most=9)
+    await store.write_session(org, session("s"), [message(0, "needle")])
+    foreign = "INSERT INTO tool_calls (org_id, session_id, tool_use_id, input_json) SELECT {org}, 's', {id}, 'needle'"
+    await store._open_pool.execute(sql(foreign, org=org, id=Sql("unhex('FF')")))
+    page = await store.search(org, SearchQuery("needle"))
+    assert ("user", 0) in [(hit.role, hit.ordinal) for hit in page.results]

@@ -68,9 +68,11 @@ def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count
     and how many session rows the organisation has, which only the look at the first table finds out.
     """
     sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
+    # Ids that are no text, which others may have written, are read as in every other column: they open no row.
     return sql(
-        "SELECT {sessions}, count(), groupArray({keys})(session_id), groupArray({keys})(position),"
-        " groupArray({keys})(tool_use_id), groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
+        "SELECT {sessions}, count(), arrayMap(id -> toValidUTF8(id), groupArray({keys})(session_id)),"
+        " groupArray({keys})(position), arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)),"
+        " groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
         sessions=sessions if searched is target.tables[0] else 0,
         rows=_candidates(target, searched, tables, searched.texts.key),
         keys=keys,

@@ -108,9 +108,7 @@ def _most(after: WordsCursor | None) -> int:
     return RANKED if after is None or (after.last is None and after.total >= RANKED) else 2 * RANKED
 
 
-def _chosen(
-    target: Target, searched: Searched, scope: Sql, until: Sql, narrowed: Narrowed | None, most: int
-) -> Sql:
+def _chosen(target: Target, searched: Searched, scope: Sql, until: Sql, narrowed: Narrowed | None, most: int) -> Sql:
     """The condition on a row's key that it is one of the first so many matching rows of its table."""
     return sql(
         "({row}) IN (SELECT {row_of_key} FROM ("
