@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, ToolCall
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
+from agentstore.protocols import Columns
 from agentstore.read.scope import session_conditions
 from agentstore.read.search import pages
 from agentstore.read.search.candidates import Target
@@ -221,3 +223,22 @@ async def test_no_way_of_a_search_sends_more_statements(
         assert len(page.results) == LIMIT
         assert len(recorder.statements) <= MOST_STATEMENTS
         cursor = page.next_cursor
+
+
+class Weighed(Recorder):
+    """Knows how many rows its longest answer had."""
+
+    longest = 0
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        columns = await super().fetch(query, settings)
+        self.longest = max(self.longest, *map(len, columns), 0)
+        return columns
+
+
+async def test_no_more_keys_travel_than_are_wanted(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    force("sessions", monkeypatch, most=ROWS_PER_SESSION * 4)
+    recorder = Weighed(pool)
+    page = await pages.search(Looker(recorder), "huge", SearchQuery("alpha ", limit=LIMIT))
+    assert (page.total, page.total_is_lower_bound) == (1000, True)
+    assert recorder.longest <= pages.COUNTED_HITS + 1
