@@ -19,11 +19,17 @@ LOOKED: dict[str, Plan] = {
     "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), frozenset(counts)),
     "newest of one table": lambda counts, most: Newest({max(counts, key=lambda name: counts[name]): most}, frozenset()),
     "sessions": lambda counts, most: Sessions(most, frozenset(counts)),
+    "sessions, then more": lambda counts, most: Sessions(most, frozenset(counts)),
     "scan of candidates": lambda counts, _: Scan(frozenset(counts)),
     "scan": lambda counts, _: Scan(frozenset()),
     "scan to choose": lambda counts, _: Scan(frozenset()),
 }
-SCANNED = {"scan of all": (10**6, 10**6), "newest sessions first": (2, 2), "newest sessions, then choose": (2, 2)}
+SCANNED = {
+    "scan of all": (10**6, 10**6),
+    "newest sessions first": (2, 2),
+    "newest sessions first, then more": (2, 2),
+    "newest sessions, then choose": (2, 2),
+}
 PATHS = [*LOOKED, *SCANNED]
 
 
@@ -41,6 +47,8 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
         taken[path] += 1
         return path != "scan of all"
 
+    if path.endswith("more"):
+        monkeypatch.setattr(planner, "more_sessions", lambda read, *_: read + 1)
     monkeypatch.setattr(planner, "worth_choosing", lambda matching, ranked: path.endswith("choose"))
     if path in LOOKED:
         monkeypatch.setattr(planner, "worth_looking", lambda tables, names: True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, ToolCall
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
+from agentstore.protocols import Columns
 from agentstore.read.scope import session_conditions
 from agentstore.read.search import pages
 from agentstore.read.search.candidates import Target
@@ -21,6 +23,7 @@ from agentstore.read.search.substring import hits
 from agentstore.read.search.words import Term
 from tests.builders import at, call, message, session
 from tests.live.conftest import drop, new_name
+from tests.live.search_paths import PATHS, force
 from tests.live.test_rows_read import Recorder
 from tests.servers import Server
 
@@ -207,3 +210,38 @@ async def test_words_send_few_statements_too(pool: Pool, needle: str) -> None:
     found = await pages.search(Looker(Recorder(pool)), "huge", SearchQuery(NEEDLES[needle]))
     assert (page.total, page.total_is_lower_bound) == (found.total, found.total_is_lower_bound)
     assert len(recorder.statements) <= MOST_STATEMENTS
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("mode", ["substring", "words"])
+async def test_no_way_of_a_search_sends_more_statements(
+    pool: Pool, path: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force(path, monkeypatch, most=2)
+    cursor = ""
+    for _ in range(2):
+        recorder = Recorder(pool)
+        query = SearchQuery("quokkastorm", mode=mode, limit=LIMIT, cursor=cursor)
+        page = await pages.search(Looker(recorder), "huge", query)
+        assert len(page.results) == LIMIT
+        assert len(recorder.statements) <= MOST_STATEMENTS
+        cursor = page.next_cursor
+
+
+class Weighed(Recorder):
+    """Knows how many rows its longest answer had."""
+
+    longest = 0
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        columns = await super().fetch(query, settings)
+        self.longest = max(self.longest, *map(len, columns), 0)
+        return columns
+
+
+async def test_no_more_keys_travel_than_are_wanted(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    force("sessions", monkeypatch, most=ROWS_PER_SESSION * 4)
+    recorder = Weighed(pool)
+    page = await pages.search(Looker(recorder), "huge", SearchQuery("alpha ", limit=LIMIT))
+    assert (page.total, page.total_is_lower_bound) == (1000, True)
+    assert recorder.longest <= pages.COUNTED_HITS + 1

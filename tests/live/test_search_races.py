@@ -1,14 +1,25 @@
-"""A search beside a replace: its second statement sees what the first did not."""
+"""A search beside writes: its second statement, or its second page, sees what the first did not."""
 
 from __future__ import annotations
 
-from agentstore import AsyncClickHouseStore
-from agentstore.connection.sql import sql
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from agentstore import AsyncClickHouseStore, SearchQuery
+from agentstore.connection.pool import Pool
+from agentstore.connection.sql import Sql, sql
+from agentstore.protocols import Columns
 from agentstore.read.cursor import SearchKey
+from agentstore.read.search import pages, ranker, ranking
+from agentstore.read.search.looking import Looker
 from agentstore.read.search.results import Rows, opened
 from agentstore.read.search.rows import searched
 from agentstore.read.search.words import Term
-from tests.builders import call, message, session
+from tests.builders import at, call, message, session
+from tests.live.search_paths import force
+from tests.live.test_rows_read import Recorder
 
 
 async def test_a_row_that_was_replaced_since_its_key_was_read_is_left_out(
@@ -23,3 +34,56 @@ async def test_a_row_that_was_replaced_since_its_key_was_read_is_left_out(
     await store.write_session(org, session("s"), [message(1, "needle")], replace=True)
     left = await opened(store._open_pool, rows)
     assert [found.ordinal for found in left.values()] == [1]
+
+
+class Interrupted(Recorder):
+    """Lets something happen before the first statement with this text."""
+
+    def __init__(self, pool: Pool, before: str, happen: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(pool)
+        self.before, self.happen = before, happen
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        if self.before in query.text and self.before:
+            self.before = ""
+            await self.happen()
+        return await super().fetch(query, settings)
+
+
+@pytest.mark.parametrize("path", ["sessions", "newest sessions first"])
+async def test_a_session_that_got_an_earlier_start_in_between_is_found_once(
+    store: AsyncClickHouseStore, org: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in range(4):
+        await store.write_session(org, session(f"s{minute}", started_at=at(minute=minute)), [message(0, "needle")])
+    force(path, monkeypatch, most=2)
+
+    async def earlier() -> None:
+        await store.write_session(org, session("s3", started_at=at(day=1)))
+
+    # Before the statement that reads the older sessions: it goes on after the last of the newer ones.
+    recorder = Interrupted(store._open_pool, "id < 's2'" if path != "sessions" else "(session_id = 's2'", earlier)
+    page = await pages.search(Looker(recorder), org, SearchQuery("needle", limit=4))
+    assert recorder.before == ""
+    assert [hit.session_id for hit in page.results] == ["s3", "s2", "s1", "s0"]
+    assert (page.total, page.next_cursor) == (4, "")
+
+
+@pytest.mark.parametrize("before", [9, 10])
+async def test_rows_that_come_while_pages_are_walked_push_no_ranked_row_out(
+    store: AsyncClickHouseStore, org: str, before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "RANKED", 10)
+    monkeypatch.setattr(ranker, "RANKED", 10)
+    await store.write_session(org, session("s"), [message(n, "word " * (20 - n)) for n in range(10, 10 + before)])
+    walked, cursor = list[int](), ""
+    while True:
+        page = await store.search(org, SearchQuery("word", mode="words", limit=3, cursor=cursor))
+        walked += [hit.ordinal for hit in page.results]
+        cursor = page.next_cursor
+        if not cursor:
+            break
+        # They are better than all others, and so come before the cursor; and they are newer.
+        added = [message(n, "word " * 50) for n in range(5)]
+        await store.write_session(org, session("s"), added)
+    assert walked == list(range(10, 10 + before))

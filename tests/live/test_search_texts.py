@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentstore import AsyncClickHouseStore, Highlight, SearchQuery, SearchResult
+from agentstore.connection.sql import Sql, sql
 from tests.builders import call, message, session
+from tests.live.search_paths import force
 
 SAME = {
     "ärger": ["ÄRGER", "Ärger!", "x Großer äRGeR x"],
@@ -164,3 +166,33 @@ async def test_texts_of_megabytes_come_back_as_snippets(store: AsyncClickHouseSt
     page = await store.search(org, SearchQuery(query="needle"))
     assert [len(result.snippet) for result in page.results] == [206, 206]
     assert [result.highlights for result in page.results] == [[Highlight(103, 109)]] * 2
+
+
+@pytest.mark.parametrize("mode", ["substring", "words"])
+async def test_a_call_has_the_source_id_of_its_message_while_that_is_there(
+    store: AsyncClickHouseStore, org: str, mode: str
+) -> None:
+    async def sources() -> list[str]:
+        page = await store.search(org, SearchQuery("needle", mode=mode, role="tool"))
+        return [hit.source_id for hit in page.results]
+
+    one, row = call(0, input_json="needle", tool_use_id="t"), message(0, "x", source_id="first")
+    await store.write_session(org, session("s"), [row], [one, call(1, input_json="needle")])
+    await store.write_session(f"{org}-other", session("s"), [message(1, "x", source_id="other")])
+    assert sorted(await sources()) == ["", "first"]
+    await store.write_session(org, session("s"), [message(0, "x", source_id="second")])
+    assert sorted(await sources()) == ["", "second"]
+    await store.write_session(org, session("s"), [message(1, "x", source_id="third")], [one], replace=True)
+    assert await sources() == [""]
+
+
+@pytest.mark.parametrize("path", ["open", "scan"])
+async def test_ids_that_are_no_text_break_no_search(
+    store: AsyncClickHouseStore, org: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force(path, monkeypatch, most=9)
+    await store.write_session(org, session("s"), [message(0, "needle")])
+    foreign = "INSERT INTO tool_calls (org_id, session_id, tool_use_id, input_json) SELECT {org}, 's', {id}, 'needle'"
+    await store._open_pool.execute(sql(foreign, org=org, id=Sql("unhex('FF')")))
+    page = await store.search(org, SearchQuery("needle"))
+    assert ("user", 0) in [(hit.role, hit.ordinal) for hit in page.results]

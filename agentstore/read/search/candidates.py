@@ -72,9 +72,11 @@ def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count
     sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
     by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
     few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
+    # Ids that are no text, which others may have written, are read as in every other column: they open no row.
     return sql(
-        "SELECT {sessions}, count(), groupArray({keys})(session_id), groupArray({keys})(position),"
-        " groupArray({keys})(tool_use_id), groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
+        "SELECT {sessions}, count(), arrayMap(id -> toValidUTF8(id), groupArray({keys})(session_id)),"
+        " groupArray({keys})(position), arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)),"
+        " groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
         sessions=sessions if searched is target.tables[0] else 0,
         rows=join(" UNION ALL ", [by_index, *few]),
         keys=keys,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import assert_never
@@ -55,7 +55,7 @@ class Finder:
                 known = await self._newest_candidates(looked, step, after)
                 return await self._and_rest(known, looked, step.narrowed, after, count)
             case planner.Sessions():
-                known = await self._keys(self._hits(after, None, Narrowed(looked.tables, sessions=step.count)), SCAN)
+                known = await self._keys(self._hits(after, count, Narrowed(looked.tables, sessions=step.count)), SCAN)
                 return await self._and_rest(known, looked, step.narrowed, after, count)
             case planner.Scan():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
@@ -89,8 +89,8 @@ class Finder:
         if len(known) >= count:
             return dict.fromkeys(known[:count])
         last = known[-1] if known else after
-        rest = await self._scan(last, count - len(known), Narrowed(looked.tables, dict.fromkeys(narrowed)))
-        return dict.fromkeys(known) | rest
+        rest = await self._scan(last, count, Narrowed(looked.tables, dict.fromkeys(narrowed)))
+        return _joined(known, rest, count)
 
     async def _newest_sessions_first(self, after: SearchKey | None, count: int) -> Found:
         scope = from_session(after)
@@ -98,11 +98,11 @@ class Finder:
         if sessions is None:
             return await self._scan(after, count)
         newest, last = sessions
-        found = dict.fromkeys(await self._keys(substring.hits(self._target, among(newest), after, count=count)))
+        found = await self._keys(substring.hits(self._target, among(newest), after, count=count))
         if len(found) >= count:
-            return found
-        older = substring.hits(self._target, after_session(*last), after, count=count - len(found))
-        return found | dict.fromkeys(await self._keys(older, SCAN))
+            return dict.fromkeys(found)
+        older = substring.hits(self._target, after_session(*last), after, count=count)
+        return _joined(found, await self._keys(older, SCAN), count)
 
     async def _scan(self, after: SearchKey | None, count: int, narrowed: Narrowed | None = None) -> Found:
         return dict.fromkeys(await self._keys(self._hits(after, count, narrowed), SCAN))
@@ -112,6 +112,14 @@ class Finder:
 
     async def _keys(self, query: Sql, settings: Mapping[str, int] | None = None) -> list[SearchKey]:
         return list(zip(*await self._executor.fetch(query, settings), strict=True))
+
+
+def _joined(first: Sequence[SearchKey], rest: Iterable[SearchKey], count: int) -> Found:
+    """The first ``count`` of both. A session that got an earlier start between the two statements is in ``rest`` again;
+    that is why as many were asked for as if there were no ``first``.
+    """
+    rows = {key[1:] for key in first}
+    return dict.fromkeys([*first, *(key for key in rest if key[1:] not in rows)][:count])
 
 
 def _known(keys: list[SearchKey], cut: set[int]) -> list[SearchKey]:

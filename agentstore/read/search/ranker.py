@@ -69,7 +69,8 @@ class Ranker:
     async def _newest_sessions(self, looked: Looked, sessions: int, count: int) -> Rows:
         """The first page by so many of the newest sessions, or by some more, if these have not enough rows."""
         rows = await self._rank(None, count, narrowed=Narrowed(looked.tables, sessions=sessions))
-        if _enough(rows):
+        # After a look at two tables one more statement would make seven, if these sessions had not enough either.
+        if _enough(rows) or len(looked.counts or ()) > 1:
             return rows
         found = rows[0].total if rows else 0
         more = planner.more_sessions(sessions, found, RANKED, looked.tables, self._target.names, looked.counts)

@@ -61,11 +61,11 @@ def ranked(
 def _rows(
     target: Target, sessions: Sql, after: WordsCursor | None, narrowed: Narrowed | None, *, choose: bool, cut: bool
 ) -> Sql:
-    """The matching rows with their place in the order of substrings: the first ``RANKED``, or all where cut."""
+    """The matching rows with their place in the order of substrings: the first so many, or all where cut."""
     scope = sql("{own} AND {more}", own=target.sessions, more=sessions)
     until = until_key(after.last) if after else EVERYTHING
     rows = [
-        _counted(target, one, _chosen(target, one, scope, until, narrowed))
+        _counted(target, one, _chosen(target, one, scope, until, narrowed, _most(after)))
         if choose
         else _counted(target, one, candidates.among(target, one, scope, narrowed))
         for one in target.tables
@@ -80,7 +80,7 @@ def _rows(
         sessions=moments(target.org_id, scope),
         until=until,
         # Where kinds are cut, the last row of each is to be seen, whether it is among the first or not.
-        first=Sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=RANKED),
+        first=Sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_most(after)),
     )
 
 
@@ -101,8 +101,15 @@ def _after(cursor: WordsCursor | None) -> Sql:
     return sql("(score < {score} OR (score = {score} AND {later}))", score=cursor.score, later=after_key(cursor.key))
 
 
-def _chosen(target: Target, searched: Searched, scope: Sql, until: Sql, narrowed: Narrowed | None) -> Sql:
-    """The condition on a row's key that it is one of the first ``RANKED`` matching rows of its table."""
+def _most(after: WordsCursor | None) -> int:
+    """How many of the newest rows are ranked. Those that came since the first page must push none of its rows out; a
+    cursor that does not say which they are, though more matched, has them found anew.
+    """
+    return RANKED if after is None or (after.last is None and after.total >= RANKED) else 2 * RANKED
+
+
+def _chosen(target: Target, searched: Searched, scope: Sql, until: Sql, narrowed: Narrowed | None, most: int) -> Sql:
+    """The condition on a row's key that it is one of the first so many matching rows of its table."""
     return sql(
         "({row}) IN (SELECT {row_of_key} FROM ("
         "SELECT {columns} FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
@@ -114,7 +121,7 @@ def _chosen(target: Target, searched: Searched, scope: Sql, until: Sql, narrowed
         sessions=moments(target.org_id, scope),
         until=until,
         order=ORDER,
-        most=RANKED,
+        most=most,
     )
 
 

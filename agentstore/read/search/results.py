@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +20,8 @@ from agentstore.read.search.words import Term
 from agentstore.read.together import together
 
 _SHOWN = ("user_id", "user_name", "project_name", "agent_type", "first_message")
-_ROW = Sql("session_id, position, kind, tool_use_id, call_index, role, source_id, start, length, around")
-_SESSION = Sql("moment, user_id, user_name, project_name, agent_type, first_message")
+_ROW = Sql("session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around")
+_SESSION = Sql("floor, moment, user_id, user_name, project_name, agent_type, first_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +56,33 @@ async def opened(executor: Executor, rows: Rows, after: SearchKey | None = None)
         after=after_key(after),
     )
     columns = await executor.fetch(query, SCAN)
-    return dict(_result(rows.terms, row[:10], row[10:]) for row in zip(*columns, strict=True))
+    return dict(_result(rows.terms, row[:11], row[11:]) for row in zip(*columns, strict=True))
 
 
 async def opened_apart(executor: Executor, rows: Rows, after: SearchKey | None) -> dict[SearchKey, SearchResult]:
     """What ``opened`` returns."""
     windows = sql("SELECT {row}, _version FROM ({windows})", row=_ROW, windows=_windows(rows))
-    sessions = sql("SELECT {session}, id, floor FROM ({sessions})", session=_SESSION, sessions=_sessions(rows))
+    sessions = sql("SELECT id, {session} FROM ({sessions})", session=_SESSION, sessions=_sessions(rows))
     texts, of_sessions = await together(executor.fetch(windows, SCAN), executor.fetch(sessions))
-    by_id = {row[-2]: (row[-1], row[:-2]) for row in zip(*of_sessions, strict=True)}
+    by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
     found = {}
     for *row, version in zip(*texts, strict=True):
-        floor, session = by_id.get(row[0], (math.inf, ()))
-        if version >= floor:
+        session = by_id.get(row[0])
+        if session and version >= session[0]:
             key, result = _result(rows.terms, row, session)
             found[key] = result
     return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}
 
 
 def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -> tuple[SearchKey, SearchResult]:
-    session_id, position, kind, tool_use_id, call_index, role, source_id, start, length, around = row
-    moment, *shown = session
+    session_id, position, kind, tool_use_id, call_index, role, source_id, source, start, length, around = row
+    floor, moment, *shown = session
     text, highlights = snippet.assemble(around, start, length, terms)
     result = SearchResult(
         session_id=session_id,
         ordinal=position,
         role=role,
-        source_id=source_id,
+        source_id=source_id if source >= floor else "",
         started_at=times([moment])[0],
         snippet=text,
         highlights=highlights,
@@ -99,15 +98,15 @@ def _sessions(rows: Rows) -> Sql:
 
 
 def _windows(rows: Rows) -> Sql:
-    """Of each row its key and version, role, source id, where the window starts, the text's length, and the window with
-    a code point more on each side of it.
+    """Of each row its key and version, role, source id and the version of the message that has it, where the window
+    starts, the text's length, and the window with a code point more on each side of it.
     """
     conditions = {one.texts.name: one.rows for one in rows.tables}
     texts = [_texts(rows, texts, keys, conditions[texts.name]) for texts, keys in by_table(rows.keys)]
     return sql(
         "WITH toInt64({hit}) AS hit, toInt64(lengthUTF8(text)) AS length,"
         " greatest(least(hit - 1 - {before}, length - {width}), 0) AS start"
-        " SELECT session_id, position, kind, tool_use_id, call_index, role, source_id, start, length,"
+        " SELECT session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length,"
         " substringUTF8(concat(' ', text), start + 1, {width} + 2) AS around, _version FROM ({texts}) WHERE hit > 0",
         hit=first_hit(Sql("text"), rows.terms),
         before=snippet.BEFORE,
@@ -117,14 +116,16 @@ def _windows(rows: Rows) -> Sql:
 
 
 def _texts(rows: Rows, texts: Texts, keys: tuple[tuple[object, ...], ...], condition: Sql) -> Sql:
-    """Key, version, role, source id and text of the rows; of a tool call the text that is hit first."""
+    """Key, version, role, source id with its version, and text of the rows; of a tool call the text hit first."""
     of_messages = texts.kind == MESSAGE
     found = sql(
-        "SELECT {key}, _version, {role} AS role, {source} AS source_id, {text} AS text FROM {table} FINAL"
+        "SELECT {key}, _version, {role} AS role, {source} AS source_id, {written} AS _source,"
+        " {text} AS text FROM {table} FINAL"
         " WHERE org_id = {org_id} AND ({row}) IN {keys} AND {condition}",
         key=texts.key,
         role=Sql("toString(role)" if of_messages else "'tool'"),
         source=Sql("source_id" if of_messages else "''"),
+        written=Sql("_version" if of_messages else "toUInt64(0)"),
         text=Sql("content")
         if of_messages
         else sql("if({hit} > 0, input_json, result_content)", hit=first_hit(Sql("input_json"), rows.terms)),
@@ -138,10 +139,10 @@ def _texts(rows: Rows, texts: Texts, keys: tuple[tuple[object, ...], ...], condi
 
 
 def _with_sources(rows: Rows, calls: Sql, keys: tuple[tuple[object, ...], ...]) -> Sql:
-    """The tool calls with the source id of the message that made them."""
+    """The tool calls with the source id of the message that made them, which may be older than the session's floor."""
     return sql(
-        "SELECT c.* REPLACE (m.source_id AS source_id) FROM ({calls}) AS c LEFT ANY JOIN ("
-        "SELECT session_id, ordinal, source_id FROM messages FINAL"
+        "SELECT c.* REPLACE (m.source_id AS source_id, m._version AS _source) FROM ({calls}) AS c LEFT ANY JOIN ("
+        "SELECT session_id, ordinal, source_id, _version FROM messages FINAL"
         " WHERE org_id = {org_id} AND (session_id, ordinal) IN {messages}) AS m"
         " ON m.session_id = c.session_id AND m.ordinal = c.position",
         calls=calls,
