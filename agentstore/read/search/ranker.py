@@ -53,7 +53,9 @@ class Ranker:
                 rows = await self._newest_candidates(looked, step, count) if after is None else []
                 return rows if _enough(rows) else await self._rest(looked, step.narrowed, after, count)
             case planner.Sessions():
-                rows = await self._newest_sessions(looked, step.count, count) if after is None else []
+                # With two looks there is no statement left for some more sessions.
+                once = len(looked.counts) == 2
+                rows = await self._newest_sessions(looked, step.count, count, once=once) if after is None else []
                 return rows if _enough(rows) else await self._rest(looked, step.narrowed, after, count)
             case planner.Scan():
                 return await self._rest(looked, step.narrowed, after, count)
@@ -66,10 +68,12 @@ class Ranker:
         cut = {one.texts.kind for one in self._target.tables if one.texts.name in newest}
         return await self._rank(None, count, narrowed=narrowed, cut=cut)
 
-    async def _newest_sessions(self, looked: Looked, sessions: int, count: int) -> Rows:
-        """The first page by so many of the newest sessions, or by some more, if these have not enough rows."""
+    async def _newest_sessions(self, looked: Looked, sessions: int, count: int, *, once: bool = False) -> Rows:
+        """The first page by so many of the newest sessions, or, unless ``once``, by some more, if these have not enough
+        rows.
+        """
         rows = await self._rank(None, count, narrowed=Narrowed(looked.tables, sessions=sessions))
-        if _enough(rows):
+        if once or _enough(rows):
             return rows
         found = rows[0].total if rows else 0
         more = planner.more_sessions(sessions, found, RANKED, looked.tables, self._target.names, looked.counts)
