@@ -13,7 +13,7 @@ from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, Tool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.read.scope import session_conditions
-from agentstore.read.search import pages
+from agentstore.read.search import pages, planner
 from agentstore.read.search.candidates import Target
 from agentstore.read.search.looking import Looker
 from agentstore.read.search.rows import EVERYTHING, searched
@@ -21,6 +21,7 @@ from agentstore.read.search.substring import hits
 from agentstore.read.search.words import Term
 from tests.builders import at, call, message, session
 from tests.live.conftest import drop, new_name
+from tests.live.search_paths import force
 from tests.live.test_rows_read import Recorder
 from tests.servers import Server
 
@@ -176,6 +177,29 @@ async def test_an_absent_needle_touches_no_session_and_no_text(pool: Pool) -> No
     assert not await texts_read(recorder)
     assert not (await recorder.rows())["sessions"]
     assert len(recorder.statements) == 3
+
+
+@pytest.mark.parametrize("mode", ["substring", "words"])
+@pytest.mark.parametrize("needle", ["alpha delta", HIDDEN, "wombat", "alpha"])
+async def test_a_filter_that_leaves_no_session_costs_no_look_at_the_others(pool: Pool, needle: str, mode: str) -> None:
+    recorder = Recorder(pool)
+    page = await pages.search(Looker(recorder), "huge", SearchQuery(needle, mode=mode, user_id="nobody"))
+    assert page.total == 0
+    assert len(recorder.statements) == 3
+    found = await recorder.rows()
+    assert found["messages"] + found["tool_calls"] == 0
+
+
+async def test_where_the_newest_sessions_were_read_in_vain_twice_is_too_often(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force("sessions", monkeypatch, most=2)
+    monkeypatch.setattr(planner, "more_sessions", lambda *_: 3)
+    for role in ("", "tool"):
+        recorder = Recorder(pool)
+        page = await pages.search(Looker(recorder), "huge", SearchQuery("wombat", mode="words", role=role))
+        assert page.total
+        assert len(recorder.statements) <= MOST_STATEMENTS
 
 
 async def test_one_session_is_looked_up(pool: Pool) -> None:

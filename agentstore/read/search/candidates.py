@@ -13,7 +13,7 @@ from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import terms
 from agentstore.read.search.parts import Tables
-from agentstore.read.search.rows import COLUMNS, ORDER, Searched, after_key
+from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key
 from agentstore.read.search.words import Term
 
 # Shorter texts have no trigram, so the index says nothing about them.
@@ -24,13 +24,14 @@ INDEXED_LENGTH = 3
 class Target:
     """What is looked for: all of these terms in one row; and where: in rows of these tables, in these sessions.
 
-    ``sessions`` is the condition on sessions, which are one organisation's.
+    ``sessions`` is the condition on sessions, which are one organisation's; ``filtered``: only some of these.
     """
 
     org_id: str
     terms: tuple[Term, ...]
     sessions: Sql
     tables: tuple[Searched, ...]
+    filtered: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,13 +66,17 @@ class Narrowed:
 
 def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
     """How many candidates a table has, up to ``count``; the columns of the first ``keys`` keys of theirs, in no order;
-    and how many session rows the organisation has, which only the look at the first table finds out.
+    and how many session rows the organisation has, and how many sessions are searched where they are filtered, which
+    only the look at the first table finds out.
     """
+    first = searched is target.tables[0]
     sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
+    own = sql("(SELECT count() FROM sessions FINAL WHERE {own})", own=target.sessions)
     return sql(
-        "SELECT {sessions}, count(), groupArray({keys})(session_id), groupArray({keys})(position),"
+        "SELECT {sessions}, {own}, count(), groupArray({keys})(session_id), groupArray({keys})(position),"
         " groupArray({keys})(tool_use_id), groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
-        sessions=sessions if searched is target.tables[0] else 0,
+        sessions=sessions if first else 0,
+        own=own if first and target.filtered else 0,
         rows=_candidates(target, searched, tables, searched.texts.key),
         keys=keys,
         count=count,
@@ -124,14 +129,16 @@ def _first(sessions: int | None) -> Sql:
 
 
 def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql) -> Sql:
-    """These columns of the candidates."""
+    """These columns of the candidates, of which those in other sessions would be counted and opened in vain."""
     texts = searched.texts
+    own = sql("session_id IN (SELECT id FROM sessions FINAL WHERE {own})", own=target.sessions)
     return join(
         " UNION ALL ",
         [
             sql(
-                "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {rows} AND {condition}",
+                "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {own} AND {rows} AND {condition}",
                 columns=columns,
+                own=own if target.filtered else EVERYTHING,
                 table=texts.table,
                 org_id=target.org_id,
                 rows=searched.rows,

@@ -47,8 +47,10 @@ class Looker:
         ]
         answers = await together(*looks) if len(looks) == 2 else [await one for one in looks]
         counts, keys = dict[str, int](), list[SearchKey]()
-        for one, ((sessions,), (found,), *columns) in zip(target.tables, answers, strict=True):
-            tables = tables.share(sessions) if one is target.tables[0] else tables
+        for one, ((sessions,), (own,), (found,), *columns) in zip(target.tables, answers, strict=True):
+            if one is target.tables[0]:
+                tables = tables.share(sessions)
+                tables = tables.among(own) if target.filtered else tables
             counts[one.texts.name] = found
             keys += [
                 (None, session_id, position, one.texts.kind, tool_use_id, call_index)
