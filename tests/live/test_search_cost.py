@@ -15,7 +15,7 @@ from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
 from agentstore.read.scope import session_conditions
-from agentstore.read.search import pages
+from agentstore.read.search import pages, planner
 from agentstore.read.search.candidates import Target
 from agentstore.read.search.looking import Looker
 from agentstore.read.search.rows import EVERYTHING, searched
@@ -184,6 +184,29 @@ async def test_an_absent_needle_touches_no_session_and_no_text(pool: Pool) -> No
     assert len(recorder.statements) == 3
 
 
+@pytest.mark.parametrize("mode", ["substring", "words"])
+@pytest.mark.parametrize("needle", ["alpha delta", HIDDEN, "wombat", "alpha"])
+async def test_a_filter_that_leaves_no_session_costs_no_look_at_the_others(pool: Pool, needle: str, mode: str) -> None:
+    recorder = Recorder(pool)
+    page = await pages.search(Looker(recorder), "huge", SearchQuery(needle, mode=mode, user_id="nobody"))
+    assert page.total == 0
+    assert len(recorder.statements) == 3
+    found = await recorder.rows()
+    assert found["messages"] + found["tool_calls"] == 0
+
+
+async def test_where_the_newest_sessions_were_read_in_vain_twice_is_too_often(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force("sessions", monkeypatch, most=2)
+    monkeypatch.setattr(planner, "more_sessions", lambda *_: 3)
+    for role in ("", "tool"):
+        recorder = Recorder(pool)
+        page = await pages.search(Looker(recorder), "huge", SearchQuery("wombat", mode="words", role=role))
+        assert page.total
+        assert len(recorder.statements) <= MOST_STATEMENTS
+
+
 async def test_one_session_is_looked_up(pool: Pool) -> None:
     recorder = Recorder(pool)
     page = await pages.search(Looker(recorder), "huge", SearchQuery("alpha", session_id="s00042"))
@@ -197,9 +220,9 @@ async def test_terms_without_hits_cost_one_look(pool: Pool, terms: int) -> None:
     recorder = Recorder(pool)
     words = " ".join(f"zzyzx{n}" for n in range(terms))
     assert (await pages.search(Looker(recorder), "huge", SearchQuery(words, mode="words"))).total == 0
-    assert len(recorder.statements) == 3
+    assert len(recorder.statements) == 2
     assert not await texts_read(recorder)
-    assert all(len(statement.text) < 1000 + 200 * terms for statement in recorder.statements)
+    assert all(len(statement.text) < 2000 + 200 * terms for statement in recorder.statements)
 
 
 @pytest.mark.parametrize("needle", NEEDLES)

@@ -160,6 +160,14 @@ def test_an_organisation_is_planned_for_by_its_share() -> None:
     assert Tables().share(0) == Tables()
 
 
+def test_filtered_sessions_are_planned_for_by_the_granules_around_them() -> None:
+    one = BIG.among(1)
+    assert one.sessions == 1
+    assert one["messages"].granules == 2
+    assert BIG.among(0)["messages"] == Table()
+    assert BIG.among(26_000)["messages"] == BIG.among(52_000)["messages"] == BIG["messages"]
+
+
 def test_more_sessions_are_read_as_far_as_that_is_cheap() -> None:
     names, counts = ["messages", "tool_calls"], {"messages": 700_000, "tool_calls": 700_000}
     assert planner.more_sessions(400, 8_000, 10_000, BIG, names, counts) == 626

@@ -13,7 +13,7 @@ from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import terms
 from agentstore.read.search.parts import Tables
-from agentstore.read.search.rows import COLUMNS, ORDER, Searched, after_key
+from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key
 from agentstore.read.search.words import Term
 
 # Shorter texts have no trigram, so the index says nothing about them.
@@ -24,13 +24,14 @@ INDEXED_LENGTH = 3
 class Target:
     """What is looked for: all of these terms in one row; and where: in rows of these tables, in these sessions.
 
-    ``sessions`` is the condition on sessions, which are one organisation's.
+    ``sessions`` is the condition on sessions, which are one organisation's; ``filtered``: only some of these.
     """
 
     org_id: str
     terms: tuple[Term, ...]
     sessions: Sql
     tables: tuple[Searched, ...]
+    filtered: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,20 +65,27 @@ class Narrowed:
 
 
 def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
-    """How many candidates a table has, up to ``count``; the columns of the first ``keys`` keys of theirs, in no order;
-    and how many session rows the organisation has, which only the look at the first table finds out.
+    """The number of the table among the target's; how many candidates it has, up to ``count``; the columns of the first
+    ``keys`` keys of theirs, in no order; and how many session rows the organisation has, and how many sessions are
+    searched where they are filtered, which only the look at the first table finds out.
 
     Of parts without an index one more than ``keys`` count at most: more would be a scan.
     """
+    number = target.tables.index(searched)
     sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
+    own = sql("(SELECT count() FROM sessions FINAL WHERE {own})", own=target.sessions)
     by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
     few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
     # Ids that are no text, which others may have written, are read as in every other column: they open no row.
     return sql(
-        "SELECT {sessions}, count(), arrayMap(id -> toValidUTF8(id), groupArray({keys})(session_id)),"
-        " groupArray({keys})(position), arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)),"
-        " groupArray({keys})(call_index) FROM (SELECT * FROM ({rows}) LIMIT {count})",
-        sessions=sessions if searched is target.tables[0] else 0,
+        "SELECT {number} AS number, {sessions} AS sessions, {own} AS own, count() AS found,"
+        " arrayMap(id -> toValidUTF8(id), groupArray({keys})(session_id)) AS ids,"
+        " groupArray({keys})(position) AS positions,"
+        " arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)) AS tools,"
+        " groupArray({keys})(call_index) AS indexes FROM (SELECT * FROM ({rows}) LIMIT {count})",
+        number=number,
+        sessions=sql("toUInt64({count})", count=0 if number else sessions),
+        own=sql("toUInt64({count})", count=own if target.filtered and not number else 0),
         rows=join(" UNION ALL ", [by_index, *few]),
         keys=keys,
         count=count,
@@ -130,12 +138,16 @@ def _first(sessions: int | None) -> Sql:
 
 
 def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql) -> list[Sql]:
-    """These columns of the candidates: by the index, and those of parts that have none."""
+    """These columns of the candidates: by the index, and those of parts that have none. Where sessions are filtered
+    only theirs: the others would be counted and opened in vain.
+    """
     texts = searched.texts
+    own = sql("session_id IN (SELECT id FROM sessions FINAL WHERE {own})", own=target.sessions)
     return [
         sql(
-            "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {rows} AND {condition}",
+            "SELECT {columns} FROM {table} WHERE org_id = {org_id} AND {own} AND {rows} AND {condition}",
             columns=columns,
+            own=own if target.filtered else EVERYTHING,
             table=texts.table,
             org_id=target.org_id,
             rows=searched.rows,

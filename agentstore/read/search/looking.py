@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from agentstore.connection.sql import join
 from agentstore.protocols import Executor
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import candidates, parts, planner
@@ -34,26 +36,34 @@ class Looker:
         self.executor = executor
         self._has_indexes = False
 
-    async def look(self, target: Target) -> Looked:
-        """The size of the tables, and what the indexes say of the target where that is worth asking."""
+    async def look(self, target: Target, *, at_once: bool = False) -> Looked:
+        """The size of the tables, and what the indexes say of the target where that is worth asking.
+
+        ``at_once``: in one statement; else one for each table, side by side, which is the faster.
+        """
         state = await self.executor.fetch(parts.state(ask_for_indexes=not self._has_indexes))
         self._has_indexes = parts.has_indexes(state)
         tables = parts.tables(state)
         if not (self._has_indexes and target.indexed and planner.worth_looking(tables, target.names)):
             return Looked(tables)
-        looks = [
-            self.executor.fetch(candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED))
-            for one in target.tables
-        ]
-        answers = await together(*looks) if len(looks) == 2 else [await one for one in looks]
         counts, keys = dict[str, int](), list[SearchKey]()
-        for one, ((sessions,), (found,), *columns) in zip(target.tables, answers, strict=True):
-            tables = tables.share(sessions) if one is target.tables[0] else tables
-            counts[one.texts.name] = found
+        for number, sessions, own, found, *columns in await self._answers(target, tables, at_once=at_once):
+            if not number:
+                tables = tables.share(sessions)
+                tables = tables.among(own) if target.filtered else tables
+            texts = target.tables[number].texts
+            counts[texts.name] = found
             keys += [
-                (None, session_id, position, one.texts.kind, tool_use_id, call_index)
-                for session_id, position, tool_use_id, call_index in zip(
-                    *(column[0] for column in columns), strict=True
-                )
+                (None, session_id, position, texts.kind, tool_use_id, call_index)
+                for session_id, position, tool_use_id, call_index in zip(*columns, strict=True)
             ]
         return Looked(tables, counts, keys)
+
+    async def _answers(self, target: Target, tables: Tables, *, at_once: bool) -> list[tuple[Any, ...]]:
+        looks = [
+            candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED) for one in target.tables
+        ]
+        if at_once or len(looks) == 1:
+            return list(zip(*await self.executor.fetch(join(" UNION ALL ", looks)), strict=True))
+        both = await together(*(self.executor.fetch(look) for look in looks))
+        return [row for columns in both for row in zip(*columns, strict=True)]

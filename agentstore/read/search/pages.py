@@ -97,7 +97,8 @@ async def _shown(executor: Executor, target: Target, keys: list[SearchKey]) -> d
 
 def _target(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> Target:
     tables = searched(text(query.role, "role"), text(query.tool_name, "tool_name"))
-    return Target(org_id, terms, _sessions(org_id, query), tables)
+    filtered = any(getattr(query, name) for name in (*_FILTERS, "date_from", "date_to"))
+    return Target(org_id, terms, _sessions(org_id, query), tables, filtered)
 
 
 def _sessions(org_id: str, query: SearchQuery) -> Sql:

@@ -49,6 +49,11 @@ class Tables:
         part = sessions / max(self.sessions, sessions, 1)
         return Tables(sessions, {name: table.share(part) for name, table in self.of.items()})
 
+    def among(self, sessions: int) -> Tables:
+        """What so many of its sessions are of them: each has its share, and the granule around it is read with it."""
+        each = {name: 1 / max(1, self.sessions) + 1 / max(1, table.granules) for name, table in self.of.items()}
+        return Tables(sessions, {name: table.share(min(1, sessions * each[name])) for name, table in self.of.items()})
+
 
 def state(*, ask_for_indexes: bool) -> Sql:
     """One row for each table, to be read by ``tables`` and ``has_indexes``.

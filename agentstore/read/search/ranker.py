@@ -35,7 +35,8 @@ class Ranker:
             return await self._rank(after, count, until_session(after.last))
         if in_session:
             return await self._rank(after, count)
-        looked = await self._looker.look(self._target)
+        # In one statement: there may be three to rank, and six are the most.
+        looked = await self._looker.look(self._target, at_once=True)
         if looked.counts is None:
             if after is None and planner.worth_reading_twice(looked.tables, self._target.names):
                 return await self._newest_sessions_first(looked, count)
@@ -69,8 +70,7 @@ class Ranker:
     async def _newest_sessions(self, looked: Looked, sessions: int, count: int) -> Rows:
         """The first page by so many of the newest sessions, or by some more, if these have not enough rows."""
         rows = await self._rank(None, count, narrowed=Narrowed(looked.tables, sessions=sessions))
-        # After a look at two tables one more statement would make seven, if these sessions had not enough either.
-        if _enough(rows) or len(looked.counts or ()) > 1:
+        if _enough(rows):
             return rows
         found = rows[0].total if rows else 0
         more = planner.more_sessions(sessions, found, RANKED, looked.tables, self._target.names, looked.counts)
