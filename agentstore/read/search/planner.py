@@ -27,8 +27,8 @@ COUNTED = 1_000_000
 # Of all bytes in question, how many may lie in parts without an index, for the index to be looked at at all; and for
 # candidates to be looked for a second time, which reads them again.
 _UNINDEXED, _UNINDEXED_TWICE = 0.5, 0.1
-# Of the cost of a scan, how much may be spent to check the newest candidates or sessions first.
-_CHECKED = 0.3
+# Of the cost of a scan, how much may be spent to check the newest candidates or sessions first, and then some more.
+_CHECKED, _CHECKED_AGAIN = 0.3, 0.2
 # Sessions are taken until they should hold so many times the candidates that are wanted. Granules hold many sessions,
 # in no order of time, so that each session is a granule to read; and each candidate where sessions have less than one.
 _SPARE = 1.25
@@ -113,7 +113,7 @@ def more_sessions(
     """
     sessions = 1 + math.ceil(_SPARE * wanted * read / found) if found else tables.sessions
     rows = sum((counts or {name: tables[name].rows for name in names}).values())
-    most = _CHECKED * (rows * WORDS + sum(_scan(tables[name]) for name in names))
+    most = _CHECKED_AGAIN * (rows * WORDS + sum(_scan(tables[name]) for name in names))
     cheap = _STATEMENT + sum(_part(tables[name], sessions) for name in names) + WORDS * _SPARE * wanted <= most
     return sessions if cheap else None
 
