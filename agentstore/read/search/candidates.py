@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import terms
-from agentstore.read.search.parts import Tables
+from agentstore.read.search.parts import Table, Tables
 from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key
 from agentstore.read.search.words import Term
 
@@ -153,17 +153,21 @@ def _candidates(target: Target, searched: Searched, tables: Tables, columns: Sql
             rows=searched.rows,
             condition=condition,
         )
-        for condition in _conditions(target, texts.columns, tables[texts.name].unindexed)
+        for condition in _conditions(target, texts.columns, tables[texts.name])
     ]
 
 
-def _conditions(target: Target, columns: Sequence[Sql], unindexed: tuple[str, ...]) -> list[Sql]:
-    """Conditions that find the candidates together: by the index, and by the texts of parts that have none."""
+def _conditions(target: Target, columns: Sequence[Sql], table: Table) -> list[Sql]:
+    """Conditions that find the candidates together: by the index, and by the texts of parts that have none.
+
+    Each is asked of the parts that there are at its moment, and a merge may come in between. So neither names the parts
+    it looks at, but those it leaves to the other: a part that is new to both is looked at by both.
+    """
     tokens = terms.index_may_hold(columns, target.indexed)
-    if not unindexed:
+    if not table.unindexed:
         return [tokens]
-    # A part that lost or got its index since the list was made is searched by the first, right either way.
+    texts = terms.may_hold(columns, target.terms)
     return [
-        sql("_part NOT IN {parts} AND {tokens}", parts=unindexed, tokens=tokens),
-        sql("_part IN {parts} AND {texts}", parts=unindexed, texts=terms.may_hold(columns, target.terms)),
+        sql("_part NOT IN {parts} AND {tokens}", parts=table.unindexed, tokens=tokens),
+        sql("_part NOT IN {parts} AND {texts}", parts=table.indexed, texts=texts) if table.indexed else texts,
     ]

@@ -18,18 +18,19 @@ _INDEXES = 3
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows, granules and bytes of a table, and the parts of it that have no text index."""
+    """The rows, granules and bytes of a table, and the parts of it that have no text index, and those that have one."""
 
     rows: int = 0
     granules: int = 0
     bytes: int = 0
     unindexed_bytes: int = 0
     unindexed: tuple[str, ...] = ()
+    indexed: tuple[str, ...] = ()
 
     def share(self, part: float) -> Table:
         """A part of it, which may be the one that is not indexed."""
         rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
-        return Table(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed)
+        return Table(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed, self.indexed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def state(*, ask_for_indexes: bool) -> Sql:
         "WITH (level = 0 AND data_version = min_block_number)"
         " OR secondary_indices_uncompressed_bytes <= 16 * (intDiv(marks, 64) + 1) AS unindexed"
         " SELECT table, {indexes} AS indexes, sum(rows), sum(marks), sum(data_uncompressed_bytes),"
-        " sumIf(data_uncompressed_bytes, unindexed), groupArrayIf(name, unindexed)"
+        " sumIf(data_uncompressed_bytes, unindexed), groupArrayIf(name, unindexed), groupArrayIf(name, NOT unindexed)"
         " FROM system.parts WHERE database = currentDatabase() AND active"
         " AND table IN ('messages', 'tool_calls', 'sessions') GROUP BY table",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
@@ -78,7 +79,7 @@ def tables(columns: Columns) -> Tables:
     rows = {row[0]: row[2:] for row in zip(*columns, strict=True)}
     return Tables(
         sessions=rows["sessions"][0] if "sessions" in rows else 0,
-        of={name: Table(row[0], row[1], row[2], row[3], tuple(row[4])) for name, row in rows.items()},
+        of={name: Table(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5])) for name, row in rows.items()},
     )
 
 
