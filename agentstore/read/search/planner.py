@@ -1,4 +1,4 @@
-"""What a substring search does next. Pure: counts in, a step out; no statement is built or sent here.
+"""What a search does next. Pure: counts in, a step out; no statement is built or sent here.
 
 A search first looks at the text indexes, which count the candidates: rows that may hold the needle. Then
 
