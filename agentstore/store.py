@@ -423,7 +423,8 @@ class AsyncClickHouseStore:
         200 characters around the first hit.
 
         At most six statements are sent, planned to take at most one and a half times what one takes that scans the
-        texts in question, and some milliseconds. A search that is cancelled, or whose caller is gone, stops on the server.
+        texts in question, and some milliseconds. A search that is cancelled, or whose caller is gone, stops on the
+        server.
         """
         heavy = self._heavy
         self._looker = self._looker or Looker(heavy)

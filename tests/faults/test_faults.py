@@ -44,7 +44,7 @@ PURGE_SECONDS = 20.0
 def seeds() -> list[int]:
     if seed := os.environ.get("AGENTSTORE_FAULT_SEED"):
         return [int(seed)]
-    return list(range(int(os.environ.get("AGENTSTORE_FAULT_SCHEDULES", "30"))))
+    return list(range(int(os.environ.get("AGENTSTORE_FAULT_SCHEDULES", "24"))))
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
