@@ -12,6 +12,7 @@ from agentstore.read.cursor import SearchKey
 from agentstore.read.search import candidates, parts, planner
 from agentstore.read.search.candidates import Target
 from agentstore.read.search.parts import Tables
+from agentstore.read.search.scanning import LOOK
 from agentstore.read.together import together
 
 
@@ -64,6 +65,6 @@ class Looker:
             candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED) for one in target.tables
         ]
         if at_once or len(looks) == 1:
-            return list(zip(*await self.executor.fetch(join(" UNION ALL ", looks)), strict=True))
-        both = await together(*(self.executor.fetch(look) for look in looks))
+            return list(zip(*await self.executor.fetch(join(" UNION ALL ", looks), LOOK), strict=True))
+        both = await together(*(self.executor.fetch(look, LOOK) for look in looks))
         return [row for columns in both for row in zip(*columns, strict=True)]
