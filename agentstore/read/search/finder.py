@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import assert_never
@@ -55,7 +55,7 @@ class Finder:
                 known = await self._newest_candidates(looked, step, after)
                 return await self._and_rest(known, looked, step.narrowed, after, count)
             case planner.Sessions():
-                known = await self._keys(self._hits(after, count, Narrowed(looked.tables, sessions=step.count)), SCAN)
+                known = await self._keys(self._hits(after, count, Narrowed(looked.tables, sessions=step.count)))
                 return await self._and_rest(known, looked, step.narrowed, after, count)
             case planner.Scan():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
@@ -74,7 +74,7 @@ class Finder:
         """The hits among the newest candidates, up to where others may be missing."""
         newest = {name: Newest(after, limit) for name, limit in step.limits.items()}
         narrowed = Narrowed(looked.tables, {name: newest.get(name) for name in self._target.names})
-        keys = await self._keys(self._hits(after, None, narrowed), SCAN)
+        keys = await self._keys(self._hits(after, None, narrowed))
         return _known(keys, {one.texts.kind for one in self._target.tables if one.texts.name in newest})
 
     async def _and_rest(
@@ -102,16 +102,16 @@ class Finder:
         if len(found) >= count:
             return dict.fromkeys(found)
         older = substring.hits(self._target, after_session(*last), after, count=count)
-        return _joined(found, await self._keys(older, SCAN), count)
+        return _joined(found, await self._keys(older), count)
 
     async def _scan(self, after: SearchKey | None, count: int, narrowed: Narrowed | None = None) -> Found:
-        return dict.fromkeys(await self._keys(self._hits(after, count, narrowed), SCAN))
+        return dict.fromkeys(await self._keys(self._hits(after, count, narrowed)))
 
     def _hits(self, after: SearchKey | None, count: int | None, narrowed: Narrowed | None) -> Sql:
         return substring.hits(self._target, from_session(after), after, count=count, narrowed=narrowed)
 
-    async def _keys(self, query: Sql, settings: Mapping[str, int] | None = None) -> list[SearchKey]:
-        return list(zip(*await self._executor.fetch(query, settings), strict=True))
+    async def _keys(self, query: Sql) -> list[SearchKey]:
+        return list(zip(*await self._executor.fetch(query, SCAN), strict=True))
 
 
 def _joined(first: Sequence[SearchKey], rest: Iterable[SearchKey], count: int) -> Found:

@@ -8,8 +8,9 @@ A search first looks at the text indexes, which count the candidates: rows that 
 - more: the newest are checked, or, where sessions hold some of them each, all texts of the newest sessions; where too
   few of them are hits, the rest is scanned, once, from there on.
 
-The bound that the numbers here keep: with all its steps a search costs at most one and a half times what the scan of
-all texts in question would. What looking and checking may cost in vain is therefore at most half of that.
+The bound that the numbers here are for: with all its steps a search costs at most one and a half times what the scan of
+all texts in question would. What looking and checking may cost in vain is therefore at most half of that, as far as an
+organisation's sessions are alike: one that holds nearly all of its texts is read whole as one of the newest.
 """
 
 from __future__ import annotations
