@@ -28,11 +28,17 @@ def _everything(*_: object, **__: object) -> Sql:
     return sql("1")
 
 
-def _moments(org_id: str, sessions: Sql) -> Sql:
+def _moments(org_id: str, sessions: Sql, also: Sql | None = None) -> Sql:
     return sql(
-        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment, 0 AS floor FROM sessions FINAL WHERE {sessions}",
+        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment, 0 AS floor{also} FROM sessions FINAL"
+        " WHERE {sessions}",
         sessions=sessions,
+        also=sql(", {also}", also=also) if also else Sql(""),
     )
+
+
+def _no_floor(org_id: str, among: Sql) -> Sql:
+    return sql("toUInt64(0)")
 
 
 def _versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
@@ -48,6 +54,7 @@ _BEFORE = {
     "agentstore.read.sessions.above_floor": _everything,
     "agentstore.read.sessions.versions_of_links": _versions_of_links,
     "agentstore.read.search.results.moments": _moments,
+    "agentstore.read.search.results.floor_of_row": _no_floor,
     "agentstore.read.search.substring.moments": _moments,
     "agentstore.read.search.ranking.moments": _moments,
     "agentstore.read.analytics.above_floors": _everything,

@@ -26,6 +26,11 @@ def above_floor(org_id: str, session_id: str, scope: str = CONTENT) -> Sql:
 
 def above_floors(org_id: str, scope: str = CONTENT, among: Sql | None = None) -> Sql:
     """The condition on rows of an organisation; ``among`` on their sessions' ids, where only some can be met."""
+    return sql("_version >= {floor}", floor=floor_of_row(org_id, scope, among))
+
+
+def floor_of_row(org_id: str, scope: str = CONTENT, among: Sql | None = None) -> Sql:
+    """The floor of a row's session, 0 without one. All are read before any row of the statement is."""
     floors = sql(
         "(SELECT (groupArray(session_id), groupArray(_version)) FROM session_floors FINAL"
         " WHERE scope = {scope} AND org_id = {org_id}{among})",
@@ -34,7 +39,7 @@ def above_floors(org_id: str, scope: str = CONTENT, among: Sql | None = None) ->
         among=_and(among),
     )
     # The subquery is written twice and run once: the server keeps its result for the statement.
-    return sql("_version >= transform(session_id, {floors}.1, {floors}.2, toUInt64(0))", floors=floors)
+    return sql("transform(session_id, {floors}.1, {floors}.2, toUInt64(0))", floors=floors)
 
 
 def moments(org_id: str, sessions: Sql, also: Sql = _NOTHING) -> Sql:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from agentstore.read.search.words import Term
 from tests.builders import at, call, message, session
 from tests.live.search_paths import force
 from tests.live.test_rows_read import Recorder
+from tests.live.test_search_index import has_indexes
 
 
 async def test_a_row_that_was_replaced_since_its_key_was_read_is_left_out(
@@ -48,6 +50,40 @@ class Interrupted(Recorder):
             self.before = ""
             await self.happen()
         return await super().fetch(query, settings)
+
+
+class Late(Recorder):
+    """Lets something happen when the texts have been read and their sessions not yet."""
+
+    def __init__(self, pool: Pool, happen: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(pool)
+        self.happen, self.read = happen, asyncio.Event()
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        of_texts, of_sessions = "lengthUTF8" in query.text, "first_message" in query.text
+        if of_sessions and not of_texts:
+            await self.read.wait()
+            await self.happen()
+        columns = await super().fetch(query, settings)
+        if of_texts and not of_sessions:
+            self.read.set()
+        return columns
+
+
+async def test_a_replace_that_writes_the_same_again_hides_nothing(
+    store: AsyncClickHouseStore, org: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    force("open", monkeypatch, most=0)
+    rows = [message(0, "needle"), message(1, "needle")]
+
+    async def write() -> None:
+        await store.write_session(org, session("s"), rows, [call(0, input_json="needle")], replace=True)
+
+    await write()
+    executor = Late(store._open_pool, write)
+    page = await pages.search(Looker(executor), org, SearchQuery("needle"))
+    assert executor.read.is_set() == await has_indexes(store)  # without, no rows are opened apart
+    assert [(hit.ordinal, hit.role) for hit in page.results] == [(0, "user"), (0, "tool"), (1, "user")]
 
 
 @pytest.mark.parametrize("path", ["sessions", "newest sessions first"])

@@ -11,7 +11,7 @@ from agentstore.models import SearchResult
 from agentstore.protocols import Executor
 from agentstore.read.cursor import SearchKey
 from agentstore.read.decoding import times
-from agentstore.read.floors import moments
+from agentstore.read.floors import floor_of_row, moments
 from agentstore.read.search import snippet
 from agentstore.read.search.rows import MESSAGE, Searched, Texts, after_key, by_table, in_order
 from agentstore.read.search.scanning import SCAN
@@ -21,7 +21,7 @@ from agentstore.read.together import together
 
 _SHOWN = ("user_id", "user_name", "project_name", "agent_type", "first_message")
 _ROW = Sql("session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around")
-_SESSION = Sql("floor, moment, user_id, user_name, project_name, agent_type, first_message")
+_SESSION = Sql("moment, user_id, user_name, project_name, agent_type, first_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ async def opened(executor: Executor, rows: Rows, after: SearchKey | None = None)
     if not rows.keys:
         return {}
     query = sql(
-        "SELECT {row}, {session} FROM ({windows}) AS r INNER JOIN ({sessions}) AS s ON s.id = session_id"
+        "SELECT {row}, floor, {session} FROM ({windows}) AS r INNER JOIN ({sessions}) AS s ON s.id = session_id"
         " WHERE _version >= floor AND {after}",
         row=_ROW,
         session=_SESSION,
@@ -56,27 +56,29 @@ async def opened(executor: Executor, rows: Rows, after: SearchKey | None = None)
         after=after_key(after),
     )
     columns = await executor.fetch(query, SCAN)
-    return dict(_result(rows.terms, row[:11], row[11:]) for row in zip(*columns, strict=True))
+    return dict(_result(rows.terms, row[:12], row[12:]) for row in zip(*columns, strict=True))
 
 
 async def opened_apart(executor: Executor, rows: Rows, after: SearchKey | None) -> dict[SearchKey, SearchResult]:
     """What ``opened`` returns."""
-    windows = sql("SELECT {row}, _version FROM ({windows})", row=_ROW, windows=_windows(rows))
+    # The floors are asked beside the texts and not beside the sessions: a floor that came after the texts were read, of
+    # a replace that writes the same again, would hide rows that are there before and after.
+    windows = sql(
+        "SELECT {row}, {floor} AS floor FROM ({windows}) WHERE _version >= floor",
+        row=_ROW,
+        floor=floor_of_row(rows.org_id, among=sql("session_id IN {ids}", ids=_ids(rows))),
+        windows=_windows(rows),
+    )
     sessions = sql("SELECT id, {session} FROM ({sessions})", session=_SESSION, sessions=_sessions(rows))
     texts, of_sessions = await together(executor.fetch(windows, SCAN), executor.fetch(sessions))
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
-    found = {}
-    for *row, version in zip(*texts, strict=True):
-        session = by_id.get(row[0])
-        if session and version >= session[0]:
-            key, result = _result(rows.terms, row, session)
-            found[key] = result
+    found = dict(_result(rows.terms, row, by_id[row[0]]) for row in zip(*texts, strict=True) if row[0] in by_id)
     return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}
 
 
 def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -> tuple[SearchKey, SearchResult]:
-    session_id, position, kind, tool_use_id, call_index, role, source_id, source, start, length, around = row
-    floor, moment, *shown = session
+    session_id, position, kind, tool_use_id, call_index, role, source_id, source, start, length, around, floor = row
+    moment, *shown = session
     text, highlights = snippet.assemble(around, start, length, terms)
     result = SearchResult(
         session_id=session_id,
@@ -93,8 +95,12 @@ def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -
 
 def _sessions(rows: Rows) -> Sql:
     """What is shown of the sessions, with their id and floor."""
-    scope = sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=tuple({key[1] for key in rows.keys}))
+    scope = sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=_ids(rows))
     return moments(rows.org_id, scope, also=join(", ", [Sql(name) for name in _SHOWN]))
+
+
+def _ids(rows: Rows) -> tuple[str, ...]:
+    return tuple({key[1] for key in rows.keys})
 
 
 def _windows(rows: Rows) -> Sql:
