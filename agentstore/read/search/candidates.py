@@ -64,15 +64,17 @@ class Narrowed:
     sessions: int | None = None
 
 
-def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
+def look(
+    target: Target, searched: Searched, tables: Tables, *, keys: int, count: int, sessions: int | None = None
+) -> Sql:
     """The number of the table among the target's; how many candidates it has, up to ``count``; the columns of the first
-    ``keys`` keys of theirs, in no order; and how many session rows the organisation has, and how many sessions are
-    searched where they are filtered, which only the look at the first table finds out.
+    ``keys`` keys of theirs, in no order; and how many session rows the organisation has, unless that is known, and how
+    many sessions are searched where they are filtered, which only the look at the first table finds out.
 
     Of parts without an index one more than ``keys`` count at most: more would be a scan.
     """
     number = target.tables.index(searched)
-    sessions = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
+    every = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
     own = sql("(SELECT count() FROM sessions FINAL WHERE {own})", own=target.sessions)
     by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
     few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
@@ -84,7 +86,7 @@ def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count
         " arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)) AS tools,"
         " groupArray({keys})(call_index) AS indexes FROM (SELECT * FROM ({rows}) LIMIT {count})",
         number=number,
-        sessions=sql("toUInt64({count})", count=0 if number else sessions),
+        sessions=sql("toUInt64({count})", count=0 if number else every if sessions is None else sessions),
         own=sql("toUInt64({count})", count=own if target.filtered and not number else 0),
         rows=join(" UNION ALL ", [by_index, *few]),
         keys=keys,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from agentstore.connection.sql import join
@@ -14,6 +16,9 @@ from agentstore.read.search.candidates import Target
 from agentstore.read.search.parts import Tables
 from agentstore.read.search.scanning import LOOK
 from agentstore.read.together import together
+
+# How many organisations' sessions are remembered, for how long, and while the table grows or shrinks by how much.
+_REMEMBERED, _REMEMBERED_SECONDS, _GROWN = 1000, 30.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,39 @@ class Looked:
     keys: Sequence[SearchKey] = ()
 
 
+class Remembered:
+    """How many sessions organisations have: for a while, and as long as there are about as many in all."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[int, int, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def count(self, org_id: str, of: int, now: float) -> int | None:
+        """As it was counted a while ago; None where it is to be counted anew."""
+        count, of_then, then = self._of.get(org_id, (0, 0, -math.inf))
+        is_like_then = now - then <= _REMEMBERED_SECONDS and abs(of - of_then) <= of_then * _GROWN
+        return count if is_like_then else None
+
+    def keep(self, org_id: str, count: int, of: int, now: float) -> None:
+        """Remember a count."""
+        if len(self._of) >= _REMEMBERED:
+            self._of.clear()
+        self._of[org_id] = (count, of, now)
+
+
 class Looker:
-    """Looks through one executor. It remembers that there are indexes: nobody drops them."""
+    """Looks through one executor.
+
+    It remembers that there are indexes, for nobody drops them, and for a while how many sessions an organisation has:
+    that only decides how it is searched, and takes as long to count as to look for a rare text.
+    """
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self._has_indexes = False
+        self._sessions = Remembered()
 
     async def look(self, target: Target, *, at_once: bool = False) -> Looked:
         """The size of the tables, and what the indexes say of the target where that is worth asking.
@@ -48,8 +80,11 @@ class Looker:
         if not (self._has_indexes and target.indexed and planner.worth_looking(tables, target.names)):
             return Looked(tables)
         counts, keys = dict[str, int](), list[SearchKey]()
-        for number, sessions, own, found, *columns in await self._answers(target, tables, at_once=at_once):
+        every = self._sessions.count(target.org_id, tables.sessions, monotonic())
+        for number, sessions, own, found, *columns in await self._answers(target, tables, every, at_once=at_once):
             if not number:
+                if every is None:
+                    self._sessions.keep(target.org_id, sessions, tables.sessions, monotonic())
                 tables = tables.share(sessions)
                 tables = tables.among(own) if target.filtered else tables
             texts = target.tables[number].texts
@@ -60,9 +95,12 @@ class Looker:
             ]
         return Looked(tables, counts, keys)
 
-    async def _answers(self, target: Target, tables: Tables, *, at_once: bool) -> list[tuple[Any, ...]]:
+    async def _answers(
+        self, target: Target, tables: Tables, sessions: int | None, *, at_once: bool
+    ) -> list[tuple[Any, ...]]:
         looks = [
-            candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED) for one in target.tables
+            candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED, sessions=sessions)
+            for one in target.tables
         ]
         if at_once or len(looks) == 1:
             return list(zip(*await self.executor.fetch(join(" UNION ALL ", looks), LOOK), strict=True))

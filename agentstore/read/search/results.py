@@ -69,7 +69,11 @@ async def opened_apart(executor: Executor, rows: Rows, after: SearchKey | None) 
         floor=floor_of_row(rows.org_id, among=sql("session_id IN {ids}", ids=_ids(rows))),
         windows=_windows(rows),
     )
-    sessions = sql("SELECT id, {session} FROM ({sessions})", session=_SESSION, sessions=_sessions(rows))
+    sessions = sql(
+        "SELECT id, toUnixTimestamp64Micro(started_at), {shown} FROM sessions FINAL WHERE {scope}",
+        shown=_names(_SHOWN),
+        scope=_scope(rows),
+    )
     texts, of_sessions = await together(executor.fetch(windows, SCAN), executor.fetch(sessions))
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
     found = dict(_result(rows.terms, row, by_id[row[0]]) for row in zip(*texts, strict=True) if row[0] in by_id)
@@ -95,8 +99,15 @@ def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -
 
 def _sessions(rows: Rows) -> Sql:
     """What is shown of the sessions, with their id and floor."""
-    scope = sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=_ids(rows))
-    return moments(rows.org_id, scope, also=join(", ", [Sql(name) for name in _SHOWN]))
+    return moments(rows.org_id, _scope(rows), also=_names(_SHOWN))
+
+
+def _scope(rows: Rows) -> Sql:
+    return sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=_ids(rows))
+
+
+def _names(columns: Sequence[str]) -> Sql:
+    return join(", ", [Sql(name) for name in columns])
 
 
 def _ids(rows: Rows) -> tuple[str, ...]:
