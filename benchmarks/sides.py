@@ -41,7 +41,8 @@ class Sides:
 @asynccontextmanager
 async def open_sides(target: str, database: str, *, rounds: int, merge: bool = False) -> AsyncIterator[Sides]:
     """Open the corpus and make the plain tables. ``merge``: merge all parts of both first, which indexes the texts."""
-    async with AsyncClickHouseStore(target, database=database, query_timeout_seconds=3600, pool_timeout_seconds=3600) as store:
+    patient = {"query_timeout_seconds": 3600, "pool_timeout_seconds": 3600}
+    async with AsyncClickHouseStore(target, database=database, **patient) as store:
         pool = new_pool(store.options)
         plain_pool = new_pool(plain_tables.options_of(store.options))
         try:
