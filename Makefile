@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-stalls bench-versions bench-crowd build clean
+.PHONY: help demo test test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-stalls bench-versions bench-crowd build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,9 @@ test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS=
 	@$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint type ## lint and type
+
+test-loops: $(VENV)/.dev ## all live tests under asyncio's loop and under uvloop: [ARGS='tests/live/test_versions.py']
+	@$(PY) -m pytest $(SIDE_BY_SIDE) --every-loop $(if $(ARGS),$(ARGS),tests/live)
 
 test-faults: $(VENV)/.dev ## a thousand random fault schedules, then test-soak: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
 	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} \

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import uvloop
@@ -17,6 +18,11 @@ import uvloop
 import agentstore
 from tests.servers import Server, start_server
 
+# Tests of sockets, deadlines, tasks and cancelling.
+ABOUT_LOOPS = frozenset(
+    f"test_{name}"
+    for name in ("concurrency", "deadlines", "gone_callers", "hosts", "lanes", "life", "loop_end", "pool", "writer")
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="dsn" if os.environ.get("AGENTSTORE_TEST_DSN") else "local",
         help="what the live tests run against: the local store, a container, or AGENTSTORE_TEST_DSN",
     )
+    parser.addoption("--every-loop", action="store_true", help="all live tests under asyncio's loop and under uvloop")
 
 
 def pytest_configure() -> None:
@@ -63,8 +70,18 @@ def transcripts() -> Path:
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
-    """Live tests run under asyncio's own loop and under uvloop, the others under asyncio's."""
-    factories: dict[str, Any] = {"asyncio": asyncio.SelectorEventLoop}
-    if "live" in Path(str(item.fspath)).parts:
-        factories["uvloop"] = uvloop.new_event_loop
-    return factories
+    """Live tests run under asyncio's own loop or under uvloop, the others under asyncio's.
+
+    Under both where it is the loop that matters, and all of them with ``--every-loop``; the others take one, by name.
+    """
+    every: dict[str, Any] = {"asyncio": asyncio.SelectorEventLoop}
+    path = Path(str(item.fspath))
+    if "live" not in path.parts:
+        return every
+    every["uvloop"] = uvloop.new_event_loop
+    mark = item.get_closest_marker("asyncio")
+    is_chosen = mark is not None and "loop_factories" in mark.kwargs
+    if is_chosen or path.stem in ABOUT_LOOPS or config.getoption("--every-loop"):
+        return every
+    name = ("asyncio", "uvloop")[crc32(f"{path.name}::{item.name}".encode()) % 2]
+    return {name: every[name]}

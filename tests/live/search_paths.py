@@ -49,6 +49,7 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
 
     if path.endswith("more"):
         monkeypatch.setattr(planner, "more_sessions", lambda read, *_: read + 1)
+    monkeypatch.setattr(planner, "is_small", lambda tables, names: False)
     monkeypatch.setattr(planner, "worth_choosing", lambda matching, ranked: path.endswith("choose"))
     if path in LOOKED:
         monkeypatch.setattr(planner, "worth_looking", lambda tables, names: True)

@@ -118,7 +118,6 @@ async def settled(store: AsyncClickHouseStore, *, indexed: bool) -> None:
             )
             running = columns[0][0]
         if indexed:
-            state = await connection.fetch(parts.state(ask_for_indexes=True), {}, timeout=60)
-            assert parts.has_indexes(state)
-            tables = parts.tables(state)
-            assert (tables["messages"].unindexed, tables["tool_calls"].unindexed) == ((), ())
+            state = parts.read(await connection.fetch(parts.state(), {}, timeout=60))
+            assert state.has_indexes
+            assert (state.tables["messages"].unindexed, state.tables["tool_calls"].unindexed) == ((), ())

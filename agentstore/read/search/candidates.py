@@ -64,30 +64,22 @@ class Narrowed:
     sessions: int | None = None
 
 
-def look(
-    target: Target, searched: Searched, tables: Tables, *, keys: int, count: int, sessions: int | None = None
-) -> Sql:
-    """The number of the table among the target's; how many candidates it has, up to ``count``; the columns of the first
-    ``keys`` keys of theirs, in no order; and how many session rows the organisation has, unless that is known, and how
-    many sessions are searched where they are filtered, which only the look at the first table finds out.
+def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count: int) -> Sql:
+    """The number of the table among the target's; how many candidates it has, up to ``count``; and the columns of the
+    first ``keys`` keys of theirs, in no order.
 
     Of parts without an index one more than ``keys`` count at most: more would be a scan.
     """
-    number = target.tables.index(searched)
-    every = sql("(SELECT count() FROM sessions WHERE org_id = {org_id})", org_id=target.org_id)
-    own = sql("(SELECT count() FROM sessions FINAL WHERE {own})", own=target.sessions)
     by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
     few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
     # Ids that are no text, which others may have written, are read as in every other column: they open no row.
     return sql(
-        "SELECT {number} AS number, {sessions} AS sessions, {own} AS own, count() AS found,"
+        "SELECT {number} AS number, count() AS found,"
         " arrayMap(id -> toValidUTF8(id), groupArray({keys})(session_id)) AS ids,"
         " groupArray({keys})(position) AS positions,"
         " arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)) AS tools,"
         " groupArray({keys})(call_index) AS indexes FROM (SELECT * FROM ({rows}) LIMIT {count})",
-        number=number,
-        sessions=sql("toUInt64({count})", count=0 if number else every if sessions is None else sessions),
-        own=sql("toUInt64({count})", count=own if target.filtered and not number else 0),
+        number=target.tables.index(searched),
         rows=join(" UNION ALL ", [by_index, *few]),
         keys=keys,
         count=count,

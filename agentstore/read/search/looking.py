@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from agentstore.connection.sql import join
+from agentstore.connection.sql import join, sql
 from agentstore.protocols import Executor
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import candidates, parts, planner
 from agentstore.read.search.candidates import Target
-from agentstore.read.search.parts import Tables
+from agentstore.read.search.parts import State, Tables
 from agentstore.read.search.scanning import LOOK
 from agentstore.read.together import together
 
@@ -36,7 +36,7 @@ class Looked:
 
 
 class Remembered:
-    """How many sessions organisations have: for a while, and as long as there are about as many in all."""
+    """How many sessions organisations have, as they were counted a while ago."""
 
     def __init__(self) -> None:
         self._of: dict[str, tuple[int, int, float]] = {}
@@ -44,17 +44,22 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._of)
 
-    def count(self, org_id: str, of: int, now: float) -> int | None:
-        """As it was counted a while ago; None where it is to be counted anew."""
-        count, of_then, then = self._of.get(org_id, (0, 0, -math.inf))
-        is_like_then = now - then <= _REMEMBERED_SECONDS and abs(of - of_then) <= of_then * _GROWN
-        return count if is_like_then else None
+    def count(self, org_id: str, now: float) -> int | None:
+        """None where it is to be counted anew."""
+        count, _, then = self._of.get(org_id, (0, 0, -math.inf))
+        return count if now - then <= _REMEMBERED_SECONDS else None
 
-    def keep(self, org_id: str, count: int, of: int, now: float) -> None:
-        """Remember a count."""
+    def keep(self, org_id: str, count: int, every: int, now: float) -> None:
+        """Remember a count of so many sessions of all organisations."""
         if len(self._of) >= _REMEMBERED:
             self._of.clear()
-        self._of[org_id] = (count, of, now)
+        self._of[org_id] = (count, every, now)
+
+    def forget_grown(self, org_id: str, every: int) -> None:
+        """Forget it where there are no longer about as many sessions in all as there were then."""
+        _, then, _ = self._of.get(org_id, (0, every, 0.0))
+        if abs(every - then) > _GROWN * then:
+            del self._of[org_id]
 
 
 class Looker:
@@ -74,19 +79,18 @@ class Looker:
 
         ``at_once``: in one statement; else one for each table, side by side, which is the faster.
         """
-        state = await self.executor.fetch(parts.state(ask_for_indexes=not self._has_indexes))
-        self._has_indexes = parts.has_indexes(state)
-        tables = parts.tables(state)
-        if not (self._has_indexes and target.indexed and planner.worth_looking(tables, target.names)):
+        state = await self._state(target)
+        tables = state.tables.share(state.sessions)
+        if target.filtered:
+            tables = tables.among(state.searched)
+            if not state.searched:
+                return Looked(tables, dict.fromkeys(target.names, 0))
+            if planner.is_small(tables, target.names):
+                return Looked(tables)
+        if not (state.has_indexes and target.indexed and planner.worth_looking(state.tables, target.names)):
             return Looked(tables)
         counts, keys = dict[str, int](), list[SearchKey]()
-        every = self._sessions.count(target.org_id, tables.sessions, monotonic())
-        for number, sessions, own, found, *columns in await self._answers(target, tables, every, at_once=at_once):
-            if not number:
-                if every is None:
-                    self._sessions.keep(target.org_id, sessions, tables.sessions, monotonic())
-                tables = tables.share(sessions)
-                tables = tables.among(own) if target.filtered else tables
+        for number, found, *columns in await self._answers(target, tables, at_once=at_once):
             texts = target.tables[number].texts
             counts[texts.name] = found
             keys += [
@@ -95,12 +99,27 @@ class Looker:
             ]
         return Looked(tables, counts, keys)
 
-    async def _answers(
-        self, target: Target, tables: Tables, sessions: int | None, *, at_once: bool
-    ) -> list[tuple[Any, ...]]:
+    async def _state(self, target: Target) -> State:
+        org_id, now = target.org_id, monotonic()
+        known = self._sessions.count(org_id, now)
+        question = parts.state(
+            ask_for_indexes=not self._has_indexes,
+            sessions=sql("org_id = {org_id}", org_id=org_id) if known is None else None,
+            searched=target.sessions if target.filtered else None,
+        )
+        state = parts.read(await self.executor.fetch(question))
+        self._has_indexes = state.has_indexes
+        if known is None:
+            # One that has nothing yet may soon have a lot.
+            if state.sessions:
+                self._sessions.keep(org_id, state.sessions, state.tables.sessions, now)
+            return state
+        self._sessions.forget_grown(org_id, state.tables.sessions)
+        return replace(state, sessions=known)
+
+    async def _answers(self, target: Target, tables: Tables, *, at_once: bool) -> list[tuple[Any, ...]]:
         looks = [
-            candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED, sessions=sessions)
-            for one in target.tables
+            candidates.look(target, one, tables, keys=planner.OPENED, count=planner.COUNTED) for one in target.tables
         ]
         if at_once or len(looks) == 1:
             return list(zip(*await self.executor.fetch(join(" UNION ALL ", looks), LOOK), strict=True))

@@ -58,35 +58,53 @@ class Tables:
         return Tables(sessions, {name: table.share(min(1, sessions * each[name])) for name, table in self.of.items()})
 
 
-def state(*, ask_for_indexes: bool) -> Sql:
-    """One row for each part, to be read by ``tables`` and ``has_indexes``: adding up takes the server longer than us.
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the server said: the tables, how many session rows an organisation has, and how many sessions are searched.
+
+    Both counts are 0 where they were not asked, or nothing is stored. ``has_indexes``: all texts are indexed, or are
+    going to be; not on old servers.
+    """
+
+    tables: Tables
+    sessions: int
+    searched: int
+    has_indexes: bool
+
+
+def state(*, ask_for_indexes: bool = True, sessions: Sql | None = None, searched: Sql | None = None) -> Sql:
+    """One row for each part, to be read by ``read``: adding them up takes the server longer than us.
+
+    ``sessions`` and ``searched`` are conditions on sessions: how many rows and how many sessions satisfy them.
 
     A part that was inserted and neither merged nor rewritten since has no text index: writers leave that to merges
     (what others inserted may have one, and is scanned). Parts that are older than the index show it by the size of all
     their indexes, of which the range of versions takes two numbers for every 64 granules.
     """
     return sql(
-        "SELECT {indexes} AS indexes, table, name, rows, marks, data_uncompressed_bytes,"
+        "SELECT {indexes} AS indexes, {sessions} AS of_org, {searched} AS searched,"
+        " table, name, rows, marks, data_uncompressed_bytes,"
         " (level = 0 AND data_version = min_block_number)"
         " OR secondary_indices_uncompressed_bytes <= 16 * (intDiv(marks, 64) + 1)"
         " FROM system.parts WHERE database = currentDatabase() AND active"
         " AND table IN ('messages', 'tool_calls', 'sessions')",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
+        sessions=_count(Sql("sessions"), sessions),
+        searched=_count(Sql("sessions FINAL"), searched),
     )
 
 
-def tables(columns: Columns) -> Tables:
+def read(columns: Columns) -> State:
     """What ``state`` answered."""
+    if not columns:
+        return State(Tables(), 0, 0, has_indexes=False)
     of = defaultdict[str, list[_Part]](list)
-    for _, table, *part in zip(*columns, strict=True):
+    for table, *part in zip(*columns[3:], strict=True):
         of[table].append(_Part(*part))
-    sessions = of.pop("sessions", [])
-    return Tables(sum(part.rows for part in sessions), {name: _table(parts) for name, parts in of.items()})
-
-
-def has_indexes(columns: Columns) -> bool:
-    """Whether all texts are indexed, or are going to be: not on old servers."""
-    return bool(columns) and columns[0][0] >= _INDEXES
+    every = sum(part.rows for part in of.pop("sessions", []))
+    tables = Tables(every, {name: _table(parts) for name, parts in of.items()})
+    indexes, sessions, searched = (column[0] for column in columns[:3])
+    return State(tables, sessions, searched, has_indexes=indexes >= _INDEXES)
 
 
 class _Part(NamedTuple):
@@ -106,6 +124,12 @@ def _table(parts: Sequence[_Part]) -> Table:
         unindexed=tuple(part.name for part in parts if part.is_unindexed),
         indexed=tuple(part.name for part in parts if not part.is_unindexed),
     )
+
+
+def _count(table: Sql, condition: Sql | None) -> Sql:
+    if condition is None:
+        return Sql("0")
+    return sql("(SELECT count() FROM {table} WHERE {condition})", table=table, condition=condition)
 
 
 def _count_of_indexes() -> Sql:

@@ -40,6 +40,8 @@ _SHARE_FOR_HITS, _SHARE_FOR_RANKING = 1 / 200, 1 / 40
 # What reading costs, in bytes of text: a row is worth so many, and a statement that first finds out which rows to read
 # a hundred megabytes, most of it before it reads anything. Measured, and much the same on any machine: as ratios.
 _ROW, _STATEMENT = 256, 100 << 20
+# A look at the indexes where they have much to say, in the same measure.
+_LOOK = 32 << 20
 # The same of a row whose words are looked for: whether they stand there, as whole words.
 WORDS = 3000
 # Of how many times the ranked rows it pays to count the words of the ranked ones only.
@@ -93,6 +95,11 @@ Step = Done | Open | Check | Newest | Sessions | Scan
 def worth_looking(tables: Tables, names: Collection[str]) -> bool:
     """Whether enough of the texts are indexed."""
     return _unindexed(tables, names) <= _UNINDEXED
+
+
+def is_small(tables: Tables, names: Collection[str]) -> bool:
+    """Whether these texts are so few that reading them takes no longer than a look at the indexes may."""
+    return sum(_scan(tables[name]) for name in names) <= _LOOK
 
 
 def worth_reading_twice(tables: Tables, names: Collection[str]) -> bool:
