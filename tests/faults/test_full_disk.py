@@ -23,7 +23,7 @@ from tests.faults.volume import SmallVolume, small_volume
 from tests.local.server_processes import end_all_servers, kill_server, start_python
 
 MEGABYTE = 1 << 20
-ROUNDS = max(1, int(os.environ.get("AGENTSTORE_FAULT_SCHEDULES", "30")) // 100)
+ROUNDS = max(1, int(os.environ.get("AGENTSTORE_FAULT_SCHEDULES", "24")) // 100)
 LIMITED = """\
 import resource, sys
 from agentstore.local import write_guard
