@@ -8,7 +8,7 @@ import random
 import pytest
 
 from agentstore.read.search import planner
-from agentstore.read.search.parts import Table, Tables
+from agentstore.read.search.parts import Rows, Table, Tables
 from agentstore.read.search.planner import (
     Check,
     Done,
@@ -146,26 +146,38 @@ def test_no_plan_costs_more_than_half_a_scan_beside_one() -> None:
     assert kinds == {Done, Open, Check, Newest, Sessions, Scan}
 
 
+SMALL = Rows(520, 10_000, 8_800)
+
+
 def test_an_organisation_is_planned_for_by_its_share() -> None:
-    few = BIG.share(520)
+    few = BIG.share(SMALL)
     assert few.sessions == 520
     assert few["messages"] == Table(10_000, 39, 4 << 20)
     assert isinstance(after_looking({"messages": 9_000, "tool_calls": 0}, few, wanted=WANTED), Scan)
-    assert BIG.share(90_000)["messages"] == BIG["messages"]
+    assert BIG.share(Rows(90_000, 1_800_000, 0))["messages"] == BIG["messages"]
+    assert BIG.share(Rows(90_000, 1_800_000, 0))["tool_calls"] == Table()
     # A new organisation may be the one whose parts are not merged yet.
-    assert unindexed(0.02).share(520)["messages"].unindexed_bytes == few["messages"].bytes
-    assert after_looking({"messages": 9_000, "tool_calls": 0}, unindexed(0.02).share(520), wanted=51) == Scan(
+    assert unindexed(0.02).share(SMALL)["messages"].unindexed_bytes == few["messages"].bytes
+    assert after_looking({"messages": 9_000, "tool_calls": 0}, unindexed(0.02).share(SMALL), wanted=51) == Scan(
         frozenset()
     )
-    assert Tables().share(0) == Tables()
+    assert Tables().share(Rows()) == Tables()
 
 
 def test_filtered_sessions_are_planned_for_by_the_granules_around_them() -> None:
-    one = BIG.among(1)
+    one = BIG.among(1, 20)
     assert one.sessions == 1
     assert one["messages"].granules == 2
-    assert BIG.among(0)["messages"] == Table()
-    assert BIG.among(26_000)["messages"] == BIG.among(52_000)["messages"] == BIG["messages"]
+    assert BIG.among(0, 0)["messages"] == Table()
+    assert BIG.among(26_000, 0)["messages"] == BIG.among(52_000, 0)["messages"] == BIG["messages"]
+
+
+def test_what_filters_leave_is_read_at_once_only_where_it_is_little() -> None:
+    names = ["messages", "tool_calls"]
+    assert planner.is_small(BIG.among(1, 20), names)
+    assert planner.is_small(BIG.among(1, 5_000), names)
+    assert not planner.is_small(BIG.among(1, 500_000), names)
+    assert not planner.is_small(BIG.among(5_000, 0), names)
 
 
 def test_more_sessions_are_read_as_far_as_that_is_cheap() -> None:

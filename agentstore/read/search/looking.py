@@ -8,26 +8,25 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from agentstore.connection.sql import join, sql
+from agentstore.connection.sql import join
 from agentstore.protocols import Executor
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import candidates, parts, planner
 from agentstore.read.search.candidates import Target
-from agentstore.read.search.parts import State, Tables
+from agentstore.read.search.parts import Rows, State, Tables
 from agentstore.read.search.scanning import LOOK
 from agentstore.read.together import together
 
-# How many organisations' sessions are remembered, for how long, and while the table grows or shrinks by how much.
+# How many organisations' rows are remembered, for how long, and while the table grows or shrinks by how much.
 _REMEMBERED, _REMEMBERED_SECONDS, _GROWN = 1000, 30.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What is known now: the size of the tables, and, where their indexes were asked, the organisation's share of them
-    and the candidates.
+    """What is known now: how much of the tables is searched, and the candidates.
 
-    ``counts`` are the candidates of each table, up to ``planner.COUNTED``; None where no index was asked. ``keys`` are
-    those of the first ``planner.OPENED`` of each, in no order and without their moment.
+    ``counts`` are those of each table, up to ``planner.COUNTED``; None where they are not known. ``keys`` are those of
+    the first ``planner.OPENED`` of each, in no order and without their moment.
     """
 
     tables: Tables
@@ -36,28 +35,28 @@ class Looked:
 
 
 class Remembered:
-    """How many sessions organisations have, as they were counted a while ago."""
+    """How many rows organisations have, as they were counted a while ago."""
 
     def __init__(self) -> None:
-        self._of: dict[str, tuple[int, int, float]] = {}
+        self._of: dict[str, tuple[Rows, int, float]] = {}
 
     def __len__(self) -> int:
         return len(self._of)
 
-    def count(self, org_id: str, now: float) -> int | None:
-        """None where it is to be counted anew."""
-        count, _, then = self._of.get(org_id, (0, 0, -math.inf))
-        return count if now - then <= _REMEMBERED_SECONDS else None
+    def rows(self, org_id: str, now: float) -> Rows | None:
+        """None where they are to be counted anew."""
+        rows, _, then = self._of.get(org_id, (None, 0, -math.inf))
+        return rows if now - then <= _REMEMBERED_SECONDS else None
 
-    def keep(self, org_id: str, count: int, every: int, now: float) -> None:
-        """Remember a count of so many sessions of all organisations."""
+    def keep(self, org_id: str, rows: Rows, every: int, now: float) -> None:
+        """Remember them, counted when all organisations had so many sessions."""
         if len(self._of) >= _REMEMBERED:
             self._of.clear()
-        self._of[org_id] = (count, every, now)
+        self._of[org_id] = (rows, every, now)
 
     def forget_grown(self, org_id: str, every: int) -> None:
-        """Forget it where there are no longer about as many sessions in all as there were then."""
-        _, then, _ = self._of.get(org_id, (0, every, 0.0))
+        """Forget them where there are no longer about as many sessions in all as there were then."""
+        _, then, _ = self._of.get(org_id, (None, every, 0.0))
         if abs(every - then) > _GROWN * then:
             del self._of[org_id]
 
@@ -65,25 +64,26 @@ class Remembered:
 class Looker:
     """Looks through one executor.
 
-    It remembers that there are indexes, for nobody drops them, and for a while how many sessions an organisation has:
-    that only decides how it is searched, and takes as long to count as to look for a rare text.
+    It remembers that there are indexes, for nobody drops them, and for a while how many rows an organisation has: that
+    only decides how it is searched, and takes as long to count as to look for a rare text.
     """
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self._has_indexes = False
-        self._sessions = Remembered()
+        self._remembered = Remembered()
 
     async def look(self, target: Target, *, at_once: bool = False) -> Looked:
-        """The size of the tables, and what the indexes say of the target where that is worth asking.
+        """How much is searched, and what the indexes say of the target where that is worth asking.
 
         ``at_once``: in one statement; else one for each table, side by side, which is the faster.
         """
         state = await self._state(target)
-        tables = state.tables.share(state.sessions)
+        tables = state.tables.share(state.rows)
         if target.filtered:
-            tables = tables.among(state.searched)
-            if not state.searched:
+            sessions, messages = state.searched
+            tables = tables.among(sessions, messages)
+            if not sessions:
                 return Looked(tables, dict.fromkeys(target.names, 0))
             if planner.is_small(tables, target.names):
                 return Looked(tables)
@@ -101,21 +101,21 @@ class Looker:
 
     async def _state(self, target: Target) -> State:
         org_id, now = target.org_id, monotonic()
-        known = self._sessions.count(org_id, now)
+        known = self._remembered.rows(org_id, now)
         question = parts.state(
             ask_for_indexes=not self._has_indexes,
-            sessions=sql("org_id = {org_id}", org_id=org_id) if known is None else None,
+            rows_of=org_id if known is None else None,
             searched=target.sessions if target.filtered else None,
         )
         state = parts.read(await self.executor.fetch(question))
         self._has_indexes = state.has_indexes
-        if known is None:
-            # One that has nothing yet may soon have a lot.
-            if state.sessions:
-                self._sessions.keep(org_id, state.sessions, state.tables.sessions, now)
-            return state
-        self._sessions.forget_grown(org_id, state.tables.sessions)
-        return replace(state, sessions=known)
+        if known is not None:
+            self._remembered.forget_grown(org_id, state.tables.sessions)
+            return replace(state, rows=known)
+        # One that has nothing yet may soon have a lot.
+        if state.rows.sessions:
+            self._remembered.keep(org_id, state.rows, state.tables.sessions, now)
+        return state
 
     async def _answers(self, target: Target, tables: Tables, *, at_once: bool) -> list[tuple[Any, ...]]:
         looks = [

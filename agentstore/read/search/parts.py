@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import Sql, join, sql
 from agentstore.protocols import Columns
 
 _INDEXES = 3
+_COUNTED = ("sessions", "messages", "tool_calls")
+_ZEROES = Sql("0, 0, 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,22 @@ class Table:
 
     def share(self, part: float) -> Table:
         """A part of it, which may be the one that is not indexed."""
+        part = min(1.0, part)
         rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
         return Table(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed, self.indexed)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How many rows an organisation has, old versions and all."""
+
+    sessions: int = 0
+    messages: int = 0
+    tool_calls: int = 0
+
+    def of(self, name: str) -> int:
+        """Those of this table."""
+        return {"messages": self.messages, "tool_calls": self.tool_calls}[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,66 +61,72 @@ class Tables:
     def __getitem__(self, name: str) -> Table:
         return self.of.get(name, Table())
 
-    def share(self, sessions: int) -> Tables:
-        """An organisation's part of them, that has so many session rows: as if its sessions were like all others, and
-        all that is not indexed its own.
-        """
-        part = sessions / max(self.sessions, sessions, 1)
-        return Tables(sessions, {name: table.share(part) for name, table in self.of.items()})
+    def share(self, rows: Rows) -> Tables:
+        """An organisation's part of them, by its rows: as if all that is not indexed were its own."""
+        return Tables(rows.sessions, {name: table.share(rows.of(name) / max(1, table.rows)) for name, table in self})
 
-    def among(self, sessions: int) -> Tables:
-        """What so many of its sessions are of them: each has its share, and the granule around it is read with it."""
-        each = {name: 1 / max(1, self.sessions) + 1 / max(1, table.granules) for name, table in self.of.items()}
-        return Tables(sessions, {name: table.share(min(1, sessions * each[name])) for name, table in self.of.items()})
+    def among(self, sessions: int, messages: int) -> Tables:
+        """What some of its sessions are of them, that say they have so many messages: each has its share of all texts,
+        or what it says, and with it the granule around it is read.
+        """
+        said = messages / max(1, self["messages"].rows)
+        each = {name: 1 / max(1, self.sessions) + 1 / max(1, table.granules) for name, table in self}
+        return Tables(sessions, {name: table.share(max(said, sessions * each[name])) for name, table in self})
+
+    def __iter__(self) -> Iterator[tuple[str, Table]]:
+        return iter(self.of.items())
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the server said: the tables, how many session rows an organisation has, and how many sessions are searched.
+    """What the server said: the tables, the rows of an organisation, and how many sessions are searched, with as many
+    messages as they say they have.
 
-    Both counts are 0 where they were not asked, or nothing is stored. ``has_indexes``: all texts are indexed, or are
-    going to be; not on old servers.
+    What was not asked is 0, and all is where nothing is stored. ``has_indexes``: all texts are indexed, or are going to
+    be; not on old servers.
     """
 
-    tables: Tables
-    sessions: int
-    searched: int
-    has_indexes: bool
+    tables: Tables = Tables()
+    rows: Rows = Rows()
+    searched: tuple[int, int] = (0, 0)
+    has_indexes: bool = False
 
 
-def state(*, ask_for_indexes: bool = True, sessions: Sql | None = None, searched: Sql | None = None) -> Sql:
+def state(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched: Sql | None = None) -> Sql:
     """One row for each part, to be read by ``read``: adding them up takes the server longer than us.
 
-    ``sessions`` and ``searched`` are conditions on sessions: how many rows and how many sessions satisfy them.
+    ``rows_of``: an organisation, whose rows are counted. ``searched``: the condition on the sessions that are counted.
 
     A part that was inserted and neither merged nor rewritten since has no text index: writers leave that to merges
     (what others inserted may have one, and is scanned). Parts that are older than the index show it by the size of all
     their indexes, of which the range of versions takes two numbers for every 64 granules.
     """
     return sql(
-        "SELECT {indexes} AS indexes, {sessions} AS of_org, {searched} AS searched,"
+        "SELECT {indexes} AS indexes, {rows}, {searched},"
         " table, name, rows, marks, data_uncompressed_bytes,"
         " (level = 0 AND data_version = min_block_number)"
         " OR secondary_indices_uncompressed_bytes <= 16 * (intDiv(marks, 64) + 1)"
         " FROM system.parts WHERE database = currentDatabase() AND active"
         " AND table IN ('messages', 'tool_calls', 'sessions')",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
-        sessions=_count(Sql("sessions"), sessions),
-        searched=_count(Sql("sessions FINAL"), searched),
+        rows=_ZEROES if rows_of is None else join(", ", [_count(table, rows_of) for table in _COUNTED]),
+        searched=Sql("(0, 0)")
+        if searched is None
+        else sql("(SELECT (count(), sum(message_count)) FROM sessions FINAL WHERE {own})", own=searched),
     )
 
 
 def read(columns: Columns) -> State:
     """What ``state`` answered."""
     if not columns:
-        return State(Tables(), 0, 0, has_indexes=False)
+        return State()
     of = defaultdict[str, list[_Part]](list)
-    for table, *part in zip(*columns[3:], strict=True):
+    for table, *part in zip(*columns[5:], strict=True):
         of[table].append(_Part(*part))
     every = sum(part.rows for part in of.pop("sessions", []))
     tables = Tables(every, {name: _table(parts) for name, parts in of.items()})
-    indexes, sessions, searched = (column[0] for column in columns[:3])
-    return State(tables, sessions, searched, has_indexes=indexes >= _INDEXES)
+    indexes, *rows, searched = (column[0] for column in columns[:5])
+    return State(tables, Rows(*rows), searched, has_indexes=indexes >= _INDEXES)
 
 
 class _Part(NamedTuple):
@@ -126,10 +148,8 @@ def _table(parts: Sequence[_Part]) -> Table:
     )
 
 
-def _count(table: Sql, condition: Sql | None) -> Sql:
-    if condition is None:
-        return Sql("0")
-    return sql("(SELECT count() FROM {table} WHERE {condition})", table=table, condition=condition)
+def _count(table: str, org_id: str) -> Sql:
+    return sql("(SELECT count() FROM {table} WHERE org_id = {org_id})", table=Sql(table), org_id=org_id)
 
 
 def _count_of_indexes() -> Sql:

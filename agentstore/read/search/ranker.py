@@ -82,7 +82,9 @@ class Ranker:
         return await self._rank(after, count, narrowed=tables, choose=choose)
 
     async def _newest_sessions_first(self, looked: Looked, count: int) -> Rows:
-        sessions = await count_sessions(self._executor, self._target)
+        # Where they are filtered they have been counted.
+        known = looked.tables.sessions if self._target.filtered else None
+        sessions = await count_sessions(self._executor, self._target) if known is None else known
         if not planner.worth_reading_first(planner.SESSIONS_FOR_RANKING, sessions):
             return await self._rank(None, count)
         rows = await self._newest_sessions(looked, planner.SESSIONS_FOR_RANKING, count)
