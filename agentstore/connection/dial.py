@@ -18,7 +18,7 @@ from agentstore.schema.fitness import Fetch, explained
 from agentstore.settings import ConnectOptions, Host
 
 if TYPE_CHECKING:
-    from agentstore.local.endpoint import Endpoint
+    from agentstore.local.directory.endpoint import Endpoint
 
 # A local server may end between being found and being asked: it was idle. The next one is started at once.
 _LOCAL_ATTEMPTS = 5
@@ -99,7 +99,7 @@ def new_pool(options: ConnectOptions, dialer: Dialer | None = None, *, size: int
 def _local_acquire() -> Callable[..., Awaitable[Endpoint]]:
     """What finds or starts a local server. Imported here, not above: it needs what only POSIX systems have."""
     try:
-        from agentstore.local.handle import acquire
+        from agentstore.local.client.acquire import acquire
     except ImportError as error:
         raise ConfigError(
             f"a local store cannot be used on this system: {error}", hint="connect to a server with clickhouse://…"

@@ -15,10 +15,10 @@ import pytest
 import uvloop
 
 from agentstore.errors import ConnectionFailedError
-from agentstore.local.endpoint import Endpoint, read_endpoint
-from agentstore.local.handle import acquire, stop
-from agentstore.local.home import resolve
-from agentstore.local.lock import FileLock
+from agentstore.local.client.acquire import acquire, stop
+from agentstore.local.directory.endpoint import Endpoint, read_endpoint
+from agentstore.local.directory.layout import resolve
+from agentstore.local.directory.lock import FileLock
 from tests.local.server_processes import (
     IDLE_SECONDS,
     acquire_now,
@@ -36,7 +36,7 @@ from tests.local.server_processes import (
 
 ACQUIRE = """
 import asyncio, msgspec, sys
-from agentstore.local.handle import acquire
+from agentstore.local.client.acquire import acquire
 print(msgspec.json.encode(asyncio.run(acquire(sys.argv[1], idle_timeout_seconds=20))).decode(), flush=True)
 assert not any(name.split(".")[0] == "chdb" for name in sys.modules), "the client loaded the engine"
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from clickhouse_driver import Client as Driver
 
-from agentstore.local.wire import text, varint
+from agentstore.local.protocol.wire import text, varint
 from tests.local.conftest import ServerThread
 from tests.local.talk import HELLO, NO_TABLES, Raw, connected, execute, query_packet
 
