@@ -20,15 +20,16 @@ LAYERS = [
     {"models", "settings", "organisation"},
     {"connection.sql"},
     {"protocols", "home"},
-    {"connection.hosts", "connection.needs", "schema.plan", "schema.known_versions", "write.encoding", "write.rows",
+    {"connection.hosts", "connection.needs", "connection.known_versions", "schema.plan", "write.encoding", "write.rows",
      "write.normalize", "write.accumulator", "write.statistics", "write.clock", "read.cursor", "read.dates",
      "read.decoding", "read.floors", "read.scope"},
     {"read.search.folding", "read.search.words", "read.search.snippet", "read.search.terms", "read.search.rows",
      "read.search.parts", "read.search.planner", "read.search.candidates", "read.search.substring",
      "read.search.ranking"},
     {"connection.turns", "connection.peer", "connection.wire", "connection.driver", "connection.profile",
-     "connection.failover", "connection.pool", "connection.dial", "connection.database", "connection.lanes",
-     "connection.ping", "connection.detached", "schema.migrate", "schema.fitness", "schema.cluster"},
+     "connection.failover", "connection.pool", "connection.dial", "connection.lanes", "connection.ping",
+     "connection.detached"},
+    {"schema.migrate", "schema.fitness", "schema.cluster", "schema.database"},
     {"read.sessions", "read.iterate", "read.search", "read.analytics", "read.git_links",
      "read.marks", "read.together", "read.building"},
     {"write"},
@@ -130,6 +131,13 @@ def importers_of(library: str) -> set[str]:
 def test_the_driver_and_the_engine_have_one_importer_each() -> None:
     assert importers_of("asynch") == {"connection.wire"}
     assert importers_of("chdb") == {"local.engine.engine"}
+
+
+def test_connections_know_no_tables() -> None:
+    for path in MODULES:
+        name = name_of(path)
+        if name.split(".")[0] == "connection":
+            assert "schema" not in {imported.split(".")[0] for imported in own_modules(path)}, name
 
 
 def test_reads_and_writes_see_no_pool_and_no_driver() -> None:
