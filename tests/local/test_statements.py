@@ -11,7 +11,7 @@ import pytest
 from asynch.errors import ServerException
 from clickhouse_driver import Client as Driver
 
-from agentstore.local.engine.engine import Chunk, EngineConnection
+from agentstore.local.engine.connection import Chunk, EngineConnection
 from agentstore.local.protocol.wire import text
 from agentstore.local.server.channel import WRITE_AHEAD
 from agentstore.local.server.server import LocalServer

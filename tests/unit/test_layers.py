@@ -130,7 +130,7 @@ def importers_of(library: str) -> set[str]:
 
 def test_the_driver_and_the_engine_have_one_importer_each() -> None:
     assert importers_of("asynch") == {"connection.wire"}
-    assert importers_of("chdb") == {"local.engine.engine"}
+    assert importers_of("chdb") == {"local.engine.library"}
 
 
 def test_connections_know_no_tables() -> None:

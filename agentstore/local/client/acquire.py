@@ -17,7 +17,7 @@ from typing import NamedTuple
 from agentstore.errors import ConfigError, ConnectionFailedError, OperationTimeoutError
 from agentstore.local.client.launch import Launch
 from agentstore.local.directory.endpoint import Endpoint, read_endpoint
-from agentstore.local.directory.layout import Home, prepare, resolve
+from agentstore.local.directory.layout import StoreDirectory, prepare, resolve
 from agentstore.local.directory.lock import FileLock, is_held
 from agentstore.local.directory.log_file import log_tail
 
@@ -58,8 +58,8 @@ async def acquire(
     settings = _Settings(
         _idle_seconds(idle_timeout_seconds), _is_on(FSYNC_VARIABLE) if fsync is None else fsync, external
     )
-    home, running = await asyncio.to_thread(_look, path)
-    return running or await _start_or_wait(home, settings, start_timeout_seconds)
+    directory, running = await asyncio.to_thread(_look, path)
+    return running or await _start_or_wait(directory, settings, start_timeout_seconds)
 
 
 def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
@@ -68,39 +68,39 @@ def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
     Blocks. Queries under way get some seconds to finish. Raises :exc:`OperationTimeoutError` if it still runs after
     ``timeout_seconds``, :exc:`ConfigError` if its files cannot be used.
     """
-    home = resolve(path)
+    directory = resolve(path)
     deadline = time.monotonic() + timeout_seconds
     was_running, told = False, 0
-    while is_held(home.server_lock):
+    while is_held(directory.server_lock):
         was_running = True
-        endpoint = find_running(home)  # none yet while it starts, none any more while it ends
+        endpoint = find_running(directory)  # none yet while it starts, none any more while it ends
         if endpoint is not None and endpoint.pid != told:
             told = endpoint.pid
             with contextlib.suppress(ProcessLookupError):  # ended just now
                 os.kill(told, signal.SIGTERM)
         if time.monotonic() > deadline:
-            raise OperationTimeoutError(f"the local server on {home.root} still runs after {timeout_seconds:g} s")
+            raise OperationTimeoutError(f"the local server on {directory.root} still runs after {timeout_seconds:g} s")
         time.sleep(_POLL_SECONDS)
     return was_running
 
 
-def find_running(home: Home) -> Endpoint | None:
-    """The endpoint of the server that is alive on ``home`` now; None if there is none, or it is starting or ending."""
+def find_running(directory: StoreDirectory) -> Endpoint | None:
+    """The endpoint of the server that is alive there now; None if there is none, or it is starting or ending."""
     # Without the first question, whatever a dead server's file has come to would be in the way of starting the next.
-    return read_endpoint(home.endpoint_file) if is_held(home.server_lock) else None
+    return read_endpoint(directory.endpoint_file) if is_held(directory.server_lock) else None
 
 
-def _look(path: str | os.PathLike[str]) -> tuple[Home, Endpoint | None]:
-    home = resolve(path)
-    return home, find_running(home)
+def _look(path: str | os.PathLike[str]) -> tuple[StoreDirectory, Endpoint | None]:
+    directory = resolve(path)
+    return directory, find_running(directory)
 
 
-async def _start_or_wait(home: Home, settings: _Settings, timeout_seconds: float) -> Endpoint:
+async def _start_or_wait(directory: StoreDirectory, settings: _Settings, timeout_seconds: float) -> Endpoint:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
-    starter = _Starter(home, settings)
+    starter = _Starter(directory, settings)
     try:
-        await asyncio.to_thread(prepare, home)
+        await asyncio.to_thread(prepare, directory)
         while True:
             endpoint = await asyncio.to_thread(starter.step)
             if endpoint is not None:
@@ -124,8 +124,8 @@ class _Settings(NamedTuple):
 class _Starter:
     """One caller's way to a running server, in steps that never wait: start one, or watch somebody else do it."""
 
-    def __init__(self, home: Home, settings: _Settings) -> None:
-        self._home = home
+    def __init__(self, directory: StoreDirectory, settings: _Settings) -> None:
+        self._directory = directory
         self._settings = settings
         self._turn: FileLock | None = None
         self._launch: Launch | None = None
@@ -135,7 +135,7 @@ class _Starter:
     def step(self) -> Endpoint | None:
         """Look, and do what is next; the endpoint once there is one. Raises what a failed start raises."""
         with self._mutex:
-            endpoint = find_running(self._home)
+            endpoint = find_running(self._directory)
             if endpoint is None and not self._is_closed:
                 self._advance()
             return endpoint
@@ -147,14 +147,15 @@ class _Starter:
             self._give_up_turn()
 
     def timed_out(self, seconds: float) -> ConnectionFailedError:
-        if self._launch is None and is_held(self._home.server_lock):
+        if self._launch is None and is_held(self._directory.server_lock):
             return ConnectionFailedError(
-                f"a server holds {self._home.root}, but did not say within {seconds:g} s where it listens",
+                f"a server holds {self._directory.root}, but did not say within {seconds:g} s where it listens",
                 hint="it may be starting, ending, or running in another container",
             )
-        tail = log_tail(self._home)
+        tail = log_tail(self._directory)
         return ConnectionFailedError(
-            f"the local server on {self._home.root} did not start within {seconds:g} s" + (f"\n{tail}" if tail else "")
+            f"the local server on {self._directory.root} did not start within {seconds:g} s"
+            + (f"\n{tail}" if tail else "")
         )
 
     def _advance(self) -> None:
@@ -166,18 +167,20 @@ class _Starter:
             return
         self._give_up_turn()
         if outcome.result == "failed":
-            raise outcome.error(self._home)
+            raise outcome.error(self._directory)
 
     def _try_to_launch(self) -> None:
-        if is_held(self._home.server_lock):
+        if is_held(self._directory.server_lock):
             return  # it is starting or ending; the file will appear, or the lock will be free
-        self._turn = FileLock.take(self._home.start_lock)
+        self._turn = FileLock.take(self._directory.start_lock)
         # Ask again with the turn taken: whoever had it may have started a server meanwhile.
-        if self._turn is None or is_held(self._home.server_lock):
+        if self._turn is None or is_held(self._directory.server_lock):
             self._give_up_turn()
             return
         idle_seconds, fsync, allow_external = self._settings
-        self._launch = Launch(self._home, idle_timeout_seconds=idle_seconds, fsync=fsync, allow_external=allow_external)
+        self._launch = Launch(
+            self._directory, idle_timeout_seconds=idle_seconds, fsync=fsync, allow_external=allow_external
+        )
 
     def _give_up_turn(self) -> None:
         if self._launch is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from agentstore.errors import ConfigError, ConnectionFailedError
-from agentstore.local.directory.layout import Home
+from agentstore.local.directory.layout import StoreDirectory
 from agentstore.local.directory.log_file import last_lines, log_tail
 from agentstore.local.directory.outcome import INSTALL_HINT, Outcome, failure
 
@@ -43,19 +43,24 @@ class Launch:
     """
 
     def __init__(
-        self, home: Home, *, idle_timeout_seconds: float, fsync: bool = False, allow_external: bool = False
+        self,
+        directory: StoreDirectory,
+        *,
+        idle_timeout_seconds: float,
+        fsync: bool = False,
+        allow_external: bool = False,
     ) -> None:
         _require_engine()
-        self._home = home
+        self._directory = directory
         self._output = bytearray()
         # Nothing may be quoted from an older log. If it cannot be removed, the server says why it cannot write there.
         with contextlib.suppress(OSError):
-            home.log_file.unlink()
+            directory.log_file.unlink()
         self._pipe, child_end = os.pipe()
         try:
             os.set_blocking(self._pipe, False)
             options = ["--idle-timeout", repr(idle_timeout_seconds), "--fsync" if fsync else "--no-fsync"]
-            self._launcher = _spawn(home, child_end, options + ["--allow-external"] * allow_external)
+            self._launcher = _spawn(directory, child_end, options + ["--allow-external"] * allow_external)
         except OSError as error:
             os.close(self._pipe)
             raise ConnectionFailedError(f"cannot start {sys.executable}: {error.strerror}") from error
@@ -71,8 +76,8 @@ class Launch:
         is_over = self._read()
         outcome = _parse(self._output)
         if outcome is None and is_over:
-            text = last_lines(self._output.decode("utf-8", "replace")) or log_tail(self._home)
-            raise failure(f"the local server on {self._home.root} ended while it started", text)
+            text = last_lines(self._output.decode("utf-8", "replace")) or log_tail(self._directory)
+            raise failure(f"the local server on {self._directory.root} ended while it started", text)
         return outcome
 
     def close(self) -> None:
@@ -99,10 +104,10 @@ def _require_engine() -> None:
         raise ConfigError("a local store cannot be started from here: sys.executable is empty")
 
 
-def _spawn(home: Home, output: int, options: list[str]) -> subprocess.Popen[bytes]:
+def _spawn(directory: StoreDirectory, output: int, options: list[str]) -> subprocess.Popen[bytes]:
     package_root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-P", "-c", _LAUNCHER, str(package_root)]
-    command += ["--path", str(home.root), "--detached", *options]
+    command += ["--path", str(directory.root), "--detached", *options]
     # Passwords and addresses of this client's own are no business of a server that others share.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTSTORE_")}
     return subprocess.Popen(

@@ -21,7 +21,7 @@ import msgspec
 from agentstore.errors import ConfigError, ConnectionFailedError
 
 
-class Home(msgspec.Struct, frozen=True):
+class StoreDirectory(msgspec.Struct, frozen=True):
     """The places of one local store. ``root`` is absolute and free of symlinks, so equal roots are one store."""
 
     root: Path
@@ -47,8 +47,8 @@ class Home(msgspec.Struct, frozen=True):
         return self.root / "server.log"
 
 
-def resolve(path: str | os.PathLike[str]) -> Home:
-    """The home that ``path`` names: ``~`` expanded, relative paths and symlinks resolved. Creates nothing.
+def resolve(path: str | os.PathLike[str]) -> StoreDirectory:
+    """The directory that ``path`` names: ``~`` expanded, relative paths and symlinks resolved. Creates nothing.
 
     Raises :exc:`ConfigError` for a path that no store can have.
     """
@@ -62,32 +62,32 @@ def resolve(path: str | os.PathLike[str]) -> Home:
     # The engine takes its path as a URL-like text and would cut it at "?", and silently open another directory.
     if "?" in str(root) or not _is_utf8(str(root)):
         raise ConfigError(f"the path of a local store must be valid UTF-8 without '?': {str(root)!r}")
-    return Home(root)
+    return StoreDirectory(root)
 
 
-def prepare(home: Home) -> None:
+def prepare(directory: StoreDirectory) -> None:
     """Create the directory for its owner only, or check the one that is there.
 
     Raises :exc:`ConfigError` for a file, a directory that everybody may write, or one that holds other things:
     a mistyped path must not scatter a database over somebody's home directory.
     """
     try:
-        home.root.parent.mkdir(parents=True, exist_ok=True)
-        home.root.mkdir(mode=0o700, exist_ok=True)
-        mode = home.root.stat().st_mode
-        names = set(os.listdir(home.root))
+        directory.root.parent.mkdir(parents=True, exist_ok=True)
+        directory.root.mkdir(mode=0o700, exist_ok=True)
+        mode = directory.root.stat().st_mode
+        names = set(os.listdir(directory.root))
     except FileExistsError as error:
         raise ConfigError(f"{error.filename} is a file, and a local store is a directory") from error
     except OSError as error:
-        text = f"{home.root} cannot hold a local store: {error.strerror}"
+        text = f"{directory.root} cannot hold a local store: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # it passes
             raise ConnectionFailedError(text, hint="a local store needs 1 MB to start") from error
         raise ConfigError(text) from error
     if mode & stat.S_IWOTH:
-        raise ConfigError(f"{home.root} is writable by everybody", hint=f"chmod o-w {home.root}")
-    if not _is_empty(names) and not names & {home.start_lock.name, home.server_lock.name}:
+        raise ConfigError(f"{directory.root} is writable by everybody", hint=f"chmod o-w {directory.root}")
+    if not _is_empty(names) and not names & {directory.start_lock.name, directory.server_lock.name}:
         raise ConfigError(
-            f"{home.root} is not empty and not a local store",
+            f"{directory.root} is not empty and not a local store",
             hint="name a directory that is empty or not there yet",
         )
 

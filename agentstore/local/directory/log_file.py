@@ -6,17 +6,17 @@ import contextlib
 import os
 from pathlib import Path
 
-from agentstore.local.directory.layout import Home
+from agentstore.local.directory.layout import StoreDirectory
 
 _MAX_BYTES = 1024 * 1024
 _TAIL_BYTES = 4096
 _TAIL_LINES = 8
 
 
-def log_tail(home: Home) -> str:
+def log_tail(directory: StoreDirectory) -> str:
     """The last lines of the background server's log, or "" where there are none."""
     try:
-        with home.log_file.open("rb") as log:
+        with directory.log_file.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = log.read().decode("utf-8", "replace")
     except OSError:

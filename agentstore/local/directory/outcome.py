@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from agentstore.errors import ConfigError, ConnectionFailedError
-from agentstore.local.directory.layout import Home
+from agentstore.local.directory.layout import StoreDirectory
 from agentstore.local.directory.log_file import log_tail
 
 INSTALL_HINT = "pip install 'agentstore[local]'"
@@ -21,11 +21,13 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
     hint: str = ""
 
-    def error(self, home: Home) -> ConfigError | ConnectionFailedError:
+    def error(self, directory: StoreDirectory) -> ConfigError | ConnectionFailedError:
         """The exception a client raises for a failed start."""
         if self.is_config_error:
             return ConfigError(self.message, hint=self.hint)
-        return failure(f"the local server on {home.root} did not start: {self.message}", log_tail(home), self.hint)
+        return failure(
+            f"the local server on {directory.root} did not start: {self.message}", log_tail(directory), self.hint
+        )
 
 
 def failure(message: str, details: str, hint: str = "") -> ConnectionFailedError:

@@ -1,4 +1,4 @@
-"""The ClickHouse engine inside this process: the only importer of chdb.
+"""The ClickHouse engine inside this process, at one path: its start, its disk, the statements that run, its end.
 
 Everything here blocks, and chdb releases the interpreter lock meanwhile: call it from a worker thread. One connection
 runs one statement at a time; several connections run theirs in parallel.
@@ -7,72 +7,23 @@ runs one statement at a time; several connections run theirs in parallel.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from agentstore.local.engine import write_guard
+from agentstore.local.engine import library, write_guard
 from agentstore.local.engine.configuration import as_file, configuration
+from agentstore.local.engine.connection import TAG_SETTING, EngineConnection
 from agentstore.local.engine.disk_space import NoSpaceError, Space, forget_tokens
-from agentstore.local.engine.errors import BEGINS_ERROR, chdb_text
-from agentstore.local.engine.errors import EngineError as EngineError
-from agentstore.local.engine.stderr_capture import overhear
-from agentstore.local.protocol.blocks import string_columns
+from agentstore.local.engine.errors import BEGINS_ERROR, EngineError
+from agentstore.local.engine.stderr_capture import captured_stderr
 
 logger = logging.getLogger("agentstore.local")
 
-_FAILURES = (RuntimeError, OSError, UnicodeDecodeError)
 _NO_REASON = "Error initializing EmbeddedServer: ."
-
-TAG_SETTING = "cluster_for_parallel_replicas"
-"""Marks the statements of one connection in system.processes, so that they can be ended from outside. A setting whose
-value means nothing in an engine without a cluster; chdb has no way to name a query."""
-
-
-def _bytes(sql: str) -> bytes:
-    # A query's text may hold any bytes inside its string literals.
-    return sql.encode("utf-8", "surrogateescape")
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Around what starts an engine: EngineError with the reason, without the engine's stack."""
-    try:
-        yield
-    except _FAILURES as error:
-        _check_temporary_directory()
-        raise EngineError.parse(chdb_text(error)) from None
-
-
-def _check_temporary_directory() -> None:
-    """The engine makes a directory there when it starts, and does not say so when it cannot."""
-    variables = ("TMPDIR", "TMP", "TEMP", "TEMPDIR")
-    variable = next((name for name in variables if os.environ.get(name)), "")
-    path = os.environ.get(variable, "") or "/tmp"
-    try:
-        with tempfile.TemporaryDirectory(dir=path):
-            pass
-    except OSError as error:
-        text = f"The directory for temporary files, {path}{variable and f' ({variable})'}, cannot be written: "
-        raise EngineError.make(76, "CANNOT_OPEN_FILE", text + (error.strerror or "")) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Rows in the Native format, and what the engine read and wrote to make them."""
-
-    data: bytes
-    rows: int
-    read_rows: int = 0
-    read_bytes: int = 0
-    written_rows: int = 0
-    written_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,88 +42,6 @@ class EngineInfo:
     version: tuple[int, int, int]
     timezone: str
     setting_types: dict[str, str] = field(repr=False)
-
-
-class Stream:
-    """The blocks of one SELECT, made as they are fetched: the engine works at most a few blocks ahead."""
-
-    def __init__(self, result: Any) -> None:
-        self._result = result
-
-    def fetch(self) -> Chunk | None:
-        """The next block, None at the end. Raises EngineError."""
-        try:
-            chunk = self._result.fetch()
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
-        return None if chunk is None else _chunk(chunk)
-
-    def close(self) -> None:
-        """End the query where it is. Must not run beside `fetch`."""
-        try:
-            self._result.close()
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
-
-
-def _chunk(result: Any) -> Chunk:
-    return Chunk(
-        result.bytes(), result.rows_read(), result.storage_rows_read(), result.storage_bytes_read(),
-        result.rows_written(), result.bytes_written(),
-    )  # fmt: skip
-
-
-class EngineConnection:
-    """One session of the engine: its current database, settings and temporary tables live as long as it."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def run(self, sql: str) -> Chunk:
-        """Run any statement to its end. Raises EngineError."""
-        try:
-            return _chunk(self._connection.query(_bytes(sql), "Native"))
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
-
-    def describe(self, sql: str) -> list[dict[str, str]]:
-        """The rows of a statement whose columns are all strings."""
-        return string_columns(self.run(sql).data)
-
-    def text(self, sql: str, output_format: str) -> str:
-        """The result of a statement in one of the engine's text formats."""
-        try:
-            data: bytes = self._connection.query(_bytes(sql), output_format).bytes()
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
-        return data.decode("utf-8", "replace")
-
-    def header(self, sql: str) -> list[tuple[str, str]]:
-        """Names and types of the result columns of a statement, by running it once more."""
-        answer = json.loads(self.text(sql, "JSONCompact") or '{"meta": []}')
-        return [(column["name"], column["type"]) for column in answer["meta"]]
-
-    def stream(self, sql: str) -> Stream:
-        """Begin a SELECT. Raises EngineError, with code 36 if the statement cannot be streamed."""
-        try:
-            return Stream(self._connection.send_query(_bytes(sql), "Native"))
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
-
-    def check_insert(self, sql: str) -> None:
-        """Begin an INSERT and send no rows: raises EngineError with what the engine has against it.
-
-        Rows never go this way: chdb's insert stream reports success also where the engine fails after it has read them
-        (a CHECK constraint, a full disk).
-        """
-        try:
-            with self._connection.send_insert(_bytes(sql), "Native") as inserter:
-                inserter.finish()
-        except _FAILURES as error:
-            raise EngineError.parse(chdb_text(error)) from None
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class Engine:
@@ -205,22 +74,20 @@ class Engine:
 
     def _begin(self, target: str) -> EngineConnection:
         """The first connection, which starts the engine. Some reasons why it fails stand on stderr only."""
-        with overhear() as heard:
+        with captured_stderr() as captured:
             try:
                 return self._connect(target)
             except EngineError as error:
                 failure = error
-        reasons = [line for line in heard.lines() if BEGINS_ERROR.match(line)]
+        reasons = [line for line in captured.lines() if BEGINS_ERROR.match(line)]
         if _NO_REASON not in str(failure) or not reasons:
             raise failure
         raise EngineError.parse(reasons[-1])
 
     def _guard(self, reserve: int) -> None:
-        with _explained():
-            import chdb._chdb  # loading it opens an engine in memory
-
+        path = library.load()
         try:
-            write_guard.install(os.path.realpath(chdb._chdb.__file__))
+            write_guard.install(path)
         except write_guard.UnguardedError as error:
             logger.warning("failed writes of the engine are noticed only after the fact: %s", error)
             return
@@ -244,10 +111,7 @@ class Engine:
         return connection
 
     def _connect(self, target: str) -> EngineConnection:
-        with _explained():
-            import chdb  # here, not above: loading the engine takes a while and half a gigabyte of address space
-
-            return EngineConnection(chdb.connect(target))
+        return EngineConnection(library.connect(target))
 
     # The disk.
 

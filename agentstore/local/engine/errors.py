@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+FAILURES = (RuntimeError, OSError, UnicodeDecodeError)
+"""What chdb raises where a statement fails, or does not say what went wrong."""
 BEGINS_ERROR = re.compile(r"Code: (\d+)\. (.*)", re.DOTALL)
 _STACK_TRACE = re.compile(
     r",? ?Stack trace \(when copying[^)]*\):\s.*?(?=\s*\.? \([A-Z][A-Z0-9_]+\)\s*\Z|\Z)", re.DOTALL

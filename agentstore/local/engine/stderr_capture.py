@@ -11,7 +11,7 @@ _STDERR = 2
 _KEPT_BYTES = 1 << 16
 
 
-class Overheard:
+class CapturedText:
     """The end of what was written; complete once the context has ended."""
 
     def __init__(self) -> None:
@@ -25,27 +25,27 @@ class Overheard:
 
 
 @contextmanager
-def overhear() -> Iterator[Overheard]:
+def captured_stderr() -> Iterator[CapturedText]:
     """Everything still goes where it would have gone. Not for two at once: the stream belongs to the process."""
-    overheard = Overheard()
+    captured = CapturedText()
     try:
         usual = os.dup(_STDERR)
     except OSError:  # there is none
-        yield overheard
+        yield captured
         return
     reading, writing = os.pipe()
 
     def pass_on() -> None:
         while piece := os.read(reading, 4096):
-            overheard.add(piece)
+            captured.add(piece)
             os.write(usual, piece)
 
-    thread = threading.Thread(target=pass_on, name="agentstore-overhear")
+    thread = threading.Thread(target=pass_on, name="agentstore-stderr")
     thread.start()
     try:
         os.dup2(writing, _STDERR)
         os.close(writing)
-        yield overheard
+        yield captured
     finally:
         os.dup2(usual, _STDERR)
         thread.join()

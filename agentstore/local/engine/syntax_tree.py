@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from agentstore.local.engine.engine import EngineConnection
+from agentstore.local.engine.connection import EngineConnection
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ import msgspec
 
 from agentstore.errors import ConfigError, ConnectionFailedError
 from agentstore.local.directory.endpoint import Endpoint, Publication
-from agentstore.local.directory.layout import Home
+from agentstore.local.directory.layout import StoreDirectory
 from agentstore.local.directory.log_file import bound_log
 from agentstore.local.directory.outcome import INSTALL_HINT
 
@@ -51,31 +51,31 @@ class Options(msgspec.Struct, frozen=True):
         return [("host", self.host), ("port", self.port), ("user", self.user)]
 
 
-async def run(home: Home, options: Options, *, on_ready: Callable[[Endpoint], None]) -> None:
-    """Serve ``home``, whose server lock the caller holds, until a signal or the idle timeout.
+async def run(directory: StoreDirectory, options: Options, *, on_ready: Callable[[Endpoint], None]) -> None:
+    """Serve ``directory``, whose server lock the caller holds, until a signal or the idle timeout.
 
     When this ends, by exception too, the endpoint file is gone, and the server and its engine are closed.
     """
     _raise_file_limit()
     with _stop_signals() as stop:
-        async with _listening(home, options) as (server, endpoint):
-            publication = Publication(home.endpoint_file, endpoint)
+        async with _listening(directory, options) as (server, endpoint):
+            publication = Publication(directory.endpoint_file, endpoint)
             try:
                 publication.publish()
                 logger.info("listens on %s:%d, pid %d", options.host, endpoint.port, endpoint.pid)
                 on_ready(endpoint)
-                await _serve_until_end(home, server, publication, options.idle_timeout_seconds, stop)
+                await _serve_until_end(directory, server, publication, options.idle_timeout_seconds, stop)
                 logger.info("ends")
             finally:
                 publication.withdraw()
 
 
 @contextlib.asynccontextmanager
-async def _listening(home: Home, options: Options) -> AsyncIterator[tuple[LocalServer, Endpoint]]:
+async def _listening(directory: StoreDirectory, options: Options) -> AsyncIterator[tuple[LocalServer, Endpoint]]:
     """The running server and how to reach it; closed at the end."""
-    _make_data_directory(home)
+    _make_data_directory(directory)
     password = secrets.token_urlsafe(32) if options.password is None else options.password
-    server = await _start(home, options, password)
+    server = await _start(directory, options, password)
     try:
         endpoint = Endpoint(_reachable(options.host), server.port, options.user, password, os.getpid())
         yield server, endpoint
@@ -91,16 +91,16 @@ def _raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _make_data_directory(home: Home) -> None:
+def _make_data_directory(directory: StoreDirectory) -> None:
     try:
-        home.data.mkdir(mode=0o700, exist_ok=True)
+        directory.data.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{home.data} cannot be used as a directory: {error.strerror}") from error
+        raise ConfigError(f"{directory.data} cannot be used as a directory: {error.strerror}") from error
 
 
-async def _start(home: Home, options: Options, password: str) -> LocalServer:
+async def _start(directory: StoreDirectory, options: Options, password: str) -> LocalServer:
     """Load the engine and listen; whatever goes wrong there becomes one error of ours."""
-    server = _make_server(home, options, password)
+    server = _make_server(directory, options, password)
     try:
         await server.start()
     except Exception as error:
@@ -108,13 +108,13 @@ async def _start(home: Home, options: Options, password: str) -> LocalServer:
     return server
 
 
-def _make_server(home: Home, options: Options, password: str) -> LocalServer:
+def _make_server(directory: StoreDirectory, options: Options, password: str) -> LocalServer:
     try:
         # Only now: the engine is 180 MB, and whoever lost the race for the lock must be able to leave without it.
         from agentstore.local.server.server import LocalServer
 
         return LocalServer(
-            home.data,
+            directory.data,
             host=options.host,
             port=options.port,
             user=options.user,
@@ -135,13 +135,17 @@ def _start_message(options: Options, error: Exception) -> str:
 
 
 async def _serve_until_end(
-    home: Home, server: LocalServer, publication: Publication, idle_timeout: float | None, stop: asyncio.Event
+    directory: StoreDirectory,
+    server: LocalServer,
+    publication: Publication,
+    idle_timeout: float | None,
+    stop: asyncio.Event,
 ) -> None:
     if idle_timeout is None:
         await stop.wait()
         return
     while not stop.is_set():
-        bound_log(home.log_file)
+        bound_log(directory.log_file)
         remaining = idle_seconds_left(server.idle_since, asyncio.get_running_loop().time(), idle_timeout)
         if remaining <= 0:
             if await withdraw_if_idle(publication, lambda: server.idle_since):

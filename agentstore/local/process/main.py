@@ -19,7 +19,7 @@ import msgspec
 
 from agentstore.errors import AgentStoreError, ConfigError
 from agentstore.local.directory.endpoint import Endpoint
-from agentstore.local.directory.layout import Home, prepare, resolve
+from agentstore.local.directory.layout import StoreDirectory, prepare, resolve
 from agentstore.local.directory.lock import FileLock
 from agentstore.local.directory.outcome import Outcome
 from agentstore.local.process.lifetime import Options, run
@@ -53,14 +53,14 @@ async def serve(
     ``announce`` prints one line with the address, never the password. Raises :exc:`ConfigError` or
     :exc:`ConnectionFailedError` when the server cannot start.
     """
-    home = resolve(path)
-    prepare(home)
-    lock = FileLock.take(home.server_lock)
+    directory = resolve(path)
+    prepare(directory)
+    lock = FileLock.take(directory.server_lock)
     if lock is None:
         return EXIT_ALREADY_RUNNING
     with lock:
         options = Options(host, port, user, password, idle_timeout_seconds, fsync, allow_external)
-        await run(home, options, on_ready=lambda endpoint: _announce(home, endpoint) if announce else None)
+        await run(directory, options, on_ready=lambda endpoint: _announce(directory, endpoint) if announce else None)
     return 0
 
 
@@ -141,8 +141,10 @@ def _given_password(no_password: bool) -> str | None:
     return given
 
 
-def _announce(home: Home, endpoint: Endpoint) -> None:
-    secret = f"password in {home.endpoint_file}" if endpoint.password else "no password: open to all on this machine"
+def _announce(directory: StoreDirectory, endpoint: Endpoint) -> None:
+    secret = (
+        f"password in {directory.endpoint_file}" if endpoint.password else "no password: open to all on this machine"
+    )
     print(
         f"agentstore local server on {endpoint.host}:{endpoint.port}, user {endpoint.user}, {secret}",
         flush=True,
@@ -156,20 +158,20 @@ def _run_detached(arguments: argparse.Namespace) -> int:
     os.umask(0o077)
     report = _Report(os.dup(1))
     try:
-        home = resolve(arguments.path)
-        become_owner(home)
-        lock = FileLock.take(home.server_lock)
+        directory = resolve(arguments.path)
+        become_owner(directory)
+        lock = FileLock.take(directory.server_lock)
         if lock is None:
             report.send(Outcome("taken"))
             return EXIT_ALREADY_RUNNING
         with lock:
-            _write_to_log(home)
+            _write_to_log(directory)
             options = Options(
                 idle_timeout_seconds=arguments.idle_timeout,
                 fsync=arguments.fsync,
                 allow_external=arguments.allow_external,
             )
-            asyncio.run(run(home, options, on_ready=lambda _: report.send(Outcome("ready"))))
+            asyncio.run(run(directory, options, on_ready=lambda _: report.send(Outcome("ready"))))
         return 0
     except AgentStoreError as error:
         logging.getLogger("agentstore.local").error("ends: %s", error, exc_info=error.__cause__)
@@ -192,13 +194,13 @@ class _Report:
         self._pipe = None
 
 
-def _write_to_log(home: Home) -> None:
+def _write_to_log(directory: StoreDirectory) -> None:
     """Send what Python and the engine write from now on to a fresh log file."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        log = os.open(home.log_file, flags, 0o600)
+        log = os.open(directory.log_file, flags, 0o600)
     except OSError as error:
-        raise ConfigError(f"cannot write {home.log_file}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {directory.log_file}: {error.strerror}") from error
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

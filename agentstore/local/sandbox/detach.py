@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agentstore.local.engine.engine import EngineConnection
-from agentstore.local.sandbox.sandbox import Wall
+from agentstore.local.engine.connection import EngineConnection
+from agentstore.local.sandbox.sandbox import Sandbox
 from agentstore.local.sql.quoting import identifier, literal
 
 
-def withhold(wall: Wall, connection: EngineConnection) -> list[str]:
+def detach_outside(sandbox: Sandbox, connection: EngineConnection) -> list[str]:
     """Take away, until the next start, what older statements have stored that reaches outside. Returns its names.
 
     Views, tables with such engines or defaults, dictionaries, databases; what is needed to be asked for is told.
@@ -15,7 +15,7 @@ def withhold(wall: Wall, connection: EngineConnection) -> list[str]:
     _leave_out_files(connection)
     taken: list[str] = []
     for row in connection.describe("SELECT name, lower(engine) AS engine FROM system.databases"):
-        if wall.is_outside(row["engine"]):
+        if sandbox.is_outside(row["engine"]):
             taken += _detach(connection, "DATABASE", identifier(row["name"]))
     rows = connection.describe(
         "SELECT database, name, engine, create_table_query AS sql FROM system.tables WHERE NOT is_temporary "
@@ -24,7 +24,7 @@ def withhold(wall: Wall, connection: EngineConnection) -> list[str]:
     for row in rows:
         if row["engine"] == "Dictionary" and row["sql"].startswith("CREATE DICTIONARY"):
             taken += _detach(connection, "DICTIONARY", f"{identifier(row['database'])}.{identifier(row['name'])}")
-        elif not wall.is_inside(connection, row["sql"]):
+        elif not sandbox.is_inside(connection, row["sql"]):
             taken += _detach(connection, "TABLE", f"{identifier(row['database'])}.{identifier(row['name'])}")
     return taken
 

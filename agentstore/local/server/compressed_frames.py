@@ -7,7 +7,7 @@ import asyncio
 from agentstore.local.protocol.compression import FrameHeader, open_frame, read_frame_header
 from agentstore.local.protocol.wire import ByteBuffer, ProtocolError, read_bytes
 from agentstore.local.server.channel import Channel
-from agentstore.local.server.context import Host
+from agentstore.local.server.context import ServerContext
 
 PIECE_BYTES = 1 << 14
 """A reader gets so much at a time: what it does with it is done on the event loop, where others wait."""
@@ -18,12 +18,12 @@ ARRIVAL_SECONDS = 60.0
 """A frame that holds a share has to arrive within this time, or a few clients that stop could hold it all."""
 
 
-class Frames:
+class CompressedFrames:
     """The content of a client's frames, one frame at a time. `end()` must be called after each block."""
 
-    def __init__(self, channel: Channel, host: Host, limit: int) -> None:
+    def __init__(self, channel: Channel, context: ServerContext, limit: int) -> None:
         self._channel = channel
-        self._host = host
+        self._context = context
         self._limit = limit
         self._content = memoryview(b"")
         self._share = 0
@@ -44,10 +44,10 @@ class Frames:
         share, self._share = self._share, 0
         self._content = memoryview(b"")
         if share:
-            self._host.frames.release(share)
+            self._context.frames.release(share)
         if self._is_measured:
             self._is_measured = False
-            self._host.measuring.release()
+            self._context.measuring.release()
 
     @property
     def is_used_up(self) -> bool:
@@ -58,16 +58,16 @@ class Frames:
         header = await self._channel.read(read_frame_header(buffer, self._limit))
         buffer.drop()
         if header.size + header.inside > SMALL_FRAME * 2:
-            await self._host.frames.acquire(header.size + header.inside)
+            await self._context.frames.acquire(header.size + header.inside)
             self._share = header.size + header.inside
         body = await self._body(header)
         if max(header.size, header.inside) > WORTH_A_THREAD:
             loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(self._host.helpers, open_frame, header, body)
+            content = await loop.run_in_executor(self._context.helpers, open_frame, header, body)
         else:
             content = open_frame(header, body)
         if self._share:
-            await self._host.measuring.acquire()
+            await self._context.measuring.acquire()
             self._is_measured = True
         self._content = memoryview(content)
 

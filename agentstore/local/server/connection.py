@@ -1,4 +1,4 @@
-"""One client's connection: who it is, what it asks for, and the end of it. What queries do is in `queries`."""
+"""One client's connection: who it is, what it asks for, and the end of it. What queries do is in ``query_runner``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from agentstore.local.engine.engine import EngineError
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol import packets
 from agentstore.local.protocol.packets import ClientPacket, Hello
 from agentstore.local.protocol.wire import ProtocolError
 from agentstore.local.server.channel import Channel, ChannelClosedError
-from agentstore.local.server.context import Host
+from agentstore.local.server.context import ServerContext
 from agentstore.local.server.query_runner import QueryRunner
 
 logger = logging.getLogger("agentstore.local")
@@ -32,15 +32,20 @@ class Connection:
     """`run()` returns when the conversation is over, whatever ended it; nothing of it is left running then."""
 
     def __init__(
-        self, channel: Channel, host: Host, number: int, on_authenticated: Callable[[], None], refusal: bytes = b""
+        self,
+        channel: Channel,
+        context: ServerContext,
+        number: int,
+        on_authenticated: Callable[[], None],
+        refusal: bytes = b"",
     ) -> None:
         """`refusal` is all the client hears after its Hello, if there is one."""
         self.authenticated = False
         self._refusal = refusal
         self._channel = channel
-        self._host = host
+        self._context = context
         self._on_authenticated = on_authenticated
-        self._queries = QueryRunner(channel, host, number)
+        self._queries = QueryRunner(channel, context, number)
         self._stopping = False
         self._idle = False
 
@@ -50,7 +55,7 @@ class Connection:
 
     async def run(self) -> None:
         try:
-            async with asyncio.timeout(self._host.handshake_timeout_seconds):
+            async with asyncio.timeout(self._context.handshake_timeout_seconds):
                 self.authenticated = await self._handshake()
             if self.authenticated:
                 self._on_authenticated()
@@ -100,9 +105,9 @@ class Connection:
         except EngineError as error:
             self._say_goodbye(packets.exception(error.code, str(error)))
             return False
-        info = self._host.info
+        info = self._context.info
         revision = self._queries.revision
-        self._channel.write(packets.server_hello(revision, info.version, info.timezone, self._host.display_name))
+        self._channel.write(packets.server_hello(revision, info.version, info.timezone, self._context.display_name))
         return True
 
     def _is_welcome(self, hello: Hello) -> bool:
@@ -112,7 +117,7 @@ class Connection:
             )
 
         # Both are always compared, so the time taken does not tell which was wrong.
-        return same(hello.user, self._host.user) & same(hello.password, self._host.password)
+        return same(hello.user, self._context.user) & same(hello.password, self._context.password)
 
     async def _serve(self) -> None:
         buffer = self._channel.buffer

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from agentstore.local.engine.engine import Engine, EngineInfo
 from agentstore.local.engine.niceness import Niceness
-from agentstore.local.sandbox.sandbox import Wall
+from agentstore.local.sandbox.sandbox import Sandbox
 from agentstore.local.server.memory_budget import Budget
-from agentstore.local.server.query_progress import Watch
+from agentstore.local.server.query_progress import QueryProgress
 
 _UNSIGNED = frozenset(
     {"UInt64", "UInt64Auto", "NonZeroUInt64", "Bool", "BoolAuto", "Seconds", "Milliseconds", "MaxThreads"}
@@ -19,7 +19,7 @@ _SIGNED = frozenset({"Int32", "Int64"})
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class ServerContext:
     engine: Engine
     info: EngineInfo
     display_name: str
@@ -37,15 +37,15 @@ class Host:
     """Held while a large frame is measured: one at a time, so that many of them take no more of the event loop."""
     results: Budget
     """For results that clients have not read."""
-    wall: Wall | None = None
+    sandbox: Sandbox | None = None
     """What statements may not do; None where they may do everything."""
-    watch: Watch = field(init=False)
+    progress: QueryProgress = field(init=False)
     niceness: Niceness = field(default_factory=Niceness)
     running: dict[str, str] = field(default_factory=dict)
     """Ids of running queries as their clients chose them, to the tags their sessions run under."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "watch", Watch(self.engine, self.control))
+        object.__setattr__(self, "progress", QueryProgress(self.engine, self.control))
 
     def setting_kind(self, name: str) -> str | None:
         """How a client older than revision 54429 writes a setting: by its type, which the engine knows."""

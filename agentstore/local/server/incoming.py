@@ -12,8 +12,8 @@ from agentstore.local.protocol.blocks import BlockShape, ColumnHeader, read_bloc
 from agentstore.local.protocol.packets import MAX_SMALL_STRING, ClientPacket
 from agentstore.local.protocol.wire import NEED_MORE, ByteBuffer, PacketTooLargeError, ProtocolError, Reader, read_text
 from agentstore.local.server.channel import Channel
-from agentstore.local.server.compressed_frames import Frames
-from agentstore.local.server.context import Host
+from agentstore.local.server.compressed_frames import CompressedFrames
+from agentstore.local.server.context import ServerContext
 from agentstore.local.session.external_tables import MAX_TABLES, ExternalTable
 from agentstore.local.session.spool import PIECE_BYTES, Spool
 
@@ -21,17 +21,22 @@ EXTERNAL_MEMORY_BYTES = 1 << 20
 """Of one external table before it is in the engine; there may be many."""
 
 
-class Reception:
+class IncomingBlocks:
     """Those that belong to one query. `end()` must be called after it."""
 
     def __init__(
-        self, channel: Channel, host: Host, submit: Callable[[Callable[[], None]], Awaitable[None]], *, compressed: bool
+        self,
+        channel: Channel,
+        context: ServerContext,
+        submit: Callable[[Callable[[], None]], Awaitable[None]],
+        *,
+        compressed: bool,
     ) -> None:
         """`submit` runs what may block in the connection's thread."""
         self._channel = channel
-        self._host = host
+        self._context = context
         self._submit = submit
-        self._frames = Frames(channel, host, host.max_packet_bytes) if compressed else None
+        self._frames = CompressedFrames(channel, context, context.max_packet_bytes) if compressed else None
 
     def end(self) -> None:
         if self._frames is not None:
@@ -61,7 +66,7 @@ class Reception:
             tables[name] = table
 
     def _external_spool(self) -> Spool:
-        return Spool(self._host.engine.path, EXTERNAL_MEMORY_BYTES, self._host.engine.space)
+        return Spool(self._context.engine.path, EXTERNAL_MEMORY_BYTES, self._context.engine.space)
 
     async def name(self) -> str:
         """The name of the table that a block is for."""
@@ -73,7 +78,7 @@ class Reception:
     async def block(self, spool: Spool | None, header: list[ColumnHeader] | None = None) -> BlockShape:
         """One block, into the spool piece by piece as it arrives; its columns are added to `header`."""
         inner = self._channel.buffer if self._frames is None else ByteBuffer()
-        shape = await self._read_storing(read_block(inner, self._host.max_packet_bytes, header), inner, spool)
+        shape = await self._read_storing(read_block(inner, self._context.max_packet_bytes, header), inner, spool)
         if shape.columns and shape.rows:
             await self._store(spool, inner.take())
         inner.drop()

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 from agentstore.local.engine.disk_space import NoSpaceError
 from agentstore.local.server.channel import Channel
-from agentstore.local.server.context import Host
+from agentstore.local.server.context import ServerContext
 from agentstore.local.server.replies import joined
 
 logger = logging.getLogger("agentstore.local")
@@ -26,14 +26,14 @@ PATIENCE_SECONDS = 0.1
 """A client that has read nothing for so long is not about to read, where others need the memory."""
 
 
-class Outflow:
-    def __init__(self, channel: Channel, host: Host) -> None:
+class OutgoingResults:
+    def __init__(self, channel: Channel, context: ServerContext) -> None:
         self._channel = channel
-        self._host = host
+        self._context = context
 
     async def room(self) -> None:
         """Wait until the next batch may be made."""
-        await self._host.results.acquire(0)
+        await self._context.results.acquire(0)
 
     async def send(self, parts: list[bytes]) -> None:
         """Write all parts, and empty the list: what is large must not be held twice.
@@ -42,21 +42,21 @@ class Outflow:
         """
         pieces = _pieces(parts)
         held = sum(piece.weight for piece in pieces)
-        self._host.results.take(held)
+        self._context.results.take(held)
         try:
             while pieces:
                 piece = pieces.popleft()
                 self._channel.write(piece.data)
-                self._host.results.release(piece.weight)
+                self._context.results.release(piece.weight)
                 held -= piece.weight
                 if not await self._is_drained(held) and (file := await self._spill(pieces)) is not None:
                     del piece
                     pieces.clear()
-                    self._host.results.release(held)
+                    self._context.results.release(held)
                     held = 0
                     await self._send_file(file)
         finally:
-            self._host.results.release(held)
+            self._context.results.release(held)
 
     async def _is_drained(self, held: int) -> bool:
         """Wait until more can be written; False if the memory is needed before."""
@@ -66,22 +66,22 @@ class Outflow:
                     await self._channel.drain()
                 return True
             except TimeoutError:
-                if self._host.results.is_short:
+                if self._context.results.is_short:
                     return False
 
     async def _spill(self, pieces: Iterable[_Piece]) -> IO[bytes] | None:
         """The rest in a file; None where there is no space for it."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._host.helpers, self._write_file, [piece.data for piece in pieces])
+            return await loop.run_in_executor(self._context.helpers, self._write_file, [piece.data for piece in pieces])
         except (NoSpaceError, OSError) as error:
             logger.warning("results that are not read stay in memory: %s", error)
             await self._channel.drain()
             return None
 
     def _write_file(self, pieces: list[memoryview]) -> IO[bytes]:
-        with self._host.engine.space.claim(sum(len(piece) for piece in pieces)):
-            file = tempfile.TemporaryFile(dir=self._host.engine.path)  # noqa: SIM115 (it is given away)
+        with self._context.engine.space.claim(sum(len(piece) for piece in pieces)):
+            file = tempfile.TemporaryFile(dir=self._context.engine.path)  # noqa: SIM115 (it is given away)
             try:
                 for piece in pieces:
                     file.write(piece)
@@ -94,7 +94,7 @@ class Outflow:
     async def _send_file(self, file: IO[bytes]) -> None:
         loop = asyncio.get_running_loop()
         with file:
-            while piece := await loop.run_in_executor(self._host.helpers, file.read, PIECE_BYTES):
+            while piece := await loop.run_in_executor(self._context.helpers, file.read, PIECE_BYTES):
                 self._channel.write(piece)
                 await self._channel.drain()
 

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from agentstore.local.engine.engine import Engine, EngineError, Work
+from agentstore.local.engine.engine import Engine, Work
+from agentstore.local.engine.errors import EngineError
 
 logger = logging.getLogger("agentstore.local")
 
@@ -15,7 +16,7 @@ FRESH_SECONDS = 0.2
 """Nobody looks again before: the cost of a look, a millisecond, is the same for one client as for a hundred."""
 
 
-class Watch:
+class QueryProgress:
     """Never waits: an answer is what the last look saw, and a new look begins where that is old."""
 
     def __init__(self, engine: Engine, control: ThreadPoolExecutor) -> None:

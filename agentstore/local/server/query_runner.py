@@ -10,19 +10,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from agentstore.local.engine.engine import EngineError
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol import packets
 from agentstore.local.protocol.compression import Method
 from agentstore.local.protocol.packets import ClientPacket, Hello, Query
 from agentstore.local.server.channel import Channel
-from agentstore.local.server.context import Host
-from agentstore.local.server.incoming import Reception
-from agentstore.local.server.outgoing import Outflow
+from agentstore.local.server.context import ServerContext
+from agentstore.local.server.incoming import IncomingBlocks
+from agentstore.local.server.outgoing import OutgoingResults
 from agentstore.local.server.replies import Reply
 from agentstore.local.session.external_tables import ExternalTable
-from agentstore.local.session.session import Batch, InsertPlan, Session
+from agentstore.local.session.inserts import InsertPlan
+from agentstore.local.session.session import Batch, Session
 from agentstore.local.session.spool import Spool
-from agentstore.local.sql.statements import Kind, MultiStatementError, Statement, analyse
+from agentstore.local.sql.analysis import analyse
+from agentstore.local.sql.statement import Kind, MultiStatementError, Statement
 
 R = TypeVar("R")
 
@@ -40,19 +42,19 @@ class QueryRunner:
     """One query at a time. A client that cancels or goes away ends what it reads; what it had written completely
     (DDL, INSERT … SELECT, an INSERT whose last block has come) runs to its end."""
 
-    def __init__(self, channel: Channel, host: Host, number: int) -> None:
+    def __init__(self, channel: Channel, context: ServerContext, number: int) -> None:
         self.tag = f"connection-{number}"
         self.revision = packets.OLDEST_REVISION
         self._channel = channel
-        self._host = host
-        self._session = Session(host.engine, self.tag, host.info.setting_types, host.wall)
+        self._context = context
+        self._session = Session(context.engine, self.tag, context.info.setting_types, context.sandbox)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"agentstore-{self.tag}")
         self._work: asyncio.Future[object] | None = None
         self._killer: asyncio.Task[None] | None = None
         self._cancelled = False
         self._abandonable = False
-        self._reception = Reception(channel, host, self._submit, compressed=False)
-        self._outflow = Outflow(channel, host)
+        self._incoming = IncomingBlocks(channel, context, self._submit, compressed=False)
+        self._outgoing = OutgoingResults(channel, context)
 
     async def open(self, hello: Hello) -> None:
         """Begin the client's session. Raises EngineError if its database does not exist."""
@@ -85,7 +87,7 @@ class QueryRunner:
         try:
             await asyncio.wait([work], timeout=grace_seconds)
             while not work.done():
-                await loop.run_in_executor(self._host.control, self._host.engine.kill, self.tag)
+                await loop.run_in_executor(self._context.control, self._context.engine.kill, self.tag)
                 await asyncio.wait([work], timeout=KILL_AGAIN_SECONDS)
         finally:
             self._killer = None
@@ -106,22 +108,22 @@ class QueryRunner:
 
     async def run(self) -> None:
         """Read a Query packet and what belongs to it, and answer it. Raises ProtocolError if it makes no sense."""
-        buffer, limit = self._channel.buffer, self._host.max_packet_bytes
-        query = await self._channel.read(packets.read_query(buffer, self.revision, limit, self._host.setting_kind))
-        self._reception = Reception(self._channel, self._host, self._submit, compressed=query.compression)
+        buffer, limit = self._channel.buffer, self._context.max_packet_bytes
+        query = await self._channel.read(packets.read_query(buffer, self.revision, limit, self._context.setting_kind))
+        self._incoming = IncomingBlocks(self._channel, self._context, self._submit, compressed=query.compression)
         try:
             await self._answer(query)
         finally:
-            self._reception.end()
+            self._incoming.end()
 
     async def _answer(self, query: Query) -> None:
         self._cancelled = False
-        self._host.niceness.look()
+        self._context.niceness.look()
         with ExitStack() as sent:
             try:
-                tables = await self._reception.external_tables(sent)
+                tables = await self._incoming.external_tables(sent)
                 _check(query)
-                with _Registered(self._host.running, query.query_id, self.tag):
+                with _Registered(self._context.running, query.query_id, self.tag):
                     await self._execute(query, await self._analysed(query.sql), tables)
             except EngineError as error:
                 if self._cancelled and error.code == QUERY_WAS_CANCELLED:
@@ -196,7 +198,7 @@ class QueryRunner:
             if is_last:
                 parts += reply.end(has_result=has_result)
             ended, batch, self._work = batch.last, replace(batch, chunks=[]), None  # or they would hold the blocks
-            await self._outflow.send(parts)
+            await self._outgoing.send(parts)
             if is_last:
                 break
             await self._room(reply)
@@ -207,7 +209,7 @@ class QueryRunner:
 
     async def _room(self, reply: Reply) -> None:
         """Wait until results may grow; a client that waits hears so."""
-        waiting = asyncio.ensure_future(self._outflow.room())
+        waiting = asyncio.ensure_future(self._outgoing.room())
         try:
             await self._patiently(waiting, reply)
         finally:
@@ -220,11 +222,11 @@ class QueryRunner:
             done, _ = await asyncio.wait([work], timeout=SIGN_OF_LIFE_SECONDS)
             if done:
                 return work.result()
-            self._channel.write(reply.sign_of_life(self._host.watch.work_of(self.tag, began)))
+            self._channel.write(reply.sign_of_life(self._context.progress.work_of(self.tag, began)))
 
     def _start(self, query: Query, statement: Statement, prepare: Callable[[], None]) -> Batch:
         prepare()
-        ids = {tag: query_id for query_id, tag in tuple(self._host.running.items())}
+        ids = {tag: query_id for query_id, tag in tuple(self._context.running.items())}
         return self._session.start(statement, query.settings, ids)
 
     # Blocks from the client.
@@ -234,7 +236,7 @@ class QueryRunner:
         if plan.description and self.revision >= packets.COLUMN_DEFAULTS:
             parts.insert(0, packets.table_columns(plan.description))
         self._channel.write(b"".join(parts))
-        spool = Spool(self._host.engine.path, space=self._host.engine.space)
+        spool = Spool(self._context.engine.path, space=self._context.engine.space)
         try:
             if await self._receive_rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))
@@ -249,8 +251,8 @@ class QueryRunner:
         while True:
             packet = await self._channel.read(packets.read_packet_type(self._channel.buffer))
             if packet == ClientPacket.DATA:
-                await self._reception.name()
-                shape = await self._reception.block(spool)
+                await self._incoming.name()
+                shape = await self._incoming.block(spool)
                 if shape.rows and shape.columns != columns:
                     wrong.add(shape.columns)
                 if shape.is_end and wrong:

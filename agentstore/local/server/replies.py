@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple
 
-from agentstore.local.engine.engine import Chunk, Work
+from agentstore.local.engine.connection import Chunk
+from agentstore.local.engine.engine import Work
 from agentstore.local.protocol import packets
 from agentstore.local.protocol.blocks import BLOCK_INFO, header_block
 from agentstore.local.protocol.compression import Method, compress

@@ -9,13 +9,14 @@ import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
 
-from agentstore.local.engine.engine import Engine, EngineError
+from agentstore.local.engine.engine import Engine
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol import packets
-from agentstore.local.sandbox.detach import withhold
-from agentstore.local.sandbox.sandbox import Wall
+from agentstore.local.sandbox.detach import detach_outside
+from agentstore.local.sandbox.sandbox import Sandbox
 from agentstore.local.server.channel import Channel
 from agentstore.local.server.connection import Connection
-from agentstore.local.server.context import Host
+from agentstore.local.server.context import ServerContext
 from agentstore.local.server.memory_budget import Budget
 
 logger = logging.getLogger("agentstore.local")
@@ -24,7 +25,7 @@ MAX_PACKET_BYTES = 1 << 30
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
 FRAMES_BYTES = 256 << 20
 RESULTS_BYTES = 256 << 20
-"""How much all clients together may make this process hold for them: see `frames` and `outflow`."""
+"""How much all clients together may make this process hold for them: see ``compressed_frames`` and ``outgoing``."""
 MAX_CONNECTIONS = 4096
 TEND_SECONDS = 1.0
 """How often the disk is looked at: a system call, and a write of a full second fits into the reserve of most disks."""
@@ -72,7 +73,7 @@ class LocalServer:
         self._engine = Engine(self._path, fsync=fsync)
         self._control = ThreadPoolExecutor(1, thread_name_prefix="agentstore-control")
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="agentstore-helper")
-        self._host: Host | None = None
+        self._host: ServerContext | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._count = 0
@@ -107,8 +108,8 @@ class LocalServer:
         loop = asyncio.get_running_loop()
         try:
             info = await loop.run_in_executor(self._control, self._engine.open)
-            wall = None if self._allow_external else await loop.run_in_executor(self._control, self._make_wall)
-            self._host = Host(
+            sandbox = None if self._allow_external else await loop.run_in_executor(self._control, self._make_sandbox)
+            self._host = ServerContext(
                 engine=self._engine,
                 info=info,
                 display_name="agentstore",
@@ -121,7 +122,7 @@ class LocalServer:
                 frames=Budget(FRAMES_BYTES),
                 measuring=asyncio.Lock(),
                 results=Budget(RESULTS_BYTES),
-                wall=wall,
+                sandbox=sandbox,
             )
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
@@ -131,15 +132,15 @@ class LocalServer:
         self._idle_since = loop.time()
         self._tending = loop.create_task(self._tend())
 
-    def _make_wall(self) -> Wall:
+    def _make_sandbox(self) -> Sandbox:
         connection = self._engine.connect_for_parsing()
         try:
-            wall = Wall(connection)
-            for name in withhold(wall, connection):
+            sandbox = Sandbox(connection)
+            for name in detach_outside(sandbox, connection):
                 logger.warning("%s reaches outside of the store: it is not there while this server runs", name)
         finally:
             connection.close()
-        return wall
+        return sandbox
 
     async def _tend(self) -> None:
         """Look after the disk for as long as the server runs."""

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agentstore.local.engine.engine import EngineConnection, EngineError
+from agentstore.local.engine.connection import EngineConnection
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.session.spool import Spool
 from agentstore.local.sql.quoting import identifier, literal
 

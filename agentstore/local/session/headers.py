@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agentstore.local.engine.engine import Chunk, EngineConnection
+from agentstore.local.engine.connection import Chunk, EngineConnection
 from agentstore.local.protocol.blocks import block_bounds, block_columns
 from agentstore.local.protocol.column_shapes import UnmeasurableTypeError
 from agentstore.local.protocol.columns import column_of

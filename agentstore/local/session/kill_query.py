@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 
-from agentstore.local.engine.engine import TAG_SETTING, Chunk, EngineConnection
+from agentstore.local.engine.connection import TAG_SETTING, Chunk, EngineConnection
 from agentstore.local.engine.syntax_tree import ast_of
 from agentstore.local.protocol.blocks import string_block, string_columns
 from agentstore.local.sql.quoting import literal
-from agentstore.local.sql.statements import tokens
+from agentstore.local.sql.tokens import tokens
 
 _COLUMNS = ("kill_status", "query_id", "user", "query")
 

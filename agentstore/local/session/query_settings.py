@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from agentstore.local.engine.engine import EngineConnection, EngineError
+from agentstore.local.engine.connection import EngineConnection
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol.packets import Setting
 from agentstore.local.sql.quoting import literal
-from agentstore.local.sql.statements import Kind, Statement
+from agentstore.local.sql.statement import Kind, Statement
 
 _NOT_FOR_SET = ("run_query_in_background", "send_logs_level")
 """Not the engine's business. Newer servers send the first along in `remote()`, and SET refuses it; the second would
@@ -26,19 +27,19 @@ PLAIN_DESCRIBE = (
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
 
-class Overlay:
+class QuerySettings:
     """What the last query's settings were, and what they go back to."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known_settings = frozenset(known)
-        self._overlay: dict[str, str] = {}
+        self._applied: dict[str, str] = {}
         self._base: dict[str, str] = {}
         self._has_own_settings = False
 
     @property
     def current(self) -> dict[str, str]:
         """The settings that hold now on top of the session's own."""
-        return dict(self._overlay)
+        return dict(self._applied)
 
     def apply(self, connection: EngineConnection, settings: Sequence[Setting], statement: Statement) -> None:
         """Make exactly these settings hold on top of the session's own. Costs nothing when they are those of before."""
@@ -53,24 +54,24 @@ class Overlay:
         if statement.kind is Kind.SET:
             wanted = {}
             self._has_own_settings = True
-        if wanted == self._overlay:
+        if wanted == self._applied:
             return
         for name in wanted:
             if not _SETTING_NAME.match(name):
                 raise EngineError.make(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
-        gone = [name for name in self._overlay if name not in wanted]
-        changes = {name: value for name, value in wanted.items() if self._overlay.get(name) != value}
-        self._look_up_bases(connection, [name for name in changes if name not in self._overlay])
-        self._overlay |= changes
+        gone = [name for name in self._applied if name not in wanted]
+        changes = {name: value for name, value in wanted.items() if self._applied.get(name) != value}
+        self._look_up_bases(connection, [name for name in changes if name not in self._applied])
+        self._applied |= changes
         try:
             self._set(connection, self._bases(gone), {name: literal(value) for name, value in changes.items()})
         except EngineError:
             # Some of them may hold already.
-            self._set(connection, self._bases(self._overlay), {})
-            self._overlay.clear()
+            self._set(connection, self._bases(self._applied), {})
+            self._applied.clear()
             raise
         for name in gone:
-            del self._overlay[name]
+            del self._applied[name]
 
     def _bases(self, names: Iterable[str]) -> dict[str, str]:
         """What these settings are in the session."""

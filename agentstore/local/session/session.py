@@ -7,24 +7,26 @@ with one query hold for that query only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
-from agentstore.local.engine.engine import TAG_SETTING, Chunk, Engine, EngineConnection, EngineError, Stream
+from agentstore.local.engine.connection import TAG_SETTING, Chunk, EngineConnection, Stream
+from agentstore.local.engine.engine import Engine
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol.blocks import block_columns, with_types
-from agentstore.local.protocol.column_shapes import UnmeasurableTypeError
-from agentstore.local.protocol.columns import column_of
 from agentstore.local.protocol.packets import Setting
-from agentstore.local.sandbox.sandbox import Wall
-from agentstore.local.session.external_tables import ExternalTable, ExternalTables, rows_of
-from agentstore.local.session.headers import defaults, described, has_hidden_zone, one_per_block, visible_header
+from agentstore.local.sandbox.sandbox import Sandbox
+from agentstore.local.session.external_tables import ExternalTable, ExternalTables
+from agentstore.local.session.headers import described, has_hidden_zone, one_per_block, visible_header
+from agentstore.local.session.inserts import InsertPlan, commit_insert, plan_insert
 from agentstore.local.session.kill_query import is_kill_query, kill
-from agentstore.local.session.query_settings import PLAIN_DESCRIBE, Overlay
+from agentstore.local.session.query_settings import QuerySettings
 from agentstore.local.session.spool import Spool
-from agentstore.local.session.state import Twin
+from agentstore.local.session.state import SessionState
 from agentstore.local.session.totals import Extras, has_extras, is_suspect, read_extras
+from agentstore.local.sql.analysis import needs_space
 from agentstore.local.sql.quoting import identifier, literal
-from agentstore.local.sql.statements import INPUT_TABLE, Kind, Statement, needs_space
+from agentstore.local.sql.statement import Kind, Statement
 
 BATCH_BYTES = 1 << 20
 BLOCK_ROWS = 8192
@@ -47,29 +49,18 @@ class Batch:
     """With the last batch of a query that asked for totals or extremes."""
 
 
-@dataclass(frozen=True, slots=True)
-class InsertPlan:
-    """What an INSERT expects from the client: columns, and the defaults of the table for clients that apply them."""
-
-    sql: str
-    columns: list[tuple[str, str]]
-    description: str = field(default="", repr=False)
-    structure: str = ""
-    """Of the table the blocks go to first, where a SELECT reads them from there."""
-
-
 class Session:
     """Everything here blocks and may raise EngineError; the session is usable afterwards."""
 
-    def __init__(self, engine: Engine, tag: str, known_settings: Iterable[str], wall: Wall | None = None) -> None:
+    def __init__(self, engine: Engine, tag: str, known_settings: Iterable[str], sandbox: Sandbox | None = None) -> None:
         self.tag = tag
         self._engine = engine
-        self._wall = wall
+        self._sandbox = sandbox
         self._asked: EngineConnection | None = None
-        """For what the wall asks the parser: no setting of the client's holds there."""
-        self._settings = Overlay(known_settings)
+        """For what the sandbox asks the parser: no setting of the client's holds there."""
+        self._settings = QuerySettings(known_settings)
         self._connection: EngineConnection | None = None
-        self._twin = Twin(engine)
+        self._state = SessionState(engine)
         self._external = ExternalTables()
         self._stream: Stream | None = None
         self._extras_of = ""
@@ -94,7 +85,7 @@ class Session:
 
     def _begin_with(self, sql: str) -> None:
         self._open.run(sql)
-        self._twin.remember(sql)
+        self._state.remember(sql)
 
     def close(self) -> None:
         """End the session. What it was streaming ends too."""
@@ -107,13 +98,13 @@ class Session:
 
     def _check(self, statement: Statement, settings: Sequence[Setting]) -> None:
         """Raise EngineError if the statement may reach outside of the store, and must not."""
-        if self._wall is None:
+        if self._sandbox is None:
             return
-        self._wall.check_settings(settings)
-        if statement.structure or not self._wall.is_plain(statement.sql):
+        self._sandbox.check_settings(settings)
+        if statement.structure or not self._sandbox.is_plain(statement.sql):
             if self._asked is None:
                 self._asked = self._engine.connect_for_parsing()
-            self._wall.check(self._asked, statement)
+            self._sandbox.check(self._asked, statement)
 
     def prepare(self, statement: Statement, settings: Sequence[Setting], tables: Sequence[ExternalTable] = ()) -> None:
         """What must hold before a statement begins: its settings, and its external tables until `drop_tables`."""
@@ -135,7 +126,7 @@ class Session:
         what their clients call it."""
         if statement.kind is Kind.SELECT:
             wants_extras = self._wants_extras(statement.sql, settings)
-            # Once a stream has begun, only a twin can be asked what is in it.
+            # Once a stream has begun, only a second connection can be asked what is in it.
             header = [] if self._can_ask_later else self._described_ahead(statement.sql)
             try:
                 self._stream = self._open.stream(statement.sql)
@@ -152,7 +143,7 @@ class Session:
 
     @property
     def _can_ask_later(self) -> bool:
-        return self._twin.is_possible and not self._external
+        return self._state.is_possible and not self._external
 
     def _wants_extras(self, sql: str, settings: Sequence[Setting]) -> bool:
         by_setting = any(setting.name == "extremes" and setting.value not in ("0", "") for setting in settings)
@@ -176,11 +167,11 @@ class Session:
             return header
         if self._stream is None:
             return self._described(sql)
-        twin = self._twin.connect(self._settings.current)
+        second = self._state.connect(self._settings.current)
         try:
-            return described(twin, sql)
+            return described(second, sql)
         finally:
-            twin.close()
+            second.close()
 
     def _run(self, statement: Statement) -> Batch:
         if needs_space(statement.sql):
@@ -188,7 +179,7 @@ class Session:
                 result = self._open.run(statement.sql)
         else:
             result = self._open.run(statement.sql)
-        self._twin.watch(statement)
+        self._state.watch(statement)
         if statement.kind is Kind.SET and is_suspect(statement.sql):
             row = self._open.describe("SELECT toString(getSetting('extremes')) AS extremes")[0]
             self._always_extremes = row["extremes"] not in ("0", "false")
@@ -263,63 +254,9 @@ class Session:
         """What the client has to send. Raises if the insert cannot work, or holds a type no client can send."""
         with self._engine.writing():
             pass  # refused on a full disk now, before the client sends the rows
-        if statement.structure:
-            columns = self._described(f"SELECT * FROM null({statement.structure})")
-            return InsertPlan(statement.sql, self._measurable(columns), structure=statement.structure)
-        try:
-            table = self._open.describe(f"DESCRIBE TABLE {statement.target}{PLAIN_DESCRIBE}")
-        except EngineError:
-            self._open.check_insert(statement.sql)  # fails with what the engine says of the insert itself
-            raise
-        found = self._insert_columns(statement, table)
-        if found is None:
-            self._open.check_insert(statement.sql)
-            raise EngineError.make(48, "NOT_IMPLEMENTED", "The column list of this INSERT is not understood")
-        return InsertPlan(statement.sql, self._measurable(found), defaults(table))
-
-    def _insert_columns(self, statement: Statement, table: list[dict[str, str]]) -> list[tuple[str, str]] | None:
-        insertable = {row["name"]: row["type"] for row in table if row["default_type"] not in ("MATERIALIZED", "ALIAS")}
-        if statement.columns is not None:
-            if any(name not in insertable for name in statement.columns):
-                return None
-            return [(name, insertable[name]) for name in statement.columns]
-        if statement.column_list:
-            return self._described(f"SELECT {statement.column_list} FROM {statement.target}")
-        ephemeral = {row["name"] for row in table if row["default_type"] == "EPHEMERAL"}
-        return [(name, kind) for name, kind in insertable.items() if name not in ephemeral]
-
-    def _measurable(self, columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        for name, kind in columns:
-            try:
-                column_of(kind)
-            except UnmeasurableTypeError:
-                raise EngineError.make(
-                    48,
-                    "NOT_IMPLEMENTED",
-                    f"Column {name} has type {kind}, which this server cannot receive in blocks; "
-                    "insert it with INSERT … SELECT, or with VALUES in the query",
-                ) from None
-        return columns
+        return plan_insert(self._open, statement)
 
     def commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
         """Insert everything in the spool. Returns when it is committed."""
         with self._engine.writing(spool.size):
-            return self._commit_insert(plan, spool)
-
-    def _commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
-        try:
-            if not plan.structure:
-                return self._insert_spooled(plan.sql, plan.columns, spool)
-            rows = f"SELECT * FROM null({plan.structure})"
-            self._open.run(f"CREATE TEMPORARY TABLE {INPUT_TABLE} ENGINE = Memory AS {rows}")
-            try:
-                self._insert_spooled(f"INSERT INTO {INPUT_TABLE}", plan.columns, spool)
-                return self._open.run(plan.sql)
-            finally:
-                self._open.run(f"DROP TEMPORARY TABLE {INPUT_TABLE}")
-        finally:
-            spool.close()
-
-    def _insert_spooled(self, sql: str, columns: list[tuple[str, str]], spool: Spool) -> Chunk:
-        """The blocks as a table the engine reads: it converts their types, and says so where anything fails."""
-        return self._open.run(f"{sql} {rows_of(columns, spool)}")
+            return commit_insert(self._open, plan, spool)

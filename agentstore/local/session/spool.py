@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from typing import IO
 
 from agentstore.local.engine.disk_space import NoSpaceError, Space
-from agentstore.local.engine.engine import EngineError
+from agentstore.local.engine.errors import EngineError
 
 MEMORY_BYTES = 32 << 20
 PIECE_BYTES = 1 << 20

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agentstore.local.engine.engine import Engine, EngineConnection
+from agentstore.local.engine.connection import EngineConnection
+from agentstore.local.engine.engine import Engine
 from agentstore.local.sql.quoting import literal
-from agentstore.local.sql.statements import Kind, Statement, tokens
+from agentstore.local.sql.statement import Kind, Statement
+from agentstore.local.sql.tokens import tokens
 
 MAX_STATEMENTS = 200
 """So many SET and USE statements are remembered; a session with more of them is not copied."""
 
 
-class Twin:
+class SessionState:
     """Remembers what gave a session its state. `is_possible` is False once that cannot be repeated."""
 
     def __init__(self, engine: Engine) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentstore.local.engine.engine import EngineConnection, EngineError
+from agentstore.local.engine.connection import EngineConnection
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.engine.syntax_tree import query_tree_of
 from agentstore.local.session.query_settings import PLAIN_DESCRIBE
 from agentstore.local.session.spool import Spool
