@@ -50,8 +50,8 @@ async def acquire(
     With the variable ``AGENTSTORE_LOCAL_ALLOW_EXTERNAL`` = 1 its statements may reach files and other hosts.
     Cancellation leaves a server that is being started to itself.
 
-    Raises :exc:`ConfigError` for a path, a file or an installation that cannot be used, and
-    :exc:`ConnectionFailedError` for a server that failed to start (with the end of its log) or is not there after
+    Raises ``ConfigError`` for a path, a file or an installation that cannot be used, and
+    ``ConnectionFailedError`` for a server that failed to start (with the end of its log) or is not there after
     ``start_timeout_seconds``.
     """
     external = _is_on(EXTERNAL_VARIABLE)
@@ -65,8 +65,8 @@ async def acquire(
 def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
     """Ask the server on ``path`` to end, and wait until it has let go of its data; False if none was running.
 
-    Blocks. Queries under way get some seconds to finish. Raises :exc:`OperationTimeoutError` if it still runs after
-    ``timeout_seconds``, :exc:`ConfigError` if its files cannot be used.
+    Blocks. Queries under way get some seconds to finish. Raises ``OperationTimeoutError`` if it still runs after
+    ``timeout_seconds``, ``ConfigError`` if its files cannot be used.
     """
     directory = resolve(path)
     deadline = time.monotonic() + timeout_seconds

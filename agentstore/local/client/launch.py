@@ -2,7 +2,7 @@
 
 The server process is nobody's child: the launcher forks and exits at once, so a client is left with no zombie, no open
 transport and no warning when its loop ends, and a Ctrl-C in its terminal does not reach the server that others share.
-Until the server runs, one pipe carries everything it writes; its last line is an :class:`Outcome`.
+Until the server runs, one pipe carries everything it writes; its last line is an ``Outcome``.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ sys.exit(main())
 
 
 class Launch:
-    """One attempt to start a server. :meth:`poll` never waits; :meth:`close` must be called and leaves the server be.
+    """One attempt to start a server. ``poll`` never waits; ``close`` must be called and leaves the server be.
 
-    Raises :exc:`ConfigError` at once where no server can be started: the engine is not installed, or the interpreter
+    Raises ``ConfigError`` at once where no server can be started: the engine is not installed, or the interpreter
     is embedded in another program.
     """
 
@@ -70,7 +70,7 @@ class Launch:
     def poll(self) -> Outcome | None:
         """How the start ended, or None while it goes on.
 
-        Raises :exc:`ConnectionFailedError` when the process ended without a word: killed, crashed, or not importable.
+        Raises ``ConnectionFailedError`` when the process ended without a word: killed, crashed, or not importable.
         """
         self._launcher.poll()  # reaps it; it exits at once
         is_over = self._read()

@@ -52,7 +52,7 @@ class Publication:
         self._locked: int | None = None
 
     def publish(self) -> None:
-        """Put the file, complete and locked, in place of what is there, or raise :exc:`ConnectionFailedError`."""
+        """Put the file, complete and locked, in place of what is there, or raise ``ConnectionFailedError``."""
         try:
             self._replace(self._path.with_name(self._path.name + ".new"))
         except OSError as error:
@@ -86,7 +86,7 @@ class Publication:
 def read_endpoint(path: Path) -> Endpoint | None:
     """What ``path`` says; None where there is no file, or the server that wrote it is dead.
 
-    Raises :exc:`ConfigError` for a symlink, a file of another user, one that others may read, or one that is not ours.
+    Raises ``ConfigError`` for a symlink, a file of another user, one that others may read, or one that is not ours.
     """
     try:
         # Not blocking, or a named pipe put there would hold us forever.

@@ -50,7 +50,7 @@ class StoreDirectory(msgspec.Struct, frozen=True):
 def resolve(path: str | os.PathLike[str]) -> StoreDirectory:
     """The directory that ``path`` names: ``~`` expanded, relative paths and symlinks resolved. Creates nothing.
 
-    Raises :exc:`ConfigError` for a path that no store can have.
+    Raises ``ConfigError`` for a path that no store can have.
     """
     text = os.fspath(path)
     if not text or "\0" in text:
@@ -68,7 +68,7 @@ def resolve(path: str | os.PathLike[str]) -> StoreDirectory:
 def prepare(directory: StoreDirectory) -> None:
     """Create the directory for its owner only, or check the one that is there.
 
-    Raises :exc:`ConfigError` for a file, a directory that everybody may write, or one that holds other things:
+    Raises ``ConfigError`` for a file, a directory that everybody may write, or one that holds other things:
     a mistyped path must not scatter a database over somebody's home directory.
     """
     try:

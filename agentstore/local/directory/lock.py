@@ -1,7 +1,7 @@
 """A lock that the kernel gives back when its holder dies, even by kill -9: flock on a file that is never removed.
 
 Whether it is held can be asked without disturbing the holder. The asker holds a shared lock for some microseconds;
-:meth:`FileLock.take` tells such an asker from a real holder, so a question never makes a start fail.
+``FileLock.take`` tells such an asker from a real holder, so a question never makes a start fail.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BETWEEN_ATTEMPTS_SECONDS = 0.001
 
 
 class FileLock:
-    """An exclusive lock, held from :meth:`take` until :meth:`release`, the end of ``with``, or the process's end."""
+    """An exclusive lock, held from ``take`` until ``release``, the end of ``with``, or the process's end."""
 
     def __init__(self, fd: int) -> None:
         self._fd: int | None = fd

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
+# How long the source parts of a merge stay. The merged part is synced, so this is for what syncing cannot promise: a
+# kernel writes back what it holds after half a minute, and the directory entries with it.
 OLD_PARTS_SECONDS = 120
-"""How long the source parts of a merge stay. The merged part is synced, so this is for what syncing cannot promise: a
-kernel writes back what it holds after half a minute, and the directory entries with it."""
 
 _TEMPLATE = """\
 <clickhouse>
@@ -37,7 +37,7 @@ _TEMPLATE = """\
 
 
 def configuration(*, fsync: bool, reserve: int) -> bytes:
-    """The configuration for a store whose inserts are synced, or not, and whose disk keeps `reserve` bytes free.
+    """The configuration for a store whose inserts are synced, or not, and whose disk keeps ``reserve`` bytes free.
 
     The engine starts no merge, mutation or insert that would go below the reserve, by its own estimate.
     """

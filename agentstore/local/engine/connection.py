@@ -9,9 +9,9 @@ from typing import Any
 from agentstore.local.engine.errors import FAILURES, EngineError, chdb_text
 from agentstore.local.protocol.blocks import string_columns
 
+# Marks the statements of one connection in system.processes, so that they can be ended from outside. A setting whose
+# value means nothing in an engine without a cluster; chdb has no way to name a query.
 TAG_SETTING = "cluster_for_parallel_replicas"
-"""Marks the statements of one connection in system.processes, so that they can be ended from outside. A setting whose
-value means nothing in an engine without a cluster; chdb has no way to name a query."""
 
 
 def _bytes(sql: str) -> bytes:
@@ -46,7 +46,7 @@ class Stream:
         return None if chunk is None else _chunk(chunk)
 
     def close(self) -> None:
-        """End the query where it is. Must not run beside `fetch`."""
+        """End the query where it is. Must not run beside ``fetch``."""
         try:
             self._result.close()
         except FAILURES as error:

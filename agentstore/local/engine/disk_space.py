@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 MIB = 1 << 20
 LEAST_RESERVE, LARGEST_RESERVE = 16 * MIB, 256 * MIB
+# A server that starts writes its log, its address and the engine's own small files.
 START_BYTES = MIB // 2
-"""A server that starts writes its log, its address and the engine's own small files."""
 START_INODES = 16
+# A part of a wide table has some hundred files.
 INODES = 1000
-"""A part of a wide table has some hundred files."""
 RESERVE_FILE = "agentstore.reserve"
 
 
@@ -35,8 +35,8 @@ class Volume:
 
     total: int
     free: int
+    # None where the file system has no fixed number of them.
     inodes: int | None
-    """None where the file system has no fixed number of them."""
 
     @classmethod
     def of(cls, path: str) -> Volume:
@@ -56,7 +56,7 @@ def reserve_file_size(reserve: int) -> int:
 
 
 def shortage(path: str, volume: Volume, needed: int, reserve: int, *, inodes: int = INODES) -> str:
-    """What is missing to write `needed` bytes and leave the reserve; "" if nothing is."""
+    """What is missing to write ``needed`` bytes and leave the reserve; "" if nothing is."""
     missing = needed + reserve - volume.free
     if missing > 0:
         written = f"{needed} bytes are to be written and " if needed else ""
@@ -118,7 +118,7 @@ class Space:
 
     @contextlib.contextmanager
     def claim(self, size: int = 0) -> Iterator[None]:
-        """Hold `size` bytes for a write under way, beside those of others. Raises NoSpaceError if there are too few."""
+        """Hold ``size`` bytes for a write under way, beside those of others. Raises NoSpaceError."""
         with self._lock:
             missing = shortage(self.path, Volume.of(self.path), size + self._claimed, self.reserve)
             if missing:

@@ -117,7 +117,7 @@ class Engine:
 
     @contextlib.contextmanager
     def writing(self, size: int = 0) -> Iterator[None]:
-        """Around a statement that makes the store grow by `size` bytes or so.
+        """Around a statement that makes the store grow by ``size`` bytes or so.
 
         Raises EngineError before it begins where there is too little space. When this ends without an error, the engine
         has not failed to write anything meanwhile: it would not tell.

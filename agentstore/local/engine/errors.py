@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+# What chdb raises where a statement fails, or does not say what went wrong.
 FAILURES = (RuntimeError, OSError, UnicodeDecodeError)
-"""What chdb raises where a statement fails, or does not say what went wrong."""
 BEGINS_ERROR = re.compile(r"Code: (\d+)\. (.*)", re.DOTALL)
 _STACK_TRACE = re.compile(
     r",? ?Stack trace \(when copying[^)]*\):\s.*?(?=\s*\.? \([A-Z][A-Z0-9_]+\)\s*\Z|\Z)", re.DOTALL
@@ -14,7 +14,7 @@ _NAME = re.compile(r".*\(([A-Z][A-Z0-9_]+)\)", re.DOTALL)
 
 
 class EngineError(Exception):
-    """A statement failed. `code` and `name` are ClickHouse's; the text is all the engine said."""
+    """A statement failed. ``code`` and ``name`` are ClickHouse's; the text is all the engine said."""
 
     def __init__(self, message: str, code: int, name: str) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class EngineError(Exception):
 
     @classmethod
     def parse(cls, text: str) -> EngineError:
-        """From the engine's own text: `Code: 81. DB::Exception: … (UNKNOWN_DATABASE)`.
+        """From the engine's own text: ``Code: 81. DB::Exception: … (UNKNOWN_DATABASE)``.
 
         It ends with the name, unless chdb cut it: at the first NUL, which a message may quote from a statement or from
         data. Then that is said. Addresses in the engine's code are of no use to anybody here.

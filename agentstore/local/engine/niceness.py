@@ -12,8 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+# A third of an ordinary thread's share of a busy processor: a store beside a long compilation stays usable.
 NICENESS = 5
-"""A third of an ordinary thread's share of a busy processor: a store beside a long compilation stays usable."""
 
 _TASKS = Path("/proc/self/task")
 _LOOK_SECONDS = 0.2

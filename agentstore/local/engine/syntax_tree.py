@@ -14,7 +14,7 @@ from agentstore.local.engine.connection import EngineConnection
 
 @dataclass(slots=True)
 class Node:
-    """One node as the engine writes it, without its indentation: `Function file (alias f) (children 1)`.
+    """One node as the engine writes it, without its indentation: ``Function file (alias f) (children 1)``.
 
     A line break in a name shows as more nodes, so a statement can make nodes up. It cannot hide one: every node
     begins a line of its own.

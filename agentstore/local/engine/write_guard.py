@@ -5,7 +5,7 @@ and a merge is committed with files that lack their ends, and the merge's source
 throw there; this cannot be put in from outside. But a process that ends at once is safe: a part gets its name only
 after its last write, so what was in the making is gone at the next start, and what was committed is there.
 
-So the engine's `write` is led through a few instructions of ours. They call the real one and pass on what it returns,
+So the engine's ``write`` is led through a few instructions of ours. They call the real one and pass on what it returns,
 unless it failed on a file for want of space, quota or a working disk. Then they empty the reserve file and try again,
 once. If that fails too, the process kills itself: nothing that runs later, no handler and no destructor, may commit.
 The instructions call nothing of Python, since engine threads must not wait for the interpreter.
@@ -24,8 +24,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# The same numbers are in CODE. Anything else (EPIPE, EINTR, EAGAIN) is not about a file, and the engine's business.
 FATAL_ERRORS = (errno.EIO, errno.EFBIG, errno.ENOSPC, errno.EROFS, errno.EDQUOT)
-"""The same numbers are in CODE. Anything else (EPIPE, EINTR, EAGAIN) is not about a file, and the engine's business."""
 
 TEXT = b"agentstore: the engine could not write to its files, and ends before it can commit what is incomplete\n"
 
@@ -60,12 +60,12 @@ class UnguardedError(Exception):
 
 
 _installed: dict[str, mmap.mmap] = {}  # never freed: the engine calls it for as long as the process lives
+# A descriptor that is the guard's alone and is never closed: a number used again would empty somebody else's file.
 _reserve = -1
-"""A descriptor that is the guard's alone and is never closed: a number used again would empty somebody else's file."""
 
 
 def install(library: str) -> None:
-    """Lead the `write` of a loaded shared library through the guard; once more does nothing.
+    """Lead the ``write`` of a loaded shared library through the guard; once more does nothing.
 
     Raises UnguardedError, with nothing changed, on other systems than Linux on x86-64.
     """

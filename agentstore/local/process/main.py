@@ -50,8 +50,8 @@ async def serve(
     A ``password`` of None means a generated one, found in ``PATH/server.json``; an empty one is refused off loopback.
     With ``fsync`` an INSERT is answered once it would survive a power cut. With ``allow_external`` statements may reach
     files, other hosts and programs, with all rights of this process; else they are refused.
-    ``announce`` prints one line with the address, never the password. Raises :exc:`ConfigError` or
-    :exc:`ConnectionFailedError` when the server cannot start.
+    ``announce`` prints one line with the address, never the password. Raises ``ConfigError`` or
+    ``ConnectionFailedError`` when the server cannot start.
     """
     directory = resolve(path)
     prepare(directory)

@@ -14,7 +14,7 @@ def become_owner(directory: StoreDirectory) -> None:
     """For a process that root starts on the store of somebody else: go on as the owner of the directory, for good.
 
     Files of root's in it would lock the owner out. Imports what comes later first: the owner may not see root's Python.
-    Raises :exc:`ConfigError` where the owner cannot be become, or cannot reach the directory.
+    Raises ``ConfigError`` where the owner cannot be become, or cannot reach the directory.
     """
     try:
         owner = directory.root.stat()

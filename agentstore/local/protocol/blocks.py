@@ -26,11 +26,11 @@ from agentstore.local.protocol.wire import (
 
 MAX_COLUMNS = 100_000
 MAX_NAME = 1 << 20
+# Looked through at once, while others wait.
 MAX_TYPE_NAME = 1 << 18
-"""Looked through at once, while others wait."""
 
+# Not an overflow block, no bucket: what every block of a plain query says.
 BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
-"""Not an overflow block, no bucket: what every block of a plain query says."""
 EMPTY_BLOCK = BLOCK_INFO + b"\x00\x00"
 
 
@@ -47,7 +47,7 @@ class BlockShape:
 
 
 class ColumnHeader(NamedTuple):
-    """`at` is where the type's name begins, counted as `ByteBuffer.offset`."""
+    """``at`` is where the type's name begins, counted as ``ByteBuffer.offset``."""
 
     name: str
     kind: str
@@ -67,9 +67,9 @@ def read_block_info(buffer: ByteBuffer) -> Reader[None]:
 def measure_block(buffer: ByteBuffer, limit: int, header: list[ColumnHeader] | None = None) -> Reader[BlockShape]:
     """Move over one block that begins (after its info) at the buffer's position, and wait until all of it is there.
 
-    The bytes moved over are the block in the Native format; the caller may `take()` them at any time. Raises
-    PacketTooLargeError as soon as a block is known to be over `limit` bytes, UnmeasurableTypeError for a type whose
-    end cannot be found. What precedes the columns' data is added to `header`.
+    The bytes moved over are the block in the Native format; the caller may ``take()`` them at any time. Raises
+    PacketTooLargeError as soon as a block is known to be over ``limit`` bytes, UnmeasurableTypeError for a type whose
+    end cannot be found. What precedes the columns' data is added to ``header``.
     """
     start = buffer.offset
     columns = yield from read_varint(buffer)
@@ -125,12 +125,12 @@ def header_block(columns: Sequence[tuple[str, str]]) -> bytes:
 
 
 def block_columns(data: bytes) -> list[tuple[str, str]]:
-    """Names and types of the columns of the first Native block in `data`. Raises UnmeasurableTypeError."""
+    """Names and types of the columns of the first Native block in ``data``. Raises UnmeasurableTypeError."""
     return [(column.name, column.kind) for column in _headers(data)]
 
 
 def with_types(data: bytes, kinds: Sequence[str]) -> bytes:
-    """The first Native block in `data`, its columns' types named as in `kinds`, which must mean the same bytes."""
+    """The first Native block in ``data``, its columns' types named as in ``kinds``, which must mean the same bytes."""
     pieces: list[bytes] = []
     end = 0
     for column, kind in zip(_headers(data), kinds, strict=True):
@@ -146,7 +146,7 @@ def _headers(data: bytes) -> list[ColumnHeader]:
 
 
 def block_bounds(data: bytes) -> list[tuple[int, int, int]]:
-    """Where each of the Native blocks in `data` begins and ends, and its rows."""
+    """Where each of the Native blocks in ``data`` begins and ends, and its rows."""
     buffer = ByteBuffer(data)
     bounds: list[tuple[int, int, int]] = []
     while buffer.unread:

@@ -1,6 +1,6 @@
 """Where a column ends in the Native format: from its type, and from the data where that says more.
 
-A `Column` moves a buffer's position over the column without looking at the values. Lengths, offsets and
+A ``Column`` moves a buffer's position over the column without looking at the values. Lengths, offsets and
 dictionaries are read; everything of a fixed size is stepped over, also where it has not arrived yet.
 """
 
@@ -33,17 +33,17 @@ MAX_DYNAMIC_DEPTH = 32
 MAX_DYNAMIC_TYPES = 256
 MAX_PATHS = 100_000
 MAX_NAME = 1 << 20
+# Some milliseconds of work: a reader says then that it can go on, and whoever runs it may do something else first.
 STRINGS_AT_ONCE = 1 << 13
-"""Some milliseconds of work: a reader says then that it can go on, and whoever runs it may do something else first."""
 
 
 class Column:
-    """One type. `prefix` is what precedes the whole column, `body` the rows."""
+    """One type. ``prefix`` is what precedes the whole column, ``body`` the rows."""
 
     def prefix(self, buffer: ByteBuffer, depth: int) -> Reader[Column]:
         """Returns the column as this block has it: what a Dynamic or a JSON is made of is known only now.
 
-        `depth` counts the types that were named by the data, each of which may name more.
+        ``depth`` counts the types that were named by the data, each of which may name more.
         """
         yield from ()
         return self
@@ -86,7 +86,7 @@ def _skip_empty_strings(buffer: ByteBuffer, rows: int) -> int:
 
 
 def _skip_strings(buffer: ByteBuffer, rows: int) -> int:
-    """Step over up to `rows` strings; returns how many remain because their length has not arrived.
+    """Step over up to ``rows`` strings; returns how many remain because their length has not arrived.
 
     The one loop that runs per value, so it keeps to local names and has the lengths of one and two bytes unrolled.
     """

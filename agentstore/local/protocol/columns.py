@@ -39,8 +39,8 @@ _GEOMETRY = {
 }
 
 
+# A longer name is looked through each time: thousands of different ones would stay in memory for good.
 MAX_REMEMBERED = 1 << 12
-"""A longer name is looked through each time: thousands of different ones would stay in memory for good."""
 
 
 def column_of(type_name: str) -> Column:

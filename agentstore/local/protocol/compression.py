@@ -17,10 +17,10 @@ from clickhouse_cityhash.cityhash import CityHash128
 
 from agentstore.local.protocol.wire import ByteBuffer, PacketTooLargeError, ProtocolError, Reader, read_bytes
 
+# Clients send frames of 1 MiB, or one for a whole block; a block of more than this has to come in several.
 MAX_FRAME = 64 << 20
-"""Clients send frames of 1 MiB, or one for a whole block; a block of more than this has to come in several."""
+# How much goes into one frame that is sent.
 FRAME_SIZE = 1 << 20
-"""How much goes into one frame that is sent."""
 HEADER = 9
 LZ4_MAX_RATIO = 255
 
@@ -45,7 +45,7 @@ def checksum(data: bytes) -> bytes:
 
 
 def compress(method: Method, data: bytes) -> bytes:
-    """`data` as one frame after another."""
+    """``data`` as one frame after another."""
     return b"".join(_frame(method, data[start : start + FRAME_SIZE]) for start in range(0, len(data), FRAME_SIZE))
 
 
@@ -61,7 +61,7 @@ def _frame(method: Method, data: bytes) -> bytes:
 
 
 class FrameHeader(NamedTuple):
-    """`size` is that of header and body, `inside` that of the content."""
+    """``size`` is that of header and body, ``inside`` that of the content."""
 
     checksum: bytes
     raw: bytes
@@ -75,7 +75,7 @@ class FrameHeader(NamedTuple):
 
 
 def read_frame_header(buffer: ByteBuffer, limit: int) -> Reader[FrameHeader]:
-    """What a frame says of itself. Raises ProtocolError if it says nonsense, or more than `limit` bytes."""
+    """What a frame says of itself. Raises ProtocolError if it says nonsense, or more than ``limit`` bytes."""
     expected = yield from read_bytes(buffer, 16)
     raw = yield from read_bytes(buffer, HEADER)
     header = FrameHeader(expected, raw, *unpack("<BII", raw))
@@ -95,7 +95,7 @@ def open_frame(header: FrameHeader, body: bytes) -> bytes:
 
 
 def decompress(method: int, body: bytes, size: int) -> bytes:
-    """Raises CorruptFrameError if the body is not `size` bytes compressed by this method."""
+    """Raises CorruptFrameError if the body is not ``size`` bytes compressed by this method."""
     decoder = _DECODERS.get(method)
     if decoder is None:
         raise CorruptFrameError(f"unknown compression method {method:#x}", 89, "UNKNOWN_COMPRESSION_METHOD")

@@ -103,8 +103,8 @@ class Query:
     sql: str
 
 
+# A setting's name to how an old client writes its value: "uint", "int", "string"; None if unknown.
 SettingKind = Callable[[str], str | None]
-"""A setting's name to how an old client writes its value: "uint", "int", "string"; None if unknown."""
 
 
 def unexpected(packet: int, expected: str = "") -> ProtocolError:
@@ -239,7 +239,7 @@ def server_hello(revision: int, version: tuple[int, int, int], timezone: str, di
 
 
 def exception(code: int, message: str) -> bytes:
-    """One exception, nothing nested. `message` is the engine's whole text."""
+    """One exception, nothing nested. ``message`` is the engine's whole text."""
     out = bytes((ServerPacket.EXCEPTION,)) + (code & 0xFFFFFFFF).to_bytes(4, "little")
     return out + text("DB::Exception") + text(message) + text("") + b"\x00"
 
@@ -251,7 +251,7 @@ def progress(revision: int, rows: int, size: int, total: int = 0, written: tuple
 
 
 def profile_info(rows: int, blocks: int, size: int, rows_before_limit: int | None = None) -> bytes:
-    """`rows_before_limit` is None where no limit was applied, or none is known of."""
+    """``rows_before_limit`` is None where no limit was applied, or none is known of."""
     out = bytes((ServerPacket.PROFILE_INFO,)) + varint(rows) + varint(blocks) + varint(size)
     out += b"\x00\x00" if rows_before_limit is None else b"\x01" + varint(rows_before_limit)
     # The last byte: this has been worked out. Old C++ clients crash on a 0 there, because they then try to work it out

@@ -1,4 +1,4 @@
-"""ClickHouse type names as a tree: `Map(String, Array(Nullable(UInt8)))` and all else a block header may hold."""
+"""ClickHouse type names as a tree: ``Map(String, Array(Nullable(UInt8)))`` and all else a block header may hold."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class TypeNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TypeName:
-    """`name(arguments)`. An argument is a type, or text: a number, a quoted string, or `'a' = 1`.
+    """``name(arguments)``. An argument is a type, or text: a number, a quoted string, or ``'a' = 1``.
 
-    `field` is the name the type has inside a named Tuple or a Nested, without its quotes.
+    ``field`` is the name the type has inside a named Tuple or a Nested, without its quotes.
     """
 
     name: str
@@ -39,7 +39,7 @@ class TypeName:
         return tuple(argument for argument in self.arguments if isinstance(argument, TypeName))
 
     def number(self, index: int) -> int:
-        """The argument at `index`, which must be a whole number."""
+        """The argument at ``index``, which must be a whole number."""
         try:
             return int(str(self.arguments[index]))
         except (IndexError, ValueError):

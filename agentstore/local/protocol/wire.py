@@ -1,9 +1,9 @@
 """The bytes of the native protocol: a buffer to read from and functions that write.
 
-Nothing here does I/O. A reader is a generator: it takes what it needs from a `ByteBuffer`, yields `NEED_MORE` whenever
-the buffer is exhausted, and returns its value when complete. Its place is kept in the buffer and on its own stack, so
-bytes may arrive in pieces of any size, nothing is parsed twice, and a reader that is never finished costs nothing.
-Every size that comes from the peer is compared with a limit before anything is allocated for it.
+Nothing here does I/O. A reader is a generator: it takes what it needs from a ``ByteBuffer``, yields ``NEED_MORE``
+whenever the buffer is exhausted, and returns its value when complete. Its place is kept in the buffer and on its own
+stack, so bytes may arrive in pieces of any size, nothing is parsed twice, and a reader that is never finished costs
+nothing. Every size that comes from the peer is compared with a limit before anything is allocated for it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# Yielded by a reader: it can go on only with more bytes.
 NEED_MORE = True
-"""Yielded by a reader: it can go on only with more bytes."""
+# Yielded by a reader in the middle of long work: it can go on, but measured bytes may be taken away first.
 PROGRESS = False
-"""Yielded by a reader in the middle of long work: it can go on, but measured bytes may be taken away first."""
 
 Reader = Generator[bool, None, T]
 
@@ -24,7 +24,7 @@ MAX_VARINT_BYTES = 10
 
 
 class ProtocolError(Exception):
-    """What the peer sent cannot be understood; the connection cannot go on. `code` is ClickHouse's error code."""
+    """What the peer sent cannot be understood; the connection cannot go on. ``code`` is ClickHouse's error code."""
 
     def __init__(self, message: str, code: int = 99, name: str = "UNKNOWN_PACKET_FROM_CLIENT") -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class PacketTooLargeError(ProtocolError):
 
 
 class ByteBuffer:
-    """Bytes received and not yet consumed. `pos` is the next byte to read and may lie beyond what has arrived."""
+    """Bytes received and not yet consumed. ``pos`` is the next byte to read and may lie beyond what has arrived."""
 
     __slots__ = ("data", "pos", "taken")
 
@@ -54,12 +54,12 @@ class ByteBuffer:
 
     @property
     def unread(self) -> int:
-        """How many bytes have arrived and are not consumed (0 while `pos` is beyond the end)."""
+        """How many bytes have arrived and are not consumed (0 while ``pos`` is beyond the end)."""
         return max(0, len(self.data) - self.pos)
 
     @property
     def consumable(self) -> int:
-        """How many bytes `take()` would return."""
+        """How many bytes ``take()`` would return."""
         return min(self.pos, len(self.data))
 
     @property
@@ -107,7 +107,7 @@ def read_bytes(buffer: ByteBuffer, size: int) -> Reader[bytes]:
 
 
 def read_uint(buffer: ByteBuffer, size: int) -> Reader[int]:
-    """A little-endian unsigned integer of `size` bytes."""
+    """A little-endian unsigned integer of ``size`` bytes."""
     return int.from_bytes((yield from read_bytes(buffer, size)), "little")
 
 
@@ -119,7 +119,7 @@ def read_blob(buffer: ByteBuffer, limit: int, what: str = "a string") -> Reader[
 
 
 def read_text(buffer: ByteBuffer, limit: int, what: str = "a string") -> Reader[str]:
-    """A string that is text. Bytes that are not UTF-8 survive a round trip through `write_text`."""
+    """A string that is text. Bytes that are not UTF-8 survive a round trip through ``text``."""
     return (yield from read_blob(buffer, limit, what)).decode("utf-8", "surrogateescape")
 
 

@@ -22,21 +22,21 @@ ENGINES = _words(
     "versionedcollapsingmergetree view windowview"
 )
 DATABASE_ENGINES = _words("atomic memory ordinary replicated")
+# Ordinary functions are some 1,700, so here what is outside is listed; those that ask a model begin with ``ai``.
 OUTSIDE_FUNCTIONS = frozenset({"file", "catboostevaluate"})
-"""Ordinary functions are some 1,700, so here what is outside is listed; those that ask a model begin with `ai`."""
+# They name a file or an address that is read or written, or hold an expression as text; another dialect would have
+# another parser.
 SETTINGS = _words(
     "additional_result_filter additional_table_filters "
     "dialect format_avro_schema_registry_url format_schema format_template_resultset format_template_row "
     "input_format_record_errors_file_path output_format_schema parallel_replicas_custom_key"
 )
-"""They name a file or an address that is read or written, or hold an expression as text; another dialect would have
-another parser."""
+# Table functions with a structure in a text, which the parser does not look into: it may have defaults.
 STRUCTURED = _words("format fuzzjson generaterandom input null values")
-"""Table functions with a structure in a text, which the parser does not look into: it may have defaults."""
+# Statements that the parser tells everything of.
 TYPES = _words(
     "AlterQuery CheckAllTablesQuery CheckTableQuery CreateIndexQuery CreateQuery CreateSQLFunctionQuery DeleteQuery "
     "DropIndexQuery DropQuery ExplainQuery InsertQuery KillQueryQuery OptimizeQuery RenameQuery "
     "SelectIntersectExceptQuery SelectQuery SelectWithUnionQuery SetQuery ShowColumnsQuery ShowIndexesQuery "
     "ShowTablesQuery SystemQuery TransactionControl UpdateQuery UseQuery"
 )
-"""Statements that the parser tells everything of."""

@@ -30,7 +30,7 @@ def detach_outside(sandbox: Sandbox, connection: EngineConnection) -> list[str]:
 
 
 def _leave_out_files(connection: EngineConnection) -> None:
-    """chdb's `default` is two databases in one: an Atomic one, and all files of the machine as tables by their paths.
+    """chdb's ``default`` is two databases in one: an Atomic one, and all files of the machine as tables by their paths.
     The first is attached alone. What is written of that is ignored at the next start."""
     sql = "SELECT toString(uuid) AS uuid FROM system.databases WHERE name = 'default' AND engine = 'Overlay'"
     for row in connection.describe(sql):

@@ -10,11 +10,11 @@ from agentstore.local.sandbox.allowed import SETTINGS, STRUCTURED
 from agentstore.local.sandbox.refusal import refused
 from agentstore.local.sandbox.rules import Rules
 
+# Statements that may have parts of which it tells the outline only.
 _OUTLINED = re.compile(
     r"(?:(?:Describe|Exists|Show|DropFunction|Undrop)\w*|(?:Create|Alter|Delete|Update|SelectWithUnion)Query"
     r"|Explain)\b"
 )
-"""Statements that may have parts of which it tells the outline only."""
 _HIDING = ("Set", "ViewTargets", "Dictionary definition", "ColumnsApplyTransformer")
 
 

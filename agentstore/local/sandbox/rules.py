@@ -15,8 +15,8 @@ _SYSTEM = re.compile(
     r"|(?:LOAD|UNLOAD)_PRIMARY_KEY|WAIT_LOADING_PARTS"
 )
 _NOT_SYSTEM = re.compile(r"\w*LISTEN\w*|\w*THREAD_FUZZER|\w*FILE_CACHE\w*|\w*CLUSTER\w*|\w*KEEPER\w*")
+# Functions whose first argument may be the bare name of another one.
 _TAKES_A_FUNCTION = re.compile(r"(?:array|map|tuple)\w*", re.IGNORECASE)
-"""Functions whose first argument may be the bare name of another one."""
 DEFAULTS = re.compile(r"\b(?:DEFAULT|MATERIALIZED|ALIAS|EPHEMERAL)\b", re.IGNORECASE)
 _PLAIN_SETTINGS = (("dialect", "clickhouse"), ("additional_table_filters", "{}"))
 
@@ -58,7 +58,7 @@ class Rules:
             _check_structure(node["table_function"])
 
     def _check_first_argument(self, node: dict[str, Any]) -> None:
-        """`arrayMap(file, paths)`: the name of a function without its parenthesis."""
+        """``arrayMap(file, paths)``: the name of a function without its parenthesis."""
         arguments = node.get("arguments", {}).get("children", [])
         if len(arguments) > 1 and arguments[0].get("type") == "Identifier" and _TAKES_A_FUNCTION.match(node["name"]):
             self.check_name(arguments[0]["name"])
@@ -90,7 +90,7 @@ def _check_changes(node: dict[str, Any]) -> None:
 
 
 def _check_structure(function: dict[str, Any]) -> None:
-    """Defaults that stand in a text are computed, and so are the rows of `format(Values, …)`."""
+    """Defaults that stand in a text are computed, and so are the rows of ``format(Values, …)``."""
     name = function.get("name", "").lower()
     arguments = function.get("arguments", {}).get("children", [])
     if name not in STRUCTURED or not arguments:

@@ -1,9 +1,9 @@
 """What statements may not do: reach files, other hosts or programs through the engine.
 
-chdb gives every session all rights: `file()` reads and writes whatever the process may, and grants and
-`user_files_path` do not hold there. So a statement that reaches outside of the store is refused before it runs, unless
-the server was told to allow it. What is inside is listed; what the engine knows besides is outside, so that a table
-function or engine of a newer version is refused until it is listed here.
+chdb gives every session all rights: ``file()`` reads and writes whatever the process may, and grants and
+``user_files_path`` do not hold there. So a statement that reaches outside of the store is refused before it runs,
+unless the server was told to allow it. What is inside is listed; what the engine knows besides is outside, so that a
+table function or engine of a newer version is refused until it is listed here.
 
 Decided by the engine's own parser, never by the text: a text that names a suspect (or is not of a common kind) is
 parsed, and the names are looked for where the parser put them. A word in a literal costs half a millisecond.
@@ -28,14 +28,15 @@ from agentstore.local.sandbox.rules import DEFAULTS, Rules, check_setting
 from agentstore.local.sql.quoting import literal
 from agentstore.local.sql.statement import Kind, Statement
 
+# They can do harm only by what ``_suspect`` finds; statements that begin otherwise are parsed always.
 _COMMON = re.compile(
     r"\s*(?:SELECT|WITH|INSERT|SET|USE|SHOW|DESCRIBE|DESC|EXISTS|DROP|TRUNCATE|OPTIMIZE|CHECK|DELETE|VALUES)\b",
     re.IGNORECASE | re.ASCII,
 )
-"""They can do harm only by what SUSPECT finds; statements that begin otherwise are parsed always."""
+# The parenthesis of a call, or what may stand before it: a comment, a space of Unicode, the rest of a long text.
 _AFTER_A_NAME = r"\b[`\"]?\s*(?:[(/#]|--|[^\x09-\x7e]|\Z)"
+# The name of a function as an argument of another one.
 _BARE = r"\b[`\"]?\s*[,)]"
-"""The parenthesis of a call, or what may stand before it: a comment, a space of Unicode, the rest of a long text."""
 _WINDOW, _OVERLAP = 1 << 16, 256
 _MAX_TREE = 16 << 20
 _OUTLINE = "does not support JSON serialization"
@@ -84,7 +85,7 @@ class Sandbox:
         return any(self._suspect.search(sql[start : start + _WINDOW]) for start in starts)
 
     def check(self, connection: EngineConnection, statement: Statement) -> None:
-        """`connection` is one no client has a hand in: it runs nothing but the parser."""
+        """``connection`` is one no client has a hand in: it runs nothing but the parser."""
         sql = _whole(statement)
         if DEFAULTS.search(statement.structure) or "\\x" in statement.structure:
             raise refused("A structure of input() with defaults")

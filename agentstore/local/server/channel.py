@@ -10,11 +10,11 @@ from typing import cast
 
 from agentstore.local.protocol.wire import NEED_MORE, ByteBuffer, Reader, T
 
+# More than this waits unread in the buffer: reading from the socket pauses.
 READ_AHEAD = 1 << 20
-"""More than this waits unread in the buffer: reading from the socket pauses."""
 WRITE_AHEAD = 1 << 20
+# A machine that vanished without a word is noticed after two minutes, and what its connection held is free again.
 KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""A machine that vanished without a word is noticed after two minutes, and what its connection held is free again."""
 
 
 class ChannelClosedError(Exception):
@@ -26,11 +26,11 @@ class Channel(asyncio.Protocol):
 
     def __init__(self, on_open: Callable[[Channel], None]) -> None:
         self.buffer = ByteBuffer()
+        # Called on every arrival of bytes and on the end of input, while set.
         self.on_input: Callable[[], None] | None = None
-        """Called on every arrival of bytes and on the end of input, while set."""
         self.input_ended = False
+        # How many bytes have come in all.
         self.arrived = 0
-        """How many bytes have come in all."""
         self._on_open = on_open
         self._transport: asyncio.Transport | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -91,7 +91,7 @@ class Channel(asyncio.Protocol):
                 return result
 
     async def more(self, arrived: int) -> None:
-        """Wait until more than `arrived` bytes have come. Raises ChannelClosedError once there will be none.
+        """Wait until more than ``arrived`` bytes have come. Raises ChannelClosedError once there will be none.
 
         The caller says how far it has looked, so that what came while it did something else is not waited for.
         """
@@ -130,7 +130,7 @@ class Channel(asyncio.Protocol):
                 self._drain = None
 
     async def aclose(self, seconds: float) -> None:
-        """Send what was written, for at most `seconds`, then close the socket whatever the other side does."""
+        """Send what was written, for at most ``seconds``, then close the socket whatever the other side does."""
         if self._transport is None:
             return
         self._transport.close()

@@ -9,17 +9,17 @@ from agentstore.local.protocol.wire import ByteBuffer, ProtocolError, read_bytes
 from agentstore.local.server.channel import Channel
 from agentstore.local.server.context import ServerContext
 
+# A reader gets so much at a time: what it does with it is done on the event loop, where others wait.
 PIECE_BYTES = 1 << 14
-"""A reader gets so much at a time: what it does with it is done on the event loop, where others wait."""
+# Nearly all clients send frames of 1 MiB. So small ones need no share, and never wait for large ones.
 SMALL_FRAME = 2 << 20
-"""Nearly all clients send frames of 1 MiB. So small ones need no share, and never wait for large ones."""
 WORTH_A_THREAD = 1 << 17
+# A frame that holds a share has to arrive within this time, or a few clients that stop could hold it all.
 ARRIVAL_SECONDS = 60.0
-"""A frame that holds a share has to arrive within this time, or a few clients that stop could hold it all."""
 
 
 class CompressedFrames:
-    """The content of a client's frames, one frame at a time. `end()` must be called after each block."""
+    """The content of a client's frames, one frame at a time. ``end()`` must be called after each block."""
 
     def __init__(self, channel: Channel, context: ServerContext, limit: int) -> None:
         self._channel = channel
@@ -30,7 +30,7 @@ class CompressedFrames:
         self._is_measured = False
 
     async def feed(self, inner: ByteBuffer) -> None:
-        """Put the next piece into `inner`. Raises ProtocolError for a frame that cannot be read, or comes too late."""
+        """Put the next piece into ``inner``. Raises ProtocolError for one that cannot be read, or comes too late."""
         if self._content:
             await asyncio.sleep(0)
         else:

@@ -18,18 +18,18 @@ from agentstore.local.server.query_runner import QueryRunner
 
 logger = logging.getLogger("agentstore.local")
 
+# What a request over HTTP begins with.
 HTTP_METHODS = frozenset(b"GPHDO")
-"""What a request over HTTP begins with."""
 HTTP_ANSWER = (
     b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\n"
     b"This port speaks the ClickHouse native protocol, not HTTP.\r\n"
 )
+# How long the last bytes to a client may take.
 GOODBYE_SECONDS = 2.0
-"""How long the last bytes to a client may take."""
 
 
 class Connection:
-    """`run()` returns when the conversation is over, whatever ended it; nothing of it is left running then."""
+    """``run()`` returns when the conversation is over, whatever ended it; nothing of it is left running then."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Connection:
         on_authenticated: Callable[[], None],
         refusal: bytes = b"",
     ) -> None:
-        """`refusal` is all the client hears after its Hello, if there is one."""
+        """``refusal`` is all the client hears after its Hello, if there is one."""
         self.authenticated = False
         self._refusal = refusal
         self._channel = channel

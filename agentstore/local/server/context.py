@@ -27,22 +27,22 @@ class ServerContext:
     password: str = field(repr=False)
     max_packet_bytes: int
     handshake_timeout_seconds: float
+    # Runs what must not wait behind a client's query: the requests to end one.
     control: ThreadPoolExecutor
-    """Runs what must not wait behind a client's query: the requests to end one."""
+    # Runs what is for one client and would hold up the event loop.
     helpers: ThreadPoolExecutor
-    """Runs what is for one client and would hold up the event loop."""
+    # For compressed frames that clients send, and what is in them.
     frames: Budget
-    """For compressed frames that clients send, and what is in them."""
+    # Held while a large frame is measured: one at a time, so that many of them take no more of the event loop.
     measuring: asyncio.Lock
-    """Held while a large frame is measured: one at a time, so that many of them take no more of the event loop."""
+    # For results that clients have not read.
     results: Budget
-    """For results that clients have not read."""
+    # What statements may not do; None where they may do everything.
     sandbox: Sandbox | None = None
-    """What statements may not do; None where they may do everything."""
     progress: QueryProgress = field(init=False)
     niceness: Niceness = field(default_factory=Niceness)
+    # Ids of running queries as their clients chose them, to the tags their sessions run under.
     running: dict[str, str] = field(default_factory=dict)
-    """Ids of running queries as their clients chose them, to the tags their sessions run under."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "progress", QueryProgress(self.engine, self.control))

@@ -17,12 +17,12 @@ from agentstore.local.server.context import ServerContext
 from agentstore.local.session.external_tables import MAX_TABLES, ExternalTable
 from agentstore.local.session.spool import PIECE_BYTES, Spool
 
+# Of one external table before it is in the engine; there may be many.
 EXTERNAL_MEMORY_BYTES = 1 << 20
-"""Of one external table before it is in the engine; there may be many."""
 
 
 class IncomingBlocks:
-    """Those that belong to one query. `end()` must be called after it."""
+    """Those that belong to one query. ``end()`` must be called after it."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class IncomingBlocks:
         *,
         compressed: bool,
     ) -> None:
-        """`submit` runs what may block in the connection's thread."""
+        """``submit`` runs what may block in the connection's thread."""
         self._channel = channel
         self._context = context
         self._submit = submit
@@ -43,7 +43,10 @@ class IncomingBlocks:
             self._frames.end()
 
     async def external_tables(self, sent: ExitStack) -> list[ExternalTable]:
-        """The tables sent along with a query, up to the empty block; scalars are read past. `sent` forgets the rows."""
+        """The tables sent along with a query, up to the empty block. ``sent`` forgets the rows.
+
+        Scalars are read past.
+        """
         tables: dict[str, ExternalTable] = {}
         while True:
             packet = await self._channel.read(packets.read_packet_type(self._channel.buffer))
@@ -76,7 +79,7 @@ class IncomingBlocks:
         return name
 
     async def block(self, spool: Spool | None, header: list[ColumnHeader] | None = None) -> BlockShape:
-        """One block, into the spool piece by piece as it arrives; its columns are added to `header`."""
+        """One block, into the spool piece by piece as it arrives; its columns are added to ``header``."""
         inner = self._channel.buffer if self._frames is None else ByteBuffer()
         shape = await self._read_storing(read_block(inner, self._context.max_packet_bytes, header), inner, spool)
         if shape.columns and shape.rows:

@@ -26,7 +26,7 @@ class Budget:
         return bool(self._waiting) or self.used >= self.limit
 
     async def acquire(self, size: int) -> None:
-        """Take `size` bytes as soon as they are there; more than there are in all, when nobody else holds any.
+        """Take ``size`` bytes as soon as they are there; more than there are in all, when nobody else holds any.
 
         A size of 0 waits until there is room for anything at all, and takes nothing.
         """

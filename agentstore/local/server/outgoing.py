@@ -22,8 +22,8 @@ from agentstore.local.server.replies import joined
 logger = logging.getLogger("agentstore.local")
 
 PIECE_BYTES = 1 << 20
+# A client that has read nothing for so long is not about to read, where others need the memory.
 PATIENCE_SECONDS = 0.1
-"""A client that has read nothing for so long is not about to read, where others need the memory."""
 
 
 class OutgoingResults:
@@ -100,7 +100,7 @@ class OutgoingResults:
 
 
 class _Piece(NamedTuple):
-    """`weight` is how much memory is free once this and those before it are written."""
+    """``weight`` is how much memory is free once this and those before it are written."""
 
     data: memoryview
     weight: int

@@ -12,8 +12,8 @@ from agentstore.local.engine.errors import EngineError
 
 logger = logging.getLogger("agentstore.local")
 
+# Nobody looks again before: the cost of a look, a millisecond, is the same for one client as for a hundred.
 FRESH_SECONDS = 0.2
-"""Nobody looks again before: the cost of a look, a millisecond, is the same for one client as for a hundred."""
 
 
 class QueryProgress:

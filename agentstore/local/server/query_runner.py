@@ -29,13 +29,13 @@ from agentstore.local.sql.statement import Kind, MultiStatementError, Statement
 R = TypeVar("R")
 
 QUERY_WAS_CANCELLED = 394
+# A query that ends within this time after a Cancel still answers: a server looks for cancels only so often.
 CANCEL_GRACE_SECONDS = 0.1
-"""A query that ends within this time after a Cancel still answers: a server looks for cancels only so often."""
 ANALYSED_AT_ONCE = 1 << 14
+# How often a client that waits for a result hears that the query still runs, and what it has read.
 SIGN_OF_LIFE_SECONDS = 0.25
-"""How often a client that waits for a result hears that the query still runs, and what it has read."""
+# A request to end a statement that the engine has not registered yet is lost, so it is repeated.
 KILL_AGAIN_SECONDS = 0.25
-"""A request to end a statement that the engine has not registered yet is lost, so it is repeated."""
 
 
 class QueryRunner:
@@ -216,7 +216,7 @@ class QueryRunner:
             waiting.cancel()
 
     async def _patiently(self, work: asyncio.Future[R], reply: Reply) -> R:
-        """The result of `work`. Meanwhile the client hears what was read, so that it does not give up."""
+        """The result of ``work``. Meanwhile the client hears what was read, so that it does not give up."""
         began = asyncio.get_running_loop().time()
         while True:
             done, _ = await asyncio.wait([work], timeout=SIGN_OF_LIFE_SECONDS)

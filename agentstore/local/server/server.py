@@ -23,20 +23,20 @@ logger = logging.getLogger("agentstore.local")
 
 MAX_PACKET_BYTES = 1 << 30
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
+# How much all clients together may make this process hold for them: see ``compressed_frames`` and ``outgoing``.
 FRAMES_BYTES = 256 << 20
 RESULTS_BYTES = 256 << 20
-"""How much all clients together may make this process hold for them: see ``compressed_frames`` and ``outgoing``."""
 MAX_CONNECTIONS = 4096
+# How often the disk is looked at: a system call, and a write of a full second fits into the reserve of most disks.
 TEND_SECONDS = 1.0
-"""How often the disk is looked at: a system call, and a write of a full second fits into the reserve of most disks."""
 
 
 class LocalServer:
-    """Serves the ClickHouse engine at `path` to native-protocol clients.
+    """Serves the ClickHouse engine at ``path`` to native-protocol clients.
 
     Every statement that was answered is on disk, also after this process is killed. An INSERT takes effect only once
-    its last block has arrived. One server per process: the engine can open one path. `start` and `aclose` are called
-    once, on the same event loop. A client can end its own connection by what it sends, never the server.
+    its last block has arrived. One server per process: the engine can open one path. ``start`` and ``aclose`` are
+    called once, on the same event loop. A client can end its own connection by what it sends, never the server.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LocalServer:
         allow_external: bool = False,
         max_connections: int | None = None,
     ) -> None:
-        """With `allow_external` statements may reach files, other hosts and programs, as this process may.
+        """With ``allow_external`` statements may reach files, other hosts and programs, as this process may.
 
         Does no I/O. Raises ValueError for a host other machines can reach without a password."""
         if not 0 <= port <= 65535:
@@ -87,7 +87,7 @@ class LocalServer:
 
     @property
     def port(self) -> int:
-        """The port bound by `start`."""
+        """The port bound by ``start``."""
         if self._server is None or not self._server.sockets:
             raise RuntimeError("the server is not listening")
         bound: int = self._server.sockets[0].getsockname()[1]
@@ -100,7 +100,7 @@ class LocalServer:
 
     @property
     def idle_since(self) -> float | None:
-        """The loop's time since which no authenticated connection was open; None while one is, or before `start`."""
+        """The loop's time since which no authenticated connection was open; None while one is, or before ``start``."""
         return self._idle_since
 
     async def start(self) -> None:
@@ -153,7 +153,7 @@ class LocalServer:
                 logger.exception("cannot look after %s", self._path)
 
     async def aclose(self, *, grace_seconds: float = 5.0) -> None:
-        """Stop listening, let running queries end within `grace_seconds`, cancel the rest, close the engine.
+        """Stop listening, let running queries end within ``grace_seconds``, cancel the rest, close the engine.
 
         Nothing is left behind: no thread, socket or task. Closing again does nothing.
         """

@@ -16,8 +16,8 @@ from agentstore.local.sql.quoting import identifier, literal
 
 logger = logging.getLogger("agentstore.local")
 
+# With one query; each may hold a file open.
 MAX_TABLES = 100
-"""With one query; each may hold a file open."""
 AS_SENT = (
     # The types are those of a table that exists: whether they are wise is not asked again, and Nested stays one column.
     "allow_suspicious_low_cardinality_types = 1, allow_suspicious_fixed_string_types = 1, flatten_nested = 0, "

@@ -22,8 +22,8 @@ class InsertPlan:
     sql: str
     columns: list[tuple[str, str]]
     description: str = field(default="", repr=False)
+    # Of the table the blocks go to first, where a SELECT reads them from there.
     structure: str = ""
-    """Of the table the blocks go to first, where a SELECT reads them from there."""
 
 
 def plan_insert(connection: EngineConnection, statement: Statement) -> InsertPlan:

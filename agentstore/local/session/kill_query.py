@@ -19,7 +19,7 @@ def is_kill_query(sql: str) -> bool:
 
 
 def kill(connection: EngineConnection, sql: str, ids: Mapping[str, str]) -> Chunk:
-    """Run the statement with the condition applied to the clients' ids: `ids` maps the tags of sessions to them.
+    """Run the statement with the condition applied to the clients' ids: ``ids`` maps the tags of sessions to them.
 
     The engine first says for which queries the condition holds when each has the id that its client gave it; those
     are ended by the engine's ids. Its own id names a query as well where it is written out. Raises EngineError.

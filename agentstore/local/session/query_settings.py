@@ -11,10 +11,11 @@ from agentstore.local.protocol.packets import Setting
 from agentstore.local.sql.quoting import literal
 from agentstore.local.sql.statement import Kind, Statement
 
+# Not the engine's business. Newer servers send the first along in ``remote()``, and SET refuses it; the second would
+# make the engine write its log to this process's stderr, since it has no client to send it to.
 _NOT_FOR_SET = ("run_query_in_background", "send_logs_level")
-"""Not the engine's business. Newer servers send the first along in `remote()`, and SET refuses it; the second would
-make the engine write its log to this process's stderr, since it has no client to send it to."""
 
+# What the server asks for itself must not depend on what the client has set.
 _UNLIMITED = (
     " SETTINGS max_result_rows = 0, max_result_bytes = 0, limit = 0, offset = 0,"
     " use_query_cache = 0, additional_result_filter = ''"
@@ -22,7 +23,6 @@ _UNLIMITED = (
 PLAIN_DESCRIBE = (
     _UNLIMITED + ", describe_compact_output = 0, describe_include_subcolumns = 0, describe_include_virtual_columns = 0"
 )
-"""What the server asks for itself must not depend on what the client has set."""
 
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 

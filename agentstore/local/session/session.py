@@ -28,25 +28,25 @@ from agentstore.local.sql.analysis import needs_space
 from agentstore.local.sql.quoting import identifier, literal
 from agentstore.local.sql.statement import Kind, Statement
 
-BATCH_BYTES = 1 << 20
+# In a block of a result, unless the client says otherwise. With the engine's own 65,409 rows, one of 1 KB rows is 65
+# MB, held three times while it is made: 60 clients that ask at once took 8 GB, and take 0.8.
 BLOCK_ROWS = 8192
-"""In a block of a result, unless the client says otherwise. With the engine's own 65,409 rows, one of 1 KB rows is 65
-MB, held three times while it is made: 60 clients that ask at once took 8 GB, and take 0.8."""
+# A batch is handed over when it is this large, or this old: the first rows of a slow query must not wait.
+BATCH_BYTES = 1 << 20
 BATCH_SECONDS = 0.02
-"""A batch is handed over when it is this large, or this old: the first rows of a slow query must not wait."""
 NOT_STREAMABLE = 36
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Blocks of a result. `last`: there are no more."""
+    """Blocks of a result. ``last``: there are no more."""
 
     chunks: list[Chunk]
     last: bool
+    # Of the result's columns, with the first batch; none for a statement that answers nothing.
     header: Sequence[tuple[str, str]] = ()
-    """Of the result's columns, with the first batch; none for a statement that answers nothing."""
+    # With the last batch of a query that asked for totals or extremes.
     extras: Extras | None = None
-    """With the last batch of a query that asked for totals or extremes."""
 
 
 class Session:
@@ -56,19 +56,19 @@ class Session:
         self.tag = tag
         self._engine = engine
         self._sandbox = sandbox
+        # For what the sandbox asks the parser: no setting of the client's holds there.
         self._asked: EngineConnection | None = None
-        """For what the sandbox asks the parser: no setting of the client's holds there."""
         self._settings = QuerySettings(known_settings)
         self._connection: EngineConnection | None = None
         self._state = SessionState(engine)
         self._external = ExternalTables()
         self._stream: Stream | None = None
+        # The statement whose totals and extremes are still to come.
         self._extras_of = ""
-        """The statement whose totals and extremes are still to come."""
+        # The session has SET extremes.
         self._always_extremes = False
-        """The session has SET extremes."""
+        # Types of the result being streamed, where the engine's blocks leave out a time zone.
         self._kinds: list[str] = []
-        """Types of the result being streamed, where the engine's blocks leave out a time zone."""
 
     @property
     def _open(self) -> EngineConnection:
@@ -107,7 +107,7 @@ class Session:
             self._sandbox.check(self._asked, statement)
 
     def prepare(self, statement: Statement, settings: Sequence[Setting], tables: Sequence[ExternalTable] = ()) -> None:
-        """What must hold before a statement begins: its settings, and its external tables until `drop_tables`."""
+        """What must hold before a statement begins: its settings, and its external tables until ``drop_tables``."""
         self.end_stream()
         self._check(statement, settings)
         self._settings.apply(self._open, settings, statement)
@@ -122,8 +122,10 @@ class Session:
     # Statements.
 
     def start(self, statement: Statement, settings: Sequence[Setting], ids: Mapping[str, str]) -> Batch:
-        """Run a prepared statement to the first batch of its result. `ids`: the sessions that run a query, by tag, and
-        what their clients call it."""
+        """Run a prepared statement to the first batch of its result.
+
+        ``ids``: the sessions that run a query, by tag, and what their clients call it.
+        """
         if statement.kind is Kind.SELECT:
             wants_extras = self._wants_extras(statement.sql, settings)
             # Once a stream has begun, only a second connection can be asked what is in it.

@@ -26,7 +26,7 @@ class Spool:
     """Pieces of bytes in the order of arrival."""
 
     def __init__(self, directory: str, memory_bytes: int = MEMORY_BYTES, space: Space | None = None) -> None:
-        """`space` is asked before the file in `directory` grows."""
+        """``space`` is asked before the file in ``directory`` grows."""
         self._directory = directory
         self._space = space
         self._failure = ""
@@ -39,7 +39,7 @@ class Spool:
         return f"<Spool {self.size} bytes, {'in memory' if self._file is None else 'on disk'}>"
 
     def has_room(self, size: int) -> bool:
-        """Whether a piece of this size stays in memory: `write` does not block then."""
+        """Whether a piece of this size stays in memory: ``write`` does not block then."""
         return self.size + size <= self._memory_bytes
 
     def write(self, piece: bytes) -> None:
@@ -69,7 +69,7 @@ class Spool:
         self.close()
 
     def path(self) -> str:
-        """Where the engine can read everything that was written, until `close`. Raises EngineError if not all."""
+        """Where the engine can read everything that was written, until ``close``. Raises EngineError if not all."""
         if self._failure:
             raise EngineError.make(243, "NOT_ENOUGH_SPACE", self._failure)
         file = self._to_file(self._memory_file)

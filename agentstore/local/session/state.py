@@ -14,12 +14,12 @@ from agentstore.local.sql.quoting import literal
 from agentstore.local.sql.statement import Kind, Statement
 from agentstore.local.sql.tokens import tokens
 
+# So many SET and USE statements are remembered; a session with more of them is not copied.
 MAX_STATEMENTS = 200
-"""So many SET and USE statements are remembered; a session with more of them is not copied."""
 
 
 class SessionState:
-    """Remembers what gave a session its state. `is_possible` is False once that cannot be repeated."""
+    """Remembers what gave a session its state. ``is_possible`` is False once that cannot be repeated."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

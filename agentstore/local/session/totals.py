@@ -22,8 +22,8 @@ from agentstore.local.session.spool import Spool
 from agentstore.local.sql.quoting import identifier, literal
 
 _FORMAT = "JSONCompactStringsEachRowWithProgress"
+# What a pipe holds.
 _PIECE_BYTES = 1 << 16
-"""What a pipe holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Extras:
 
     totals: bytes = b""
     extremes: bytes = b""
+    # How many rows the result had before its LIMIT; None where no limit was applied.
     rows_before_limit: int | None = None
-    """How many rows the result had before its LIMIT; None where no limit was applied."""
 
 
 def is_suspect(sql: str) -> bool:
@@ -43,7 +43,7 @@ def is_suspect(sql: str) -> bool:
 
 
 def has_extras(connection: EngineConnection, sql: str) -> bool:
-    """Whether there is a WITH TOTALS or a setting `extremes` in this SELECT, by the engine's parser."""
+    """Whether there is a WITH TOTALS or a setting ``extremes`` in this SELECT, by the engine's parser."""
     try:
         tree = query_tree_of(connection, sql)
     except EngineError:  # no SELECT with clauses (VALUES), or one that fails when it is run
@@ -58,7 +58,7 @@ def has_extras(connection: EngineConnection, sql: str) -> bool:
 
 
 def read_extras(connection: EngineConnection, sql: str, directory: str) -> Extras:
-    """Values too large for memory wait in `directory`. Raises EngineError."""
+    """Values too large for memory wait in ``directory``. Raises EngineError."""
     lines = _read_end(connection, sql)
     structure = ", ".join(f"{identifier(column['name'])} {column['type']}" for column in lines.get("meta", ()))
 
@@ -99,8 +99,8 @@ class _End:
     _ROW = b'\n{"row":'
 
     def __init__(self) -> None:
+        # What comes before the first row: the names of the columns, and progress where that took long.
         self._head = b""
-        """What comes before the first row: the names of the columns, and progress where that took long."""
         self._kept = bytearray()
 
     def read(self, pipe: int) -> None:

@@ -42,7 +42,7 @@ def end_of_statement(found: list[Token]) -> int:
 
 
 def _is_format(found: list[Token], index: int) -> bool:
-    """`FORMAT Name` at the end of the statement, or before its last SETTINGS."""
+    """``FORMAT Name`` at the end of the statement, or before its last SETTINGS."""
     if not found[index].is_word("FORMAT") or index == 0 or index + 1 >= len(found):
         return False
     if found[index - 1].is_word("FROM", "JOIN", "AS", "SELECT") or found[index - 1].text in (".", ","):

@@ -85,7 +85,7 @@ def _ends_target(seen: list[Token], index: int, is_function: bool) -> bool:
 
 
 def _column_names(rest: list[Token]) -> tuple[str, ...] | None:
-    """The names in `(a, b.c, "d")`; None if there is no list, or something else is in it."""
+    """The names in ``(a, b.c, "d")``; None if there is no list, or something else is in it."""
     if not rest or not rest[0].is_mark("("):
         return None
     names: list[str] = []
@@ -104,7 +104,7 @@ def _column_names(rest: list[Token]) -> tuple[str, ...] | None:
 
 
 def _column_text(sql: str, rest: list[Token]) -> str:
-    """What is between the parentheses that `rest` begins with; "" if it begins otherwise."""
+    """What is between the parentheses that ``rest`` begins with; "" if it begins otherwise."""
     if not rest or not rest[0].is_mark("("):
         return ""
     end = next((token.start for token in rest[1:] if token.is_mark(")") and token.depth == 0), rest[-1].end)

@@ -33,7 +33,7 @@ class Token:
 
 
 def tokens(sql: str, start: int = 0) -> Iterator[Token]:
-    """The tokens of `sql` from `start`, without comments and white space; `depth` counts open parentheses."""
+    """The tokens of ``sql`` from ``start``, without comments and white space; ``depth`` counts open parentheses."""
     depth = 0
     for match in _TOKEN.finditer(sql, start):
         kind = match.lastgroup or "other"
