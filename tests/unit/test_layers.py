@@ -235,6 +235,8 @@ def test_what_is_pure_waits_for_nothing(path: Path) -> None:
 def test_modules_and_functions_stay_small_and_say_what_they_are(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     limit = LINES if name_of(path) != "store" else 2 * LINES  # one method of few lines for each of the two protocols
+    if room_of(name_of(path)):
+        limit = 300
     assert len(source.splitlines()) <= limit
     tree = ast.parse(source)
     assert ast.get_docstring(tree)

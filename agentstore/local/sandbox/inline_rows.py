@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentstore.local.engine.connection import EngineConnection
 from agentstore.local.engine.errors import EngineError
-from agentstore.local.sandbox.allowed import SETTINGS
+from agentstore.local.sandbox.names import OUTSIDE_SETTINGS
 from agentstore.local.sandbox.refusal import refused
 from agentstore.local.sandbox.rules import Rules
 from agentstore.local.sql.quoting import literal
@@ -32,7 +32,7 @@ def check_inline_rows(connection: EngineConnection, sql: str, rules: Rules) -> N
         if name.strip('`"“”').lower() == "input":
             raise refused("input() beside rows in the text")
     for word in words:
-        if word.lower() in SETTINGS or word.lower() == "infile":
+        if word.lower() in OUTSIDE_SETTINGS or word.lower() == "infile":
             raise refused(word)
 
 

@@ -6,7 +6,7 @@ import re
 
 from agentstore.local.engine.connection import EngineConnection
 from agentstore.local.engine.syntax_tree import ast_of
-from agentstore.local.sandbox.allowed import SETTINGS, STRUCTURED
+from agentstore.local.sandbox.names import OUTSIDE_SETTINGS, STRUCTURED
 from agentstore.local.sandbox.refusal import refused
 from agentstore.local.sandbox.rules import Rules
 
@@ -39,5 +39,5 @@ def check_outline(connection: EngineConnection, sql: str, rules: Rules) -> None:
 def _check_words(sql: str, rules: Rules) -> None:
     """Where settings and engines are not in the outline, their names must not be in the text."""
     words = set(re.findall(r"\w+", sql.lower()))
-    if "\\" in sql or words & (SETTINGS | rules.outside | {"disk", "source"}):
+    if "\\" in sql or words & (OUTSIDE_SETTINGS | rules.outside | {"disk", "source"}):
         raise refused("A setting or an engine beside a JSON type")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agentstore.local.engine.connection import EngineConnection
-from agentstore.local.sandbox.allowed import DATABASE_ENGINES, ENGINES, OUTSIDE_FUNCTIONS, TABLE_FUNCTIONS
+from agentstore.local.sandbox.names import DATABASE_ENGINES, ENGINES, OUTSIDE_FUNCTIONS, TABLE_FUNCTIONS
 
 
 def outside_names(connection: EngineConnection) -> frozenset[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from agentstore.local.sandbox.allowed import SETTINGS, STRUCTURED, TYPES
+from agentstore.local.sandbox.names import OUTSIDE_SETTINGS, STATEMENT_TYPES, STRUCTURED
 from agentstore.local.sandbox.refusal import refused
 
 _ASKS_A_MODEL = re.compile(r"(?:ai|AI)[A-Z]")
@@ -29,7 +29,7 @@ class Rules:
 
     def check_tree(self, tree: Any) -> None:
         """A statement as the parser's JSON."""
-        if tree["type"] not in TYPES:
+        if tree["type"] not in STATEMENT_TYPES:
             raise refused(f"A statement of type {tree['type']}")
         for node in _nodes(tree):
             self._check_node(node)
@@ -66,7 +66,7 @@ class Rules:
 
 def check_setting(name: str, value: object) -> None:
     """A setting and its value, wherever it is made. Raises EngineError."""
-    if name in SETTINGS and (name, value) not in _PLAIN_SETTINGS:
+    if name in OUTSIDE_SETTINGS and (name, value) not in _PLAIN_SETTINGS:
         raise refused(f"Setting {name}")
 
 

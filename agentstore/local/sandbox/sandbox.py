@@ -19,8 +19,8 @@ import msgspec
 from agentstore.local.engine.connection import EngineConnection
 from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol.packets import Setting
-from agentstore.local.sandbox.allowed import OUTSIDE_FUNCTIONS, SETTINGS, STRUCTURED
 from agentstore.local.sandbox.inline_rows import check_inline_rows
+from agentstore.local.sandbox.names import OUTSIDE_FUNCTIONS, OUTSIDE_SETTINGS, STRUCTURED
 from agentstore.local.sandbox.outline import check_outline
 from agentstore.local.sandbox.outside import outside_names
 from agentstore.local.sandbox.refusal import refused
@@ -51,7 +51,7 @@ class Sandbox:
         outside = outside_names(connection)
         self._rules = Rules(outside)
         calls = "|".join(re.escape(name) for name in sorted(outside | STRUCTURED - {"values"}))
-        words = "|".join(sorted(SETTINGS | {"apply", "infile", "outfile", "parallel"}))
+        words = "|".join(sorted(OUTSIDE_SETTINGS | {"apply", "infile", "outfile", "parallel"}))
         executed = "SELECT lower(name) AS name FROM system.functions WHERE origin != 'System'"
         functions = OUTSIDE_FUNCTIONS | outside & {row["name"] for row in connection.describe(executed)}
         bare = "|".join(re.escape(name) for name in sorted(functions))

@@ -18,6 +18,7 @@ from agentstore.local.server.channel import Channel
 from agentstore.local.server.context import ServerContext
 from agentstore.local.server.incoming import IncomingBlocks
 from agentstore.local.server.outgoing import OutgoingResults
+from agentstore.local.server.registered_query import RegisteredQuery
 from agentstore.local.server.replies import Reply
 from agentstore.local.session.external_tables import ExternalTable
 from agentstore.local.session.inserts import InsertPlan
@@ -123,7 +124,7 @@ class QueryRunner:
             try:
                 tables = await self._incoming.external_tables(sent)
                 _check(query)
-                with _Registered(self._context.running, query.query_id, self.tag):
+                with RegisteredQuery(self._context.running, query.query_id, self.tag):
                     await self._execute(query, await self._analysed(query.sql), tables)
             except EngineError as error:
                 if self._cancelled and error.code == QUERY_WAS_CANCELLED:
@@ -266,28 +267,6 @@ class QueryRunner:
                 self._channel.write(packets.PONG)
             else:
                 raise packets.unexpected(packet, "Data")
-
-
-class _Registered:
-    """A query's id, known to KILL QUERY while it runs."""
-
-    def __init__(self, running: dict[str, str], query_id: str, tag: str) -> None:
-        self._running = running
-        self._query_id = query_id
-        self._tag = tag
-
-    def __enter__(self) -> None:
-        if self._query_id in self._running:
-            raise EngineError.make(
-                216,
-                "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
-                f"Query with id = {self._query_id} is already running",
-            )
-        if self._query_id:
-            self._running[self._query_id] = self._tag
-
-    def __exit__(self, *error: object) -> None:
-        self._running.pop(self._query_id, None)
 
 
 def _check(query: Query) -> None:

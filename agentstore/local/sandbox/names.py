@@ -1,4 +1,7 @@
-"""What is inside a store, by the engine's names in small letters. What the engine knows besides reaches outside."""
+"""The engine's names for what is inside a store, in small letters. What the engine knows besides reaches outside.
+
+Of functions and settings there are too many, so those that reach outside are listed.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ DATABASE_ENGINES = _words("atomic memory ordinary replicated")
 OUTSIDE_FUNCTIONS = frozenset({"file", "catboostevaluate"})
 # They name a file or an address that is read or written, or hold an expression as text; another dialect would have
 # another parser.
-SETTINGS = _words(
+OUTSIDE_SETTINGS = _words(
     "additional_result_filter additional_table_filters "
     "dialect format_avro_schema_registry_url format_schema format_template_resultset format_template_row "
     "input_format_record_errors_file_path output_format_schema parallel_replicas_custom_key"
@@ -34,7 +37,7 @@ SETTINGS = _words(
 # Table functions with a structure in a text, which the parser does not look into: it may have defaults.
 STRUCTURED = _words("format fuzzjson generaterandom input null values")
 # Statements that the parser tells everything of.
-TYPES = _words(
+STATEMENT_TYPES = _words(
     "AlterQuery CheckAllTablesQuery CheckTableQuery CreateIndexQuery CreateQuery CreateSQLFunctionQuery DeleteQuery "
     "DropIndexQuery DropQuery ExplainQuery InsertQuery KillQueryQuery OptimizeQuery RenameQuery "
     "SelectIntersectExceptQuery SelectQuery SelectWithUnionQuery SetQuery ShowColumnsQuery ShowIndexesQuery "
