@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from agentstore.connection.database import create_database_if_missing, drop_and_create_database
 from agentstore.connection.detached import warn_of_detached_parts
 from agentstore.connection.lanes import Lanes
 from agentstore.connection.ping import ping
@@ -40,7 +40,8 @@ from agentstore.read import analytics, git_links, iterate, marks, sessions
 from agentstore.read.search import pages as search
 from agentstore.read.search.looking import Looker
 from agentstore.schema import migrate
-from agentstore.schema.fitness import is_missing
+from agentstore.schema.database import create_database_if_missing, drop_and_create_database
+from agentstore.schema.fitness import explained, is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
 from agentstore.write.normalize import checked_ids, listed
@@ -96,7 +97,7 @@ class AsyncClickHouseStore:
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
         self._state, self._home = "opening", Home()
-        lanes = Lanes(self.options)
+        lanes = Lanes(self.options, explain=partial(explained, database=self.options.database))
         try:
             await create_database_if_missing(lanes.dialer)
             writer = Writer(

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 from asynch.proto.connection import Connection
 
 from agentstore import AsyncClickHouseStore, ConnectOptions, Message, __version__
-from agentstore.local.handle import acquire, stop
+from agentstore.local.client.acquire import acquire, stop
 
 DATABASE = "agentstore_bench"
 TABLE = f"{DATABASE}.bare_messages"

@@ -11,10 +11,10 @@ import asyncio
 import msgspec
 
 from agentstore import ConnectOptions
-from agentstore.connection.database import create_database_if_missing
 from agentstore.connection.dial import Dialer, new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.schema.database import create_database_if_missing
 
 SORT_KEYS = {
     "sessions": "org_id, id",

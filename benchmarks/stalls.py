@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from statistics import median
 
 from agentstore import AsyncClickHouseStore, ConnectOptions, Message, Session, ToolCall, __version__
-from agentstore.local.handle import acquire, stop
+from agentstore.local.client.acquire import acquire, stop
 from agentstore.settings import resolve_target
 from benchmarks.plain import PlainWriter
 from benchmarks.writer import DATABASE, ORG, START, Records, line, longest_gap

@@ -37,7 +37,7 @@ from statistics import median
 import msgspec
 
 from agentstore import AsyncClickHouseStore, ConnectOptions, Message, Session, ToolCall, __version__
-from agentstore.local.handle import acquire, stop
+from agentstore.local.client.acquire import acquire, stop
 from agentstore.settings import resolve_target
 from benchmarks.plain import PlainWriter, columns_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentstore.local.handle import stop as stop_local
+from agentstore.local.client.acquire import stop as stop_local
 
 DOCKER_IMAGE = "clickhouse/clickhouse-server:26.8"
 

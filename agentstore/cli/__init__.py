@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("serve", help="serve a local store to any ClickHouse client", add_help=False)
     parser.parse_args(given[:1])
     try:
-        from agentstore.local.process import main as serve  # here, not above: the client must not load the server
+        from agentstore.local.process.main import main as serve  # here, not above: the client must not load the server
     except ImportError as error:  # fcntl and the like
         print(f"agentstore: a local store cannot be served on this system: {error}", file=sys.stderr)
         return 1

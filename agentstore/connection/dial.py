@@ -10,15 +10,14 @@ import msgspec
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.failover import Failover
 from agentstore.connection.hosts import Address
-from agentstore.connection.pool import Pool
+from agentstore.connection.pool import Explain, Pool, as_it_is
 from agentstore.connection.profile import Profiles
 from agentstore.connection.turns import Turns
-from agentstore.errors import AgentStoreError, ConfigError, ConnectionFailedError
-from agentstore.schema.fitness import Fetch, explained
+from agentstore.errors import ConfigError, ConnectionFailedError
 from agentstore.settings import ConnectOptions, Host
 
 if TYPE_CHECKING:
-    from agentstore.local.endpoint import Endpoint
+    from agentstore.local.directory.endpoint import Endpoint
 
 # A local server may end between being found and being asked: it was idle. The next one is started at once.
 _LOCAL_ATTEMPTS = 5
@@ -71,8 +70,13 @@ async def dial(options: ConnectOptions, database: str) -> NativeConnection:
     return await Dialer(options).connect(database)
 
 
-def new_pool(options: ConnectOptions, dialer: Dialer | None = None, *, size: int | None = None) -> Pool:
-    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O."""
+def new_pool(
+    options: ConnectOptions, dialer: Dialer | None = None, *, size: int | None = None, explain: Explain = as_it_is
+) -> Pool:
+    """A pool of connections to the database of the options, ``pool_size`` of them or ``size``. No I/O.
+
+    ``explain`` says what a refusal means; whoever knows the tables that should be there gives it.
+    """
     known = dialer or Dialer(options)
     turns = Turns(
         size or options.pool_size,
@@ -83,9 +87,6 @@ def new_pool(options: ConnectOptions, dialer: Dialer | None = None, *, size: int
 
     async def connect() -> NativeConnection:
         return await known.connect(options.database)
-
-    async def explain(fetch: Fetch, error: AgentStoreError) -> AgentStoreError:
-        return await explained(fetch, error, options.database)
 
     return Pool(
         connect,
@@ -99,7 +100,7 @@ def new_pool(options: ConnectOptions, dialer: Dialer | None = None, *, size: int
 def _local_acquire() -> Callable[..., Awaitable[Endpoint]]:
     """What finds or starts a local server. Imported here, not above: it needs what only POSIX systems have."""
     try:
-        from agentstore.local.handle import acquire
+        from agentstore.local.client.acquire import acquire
     except ImportError as error:
         raise ConfigError(
             f"a local store cannot be used on this system: {error}", hint="connect to a server with clickhouse://…"

@@ -15,6 +15,7 @@ import asyncio
 import math
 
 from agentstore.connection.dial import Dialer, new_pool
+from agentstore.connection.pool import Explain, as_it_is
 from agentstore.connection.turns import Lane, Turns
 from agentstore.settings import ConnectOptions
 from agentstore.write.rows import TABLES
@@ -28,11 +29,11 @@ _BACKGROUND, _HEALTH = 2, 1
 class Lanes:
     """What a store talks to its server through. No I/O until it is used."""
 
-    def __init__(self, options: ConnectOptions) -> None:
+    def __init__(self, options: ConnectOptions, *, explain: Explain = as_it_is) -> None:
         reads = f"pool_size={options.pool_size}, pool_timeout_seconds={options.pool_timeout_seconds:g}"
         # One for all: what one connection learns of a host holds for the others, and all prefer the same one.
         self.dialer = Dialer(options)
-        self.reads = new_pool(options, self.dialer)
+        self.reads = new_pool(options, self.dialer, explain=explain)
         self.heavy = Lane(
             self.reads,
             Turns(
@@ -42,7 +43,7 @@ class Lanes:
                 hint=f"pool_heavy_size={options.heavy_size}, {reads}",
             ),
         )
-        self.writes = new_pool(options, self.dialer, size=_WRITER + _BACKGROUND + _HEALTH)
+        self.writes = new_pool(options, self.dialer, size=_WRITER + _BACKGROUND + _HEALTH, explain=explain)
         # These wait as long as their callers do: a purge and a ping have deadlines of their own.
         self.background = Lane(self.writes, Turns(_BACKGROUND, wait_seconds=math.inf))
         self.health = Lane(self.writes, Turns(_HEALTH, wait_seconds=math.inf))

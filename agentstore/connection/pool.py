@@ -27,7 +27,8 @@ Connect = Callable[[], Awaitable[NativeConnection]]
 Explain = Callable[[Callable[[Sql], Awaitable[Columns]], AgentStoreError], Awaitable[AgentStoreError]]
 
 
-async def _as_it_is(fetch: Callable[[Sql], Awaitable[Columns]], error: AgentStoreError) -> AgentStoreError:
+async def as_it_is(fetch: Callable[[Sql], Awaitable[Columns]], error: AgentStoreError) -> AgentStoreError:
+    """Explains nothing: a refusal means what it says."""
     return error
 
 
@@ -52,7 +53,7 @@ class Pool:
         turns: Turns,
         idle_timeout: float,
         query_timeout: float,
-        explain: Explain = _as_it_is,
+        explain: Explain = as_it_is,
     ) -> None:
         self._connect = connect
         self._explain = explain

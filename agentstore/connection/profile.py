@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from agentstore.connection.driver import NativeConnection
+from agentstore.connection.known_versions import Fact, defects_of, warnings
 from agentstore.connection.needs import (
     NEEDS,
     READ_YOUR_WRITES,
@@ -31,7 +32,6 @@ from agentstore.connection.needs import (
 from agentstore.connection.sql import sql
 from agentstore.errors import AgentStoreError, ConfigError, QueryError
 from agentstore.protocols import Columns
-from agentstore.schema.known_versions import Fact, defects_of, warnings
 from agentstore.settings import ConnectOptions
 
 logger = logging.getLogger("agentstore")

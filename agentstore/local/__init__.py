@@ -1,9 +1,15 @@
-"""The local store's server: a real ClickHouse without a server to install.
+"""The local store: a real ClickHouse without a server to install.
 
-wire < type_names < columns < blocks, compression, protocol, statements (bytes and text, no I/O)
-< space, configuration, write_guard (the disk) < engine (the only importer of chdb)
-< overlay, totals, session, spool (in one client's worker thread)
-< host, replies, channel, queries, connection, server (on the event loop).
+Rooms, each of which imports from those named with it only:
 
-Shares no code with the rest of the package, so that client and server cannot be wrong together.
+- ``protocol``, ``sql``: pure, no other room
+- ``engine``: ``protocol``; the only importer of chdb
+- ``sandbox``: ``engine`` and below
+- ``session``: ``sandbox`` and below
+- ``server``: ``session`` and below; on the event loop
+- ``directory``: no other room
+- ``process``: ``directory``, ``server``
+- ``client``: ``directory``
+
+Shares no code with the rest of the package but the errors, so that client and server cannot be wrong together.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from agentstore.local.process import main
+from agentstore.local.process.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -19,9 +19,9 @@ from contextlib import suppress
 import zstandard
 from asynch.proto.connection import Connection as Client
 
-from agentstore.local.blocks import EMPTY_BLOCK
-from agentstore.local.compression import HEADER, Method, checksum, compress
-from agentstore.local.wire import text, varint
+from agentstore.local.protocol.blocks import EMPTY_BLOCK
+from agentstore.local.protocol.compression import HEADER, Method, checksum, compress
+from agentstore.local.protocol.wire import text, varint
 from tests.faults.server import PASSWORD
 from tests.local.talk import ENDLESS, HELLO, NO_TABLES, query_packet
 

@@ -17,8 +17,8 @@ import pytest
 
 from agentstore import AgentStoreError, AsyncClickHouseStore, Message, QueryError, Session
 from agentstore.connection.sql import Sql
-from agentstore.local.handle import find_running, stop
-from agentstore.local.home import resolve
+from agentstore.local.client.acquire import find_running, stop
+from agentstore.local.directory.layout import resolve
 from tests.faults.volume import SmallVolume, small_volume
 from tests.local.server_processes import end_all_servers, kill_server, start_python
 
@@ -26,13 +26,13 @@ MEGABYTE = 1 << 20
 ROUNDS = max(1, int(os.environ.get("AGENTSTORE_FAULT_SCHEDULES", "24")) // 100)
 LIMITED = """\
 import resource, sys
-from agentstore.local import write_guard
+from agentstore.local.engine import write_guard
 def nowhere(library):
     raise write_guard.UnguardedError("in this test")
 if "guarded" not in sys.argv:
     write_guard.install = nowhere
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
-from agentstore.local.process import main
+from agentstore.local.process.main import main
 sys.exit(main(["--path", sys.argv[1]]))
 """
 

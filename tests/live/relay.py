@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from agentstore.local.handle import acquire
+from agentstore.local.client.acquire import acquire
 from agentstore.settings import ConnectOptions, resolve_target
 from tests.servers import Server
 

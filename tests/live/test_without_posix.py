@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentstore import AsyncClickHouseStore
-from agentstore.local.handle import acquire
+from agentstore.local.client.acquire import acquire
 from tests.servers import Server
 from tests.unit.test_light_import import BLOCKED
 

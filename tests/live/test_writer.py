@@ -15,7 +15,7 @@ import pytest
 from agentstore import AsyncClickHouseStore, Message, NotFoundError, StoreClosedError, WriteError
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
-from agentstore.local.handle import acquire
+from agentstore.local.client.acquire import acquire
 from agentstore.schema.plan import drop_database
 from agentstore.settings import resolve_target
 from tests.builders import at, call, commit, message, session

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import pytest
 
-from agentstore.local.server import LocalServer
+from agentstore.local.server.server import LocalServer
 
 PASSWORD = "sec'ret ☃"
 

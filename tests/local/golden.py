@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentstore.local import protocol
-from agentstore.local.blocks import read_block
-from agentstore.local.protocol import ClientPacket, ServerPacket
-from agentstore.local.wire import ByteBuffer, Reader, complete, read_text, read_uint, read_varint
+from agentstore.local.protocol import packets as protocol
+from agentstore.local.protocol.blocks import read_block
+from agentstore.local.protocol.packets import ClientPacket, ServerPacket
+from agentstore.local.protocol.wire import ByteBuffer, Reader, complete, read_text, read_uint, read_varint
 
 FOLDER = Path(__file__).parent / "golden"
 NAMES = ("asynch", "clickhouse_driver", "clickhouse_client_18", "clickhouse_client_18_insert")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from clickhouse_driver import Client
 
-from agentstore.local.endpoint import Endpoint
-from agentstore.local.handle import acquire
-from agentstore.local.home import resolve
-from agentstore.local.lock import is_held
+from agentstore.local.client.acquire import acquire
+from agentstore.local.directory.endpoint import Endpoint
+from agentstore.local.directory.layout import resolve
+from agentstore.local.directory.lock import is_held
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30.0

@@ -10,9 +10,9 @@ from typing import Any
 
 from asynch.proto.connection import Connection as Client
 
-from agentstore.local.blocks import EMPTY_BLOCK
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import text, varint
+from agentstore.local.protocol.blocks import EMPTY_BLOCK
+from agentstore.local.protocol.wire import text, varint
+from agentstore.local.server.server import LocalServer
 
 DEADLINE = 20.0
 ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1"

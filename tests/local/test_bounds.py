@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from agentstore.local import frames, outflow
-from agentstore.local import server as server_module
-from agentstore.local.blocks import EMPTY_BLOCK
-from agentstore.local.bounds import Budget
-from agentstore.local.compression import HEADER, Method, checksum, compress
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import text, varint
+from agentstore.local.protocol.blocks import EMPTY_BLOCK
+from agentstore.local.protocol.compression import HEADER, Method, checksum, compress
+from agentstore.local.protocol.wire import text, varint
+from agentstore.local.server import compressed_frames as frames
+from agentstore.local.server import outgoing as outflow
+from agentstore.local.server import server as server_module
+from agentstore.local.server.memory_budget import Budget
+from agentstore.local.server.server import LocalServer
 from tests.local.talk import HELLO, NO_TABLES, Raw, connected, execute, query_alone, query_packet, served, until
 
 MIB = 1 << 20

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentstore.local import blocks, columns
-from agentstore.local.blocks import (
+from agentstore.local.protocol import blocks, columns
+from agentstore.local.protocol.blocks import (
     BLOCK_INFO,
     BlockShape,
     block_bounds,
@@ -22,11 +22,19 @@ from agentstore.local.blocks import (
     string_columns,
     with_types,
 )
-from agentstore.local.columns import column_of
-from agentstore.local.compression import Method, compress
-from agentstore.local.shapes import UnmeasurableTypeError
-from agentstore.local.type_names import TypeNameError, parse_type
-from agentstore.local.wire import NEED_MORE, ByteBuffer, PacketTooLargeError, ProtocolError, complete, text, varint
+from agentstore.local.protocol.column_shapes import UnmeasurableTypeError
+from agentstore.local.protocol.columns import column_of
+from agentstore.local.protocol.compression import Method, compress
+from agentstore.local.protocol.type_names import TypeNameError, parse_type
+from agentstore.local.protocol.wire import (
+    NEED_MORE,
+    ByteBuffer,
+    PacketTooLargeError,
+    ProtocolError,
+    complete,
+    text,
+    varint,
+)
 from tests.local.conftest import PASSWORD, ServerThread
 from tests.local.types import TYPES
 

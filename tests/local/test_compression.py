@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentstore.local.compression import (
+from agentstore.local.protocol.compression import (
     HEADER,
     CorruptFrameError,
     Method,
@@ -19,7 +19,7 @@ from agentstore.local.compression import (
     open_frame,
     read_frame_header,
 )
-from agentstore.local.wire import (
+from agentstore.local.protocol.wire import (
     ByteBuffer,
     PacketTooLargeError,
     ProtocolError,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from asynch.errors import ServerException
 
-from agentstore.local.blocks import EMPTY_BLOCK
-from agentstore.local.protocol import ServerPacket
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import text
+from agentstore.local.protocol.blocks import EMPTY_BLOCK
+from agentstore.local.protocol.packets import ServerPacket
+from agentstore.local.protocol.wire import text
+from agentstore.local.server.server import LocalServer
 from tests.local.server_processes import foreground, run_python
 from tests.local.talk import HELLO, NO_TABLES, Raw, connected, execute, query_packet, served, uint8_block, until
 
@@ -61,8 +61,8 @@ async def test_one_too_many_is_told_so_and_may_come_back(server: LocalServer) ->
 RAISED = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
-from agentstore.local.lifetime import _raise_file_limit
-from agentstore.local.server import _connections_allowed
+from agentstore.local.process.lifetime import _raise_file_limit
+from agentstore.local.server.server import _connections_allowed
 _raise_file_limit()
 print(resource.getrlimit(resource.RLIMIT_NOFILE), _connections_allowed())
 """

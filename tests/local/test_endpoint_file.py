@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agentstore.errors import ConfigError
-from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
-from agentstore.local.lock import FileLock, is_held
+from agentstore.local.directory.endpoint import Endpoint, Publication, read_endpoint
+from agentstore.local.directory.lock import FileLock, is_held
 
 SECRET = Endpoint("127.0.0.1", 9000, "default", "hunter2", os.getpid())
 

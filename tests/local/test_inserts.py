@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from asynch.errors import ServerException
 
-from agentstore.local.blocks import EMPTY_BLOCK
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import text, varint
+from agentstore.local.protocol.blocks import EMPTY_BLOCK
+from agentstore.local.protocol.wire import text, varint
+from agentstore.local.server.server import LocalServer
 from tests.local.talk import (
     DEADLINE,
     ENDLESS,

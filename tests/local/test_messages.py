@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from asynch.errors import ServerException
 
-from agentstore.local.engine import Engine, EngineError
-from agentstore.local.server import LocalServer
+from agentstore.local.engine.engine import Engine
+from agentstore.local.engine.errors import EngineError
+from agentstore.local.server.server import LocalServer
 from tests.local.talk import query_alone, running
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentstore.local import niceness
+from agentstore.local.engine import niceness
 from tests.local.server_processes import acquire_now, logged_in, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc/self/task here")

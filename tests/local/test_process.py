@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from clickhouse_driver.errors import NetworkError, ServerException
 
-from agentstore.local.endpoint import Endpoint, Publication, read_endpoint
-from agentstore.local.handle import acquire, find_running, stop
-from agentstore.local.home import resolve
-from agentstore.local.lifetime import bound_log, idle_seconds_left, withdraw_if_idle
-from agentstore.local.lock import is_held
+from agentstore.local.client.acquire import acquire, find_running, stop
+from agentstore.local.directory.endpoint import Endpoint, Publication, read_endpoint
+from agentstore.local.directory.layout import resolve
+from agentstore.local.directory.lock import is_held
+from agentstore.local.directory.log_file import bound_log
+from agentstore.local.process.lifetime import idle_seconds_left, withdraw_if_idle
 from tests.local.server_processes import (
     end_all_servers,
     finish,

@@ -12,7 +12,7 @@ import pytest
 from agentstore import AsyncClickHouseStore, ConfigError
 from agentstore.connection import needs, profile
 from agentstore.connection.sql import sql
-from agentstore.local import configuration
+from agentstore.local.engine import configuration
 from tests.builders import commit, message, session
 from tests.live.connections import connected
 from tests.local.conftest import ServerThread

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from agentstore.local import protocol
-from agentstore.local.blocks import read_block
-from agentstore.local.wire import (
+from agentstore.local.protocol import packets as protocol
+from agentstore.local.protocol.blocks import read_block
+from agentstore.local.protocol.wire import (
     NEED_MORE,
     ByteBuffer,
     PacketTooLargeError,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from asynch.errors import ServerException
 
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import ByteBuffer, complete
+from agentstore.local.protocol.wire import ByteBuffer, complete
+from agentstore.local.server.server import LocalServer
 from tests.local.golden import read_server_packet
 from tests.local.talk import (
     DEADLINE,

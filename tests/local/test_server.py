@@ -17,10 +17,10 @@ import uvloop
 from asynch.errors import ServerException
 from clickhouse_driver import Client as Driver
 
-from agentstore.local import protocol
-from agentstore.local.blocks import EMPTY_BLOCK, header_block
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import text, varint
+from agentstore.local.protocol import packets as protocol
+from agentstore.local.protocol.blocks import EMPTY_BLOCK, header_block
+from agentstore.local.protocol.wire import text, varint
+from agentstore.local.server.server import LocalServer
 from tests.local.conftest import ServerThread
 from tests.local.talk import (
     DEADLINE,
@@ -189,7 +189,7 @@ async def test_a_fault_of_the_server_itself_ends_one_connection(
 ) -> None:
     async with connected(server) as other:
         with monkeypatch.context() as patch:
-            patch.setattr("agentstore.local.queries.analyse", lambda sql: 1 / 0)
+            patch.setattr("agentstore.local.server.query_runner.analyse", lambda sql: 1 / 0)
             raw = await Raw.connect(server, HELLO, query_packet("SELECT 1"), NO_TABLES)
             assert b"internal error" in await raw.all()
         assert "ZeroDivisionError" in caplog.text

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agentstore.errors import ConfigError, ConnectionFailedError, OperationTimeoutError
-from agentstore.local.handle import acquire, stop
-from agentstore.local.home import resolve
-from agentstore.local.lock import FileLock, is_held
+from agentstore.local.client.acquire import acquire, stop
+from agentstore.local.directory.layout import resolve
+from agentstore.local.directory.lock import FileLock, is_held
 from tests.local.server_processes import (
     acquire_now,
     end_all_servers,

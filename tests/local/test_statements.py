@@ -11,10 +11,10 @@ import pytest
 from asynch.errors import ServerException
 from clickhouse_driver import Client as Driver
 
-from agentstore.local.channel import WRITE_AHEAD
-from agentstore.local.engine import Chunk, EngineConnection
-from agentstore.local.server import LocalServer
-from agentstore.local.wire import text
+from agentstore.local.engine.connection import Chunk, EngineConnection
+from agentstore.local.protocol.wire import text
+from agentstore.local.server.channel import WRITE_AHEAD
+from agentstore.local.server.server import LocalServer
 from tests.local.talk import HELLO, NO_TABLES, Raw, connected, execute, query_alone, query_packet, running, until
 
 

@@ -13,8 +13,9 @@ import pytest
 from clickhouse_driver import Client as Driver
 from clickhouse_driver.errors import ServerException
 
-from agentstore.local.engine import Engine, EngineConnection
-from agentstore.local.totals import _End
+from agentstore.local.engine.connection import EngineConnection
+from agentstore.local.engine.engine import Engine
+from agentstore.local.session.totals import _End
 from tests.local.conftest import PASSWORD, ServerThread
 
 
@@ -226,10 +227,10 @@ def test_columns_are_those_of_the_session(local: ServerThread) -> None:
 
 
 def test_a_session_of_very_many_settings_is_described_ahead(tmp_path: Path) -> None:
-    from agentstore.local.statements import analyse
-    from agentstore.local.twin import MAX_STATEMENTS, Twin
+    from agentstore.local.session.state import MAX_STATEMENTS, SessionState
+    from agentstore.local.sql.analysis import analyse
 
-    twin = Twin(Engine(str(tmp_path)))
+    twin = SessionState(Engine(str(tmp_path)))
     for number in range(MAX_STATEMENTS):
         twin.watch(analyse(f"SET max_threads = {number + 1}"))
     twin.watch(analyse("CREATE TABLE t (a UInt8) ORDER BY a"))

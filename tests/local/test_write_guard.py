@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentstore.local.write_guard import TEXT, UnguardedError, install
+from agentstore.local.engine.write_guard import TEXT, UnguardedError, install
 from tests.local.server_processes import run_python
 
 pytestmark = pytest.mark.skipif(
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 PROGRAM = """\
 import os, resource, sys
 import chdb._chdb
-from agentstore.local import write_guard
+from agentstore.local.engine import write_guard
 directory, what = sys.argv[1:]
 reserve = os.open(directory + "/reserve", os.O_RDWR | os.O_CREAT)
 os.ftruncate(reserve, 100)
@@ -80,8 +80,8 @@ def test_what_cannot_be_guarded_is_said(library: str, reason: str) -> None:
 
 UNGUARDED = """\
 import resource, sys
-from agentstore.local import write_guard
-from agentstore.local.engine import Engine
+from agentstore.local.engine import write_guard
+from agentstore.local.engine.engine import Engine
 def nowhere(library):
     raise write_guard.UnguardedError("in this test")
 write_guard.install = nowhere

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentstore.schema.known_versions import DEFECTS, parse, warnings
+from agentstore.connection.known_versions import DEFECTS, parse, warnings
 
 EMPTY, TTL = "part that has no rows left", "rows past the TTL"
 

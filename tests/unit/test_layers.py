@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +20,16 @@ LAYERS = [
     {"models", "settings", "organisation"},
     {"connection.sql"},
     {"protocols", "home"},
-    {"connection.hosts", "connection.needs", "schema.plan", "schema.known_versions", "write.encoding", "write.rows",
+    {"connection.hosts", "connection.needs", "connection.known_versions", "schema.plan", "write.encoding", "write.rows",
      "write.normalize", "write.accumulator", "write.statistics", "write.clock", "read.cursor", "read.dates",
      "read.decoding", "read.floors", "read.scope"},
     {"read.search.folding", "read.search.words", "read.search.snippet", "read.search.terms", "read.search.rows",
      "read.search.parts", "read.search.planner", "read.search.candidates", "read.search.substring",
      "read.search.ranking"},
     {"connection.turns", "connection.peer", "connection.wire", "connection.driver", "connection.profile",
-     "connection.failover", "connection.pool", "connection.dial", "connection.database", "connection.lanes",
-     "connection.ping", "connection.detached", "schema.migrate", "schema.fitness", "schema.cluster"},
+     "connection.failover", "connection.pool", "connection.dial", "connection.lanes", "connection.ping",
+     "connection.detached"},
+    {"schema.migrate", "schema.fitness", "schema.cluster", "schema.database"},
     {"read.sessions", "read.iterate", "read.search", "read.analytics", "read.git_links",
      "read.marks", "read.together", "read.building"},
     {"write"},
@@ -38,6 +39,26 @@ LAYERS = [
 ]  # fmt: skip
 PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[4], *LAYERS[5]}
 ASIDE = ("local", "importers")
+
+# The rooms of the local store, from below to above: each imports from itself and from those named with it only.
+ROOMS = {
+    "protocol": set[str](),
+    "sql": set[str](),
+    "engine": {"protocol"},
+    "sandbox": {"engine", "sql", "protocol"},
+    "session": {"sandbox", "engine", "sql", "protocol"},
+    "server": {"session", "sandbox", "engine", "sql", "protocol"},
+    "directory": set[str](),
+    "process": {"directory", "server"},
+    "client": {"directory"},
+}
+# These turn bytes and text into values and back: nothing in them may reach a file, a socket, a thread or a clock.
+PURE_ROOMS = ("protocol", "sql")
+REACHING = ("asyncio", "anyio", "concurrent", "fcntl", "io", "os", "pathlib", "select", "shutil", "signal", "socket",
+            "subprocess", "sys", "tempfile", "threading", "time")  # fmt: skip
+WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+# These block, in a client's worker thread: only what is above them knows an event loop.
+BLOCKING_ROOMS = ("engine", "sandbox", "session")
 
 
 def name_of(path: Path) -> str:
@@ -109,7 +130,14 @@ def importers_of(library: str) -> set[str]:
 
 def test_the_driver_and_the_engine_have_one_importer_each() -> None:
     assert importers_of("asynch") == {"connection.wire"}
-    assert importers_of("chdb") <= {"local.engine"}
+    assert importers_of("chdb") == {"local.engine.library"}
+
+
+def test_connections_know_no_tables() -> None:
+    for path in MODULES:
+        name = name_of(path)
+        if name.split(".")[0] == "connection":
+            assert "schema" not in {imported.split(".")[0] for imported in own_modules(path)}, name
 
 
 def test_reads_and_writes_see_no_pool_and_no_driver() -> None:
@@ -130,7 +158,61 @@ def test_the_local_server_shares_nothing_with_the_client_but_errors() -> None:
             if name.split(".")[0] == "local":
                 assert imported.split(".")[0] in ("local", "errors", "version"), f"{name} imports {imported}"
             elif imported.split(".")[0] == "local":
-                assert name == "connection.dial" or layer_of(name) >= layer_of("cli"), f"{name} imports {imported}"
+                is_command = layer_of(name) >= layer_of("cli")
+                entries = ["local.client.acquire", *["local.process.main"] * is_command]
+                assert name == "connection.dial" or is_command, f"{name} imports {imported}"
+                assert imported in entries, f"{name} imports {imported}"
+
+
+def room_of(name: str) -> str:
+    """The room of a module of the local store; "" for what stands beside the rooms, or elsewhere."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "local" and len(parts) > 1 and parts[1] != "__main__" else ""
+
+
+def modules_of(rooms: Collection[str]) -> list[Path]:
+    return [path for path in MODULES if room_of(name_of(path)) in rooms]
+
+
+def test_the_rooms_of_the_local_store_import_from_those_below() -> None:
+    assert {room_of(name_of(path)) for path in MODULES} - {""} == set(ROOMS)
+    for path in modules_of(ROOMS):
+        name = name_of(path)
+        for imported in own_modules(path):
+            if imported.split(".")[0] == "local":
+                assert room_of(imported) in {room_of(name), *ROOMS[room_of(name)]}, f"{name} imports {imported}"
+
+
+def test_modules_of_the_local_store_import_without_circles() -> None:
+    names = {name_of(path): own_modules(path) for path in modules_of(ROOMS)}
+    while names:
+        free = [name for name, imported in names.items() if not imported & names.keys() - {name}]
+        assert free, f"a circle in {sorted(names)}"
+        for name in free:
+            del names[name]
+
+
+def test_the_client_of_the_local_store_shares_only_the_directory_with_its_server() -> None:
+    for path in modules_of(["client", "directory"]):
+        for imported in own_modules(path):
+            assert imported == "errors" or room_of(imported) in ("client", "directory"), f"{path} imports {imported}"
+    for path in modules_of(set(ROOMS) - {"client"}):
+        assert "client" not in {room_of(imported) for imported in own_modules(path)}, path
+
+
+@pytest.mark.parametrize("path", modules_of(PURE_ROOMS), ids=name_of)
+def test_the_pure_rooms_of_the_local_store_do_no_io(path: Path) -> None:
+    assert [one for one in imports(path) if one.split(".")[0] in REACHING] == []
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert [node for node in ast.walk(tree) if isinstance(node, WAITING)] == []
+    assert "open(" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", modules_of(BLOCKING_ROOMS), ids=name_of)
+def test_the_blocking_rooms_of_the_local_store_know_no_loop(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert [node for node in ast.walk(tree) if isinstance(node, WAITING)] == []
+    assert not any(one.split(".")[0] in ("asyncio", "anyio") for one in imports(path))
 
 
 def test_importers_know_records_only() -> None:
@@ -146,8 +228,7 @@ def test_importers_know_records_only() -> None:
 def test_what_is_pure_waits_for_nothing(path: Path) -> None:
     if name_of(path) not in PURE and not name_of(path).startswith("importers"):
         return
-    waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
-    assert [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, waiting)] == []
+    assert [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, WAITING)] == []
     assert not any(one.split(".")[0] in ("asyncio", "anyio", "socket") for one in imports(path))
 
 
@@ -155,6 +236,8 @@ def test_what_is_pure_waits_for_nothing(path: Path) -> None:
 def test_modules_and_functions_stay_small_and_say_what_they_are(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     limit = LINES if name_of(path) != "store" else 2 * LINES  # one method of few lines for each of the two protocols
+    if room_of(name_of(path)):
+        limit = 300
     assert len(source.splitlines()) <= limit
     tree = ast.parse(source)
     assert ast.get_docstring(tree)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agentstore.local.configuration import as_file, configuration
-from agentstore.local.engine import EngineError
-from agentstore.local.space import MIB, NoSpaceError, Space, Volume, reserve_file_size, reserve_of, shortage
-from agentstore.local.spool import Spool
-from agentstore.local.statements import needs_space
+from agentstore.local.engine.configuration import as_file, configuration
+from agentstore.local.engine.disk_space import MIB, NoSpaceError, Space, Volume, reserve_file_size, reserve_of, shortage
+from agentstore.local.engine.errors import EngineError
+from agentstore.local.session.spool import Spool
+from agentstore.local.sql.analysis import needs_space
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""How much memory all connections together may hold for one purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+
+class Budget:
+    """Bytes that are shared. Who waits is served in order; cancellation gives the place away, and no byte is lost.
+
+    What is taken has to be given back, once. Nobody who holds a share may wait for another one of the same budget.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    def __repr__(self) -> str:
+        return f"<Budget {self.used} of {self.limit}, {len(self._waiting)} wait>"
+
+    @property
+    def is_short(self) -> bool:
+        """Whether others wait, or would have to."""
+        return bool(self._waiting) or self.used >= self.limit
+
+    async def acquire(self, size: int) -> None:
+        """Take ``size`` bytes as soon as they are there; more than there are in all, when nobody else holds any.
+
+        A size of 0 waits until there is room for anything at all, and takes nothing.
+        """
+        if not self._waiting and self._fits(size):
+            self.used += size
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (size, turn)
+        self._waiting.append(entry)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release(size)
+            else:
+                self._waiting.remove(entry)
+                self._serve()  # it may have stood in the way of smaller ones
+            raise
+
+    def take(self, size: int) -> None:
+        """Take what is in memory already, whether there is room for it or not."""
+        self.used += size
+
+    def release(self, size: int) -> None:
+        self.used -= size
+        self._serve()
+
+    def _fits(self, size: int) -> bool:
+        return not self.used or self.used + max(size, 1) <= self.limit
+
+    def _serve(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][0]):
+            size, turn = self._waiting.popleft()
+            if not turn.done():
+                self.used += size
+                turn.set_result(None)
