@@ -56,7 +56,9 @@ class Finder:
                 return await self._and_rest(known, looked, step.narrowed, after, count)
             case planner.Sessions():
                 known = await self._keys(self._hits(after, count, Narrowed(looked.tables, sessions=step.count)))
-                return await self._and_rest(known, looked, step.narrowed, after, count)
+                # All hits of the sessions that were read are known, so the last one's session is not read again.
+                rest = after_session(known[-1][0], known[-1][1]) if known else from_session(after)
+                return await self._and_rest(known, looked, step.narrowed, after, count, rest)
             case planner.Scan():
                 return await self._scan(after, count, Narrowed(looked.tables, dict.fromkeys(step.narrowed)))
             case _:
@@ -84,13 +86,15 @@ class Finder:
         narrowed: Collection[str],
         after: SearchKey | None,
         count: int,
+        sessions: Sql | None = None,
     ) -> Found:
-        """The first ``count`` hits, of which the first are known."""
+        """The first ``count`` hits, of which the first are known; the others are in these sessions."""
         if len(known) >= count:
             return dict.fromkeys(known[:count])
         last = known[-1] if known else after
-        rest = await self._scan(last, count, Narrowed(looked.tables, dict.fromkeys(narrowed)))
-        return _joined(known, rest, count)
+        narrow = Narrowed(looked.tables, dict.fromkeys(narrowed))
+        rest = substring.hits(self._target, sessions or from_session(last), last, count=count, narrowed=narrow)
+        return _joined(known, await self._keys(rest), count)
 
     async def _newest_sessions_first(self, after: SearchKey | None, count: int) -> Found:
         scope = from_session(after)
