@@ -3,13 +3,14 @@
 Layers, each importing only from those above it::
 
     errors                                      the error tree
-    models · settings                           records · where the store is
+    models · filters · settings                 records · what analytics are asked for · where the store is
     connection.sql                              query text
     protocols · home                            the doors between the rooms · the loop a store belongs to
     schema.plan · write.rows · read.cursor …    pure: decide, send nothing
     connection.wire (asynch) · driver · pool    I/O, one thing each
     read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
-    store                                       wires them
+    read.reads · write.writes                   the methods of the store, each once
+    store                                       opens and closes what they need
     importers · local                           aside: bytes to records · the local server
 
 The names below are loaded when they are first used: ``import agentstore`` alone loads none of these modules.

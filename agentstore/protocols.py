@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, runtime_checkable
 
+from agentstore.filters import AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import (
     DailyActivity,
-    DateLike,
     GitLink,
     GitLinkResult,
     HeatmapCell,
@@ -105,7 +105,7 @@ class Store(Protocol):
 class ReadStore(Protocol):
     """The read side. Everything is scoped by org_id and sees the newest version of each row."""
 
-    async def list_sessions(self, org_id: str, filter: SessionFilter = ...) -> SessionPage: ...
+    async def list_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> SessionPage: ...
     async def get_session(self, org_id: str, id: str) -> Session: ...
     async def get_session_messages(
         self,
@@ -129,54 +129,23 @@ class ReadStore(Protocol):
     async def list_message_pins(self, org_id: str, session_id: str = "") -> list[MessagePin]: ...
     async def list_session_deletes(self, org_id: str) -> list[SessionDelete]: ...
 
-    async def usage_by_user(
-        self,
-        org_id: str,
-        *,
-        project_name: str = "",
-        date_from: DateLike = None,
-        date_to: DateLike = None,
-        tz: str = "UTC",
-    ) -> list[UserUsage]: ...
+    @takes_analytics_keywords
+    async def usage_by_user(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[UserUsage]: ...
 
-    async def activity_heatmap(
-        self,
-        org_id: str,
-        *,
-        project_name: str = "",
-        date_from: DateLike = None,
-        date_to: DateLike = None,
-        tz: str = "UTC",
-    ) -> list[HeatmapCell]: ...
+    @takes_analytics_keywords
+    async def activity_heatmap(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[HeatmapCell]: ...
 
+    @takes_analytics_keywords
     async def tool_usage_distribution(
-        self,
-        org_id: str,
-        *,
-        project_name: str = "",
-        date_from: DateLike = None,
-        date_to: DateLike = None,
-        tz: str = "UTC",
+        self, org_id: str, **keywords: Unpack[AnalyticsKeywords]
     ) -> list[ToolUsageStat]: ...
 
-    async def daily_activity(
-        self,
-        org_id: str,
-        *,
-        project_name: str = "",
-        date_from: DateLike = None,
-        date_to: DateLike = None,
-        tz: str = "UTC",
-    ) -> list[DailyActivity]: ...
+    @takes_analytics_keywords
+    async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]: ...
 
+    @takes_analytics_keywords
     async def token_usage_by_model(
-        self,
-        org_id: str,
-        *,
-        project_name: str = "",
-        date_from: DateLike = None,
-        date_to: DateLike = None,
-        tz: str = "UTC",
+        self, org_id: str, **keywords: Unpack[AnalyticsKeywords]
     ) -> list[ModelTokenUsage]: ...
 
     async def aclose(self) -> None: ...

@@ -51,7 +51,7 @@ def _versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
 
 # Where the statements ask for floors, and what stood there before there were any.
 _BEFORE = {
-    "agentstore.read.sessions.above_floor": _everything,
+    "agentstore.read.messages.above_floor": _everything,
     "agentstore.read.sessions.versions_of_links": _versions_of_links,
     "agentstore.read.search.results.moments": _moments,
     "agentstore.read.search.results.floor_of_row": _no_floor,

@@ -1,4 +1,4 @@
-"""Columns of a result to Structs. Pure."""
+"""The columns of a Struct in a statement, and columns of a result to Structs. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,25 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentstore.connection.sql import from_ticks
+from agentstore.connection.sql import Sql, from_ticks, join
 from agentstore.protocols import Columns
 
 T = TypeVar("T")
 
 # Up to here (the year 2096) microseconds survive the float that msgspec converts in a tenth of the time.
 _EXACT_IN_FLOAT = 4 * 10**15
+
+_TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
+
+
+def selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
+    """The columns to select, and the positions of times among the fields (they travel as microseconds)."""
+    columns = [
+        Sql(f"toUnixTimestamp64Micro({name})") if name in _TIME_FIELDS else Sql(name)
+        for name in fields
+        if name not in without
+    ]
+    return join(", ", columns), [index for index, name in enumerate(fields) if name in _TIME_FIELDS]
 
 
 def times(ticks: Sequence[int | None]) -> list[dt.datetime | None]:

@@ -7,9 +7,9 @@ import re
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, GitLinkResult
-from agentstore.protocols import Executor
 from agentstore.read.building import built
 from agentstore.read.floors import MARKS, above_floor, above_floors
+from agentstore.read.lanes import ReadLanes
 from agentstore.read.scope import text
 
 _SHA = re.compile(r"[0-9a-fA-F]{4,}")
@@ -17,42 +17,44 @@ _LINK_FIELDS = GitLink.__struct_fields__
 _RESULT_FIELDS = GitLinkResult.__struct_fields__
 
 
-async def get_session_git_links(executor: Executor, org_id: str, session_id: str) -> list[GitLink]:
-    """The git links of a session by message_ordinal, link_type."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT session_id, link_type, confidence, org_id, user_id, message_ordinal, commit_sha, pr_url,"
-            " toUnixTimestamp64Micro(detected_at)"
-            " FROM git_links FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
-            " ORDER BY message_ordinal, link_type, commit_sha, pr_url",
-            org_id=text(org_id, "org_id"),
-            session_id=text(session_id, "session_id"),
-            seen=above_floor(org_id, session_id, MARKS),
-        )
-    )
-    return await built(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
+class GitLinkReads(ReadLanes):
+    """Reads about git links."""
 
-
-async def lookup_git_links(executor: Executor, org_id: str, *, sha: str, pr_url: str) -> list[GitLinkResult]:
-    """The links to a commit or a pull request with the sessions they were made in, newest detected_at first."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT l.session_id, if(s.user_id = '', l.user_id, s.user_id), s.user_name, s.project_id, s.project_name,"
-            " toString(s.agent_type), s.started, s.first_message, l.commit_sha, l.pr_url,"
-            " toString(l.link_type), toString(l.confidence), l.message_ordinal"
-            " FROM (SELECT * FROM git_links FINAL WHERE org_id = {org_id} AND {match} AND {seen}) AS l"
-            " LEFT JOIN (SELECT id, user_id, user_name, project_id, project_name, agent_type, first_message,"
-            " toUnixTimestamp64Micro(started_at) AS started FROM sessions FINAL WHERE org_id = {org_id}"
-            " AND id IN (SELECT session_id FROM git_links FINAL WHERE org_id = {org_id} AND {match})) AS s"
-            " ON s.id = l.session_id"
-            " WHERE l.session_id NOT IN (SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id})"
-            " ORDER BY l.detected_at DESC NULLS LAST, l.session_id DESC, l.message_ordinal, l.commit_sha, l.pr_url",
-            org_id=text(org_id, "org_id"),
-            match=_match(text(sha, "sha"), text(pr_url, "pr_url")),
-            seen=above_floors(org_id, MARKS),
+    async def get_session_git_links(self, org_id: str, session_id: str) -> list[GitLink]:
+        """The git links of a session by message_ordinal, link_type."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT session_id, link_type, confidence, org_id, user_id, message_ordinal, commit_sha, pr_url,"
+                " toUnixTimestamp64Micro(detected_at)"
+                " FROM git_links FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
+                " ORDER BY message_ordinal, link_type, commit_sha, pr_url",
+                org_id=text(org_id, "org_id"),
+                session_id=text(session_id, "session_id"),
+                seen=above_floor(org_id, session_id, MARKS),
+            )
         )
-    )
-    return await built(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])
+        return await built(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
+
+    async def lookup_git_links(self, org_id: str, *, sha: str = "", pr_url: str = "") -> list[GitLinkResult]:
+        """Links by SHA prefix (4 or more hex digits, any case, also longer than stored) or else by exact PR URL."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT l.session_id, if(s.user_id = '', l.user_id, s.user_id), s.user_name, s.project_id,"
+                " s.project_name, toString(s.agent_type), s.started, s.first_message, l.commit_sha, l.pr_url,"
+                " toString(l.link_type), toString(l.confidence), l.message_ordinal"
+                " FROM (SELECT * FROM git_links FINAL WHERE org_id = {org_id} AND {match} AND {seen}) AS l"
+                " LEFT JOIN (SELECT id, user_id, user_name, project_id, project_name, agent_type, first_message,"
+                " toUnixTimestamp64Micro(started_at) AS started FROM sessions FINAL WHERE org_id = {org_id}"
+                " AND id IN (SELECT session_id FROM git_links FINAL WHERE org_id = {org_id} AND {match})) AS s"
+                " ON s.id = l.session_id"
+                " WHERE l.session_id NOT IN (SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id})"
+                " ORDER BY l.detected_at DESC NULLS LAST, l.session_id DESC, l.message_ordinal, l.commit_sha, l.pr_url",
+                org_id=text(org_id, "org_id"),
+                match=_match(text(sha, "sha"), text(pr_url, "pr_url")),
+                seen=above_floors(org_id, MARKS),
+            )
+        )
+        return await built(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])
 
 
 def _match(sha: str, pr_url: str) -> Sql:

@@ -4,49 +4,50 @@ from __future__ import annotations
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import MessagePin, SessionDelete, SessionStar
-from agentstore.protocols import Executor
 from agentstore.read.building import built
 from agentstore.read.floors import MARKS, above_floor, above_floors
+from agentstore.read.lanes import ReadLanes
 from agentstore.read.scope import text
 
 
-async def list_session_stars(executor: Executor, org_id: str, session_id: str) -> list[SessionStar]:
-    """The stars of a session, or of the whole organisation, newest first."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT org_id, session_id, user_id, toUnixTimestamp64Micro(created_at) FROM session_stars FINAL"
-            " WHERE org_id = {org_id} AND {scope} ORDER BY created_at DESC NULLS LAST, session_id, user_id",
-            org_id=text(org_id, "org_id"),
-            scope=_scope(org_id, session_id),
+class MarkReads(ReadLanes):
+    """Reads about what users set on sessions and messages."""
+
+    async def list_session_stars(self, org_id: str, session_id: str = "") -> list[SessionStar]:
+        """Stars of a session, or of the whole organisation, newest first."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT org_id, session_id, user_id, toUnixTimestamp64Micro(created_at) FROM session_stars FINAL"
+                " WHERE org_id = {org_id} AND {scope} ORDER BY created_at DESC NULLS LAST, session_id, user_id",
+                org_id=text(org_id, "org_id"),
+                scope=_scope(org_id, session_id),
+            )
         )
-    )
-    return await built(SessionStar, columns, time_columns=[3])
+        return await built(SessionStar, columns, time_columns=[3])
 
-
-async def list_message_pins(executor: Executor, org_id: str, session_id: str) -> list[MessagePin]:
-    """The pins of a session, or of the whole organisation, by message_ordinal, then newest first."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT org_id, session_id, message_ordinal, user_id, note, toUnixTimestamp64Micro(created_at)"
-            " FROM message_pins FINAL WHERE org_id = {org_id} AND {scope}"
-            " ORDER BY message_ordinal, created_at DESC NULLS LAST, session_id, user_id",
-            org_id=text(org_id, "org_id"),
-            scope=_scope(org_id, session_id),
+    async def list_message_pins(self, org_id: str, session_id: str = "") -> list[MessagePin]:
+        """Pins of a session, or of the whole organisation, by message_ordinal, then newest first."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT org_id, session_id, message_ordinal, user_id, note, toUnixTimestamp64Micro(created_at)"
+                " FROM message_pins FINAL WHERE org_id = {org_id} AND {scope}"
+                " ORDER BY message_ordinal, created_at DESC NULLS LAST, session_id, user_id",
+                org_id=text(org_id, "org_id"),
+                scope=_scope(org_id, session_id),
+            )
         )
-    )
-    return await built(MessagePin, columns, time_columns=[5])
+        return await built(MessagePin, columns, time_columns=[5])
 
-
-async def list_session_deletes(executor: Executor, org_id: str) -> list[SessionDelete]:
-    """The deletion marks of the organisation, newest first."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT org_id, session_id, user_id, toUnixTimestamp64Micro(created_at) FROM session_deletes FINAL"
-            " WHERE org_id = {org_id} ORDER BY created_at DESC NULLS LAST, session_id",
-            org_id=text(org_id, "org_id"),
+    async def list_session_deletes(self, org_id: str) -> list[SessionDelete]:
+        """Deletion marks of the organisation, newest first."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT org_id, session_id, user_id, toUnixTimestamp64Micro(created_at) FROM session_deletes FINAL"
+                " WHERE org_id = {org_id} ORDER BY created_at DESC NULLS LAST, session_id",
+                org_id=text(org_id, "org_id"),
+            )
         )
-    )
-    return await built(SessionDelete, columns, time_columns=[3])
+        return await built(SessionDelete, columns, time_columns=[3])
 
 
 def _scope(org_id: str, session_id: str) -> Sql:

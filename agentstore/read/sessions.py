@@ -1,84 +1,127 @@
-"""Sessions, their messages and tool calls, and the users, projects and agents they come from."""
+"""Sessions, and the users, projects and agents they come from."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from typing import LiteralString
+from collections.abc import AsyncIterator
 
-from agentstore.connection.sql import Sql, join, sql, valid_text
-from agentstore.errors import InvalidArgumentError, NotFoundError
-from agentstore.models import Message, ProjectInfo, Session, SessionFilter, SessionPage, ToolCall, UserInfo
+from agentstore.connection.sql import Sql, sql
+from agentstore.errors import NotFoundError
+from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
 from agentstore.protocols import Columns, Executor
 from agentstore.read.building import built
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
-from agentstore.read.decoding import build
-from agentstore.read.floors import above_floor, versions_of_links
+from agentstore.read.decoding import build, selection
+from agentstore.read.floors import versions_of_links
+from agentstore.read.lanes import ReadLanes
 from agentstore.read.scope import expect, page_limit, session_conditions, text
 from agentstore.read.together import together
 
-# Where a tool call stands in its session: message_ordinal, tool_use_id, call_index.
-ToolCallKey = tuple[int, str, int]
-
-_TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
-
-
-def selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
-    """The columns to select, and the positions of times among the fields (they travel as microseconds)."""
-    columns = [
-        Sql(f"toUnixTimestamp64Micro({name})") if name in _TIME_FIELDS else Sql(name)
-        for name in fields
-        if name not in without
-    ]
-    return join(", ", columns), [index for index, name in enumerate(fields) if name in _TIME_FIELDS]
-
-
-_SESSION_COLUMNS, _SESSION_TIMES = selection(Session.__struct_fields__, "commit_count")
-_SESSION_ID = Session.__struct_fields__.index("id")
-# org_id and session_id are known: they need not travel with every row.
-_MESSAGE_COLUMNS, _MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id", "session_id")
-_TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "org_id", "session_id")
-
+_COLUMNS, _TIMES = selection(Session.__struct_fields__, "commit_count")
+_ID = Session.__struct_fields__.index("id")
 
 # Where a session has no started_at, any other is later.
 _NEVER = Sql("toDateTime64('1900-01-01', 6, 'UTC')")
 
-# A block is decoded column by column; of smaller ones none holds the loop for long, and a large session is read faster.
-_IN_BLOCKS = {"max_block_size": 8192}
-
-# A session cannot hold more messages: a larger limit is no limit, and one beyond 64 bits the server would refuse.
-_ORDINALS = 2**32
+# What an iterator fetches at a time.
+_SESSIONS_AT_ONCE = 500
 
 
-async def list_sessions(executor: Executor, org_id: str, filter: SessionFilter) -> SessionPage:
-    """One page, started_at descending, id descending, sessions without started_at last."""
-    expect(filter, SessionFilter, "filter")
-    limit = page_limit(filter.limit)
-    start = after_cursor(filter.cursor)
-    where = filter_conditions(org_id, filter)
-    counted, found = await together(
-        executor.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
-        in_order(executor, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
-    )
-    page = found[:limit]
-    cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if len(found) > limit else ""
-    # Counted beside the page: a session written in between may be on the page only.
-    return SessionPage(sessions=page, next_cursor=cursor, total=max(counted[0][0], len(found)))
+class SessionReads(ReadLanes):
+    """Reads about sessions as a whole."""
+
+    async def list_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> SessionPage:
+        """One page of browsable sessions, started_at descending, id descending, those without started_at last.
+
+        ``total`` counts what the filter matches, whatever cursor and limit. Walking the cursors yields every session
+        exactly once. A cursor of another kind is ``InvalidCursorError``.
+        """
+        pool = self._open_pool
+        expect(filter, SessionFilter, "filter")
+        limit = page_limit(filter.limit)
+        start = _after_cursor(filter.cursor)
+        where = _filter_conditions(org_id, filter)
+        counted, found = await together(
+            pool.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
+            _in_order(pool, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
+        )
+        page = found[:limit]
+        cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if len(found) > limit else ""
+        # Counted beside the page: a session written in between may be on the page only.
+        return SessionPage(sessions=page, next_cursor=cursor, total=max(counted[0][0], len(found)))
+
+    def iter_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> AsyncIterator[Session]:
+        """All sessions that ``list_sessions`` would page through, in its order, in bounded memory.
+
+        ``filter.cursor`` says where to begin, its limit does not matter. What is written meanwhile may be seen or not.
+        """
+        return _all_in_order(self._heavy, org_id, filter)
+
+    async def get_session(self, org_id: str, id: str) -> Session:
+        """Any session by its id, or ``NotFoundError``."""
+        pool = self._open_pool
+        where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
+        columns, links = await together(
+            pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
+            _link_counts(pool, org_id, (id,)),
+        )
+        if not columns:
+            raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
+        return _with_links(columns, links)[0]
+
+    async def list_users(self, org_id: str) -> list[UserInfo]:
+        """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT user_id, argMax(user_name, (ifNull(started_at, {never}), id)) AS name"
+                " FROM sessions FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
+                never=_NEVER,
+                where=session_conditions(org_id),
+            )
+        )
+        return await built(UserInfo, columns)
+
+    async def list_projects(self, org_id: str) -> list[ProjectInfo]:
+        """The projects with a name, one per (id, name), with the path of the latest session, ordered by name and id."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT project_id, project_name, argMax(project_path, (ifNull(started_at, {never}), id))"
+                " FROM sessions FINAL WHERE {where} AND project_name != ''"
+                " GROUP BY project_id, project_name ORDER BY project_name, project_id",
+                never=_NEVER,
+                where=session_conditions(org_id),
+            )
+        )
+        return await built(ProjectInfo, columns)
+
+    async def list_agents(self, org_id: str) -> list[str]:
+        """The distinct agent types, ordered."""
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT DISTINCT toString(agent_type) AS agent FROM sessions FINAL"
+                " WHERE {where} AND agent_type != '' ORDER BY agent",
+                where=session_conditions(org_id),
+            )
+        )
+        return list(columns[0]) if columns else []
 
 
-async def get_session(executor: Executor, org_id: str, id: str) -> Session:
-    """Any session by its id, or ``NotFoundError``."""
-    where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
-    columns, links = await together(
-        executor.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_SESSION_COLUMNS, where=where)),
-        _link_counts(executor, org_id, (id,)),
-    )
-    if not columns:
-        raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
-    return _with_links(columns, links)[0]
+async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) -> AsyncIterator[Session]:
+    where = _filter_conditions(org_id, filter)
+    after = _after_cursor(filter.cursor)
+    while True:
+        found = await _in_order(
+            executor, org_id, sql("{where} AND {after}", where=where, after=after), count=_SESSIONS_AT_ONCE
+        )
+        for session in found:
+            yield session
+        if len(found) < _SESSIONS_AT_ONCE:
+            return
+        after = _after(found[-1].started_at, found[-1].id)
 
 
-async def in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -> list[Session]:
+async def _in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -> list[Session]:
     """The first ``count`` sessions that satisfy ``where``: started_at descending, id descending, without one last.
 
     The server sorts keys and then reads the other columns of these rows only (lazy materialization). Git links are
@@ -88,14 +131,14 @@ async def in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -
         sql(
             "SELECT {columns} FROM sessions FINAL WHERE {where}"
             " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",
-            columns=_SESSION_COLUMNS,
+            columns=_COLUMNS,
             where=where,
             count=count,
         )
     )
     if not columns:
         return []
-    return _with_links(columns, await _link_counts(executor, org_id, columns[_SESSION_ID]))
+    return _with_links(columns, await _link_counts(executor, org_id, columns[_ID]))
 
 
 async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) -> dict[str, int]:
@@ -110,109 +153,11 @@ async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) ->
 
 
 def _with_links(columns: Columns, links: dict[str, int]) -> list[Session]:
-    counts = tuple(links.get(id, 0) for id in columns[_SESSION_ID])
-    return build(Session, [*columns, counts], time_columns=_SESSION_TIMES)
+    counts = tuple(links.get(id, 0) for id in columns[_ID])
+    return build(Session, [*columns, counts], time_columns=_TIMES)
 
 
-async def get_session_messages(
-    executor: Executor,
-    org_id: str,
-    session_id: str,
-    *,
-    after_ordinal: int | None = None,
-    before_ordinal: int | None = None,
-    limit: int | None = None,
-) -> list[Message]:
-    """The messages of a session by ordinal, between two ordinals that are not among them.
-
-    A limit takes the first ones, or with ``before_ordinal`` the last ones.
-    """
-    backwards = before_ordinal is not None
-    columns = await executor.fetch(
-        sql(
-            "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {after}"
-            " AND {before} AND {seen} ORDER BY ordinal {direction} {limit}",
-            columns=_MESSAGE_COLUMNS,
-            org_id=text(org_id, "org_id"),
-            session_id=text(session_id, "session_id"),
-            after=_bound("ordinal > {value}", after_ordinal, "after_ordinal"),
-            before=_bound("ordinal < {value}", before_ordinal, "before_ordinal"),
-            seen=above_floor(org_id, session_id),
-            direction=Sql("DESC" if backwards else "ASC"),
-            limit=_limit(limit, "messages"),
-        ),
-        _IN_BLOCKS,
-    )
-    if backwards:
-        columns = [column[::-1] for column in columns]
-    return await built(Message, columns, time_columns=_MESSAGE_TIMES, constants=_known(Message, org_id, session_id))
-
-
-async def get_session_tool_calls(
-    executor: Executor, org_id: str, session_id: str, *, after: ToolCallKey | None = None, limit: int | None = None
-) -> list[ToolCall]:
-    """The tool calls of a session by message_ordinal, tool_use_id, call_index: the first ones after the key."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {after}"
-            " AND {seen} ORDER BY message_ordinal, tool_use_id, call_index {limit}",
-            columns=_TOOL_CALL_COLUMNS,
-            org_id=text(org_id, "org_id"),
-            session_id=text(session_id, "session_id"),
-            after=_after_call(after),
-            seen=above_floor(org_id, session_id),
-            limit=_limit(limit, "tool calls"),
-        ),
-        _IN_BLOCKS,
-    )
-    return await built(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=_known(ToolCall, org_id, session_id))
-
-
-async def list_users(executor: Executor, org_id: str) -> list[UserInfo]:
-    """Users by id, named by their latest session, ordered by name and id."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT user_id, argMax(user_name, (ifNull(started_at, {never}), id)) AS name"
-            " FROM sessions FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
-            never=_NEVER,
-            where=session_conditions(org_id),
-        )
-    )
-    return await built(UserInfo, columns)
-
-
-async def list_projects(executor: Executor, org_id: str) -> list[ProjectInfo]:
-    """Projects by id and name, with the path of their latest session, ordered by name and id."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT project_id, project_name, argMax(project_path, (ifNull(started_at, {never}), id))"
-            " FROM sessions FINAL WHERE {where} AND project_name != ''"
-            " GROUP BY project_id, project_name ORDER BY project_name, project_id",
-            never=_NEVER,
-            where=session_conditions(org_id),
-        )
-    )
-    return await built(ProjectInfo, columns)
-
-
-async def list_agents(executor: Executor, org_id: str) -> list[str]:
-    """The distinct agent types, ordered."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT DISTINCT toString(agent_type) AS agent FROM sessions FINAL"
-            " WHERE {where} AND agent_type != '' ORDER BY agent",
-            where=session_conditions(org_id),
-        )
-    )
-    return list(columns[0]) if columns else []
-
-
-def _known(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:
-    fields = record.__struct_fields__
-    return {fields.index("org_id"): valid_text(org_id), fields.index("session_id"): valid_text(session_id)}
-
-
-def filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
+def _filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
     """The WHERE clause over ``sessions FINAL`` of a filter."""
     expect(filter, SessionFilter, "filter")
     return session_conditions(
@@ -225,12 +170,12 @@ def filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
     )
 
 
-def after_cursor(cursor: str) -> Sql:
+def _after_cursor(cursor: str) -> Sql:
     """The condition that a session comes after the cursor; "" is before all."""
-    return sql("1") if cursor == "" else after(*decode_session_cursor(cursor))
+    return sql("1") if cursor == "" else _after(*decode_session_cursor(cursor))
 
 
-def after(started_at: dt.datetime | None, session_id: str) -> Sql:
+def _after(started_at: dt.datetime | None, session_id: str) -> Sql:
     """The condition that a session comes after this one."""
     if started_at is None:
         return sql("(started_at IS NULL AND id < {id})", id=session_id)
@@ -239,38 +184,3 @@ def after(started_at: dt.datetime | None, session_id: str) -> Sql:
         moment=started_at,
         id=session_id,
     )
-
-
-def _bound(condition: LiteralString, ordinal: int | None, name: str) -> Sql:
-    return sql("1") if ordinal is None else sql(condition, value=_whole(ordinal, name))
-
-
-def _after_call(key: ToolCallKey | None) -> Sql:
-    if key is None:
-        return sql("1")
-    if not isinstance(key, tuple | list) or len(key) != 3:
-        raise InvalidArgumentError(
-            f"after: expected (message_ordinal, tool_use_id, call_index), got {type(key).__name__}", field="after"
-        )
-    # Not as one comparison of tuples: that would not use the sort key.
-    return sql(
-        "message_ordinal >= {ordinal} AND (message_ordinal > {ordinal} OR tool_use_id > {id}"
-        " OR (tool_use_id = {id} AND call_index > {index}))",
-        ordinal=_whole(key[0], "after"),
-        id=text(key[1], "after"),
-        index=_whole(key[2], "after"),
-    )
-
-
-def _whole(value: int, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidArgumentError(f"{name}: expected int, got {type(value).__name__}", field=name)
-    return value
-
-
-def _limit(limit: int | None, what: str) -> Sql:
-    if limit is None:
-        return sql("")
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
-        raise InvalidArgumentError(f"limit: expected a number of {what}, got {limit!r}", field="limit")
-    return sql("LIMIT {limit}", limit=min(limit, _ORDINALS))

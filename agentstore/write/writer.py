@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +24,6 @@ from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
 from agentstore.write.entry import Barrier, Entry
 from agentstore.write.looptime import loop_time
-from agentstore.write.purge import Purge, erase, with_subagents
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import SESSIONS, TABLES
 from agentstore.write.statistics import TableStatistics
@@ -53,7 +52,7 @@ class Writer:
     ) -> None:
         self.calls = Calls(min(limits.batch_rows, limits.waiting_rows))
         self.versions = Versions(executor, on_look=self._on_look)
-        self._background = background
+        self.background = background
         self._deadline_seconds = deadline_seconds
         self._sweeper = Sweeper(background)
         self._batchers = {
@@ -150,34 +149,6 @@ class Writer:
             await batcher.drained()
         if submitted:  # so that their receipts are done, too
             await asyncio.wait(submitted)
-
-    async def purge(self, org_id: str, session_ids: Iterable[str], *, timeout_seconds: float) -> Purge:
-        """Take sessions and their subagents away, and their texts out of every active part; see the store."""
-        deadline = loop_time() + timeout_seconds
-        ids = await with_subagents(self._background, org_id, session_ids, deadline=deadline)
-        call = await self.calls.removal(org_id, ids, purge=True)
-        try:
-            async with asyncio.timeout_at(deadline):
-                with self.versions.purging(org_id, ids):
-                    await self.write(_prepared(call))
-                # Rows of theirs that were accepted before are stored by then, and are erased with the rest.
-                await self.flush()
-        except TimeoutError as error:
-            raise WriteError(
-                f"{len(ids)} sessions are not known to be purged: no answer within {timeout_seconds:g} s",
-                table=SESSIONS.name,
-                keys=[(org_id, session_id) for session_id in ids],
-                retriable=True,
-                hint="purge again to go on",
-            ) from error
-        version = max((entry.rows.version for entry in call.entries), default=0)
-        return await erase(self._background, org_id, ids, below=version, deadline=deadline)
-
-    async def restore(self, org_id: str, session_ids: Iterable[str]) -> None:
-        """Let purged sessions be written again."""
-        ids = list(session_ids)
-        await self.write(lambda: self.calls.restoration(org_id, ids))
-        self.versions.note_restored(org_id, ids)
 
     # --- acceptance ---------------------------------------------------------------------------------------------
 
@@ -277,13 +248,6 @@ class Writer:
         logger.warning("a submitted or cancelled write failed, and nobody awaited it: %s", error)
         table = getattr(error, "table", "") or SESSIONS.name
         self._batchers[table].counters.unobserved_failures += 1
-
-
-def _prepared(call: Call) -> Prepare:
-    async def prepare() -> Call:
-        return call
-
-    return prepare
 
 
 def _refuse(entries: deque[Entry], error: AgentStoreError) -> None:

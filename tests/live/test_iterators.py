@@ -10,8 +10,8 @@ import pytest
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, Message, SessionFilter
 from agentstore.connection.sql import Sql
 from agentstore.protocols import Columns, Executor
-from agentstore.read import iterate
 from tests.builders import at, message, session
+from tests.reads import ReadsThrough
 
 MEGABYTE = 1024 * 1024
 
@@ -71,7 +71,7 @@ async def test_memory_is_bounded_whatever_the_texts(store: AsyncClickHouseStore,
     large = [message(n, "y" * MEGABYTE, session_id="b") for n in range(24)]
     await store.write_batch(org, [], [*small, *large])
     executor = Measuring(store._open_pool)
-    found: list[Message] = [one async for one in iterate.iter_messages(executor, org, "")]
+    found: list[Message] = [one async for one in ReadsThrough(executor).iter_messages(org, "")]
     assert [len(one.content) for one in found] == [1] * 1000 + [MEGABYTE] * 24
     assert executor.largest < 5 * MEGABYTE
 

@@ -11,10 +11,10 @@ import pytest
 
 from agentstore import AsyncClickHouseStore, Message, ToolCall
 from agentstore.connection.wire import joined
-from agentstore.read import sessions
 from agentstore.read.building import built
 from agentstore.read.decoding import build
 from tests.builders import at, session
+from tests.reads import ReadsThrough
 
 ROWS = 100_000
 
@@ -59,14 +59,14 @@ async def test_a_hundred_thousand_rows_become_records_in_slices(store: AsyncClic
     messages = [Message(ordinal=n, role="user", content=f"text {n}", timestamp=at(micro=n)) for n in range(ROWS)]
     calls = [ToolCall(message_ordinal=n, tool_name="Bash") for n in range(ROWS)]
     await store.write_session(org, session("s"), messages, calls)
-    reads: dict[str, Callable[[Any], Awaitable[list[Any]]]] = {
-        "messages": lambda watching: sessions.get_session_messages(watching, org, "s", after_ordinal=None, limit=None),
-        "calls": lambda watching: sessions.get_session_tool_calls(watching, org, "s"),
+    reads: dict[str, Callable[[ReadsThrough], Awaitable[list[Any]]]] = {
+        "messages": lambda reads: reads.get_session_messages(org, "s", after_ordinal=None, limit=None),
+        "calls": lambda reads: reads.get_session_tool_calls(org, "s"),
     }
     for name, read in reads.items():
         async with counting() as turns:
-            watching = Watching(store._open_pool, turns)
-            found = await read(watching)
+            watching: Any = Watching(store._open_pool, turns)
+            found = await read(ReadsThrough(watching))
             assert turns.count - watching.answered_at >= 20, name  # once for each five thousand rows at least
         assert len(found) == ROWS
         if name == "messages":

@@ -17,10 +17,9 @@ from agentstore import AsyncClickHouseStore, SessionFilter
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
-from agentstore.read import analytics, git_links, iterate, sessions
-from agentstore.read.analytics import Scope
 from tests.builders import at, call, commit, message, session
 from tests.live.conftest import drop, new_name
+from tests.reads import ReadsThrough
 from tests.servers import Server
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -30,7 +29,7 @@ SESSIONS, MESSAGES = 6000, 5
 FEW_SESSIONS, FEW_TEXTS = 2 * 1024, 2 * 256
 TEXTS = {"content", "input_json", "result_content", "token_usage"}
 
-Read = Callable[["Recorder"], Awaitable[object]]
+Read = Callable[[ReadsThrough], Awaitable[object]]
 
 
 class Recorder:
@@ -100,39 +99,39 @@ async def fill(server: Server, database: str) -> None:
 
 ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
     "get_session": (
-        lambda executor: sessions.get_session(executor, "o", "s03000"),
+        lambda reads: reads.get_session("o", "s03000"),
         {"sessions": FEW_SESSIONS, "git_links": FEW_SESSIONS},
     ),
     "get_session_messages": (
-        lambda executor: sessions.get_session_messages(executor, "o", "s03000", after_ordinal=None, limit=None),
+        lambda reads: reads.get_session_messages("o", "s03000", after_ordinal=None, limit=None),
         {"messages": FEW_TEXTS},
     ),
     "get_session_tool_calls": (
-        lambda executor: sessions.get_session_tool_calls(executor, "o", "s03000"),
+        lambda reads: reads.get_session_tool_calls("o", "s03000"),
         {"tool_calls": FEW_TEXTS},
     ),
     "get_session_git_links": (
-        lambda executor: git_links.get_session_git_links(executor, "o", "s03000"),
+        lambda reads: reads.get_session_git_links("o", "s03000"),
         {"git_links": FEW_SESSIONS},
     ),
 }
 WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {
-    "list_sessions": (lambda executor: sessions.list_sessions(executor, "o", SessionFilter()), {"git_links"}),
-    "list_users": (lambda executor: sessions.list_users(executor, "o"), set()),
-    "list_projects": (lambda executor: sessions.list_projects(executor, "o"), set()),
-    "list_agents": (lambda executor: sessions.list_agents(executor, "o"), set()),
+    "list_sessions": (lambda reads: reads.list_sessions("o", SessionFilter()), {"git_links"}),
+    "list_users": (lambda reads: reads.list_users("o"), set()),
+    "list_projects": (lambda reads: reads.list_projects("o"), set()),
+    "list_agents": (lambda reads: reads.list_agents("o"), set()),
     "lookup_git_links": (
-        lambda executor: git_links.lookup_git_links(executor, "o", sha="03000abcd", pr_url=""),
+        lambda reads: reads.lookup_git_links("o", sha="03000abcd", pr_url=""),
         {"git_links"},
     ),
-    "usage_by_user": (lambda executor: analytics.usage_by_user(executor, Scope("o")), {"git_links"}),
-    "activity_heatmap": (lambda executor: analytics.activity_heatmap(executor, Scope("o")), set()),
-    "daily_activity": (lambda executor: analytics.daily_activity(executor, Scope("o")), set()),
+    "usage_by_user": (lambda reads: reads.usage_by_user("o"), {"git_links"}),
+    "activity_heatmap": (lambda reads: reads.activity_heatmap("o"), set()),
+    "daily_activity": (lambda reads: reads.daily_activity("o"), set()),
     "tool_usage_distribution": (
-        lambda executor: analytics.tool_usage_distribution(executor, Scope("o")),
+        lambda reads: reads.tool_usage_distribution("o"),
         {"tool_calls"},
     ),
-    "token_usage_by_model": (lambda executor: analytics.token_usage_by_model(executor, Scope("o")), {"messages"}),
+    "token_usage_by_model": (lambda reads: reads.token_usage_by_model("o"), {"messages"}),
 }
 
 
@@ -140,7 +139,7 @@ WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {
 async def test_one_session_costs_what_it_is_and_not_its_organisation(pool: Pool, name: str) -> None:
     read, most = ONE_SESSION[name]
     recorder = Recorder(pool)
-    assert await read(recorder)
+    assert await read(ReadsThrough(recorder))
     rows = await recorder.rows()
     assert rows.keys() == most.keys()
     assert all(0 < rows[table] <= most[table] for table in most), rows
@@ -150,18 +149,18 @@ async def test_one_session_costs_what_it_is_and_not_its_organisation(pool: Pool,
 async def test_an_organisation_costs_its_sessions_and_no_texts(pool: Pool, name: str) -> None:
     read, others = WHOLE_ORGANISATION[name]
     recorder = Recorder(pool)
-    await read(recorder)
+    await read(ReadsThrough(recorder))
     assert (await recorder.rows()).keys() - {"sessions", "session_deletes"} == others
     assert await recorder.texts() == set()
 
 
 async def test_messages_of_one_session_are_iterated_from_its_own_granules(pool: Pool) -> None:
     recorder = Recorder(pool)
-    assert len([found async for found in iterate.iter_messages(recorder, "o", "s03000")]) == MESSAGES
+    assert len([found async for found in ReadsThrough(recorder).iter_messages("o", "s03000")]) == MESSAGES
     assert 0 < (await recorder.rows())["messages"] <= FEW_TEXTS * len(recorder.statements)
 
 
 async def test_the_recorder_sees_texts(pool: Pool) -> None:
     recorder = Recorder(pool)
-    await sessions.get_session_messages(recorder, "o", "s03000", after_ordinal=None, limit=None)
+    await ReadsThrough(recorder).get_session_messages("o", "s03000", after_ordinal=None, limit=None)
     assert await recorder.texts() == {"content", "token_usage"}

@@ -1,0 +1,215 @@
+"""The messages and tool calls of sessions: a page of them, all of a session, or any number in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import LiteralString, NamedTuple
+
+from agentstore.connection.sql import Sql, sql, valid_text
+from agentstore.errors import InvalidArgumentError
+from agentstore.models import Message, ToolCall
+from agentstore.protocols import Executor
+from agentstore.read.building import built
+from agentstore.read.decoding import selection
+from agentstore.read.floors import above_floor, above_floors
+from agentstore.read.lanes import ReadLanes
+from agentstore.read.scope import text
+
+# org_id and session_id are known: they need not travel with every row.
+_MESSAGE_COLUMNS, _MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id", "session_id")
+_TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "org_id", "session_id")
+# Of several sessions.
+_ANY_MESSAGE_COLUMNS, _ANY_MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id")
+
+# A block is decoded column by column; of smaller ones none holds the loop for long, and a large session is read faster.
+_IN_BLOCKS = {"max_block_size": 8192}
+
+# A session cannot hold more messages: a larger limit is no limit, and one beyond 64 bits the server would refuse.
+_ORDINALS = 2**32
+
+# Of an iterator: rows whose sizes are looked at together, and text that is fetched together, which is what a caller's
+# memory has to hold.
+_PLANNED_ROWS = 5000
+_FETCHED_BYTES = 4 * 1024 * 1024
+
+
+class MessageReads(ReadLanes):
+    """Reads about what sessions hold."""
+
+    async def get_session_messages(
+        self,
+        org_id: str,
+        session_id: str,
+        *,
+        after_ordinal: int | None = None,
+        before_ordinal: int | None = None,
+        limit: int | None = None,
+    ) -> list[Message]:
+        """The messages of a session by ordinal; an unknown session has none.
+
+        ``after_ordinal`` and ``before_ordinal`` are themselves left out. A limit takes the first messages, or with
+        ``before_ordinal`` the last ones before it, ascending all the same: a page can grow in both directions. A long
+        session is decoded in slices, some milliseconds each, between which other tasks run.
+        """
+        backwards = before_ordinal is not None
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {after}"
+                " AND {before} AND {seen} ORDER BY ordinal {direction} {limit}",
+                columns=_MESSAGE_COLUMNS,
+                org_id=text(org_id, "org_id"),
+                session_id=text(session_id, "session_id"),
+                after=_bound("ordinal > {value}", after_ordinal, "after_ordinal"),
+                before=_bound("ordinal < {value}", before_ordinal, "before_ordinal"),
+                seen=above_floor(org_id, session_id),
+                direction=Sql("DESC" if backwards else "ASC"),
+                limit=_limit(limit, "messages"),
+            ),
+            _IN_BLOCKS,
+        )
+        if backwards:
+            columns = [column[::-1] for column in columns]
+        return await built(Message, columns, time_columns=_MESSAGE_TIMES, constants=_known(Message, org_id, session_id))
+
+    async def get_session_tool_calls(
+        self, org_id: str, session_id: str, *, after: tuple[int, str, int] | None = None, limit: int | None = None
+    ) -> list[ToolCall]:
+        """The tool calls of a session by message_ordinal, tool_use_id, call_index; an unknown session has none.
+
+        ``after`` is such a key, of the last call of the page before; the call itself is left out.
+        """
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id}"
+                " AND {after} AND {seen} ORDER BY message_ordinal, tool_use_id, call_index {limit}",
+                columns=_TOOL_CALL_COLUMNS,
+                org_id=text(org_id, "org_id"),
+                session_id=text(session_id, "session_id"),
+                after=_after_call(after),
+                seen=above_floor(org_id, session_id),
+                limit=_limit(limit, "tool calls"),
+            ),
+            _IN_BLOCKS,
+        )
+        constants = _known(ToolCall, org_id, session_id)
+        return await built(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=constants)
+
+    def iter_messages(self, org_id: str, session_id: str = "") -> AsyncIterator[Message]:
+        """All messages of a session, or ("") of the whole organisation, by session_id and ordinal, in bounded memory.
+
+        Some megabytes of text are held at a time, whatever the number and length of the messages.
+        """
+        return _all_in_order(self._heavy, org_id, session_id)
+
+
+class _Key(NamedTuple):
+    """Where a message stands in its organisation."""
+
+    session_id: str
+    ordinal: int
+
+
+async def _all_in_order(executor: Executor, org_id: str, session_id: str) -> AsyncIterator[Message]:
+    text(org_id, "org_id")
+    scope = (
+        sql("session_id = {id} AND {seen}", id=session_id, seen=above_floor(org_id, session_id))
+        if text(session_id, "session_id")
+        else above_floors(org_id)
+    )
+    last: _Key | None = None
+    while True:
+        stops = await _stops(executor, org_id, scope, last)
+        for stop in stops:
+            for message in await _between(executor, org_id, scope, last, stop):
+                yield message
+            last = stop
+        if not stops:
+            return
+
+
+async def _stops(executor: Executor, org_id: str, scope: Sql, last: _Key | None) -> list[_Key]:
+    """Keys up to which the next rows can be fetched, each time some megabytes. Sizes travel, texts do not."""
+    columns = await executor.fetch(
+        sql(
+            "SELECT session_id, ordinal, length(content) + length(token_usage) FROM messages FINAL"
+            " WHERE org_id = {org_id} AND {scope} AND {after} ORDER BY session_id, ordinal LIMIT {count}",
+            org_id=org_id,
+            scope=scope,
+            after=_after_key(last),
+            count=_PLANNED_ROWS,
+        )
+    )
+    stops: list[_Key] = []
+    size, key = 0, None
+    for session_id, ordinal, byte_count in zip(*columns, strict=True):
+        if key is not None and size + byte_count > _FETCHED_BYTES:
+            stops.append(key)
+            size = 0
+        size += byte_count
+        key = _Key(session_id, ordinal)
+    return stops if key is None else [*stops, key]
+
+
+async def _between(executor: Executor, org_id: str, scope: Sql, last: _Key | None, stop: _Key) -> list[Message]:
+    columns = await executor.fetch(
+        sql(
+            "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND {scope} AND {after}"
+            " AND session_id <= {id} AND (session_id < {id} OR ordinal <= {ordinal}) ORDER BY session_id, ordinal",
+            columns=_ANY_MESSAGE_COLUMNS,
+            org_id=org_id,
+            scope=scope,
+            after=_after_key(last),
+            id=stop.session_id,
+            ordinal=stop.ordinal,
+        )
+    )
+    position = Message.__struct_fields__.index("org_id")
+    return await built(Message, columns, time_columns=_ANY_MESSAGE_TIMES, constants={position: valid_text(org_id)})
+
+
+def _after_key(key: _Key | None) -> Sql:
+    if key is None:
+        return sql("1")
+    return sql(
+        "session_id >= {id} AND (session_id > {id} OR ordinal > {ordinal})", id=key.session_id, ordinal=key.ordinal
+    )
+
+
+def _known(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:
+    fields = record.__struct_fields__
+    return {fields.index("org_id"): valid_text(org_id), fields.index("session_id"): valid_text(session_id)}
+
+
+def _bound(condition: LiteralString, ordinal: int | None, name: str) -> Sql:
+    return sql("1") if ordinal is None else sql(condition, value=_whole(ordinal, name))
+
+
+def _after_call(key: tuple[int, str, int] | None) -> Sql:
+    if key is None:
+        return sql("1")
+    if not isinstance(key, tuple | list) or len(key) != 3:
+        raise InvalidArgumentError(
+            f"after: expected (message_ordinal, tool_use_id, call_index), got {type(key).__name__}", field="after"
+        )
+    # Not as one comparison of tuples: that would not use the sort key.
+    return sql(
+        "message_ordinal >= {ordinal} AND (message_ordinal > {ordinal} OR tool_use_id > {id}"
+        " OR (tool_use_id = {id} AND call_index > {index}))",
+        ordinal=_whole(key[0], "after"),
+        id=text(key[1], "after"),
+        index=_whole(key[2], "after"),
+    )
+
+
+def _whole(value: int, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidArgumentError(f"{name}: expected int, got {type(value).__name__}", field=name)
+    return value
+
+
+def _limit(limit: int | None, what: str) -> Sql:
+    if limit is None:
+        return sql("")
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise InvalidArgumentError(f"limit: expected a number of {what}, got {limit!r}", field="limit")
+    return sql("LIMIT {limit}", limit=min(limit, _ORDINALS))
