@@ -6,7 +6,6 @@ from agentstore.read.search import parts
 from agentstore.read.search.looking import Remembered
 from agentstore.read.search.parts import Rows, Table, Tables
 
-
 FORTY = Rows(40, 800, 600)
 
 
@@ -55,4 +54,6 @@ def test_parts_are_added_up() -> None:
 def test_without_parts_or_with_too_few_indexes_there_are_none() -> None:
     assert not parts.read([]).has_indexes
     assert parts.read([]).tables == Tables()
-    assert not parts.read([(2,), (0,), (0,), (0,), ((0, 0),), ("messages",), ("all_1_1_0",), (1,), (1,), (1,), (0,)]).has_indexes
+    assert not parts.read(
+        [(2,), (0,), (0,), (0,), ((0, 0),), ("messages",), ("all_1_1_0",), (1,), (1,), (1,), (0,)]
+    ).has_indexes

@@ -1,7 +1,7 @@
 """What a search does next. Pure: counts in, a step out; no statement is built or sent here.
 
-A search first looks at the text indexes, unless filters leave so few texts that reading them takes no longer. They count
-the candidates: rows that may hold the needle. Then
+A search first looks at the text indexes, unless filters leave so few texts that reading them takes no longer. The
+indexes count the candidates: rows that may hold the needle. Then
 
 - none: there is nothing more to do;
 - a few: their rows are opened, which checks them and gives all that a result shows;
