@@ -11,7 +11,7 @@ from agentstore.connection.lanes import Lanes
 from agentstore.connection.ping import ping
 from agentstore.connection.pool import Pool
 from agentstore.connection.turns import Lane
-from agentstore.errors import SchemaError, StoreClosedError
+from agentstore.errors import InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
 from agentstore.read.reads import Reads
 from agentstore.schema import migrate
@@ -146,9 +146,17 @@ class AsyncClickHouseStore(Reads, Writes):
         await create_database_if_missing(lanes.dialer)
         return await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
 
-    async def reset_database(self) -> None:
-        """Drop the database with everything in it, and create it and its schema anew."""
+    async def reset_database(self, name: str) -> None:
+        """Drop the database with everything in it, and create it and its schema anew.
+
+        ``name`` is the database's own name: whoever writes it knows what is dropped. Any other is an
+        ``InvalidArgumentError``, and nothing is dropped.
+        """
         lanes = self._open_lanes
+        if name != self.options.database:
+            raise InvalidArgumentError(
+                f"name: expected the name of the database that is to be dropped, got {name!r}", field="name"
+            )
         await drop_and_create_database(lanes.dialer)
         await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
 

@@ -188,7 +188,7 @@ async def main() -> None:
             if options.corpus:
                 await table(pool, BIG_ORG, LONG, options.rounds)
                 return
-            await store.reset_database()
+            await store.reset_database(store.options.database)
             await fill(store, options.messages)
             for name in ("sessions", "messages", "tool_calls"):
                 await merge_parts(pool, name)

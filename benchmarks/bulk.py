@@ -122,7 +122,7 @@ class Bench:
 
     async def prepare(self) -> None:
         """Create both tables anew, equal in layout."""
-        await self.store.reset_database()
+        await self.store.reset_database(self.store.options.database)
         await self.bare.execute(f"CREATE TABLE {TABLE} AS {DATABASE}.messages")
 
     def write(self, messages: Sequence[Message]) -> Pair:

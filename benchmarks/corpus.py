@@ -305,7 +305,7 @@ async def main() -> None:
     options = parser.parse_args()
     async with AsyncClickHouseStore(options.target, database=options.database) as store:
         await plain_tables.drop(store.options)
-        await store.reset_database()
+        await store.reset_database(store.options.database)
         await load(store, Corpus(options.messages, seed=options.seed, scale=options.scale))
         print(store.statistics()["messages"], f"agentstore {agentstore.__version__}")
 

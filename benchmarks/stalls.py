@@ -29,7 +29,7 @@ SESSION = "long"
 async def run(options: ConnectOptions, *, rows: int, rounds: int) -> None:
     """Write one long session, and read it in each of the ways."""
     async with AsyncClickHouseStore(options) as store:
-        await store.reset_database()
+        await store.reset_database(store.options.database)
         messages = Records().messages(SESSION, rows, 200)
         calls = [ToolCall(message_ordinal=n, tool_use_id=f"t{n}", input_json=messages[n].content) for n in range(rows)]
         await store.write_session(ORG, Session(id=SESSION, started_at=START, user_message_count=1), messages, calls)

@@ -263,7 +263,7 @@ def line(name: str, ours: str, bare: str, ratio: str = "", target: str = "") -> 
 async def run(options: ConnectOptions, pid: int, *, rounds: int, scale: float, only: str) -> None:
     """Measure everything on one server and print it."""
     async with AsyncClickHouseStore(options) as store:
-        await store.reset_database()
+        await store.reset_database(store.options.database)
         async with PlainWriter(options, options.pool_size) as plain:
             bench = Bench(store, plain, rounds, scale)
             await bench.ours(bench.records.small())

@@ -124,18 +124,6 @@ class Writes(ABC):
         """``write_git_links`` without waiting; see ``submit_session``."""
         return self._submit(org_id, GIT_LINKS, links, "links")
 
-    def submit_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> Receipt:
-        """``write_session_stars`` without waiting; see ``submit_session``."""
-        return self._submit(org_id, SESSION_STARS, stars, "stars")
-
-    def submit_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> Receipt:
-        """``write_message_pins`` without waiting; see ``submit_session``."""
-        return self._submit(org_id, MESSAGE_PINS, pins, "pins")
-
-    def submit_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> Receipt:
-        """``write_session_deletes`` without waiting; see ``submit_session``."""
-        return self._submit(org_id, SESSION_DELETES, deletes, "deletes")
-
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Remove sessions and all their rows from every read, for good; an unknown id is no error.
 

@@ -37,15 +37,12 @@ CASES: dict[str, Callable[[AsyncClickHouseStore, str, str], Any]] = {
     "submit_session": lambda store, org, mark: called(store.submit_session, org, session("s")),
     "submit_batch": lambda store, org, mark: called(store.submit_batch, org, [session("s")]),
     "submit_git_links": lambda store, org, mark: called(store.submit_git_links, org, []),
-    "submit_session_stars": lambda store, org, mark: called(store.submit_session_stars, org, []),
-    "submit_message_pins": lambda store, org, mark: called(store.submit_message_pins, org, []),
-    "submit_session_deletes": lambda store, org, mark: called(store.submit_session_deletes, org, []),
     "iter_sessions": lambda store, org, mark: first_of(store.iter_sessions(org)),
     "iter_messages": lambda store, org, mark: first_of(store.iter_messages(org)),
     "flush": lambda store, org, mark: store.flush(),
     "ping": lambda store, org, mark: store.ping(),
     "ensure_schema": lambda store, org, mark: store.ensure_schema(),
-    "reset_database": lambda store, org, mark: store.reset_database(),
+    "reset_database": lambda store, org, mark: store.reset_database(store.options.database),
     "aclose": lambda store, org, mark: store.aclose(),
 }
 

@@ -98,7 +98,8 @@ async def test_every_method_needs_an_open_store(server: Server, database: str, o
 
     async def call() -> None:
         case = WRITES.get(name) or READS.get(name)
-        await (case(store, org, "mark") if case else getattr(store, name)())
+        args = (database,) if name == "reset_database" else ()
+        await (case(store, org, "mark") if case else getattr(store, name)(*args))
 
     with pytest.raises(StoreClosedError, match="it is new"):
         await call()
@@ -241,7 +242,7 @@ async def test_the_database_is_created_and_its_name_quoted(server: Server, fresh
     async with AsyncClickHouseStore(server.dsn, database=name) as store:
         await store.ensure_schema()
         await use(store, org)
-        await store.reset_database()
+        await store.reset_database(name)
         with pytest.raises(NotFoundError):
             await store.get_session(org, "s")
     async with AsyncClickHouseStore(server.dsn, database=name) as store:

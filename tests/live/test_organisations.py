@@ -30,9 +30,6 @@ CASES: dict[str, Case] = {
     "submit_session": lambda store, org: awaited(store.submit_session(org, session("s"), [message(0)])),
     "submit_batch": lambda store, org: awaited(store.submit_batch(org, [session("s")])),
     "submit_git_links": lambda store, org: awaited(store.submit_git_links(org, [])),
-    "submit_session_stars": lambda store, org: awaited(store.submit_session_stars(org, [])),
-    "submit_message_pins": lambda store, org: awaited(store.submit_message_pins(org, [])),
-    "submit_session_deletes": lambda store, org: awaited(store.submit_session_deletes(org, [])),
     "iter_sessions": lambda store, org: first_of(store.iter_sessions(org)),
     "iter_messages": lambda store, org: first_of(store.iter_messages(org)),
     # With nothing to write or to remove it is wrong all the same.

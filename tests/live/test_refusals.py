@@ -254,5 +254,5 @@ async def test_a_write_error_says_what_is_not_stored_and_why(server: Server, fre
         await store.ensure_schema()
         await store.write_session(org, session("s", started_at=at()), [message(0), message(4)], [call(0)])
         assert len(await store.get_session_messages(org, "s")) == 2
-        await store.reset_database()
+        await store.reset_database(store.options.database)
         assert (await store.list_sessions(org)).total == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentstore import AsyncClickHouseStore, SchemaError
+from agentstore import AsyncClickHouseStore, InvalidArgumentError, SchemaError
 from agentstore.connection.sql import Sql, sql
 from agentstore.schema.plan import load_migrations
 from tests.builders import message, session
@@ -113,7 +113,7 @@ async def test_a_newer_database_is_refused_untouched(server: Server, fresh_datab
         async with connected(store) as connection:
             assert await connection.fetch(sql("EXISTS TABLE message_pins"), {}, timeout=60) == [(0,)]
         # Starting anew is the way out.
-        await store.reset_database()
+        await store.reset_database(fresh_database)
         assert [version for version, _, _ in await recorded(store)] == VERSIONS
 
 
@@ -125,13 +125,25 @@ async def test_an_edited_migration_is_refused(server: Server, fresh_database: st
             await store.ensure_schema()
 
 
+@pytest.mark.parametrize("name", ["", "agentstore", None])
+async def test_only_who_names_the_database_resets_it(
+    server: Server, fresh_database: str, org: str, name: str | None
+) -> None:
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+        await store.ensure_schema()
+        await store.write_session(org, session("s"), [message(0)])
+        with pytest.raises(InvalidArgumentError, match="name of the database"):
+            await store.reset_database(name)  # type: ignore[arg-type]
+        assert (await store.list_sessions(org)).total == 1
+
+
 async def test_reset_empties_everything_and_the_store_goes_on(server: Server, fresh_database: str, org: str) -> None:
     async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
-        await store.reset_database()
+        await store.reset_database(fresh_database)
         for _ in range(2):
             await store.write_session(org, session("s"), [message(0)])
             assert (await store.list_sessions(org)).total == 1
-            await store.reset_database()
+            await store.reset_database(fresh_database)
             assert (await store.list_sessions(org)).total == 0
             assert await store.get_session_messages(org, "s") == []
         assert await store.ensure_schema() == []

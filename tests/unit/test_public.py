@@ -57,7 +57,7 @@ READS = {
     "token_usage_by_model": f"org_id, *, {SCOPE}",
     "aclose": "",
 }
-LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": ""}
+LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
 
 
 def signature(method: Any) -> str:
