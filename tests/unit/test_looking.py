@@ -39,10 +39,10 @@ def test_not_all_organisations_of_the_world_are_remembered() -> None:
 
 def test_parts_are_added_up() -> None:
     rows = [
-        (3, 12, 700, 300, (5, 90), "messages", "all_1_1_0", 100, 1, 5_000, 1),
-        (3, 12, 700, 300, (5, 90), "messages", "all_2_9_1", 800, 4, 40_000, 0),
-        (3, 12, 700, 300, (5, 90), "sessions", "all_1_1_0", 7, 1, 70, 1),
-        (3, 12, 700, 300, (5, 90), "sessions", "all_2_2_0", 8, 1, 80, 0),
+        (3, 12, 700, 300, [5, 90], "messages", "all_1_1_0", 100, 1, 5_000, 1),
+        (3, 12, 700, 300, [5, 90], "messages", "all_2_9_1", 800, 4, 40_000, 0),
+        (3, 12, 700, 300, [5, 90], "sessions", "all_1_1_0", 7, 1, 70, 1),
+        (3, 12, 700, 300, [5, 90], "sessions", "all_2_2_0", 8, 1, 80, 0),
     ]
     state = parts.read(list(zip(*rows, strict=True)))
     assert (state.has_indexes, state.rows, state.searched) == (True, Rows(12, 700, 300), (5, 90))

@@ -110,9 +110,9 @@ def state(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched:
         " AND table IN ('messages', 'tool_calls', 'sessions')",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
         rows=_ZEROES if rows_of is None else join(", ", [_count(table, rows_of) for table in _COUNTED]),
-        searched=Sql("(0, 0)")
+        searched=Sql("[0, 0]")
         if searched is None
-        else sql("(SELECT (count(), sum(message_count)) FROM sessions FINAL WHERE {own})", own=searched),
+        else sql("(SELECT [count(), sum(message_count)] FROM sessions FINAL WHERE {own})", own=searched),
     )
 
 
@@ -126,7 +126,7 @@ def read(columns: Columns) -> State:
     every = sum(part.rows for part in of.pop("sessions", []))
     tables = Tables(every, {name: _table(parts) for name, parts in of.items()})
     indexes, *rows, searched = (column[0] for column in columns[:5])
-    return State(tables, Rows(*rows), searched, has_indexes=indexes >= _INDEXES)
+    return State(tables, Rows(*rows), (searched[0], searched[1]), has_indexes=indexes >= _INDEXES)
 
 
 class _Part(NamedTuple):
