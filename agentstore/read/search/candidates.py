@@ -73,12 +73,13 @@ def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count
     by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
     few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
     # Ids that are no text, which others may have written, are read as in every other column: they open no row.
+    # Keys are collected whole: collected column by column by several threads, the columns need not be in one order.
     return sql(
-        "SELECT {number} AS number, count() AS found,"
-        " arrayMap(id -> toValidUTF8(id), groupArray({keys})(session_id)) AS ids,"
-        " groupArray({keys})(position) AS positions,"
-        " arrayMap(id -> toValidUTF8(id), groupArray({keys})(tool_use_id)) AS tools,"
-        " groupArray({keys})(call_index) AS indexes FROM (SELECT * FROM ({rows}) LIMIT {count})",
+        "SELECT {number} AS number, found, arrayMap(key -> toValidUTF8(key.1), keys) AS ids,"
+        " arrayMap(key -> key.2, keys) AS positions, arrayMap(key -> toValidUTF8(key.3), keys) AS tools,"
+        " arrayMap(key -> key.4, keys) AS indexes FROM ("
+        "SELECT count() AS found, groupArray({keys})((session_id, position, tool_use_id, call_index)) AS keys"
+        " FROM (SELECT * FROM ({rows}) LIMIT {count}))",
         number=target.tables.index(searched),
         rows=join(" UNION ALL ", [by_index, *few]),
         keys=keys,
