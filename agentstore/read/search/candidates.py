@@ -73,7 +73,8 @@ def look(target: Target, searched: Searched, tables: Tables, *, keys: int, count
     by_index, *by_text = _candidates(target, searched, tables, searched.texts.key)
     few = [sql("SELECT * FROM ({rows}) LIMIT {count}", rows=rows, count=keys + 1) for rows in by_text]
     # Ids that are no text, which others may have written, are read as in every other column: they open no row.
-    # Keys are collected whole: collected column by column by several threads, the columns need not be in one order.
+    # Keys are collected whole. With a groupArray for each column, the call indexes were seen in another order than the
+    # rest: such keys open no row, and hits are lost without a word.
     return sql(
         "SELECT {number} AS number, found, arrayMap(key -> toValidUTF8(key.1), keys) AS ids,"
         " arrayMap(key -> key.2, keys) AS positions, arrayMap(key -> toValidUTF8(key.3), keys) AS tools,"
