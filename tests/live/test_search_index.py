@@ -12,7 +12,12 @@ import pytest
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete, ToolCall
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
+from agentstore.read.scope import session_conditions
 from agentstore.read.search import parts
+from agentstore.read.search.candidates import Target, look
+from agentstore.read.search.rows import searched
+from agentstore.read.search.scanning import LOOK
+from agentstore.read.search.words import Term
 from agentstore.schema.plan import drop_database
 from tests.builders import at, call, message, session
 from tests.live.search_paths import PATHS, force
@@ -177,6 +182,30 @@ async def compare(store: AsyncClickHouseStore, world: World, state: object) -> N
     expected = [hit for hit in world.expected(needle) if kept(hit, filter)]
     found = await walked(store, needle, world.rng.choice((1, 3, 1000)), filter)
     assert found == expected, (state, needle, filter)
+
+
+async def test_the_keys_of_a_look_are_rows(own: AsyncClickHouseStore) -> None:
+    """In parts of every kind, with several calls to a message: columns that do not belong together are no row's."""
+    pool, held = own._open_pool, set[tuple[object, ...]]()
+    for state in range(6):
+        written = [(f"s{state}{n}", n, f"t{n}-{index}", index) for n in range(3) for index in range(n + 1)]
+        sessions = [session(id) for id in {id for id, *_ in written}]
+        calls = [
+            call(ordinal, session_id=id, tool_use_id=tool, call_index=index, result_content="an error")
+            for id, ordinal, tool, index in written
+        ]
+        await own.write_batch("o", sessions, [], calls)
+        held |= set(written)
+        if state == 2:
+            await merge(own)
+        if not await has_indexes(own):
+            pytest.skip("this server has no text indexes: nothing is looked at there")
+        target = Target("o", (Term("error"),), session_conditions("o"), searched("", ""))
+        tables = parts.read(await pool.fetch(parts.state())).tables
+        query = look(target, target.tables[1], tables, keys=128, count=1000)
+        ((_, found, *columns),) = zip(*await pool.fetch(query, LOOK), strict=True)
+        assert found >= len(held)  # one that is merged just now may come twice
+        assert set(zip(*columns, strict=True)) == held
 
 
 async def test_a_rare_needle_reads_few_rows_and_an_absent_one_none(own: AsyncClickHouseStore) -> None:
