@@ -43,8 +43,8 @@ class SessionReads(ReadLanes):
         start = _after_cursor(filter.cursor)
         where = _filter_conditions(org_id, filter)
         counted, found = await together(
-            pool.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
-            _in_order(pool, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
+            lambda: pool.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
+            lambda: _in_order(pool, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
         )
         page = found[:limit]
         cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if len(found) > limit else ""
@@ -63,8 +63,8 @@ class SessionReads(ReadLanes):
         pool = self._open_pool
         where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
         columns, links = await together(
-            pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
-            _link_counts(pool, org_id, (id,)),
+            lambda: pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
+            lambda: _link_counts(pool, org_id, (id,)),
         )
         if not columns:
             raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from agentstore.errors import PoolTimeoutError
 
 First = TypeVar("First")
 Second = TypeVar("Second")
 
 
-async def together(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second]) -> tuple[First, Second]:
-    """Both results. If one fails its error is raised; then, or if the caller is cancelled, neither is left running."""
-    tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
+async def together(
+    first: Callable[[], Coroutine[Any, Any, First]], second: Callable[[], Coroutine[Any, Any, Second]]
+) -> tuple[First, Second]:
+    """Both results. If one fails its error is raised; then, or if the caller is cancelled, neither is left running.
+
+    The second runs after the first where there is no connection left for it meanwhile.
+    """
+    one = asyncio.ensure_future(first())
+    two = asyncio.ensure_future(_beside(one, second))
     try:
-        one, two = await asyncio.gather(*tasks)
-        return one, two
+        await asyncio.gather(one, two)
+        return one.result(), two.result()
     finally:
-        for task in tasks:
-            task.cancel()
+        one.cancel()
+        two.cancel()
         # Their connections are given back before the caller goes on: it may be about to close the store.
-        await asyncio.wait(tasks)
+        await asyncio.wait((one, two))
+
+
+async def _beside(first: asyncio.Future[Any], second: Callable[[], Coroutine[Any, Any, Second]]) -> Second:
+    try:
+        return await second()
+    except PoolTimeoutError:
+        # The first may hold the only connection there is. A call must not fail because it waited for itself; and
+        # nothing was sent yet.
+        await asyncio.wait((first,))
+        return await second()

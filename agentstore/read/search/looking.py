@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -123,5 +124,5 @@ class Looker:
         ]
         if at_once or len(looks) == 1:
             return list(zip(*await self.executor.fetch(join(" UNION ALL ", looks), LOOK), strict=True))
-        both = await together(*(self.executor.fetch(look, LOOK) for look in looks))
+        both = await together(*(partial(self.executor.fetch, look, LOOK) for look in looks))
         return [row for columns in both for row in zip(*columns, strict=True)]

@@ -74,7 +74,7 @@ async def opened_apart(executor: Executor, rows: Rows, after: SearchKey | None) 
         shown=_names(_SHOWN),
         scope=_scope(rows),
     )
-    texts, of_sessions = await together(executor.fetch(windows, SCAN), executor.fetch(sessions))
+    texts, of_sessions = await together(lambda: executor.fetch(windows, SCAN), lambda: executor.fetch(sessions))
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
     found = dict(_result(rows.terms, row, by_id[row[0]]) for row in zip(*texts, strict=True) if row[0] in by_id)
     return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}
