@@ -58,6 +58,7 @@ class Profiles:
         at, fitted = self._learned.get((where, user), (0.0, None))
         if fitted is None or self._clock() - at > LEARNED_FOR_SECONDS:
             fitted = await self._learn(connection, where, user)
+            # Only what was learned: where asking failed, the next connection asks again.
             self._learned[where, user] = self._clock(), fitted
         connection.fitted = fitted
 
@@ -78,6 +79,7 @@ class Profiles:
         if refused:
             raise _refusal(refused, where, user)
         if version not in self._versions:
+            # Before the warning, which waits: connections made meanwhile would warn of the same version.
             self._versions.add(version)
             await self._warn(connection, fitted, version)
         return fitted

@@ -27,6 +27,7 @@ class Turns:
     async def turn(self) -> AsyncIterator[None]:
         """One of them, from here to the end of the block; ``PoolTimeoutError`` where none became free in time."""
         try:
+            # Overtakes nobody: a slot that is released goes to who waits first, and is not free in between.
             self._slots.acquire_nowait()
         except anyio.WouldBlock:
             await self._wait()
