@@ -120,6 +120,7 @@ class Failover:
         try:
             connection = await self.connect(self._options.database, seconds=PROBE_SECONDS, without=address)
         except AgentStoreError:
+            # Also where it refuses: a host that lets nobody in is none to go to.
             return False
         await connection.close()
         return True

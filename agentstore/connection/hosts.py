@@ -178,8 +178,8 @@ class Search:
         self._todo.remove(chosen)
         # The last one gets all that is left; before, nobody may use up the time of the others.
         seconds = remaining if left == 1 else min(self._seconds, remaining / left)
-        # The one whose rest has ended is tried by this connection alone: for all others it rests until it is known how
-        # that ended.
+        # An address whose rest has ended is tried by this connection alone: for the others it goes on resting until
+        # this one knows, for a second at most.
         self._hosts._is_tried(chosen, now + min(seconds, FIRST_TRY_SECONDS))
         return chosen, seconds
 
