@@ -59,6 +59,7 @@ class IncomingBlocks:
             table = tables.get(name)
             if table is None:
                 table = ExternalTable(name, [], self._external_spool())
+                # Before its rows come: whatever goes wrong with them, the file is closed.
                 sent.callback(table.spool.close)
             columns: list[ColumnHeader] = []
             if (await self.block(table.spool, columns)).is_end:
@@ -94,12 +95,14 @@ class IncomingBlocks:
     async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
         """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
         while True:
+            # Before the reader looks: what comes while it works must not be waited for.
             arrived = self._channel.arrived
             try:
                 need = next(reader)
             except StopIteration as stop:
                 shape: BlockShape = stop.value
                 return shape
+            # While the rest is still on its way, so that a block of any size is held a piece at a time.
             if inner.consumable >= PIECE_BYTES:
                 await self._store(spool, inner.take())
             if need is not NEED_MORE:
@@ -112,6 +115,7 @@ class IncomingBlocks:
     async def _store(self, spool: Spool | None, piece: bytes) -> None:
         if spool is None:
             return
+        # Into memory at once; a file may block, and is written in the connection's thread.
         if spool.has_room(len(piece)):
             spool.write(piece)
         else:

@@ -124,6 +124,7 @@ class LocalServer:
                 results=Budget(RESULTS_BYTES),
                 sandbox=sandbox,
             )
+            # Last: whoever connects is served, so the engine is open and the sandbox made.
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
             self._is_closed = True
@@ -161,9 +162,11 @@ class LocalServer:
             return
         self._is_closed = True
         if self._server is not None:
+            # First: nobody comes in while the others are told to end.
             self._server.close()
         if self._tending is not None:
             self._tending.cancel()
+        # A copy: each one that ends takes itself out of the dictionary.
         for connection in tuple(self._connections):
             connection.stop()
         if self._connections:
@@ -172,9 +175,11 @@ class LocalServer:
                 connection.abort()
             if late:
                 await asyncio.wait(late)
+        # When no connection is left: the engine's own end must come after that of every session.
         await self._close_engine()
 
     async def _close_engine(self) -> None:
+        # In the control thread, behind every request to end a statement that was made before.
         await asyncio.get_running_loop().run_in_executor(self._control, self._engine.close)
         self._control.shutdown(wait=True)
         self._helpers.shutdown(wait=True)
@@ -207,6 +212,7 @@ class LocalServer:
         del self._connections[connection]
         if connection.authenticated:
             self._authenticated -= 1
+            # Only those that have logged in count: a port scan must not keep an idle server alive.
             if self._authenticated == 0:
                 self._idle_since = asyncio.get_running_loop().time()
 
