@@ -56,17 +56,21 @@ async def run(directory: StoreDirectory, options: Options, *, on_ready: Callable
 
     When this ends, by exception too, the endpoint file is gone, and the server and its engine are closed.
     """
+    # Before the server is made, which takes its limit of connections from it.
     _raise_file_limit()
+    # Before the start, which may take seconds: a signal meanwhile is remembered, and ends it cleanly afterwards.
     with _stop_signals() as stop:
         async with _listening(directory, options) as (server, endpoint):
             publication = Publication(directory.endpoint_file, endpoint)
             try:
+                # Only now: who reads the file finds a server that listens.
                 publication.publish()
                 logger.info("listens on %s:%d, pid %d", options.host, endpoint.port, endpoint.pid)
                 on_ready(endpoint)
                 await _serve_until_end(directory, server, publication, options.idle_timeout_seconds, stop)
                 logger.info("ends")
             finally:
+                # Before the server closes: no client is sent to it any more while it ends what runs.
                 publication.withdraw()
 
 
@@ -168,9 +172,12 @@ async def withdraw_if_idle(publication: Publication, idle_since: Callable[[], fl
     A client that read the file a moment ago gets this linger to come in. One that is later still is refused or cut off
     before its login is answered, so nothing of it can be half done, and it asks for a server again.
     """
+    # Nothing was awaited since the caller found the server idle, so this is a time: two Nones would be equal below, and
+    # a server in use would end.
     seen = idle_since()
     publication.withdraw()
     await asyncio.sleep(_LINGER_SECONDS)
+    # The same time, not just idle again: a client that came and went may be about to come back.
     if idle_since() == seen:
         return True
     publication.publish()

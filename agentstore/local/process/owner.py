@@ -24,6 +24,7 @@ def become_owner(directory: StoreDirectory) -> None:
         return
     import_engine()
     try:
+        # Groups before the user: without root's rights neither can be changed any more.
         os.setgroups([owner.st_gid])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
