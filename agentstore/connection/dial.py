@@ -68,7 +68,7 @@ class Dialer:
 
 
 async def dial(options: ConnectOptions, database: str) -> NativeConnection:
-    """One connection to one database, by who has no other."""
+    """One connection to one database, for whoever has no pool."""
     return await Dialer(options).connect(database)
 
 

@@ -45,7 +45,7 @@ class Failover:
     async def connect(
         self, database: str, *, seconds: float | None = None, without: Address | None = None
     ) -> NativeConnection:
-        """A connection to one of the hosts, or the error of the last resort; ``seconds`` for all of it.
+        """A connection to one of the hosts, or one error for all that was tried; ``seconds`` for all of it.
 
         A host that answers and refuses the user or the database is the answer: the others would say the same.
         """

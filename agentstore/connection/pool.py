@@ -167,7 +167,7 @@ class Pool:
                 await self._give_back(connection)
 
     async def _take(self, *, fresh: bool) -> NativeConnection:
-        """An idle connection, or else a new one. Closing the pool waits for it, and it is not used any more then."""
+        """An idle connection, or else a new one. A pool that is being closed waits for it, and closes it."""
         self._on_the_way += 1
         try:
             connection = None if fresh else await self._pop_idle()

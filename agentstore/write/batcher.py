@@ -113,7 +113,7 @@ class Batcher:
             raise entry.failure(full, certain=True) from full
 
     async def drained(self) -> None:
-        """Returns when nothing accepted so far is waiting or under way, told or not.
+        """Returns when nothing accepted so far is waiting or in flight.
 
         An entry whose caller was told that its time is up may still be on its way: it counts.
         """
@@ -142,7 +142,7 @@ class Batcher:
         if self._task is None:
             return
         try:
-            # `wait` neither raises nor cancels when the time is up: a batch in flight has all of it to be answered.
+            # `wait` neither raises nor cancels when the time is up: until then a batch in flight may be answered.
             await asyncio.wait([self._task], timeout=max(0.0, deadline - loop_time()))
         finally:
             # Without effect where the task has ended. Else its `finally` tells every caller what is known.
@@ -204,7 +204,7 @@ class Batcher:
         self._on_room()
 
     def _fail_rest(self) -> None:
-        """The coroutine ends: nobody may wait any longer."""
+        """The coroutine ends: settle everything that is left, so that no caller waits for ever."""
         # The task may end without `aclose`. Nobody sends what would be accepted from here on.
         self._closed = True
         closed = StoreClosedError("the store was closed before the server answered")
@@ -249,7 +249,7 @@ class Batcher:
         self._wake.set()
 
     def _withdraw(self, entry: Entry) -> bool:
-        """Take an entry back that was not sent yet; whether it was not."""
+        """Take an entry out of the queue; False where it was sent already."""
         if not self._accumulator.withdraw(entry):
             return False
         self.counters.lost(entry.row_count, certain=True)

@@ -58,7 +58,7 @@ class HybridClock:
         however slow the answers are that its clock was set by. Of several answers the quickest counts.
         """
         least, most = server - answered, server - asked
-        # Between the two the old offset is possible still, and came from a quicker answer: it stays.
+        # An old offset between the two is still possible, and came from a quicker answer: it stays.
         if self._offset is None or self._offset > most or self._offset < least:
             self._offset = most
         self._wall_offset = wall - answered

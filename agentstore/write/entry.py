@@ -127,7 +127,7 @@ class Entry:
         self._waiters, self._dependents = [], []
 
     def on_settled(self, error: WriteError | None) -> None:
-        """Something it depends on is settled; with ``error``, it fails with it."""
+        """Something it depends on is settled; given an ``error``, it fails with that."""
         self._blockers -= 1
         if error is not None:
             self.settle(self.failure(error, certain=True))
@@ -145,7 +145,7 @@ class Entry:
         await waiter
 
     def when_settled(self, callback: Callable[[], None]) -> None:
-        """Have it called once the entry, which is not settled yet, is. No task waits for that."""
+        """Call back once the entry is settled, which it must not be yet. No task waits for that."""
         waiter = asyncio.get_running_loop().create_future()
         waiter.add_done_callback(lambda _: callback())
         self._waiters.append(waiter)

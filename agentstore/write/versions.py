@@ -45,7 +45,7 @@ _SERVER, _STORED, _PURGED = 0, 1, 2
 
 @dataclass(slots=True, eq=False)
 class _Note:
-    """What this store purges or restores itself. ``stored``: a question asked from now on tells it."""
+    """Sessions that this store purges or restores itself. ``stored``: a look that asks from now on sees it, too."""
 
     org_id: str
     session_ids: frozenset[str]
@@ -117,9 +117,9 @@ class Versions:
 
     @contextmanager
     def purging(self, org_id: str, session_ids: Iterable[str]) -> Iterator[None]:
-        """While this store purges the sessions, and afterwards: a write of theirs is refused before a look tells.
+        """While this store purges the sessions and afterwards, writes of them are refused without waiting for a look.
 
-        Already while it does: a write with a higher version than the purge would be above its floors.
+        Already while it purges: a write with a higher version than the purge would be above its floors.
         """
         note = _Note(org_id, frozenset(map(valid_text, session_ids)), purged=True)
         # Before anything of the purge is accepted: a call accepted after this is refused, one before it has a lower
@@ -134,7 +134,7 @@ class Versions:
         note.stored = True
 
     def note_restored(self, org_id: str, session_ids: Iterable[str]) -> None:
-        """This store let the sessions be written again: it knows before a look tells."""
+        """The sessions may be written again, without waiting for a look."""
         self._notes.append(_Note(org_id, frozenset(map(valid_text, session_ids)), purged=False, stored=True))
 
     def _purged_among(self, org_id: str, ids: frozenset[str]) -> frozenset[str]:

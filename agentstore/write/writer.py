@@ -84,7 +84,7 @@ class Writer:
             await self._end(deadline)
 
     async def _end(self, deadline: float) -> None:
-        """Whatever was cut short above: the batchers' tasks, looks, sweeps and the submitted writes end now."""
+        """End the batchers' tasks, the looks, the sweep and the submitted writes, also where closing was cut short."""
         with anyio.CancelScope(shield=True):
             # The batchers first: when all rows are settled, those who wait for them end by themselves.
             await asyncio.gather(*(batcher.aclose(deadline=0.0) for batcher in self._batchers.values()))
@@ -199,7 +199,7 @@ class Writer:
                         entry.depend_on(tail, required=False)
 
     def _take_at_once(self, entries: deque[Entry]) -> deque[Entry]:
-        """Have the entries accepted for which there is room now; those for which there is none yet."""
+        """Accept the entries for which there is room now, in their order; returns the rest."""
         missing = deque(entries)
         try:
             # Ends at the first that finds no room, so that entries are accepted in their order.
@@ -214,7 +214,7 @@ class Writer:
         return missing
 
     async def _put_all(self, missing: deque[Entry], *, begun: bool) -> None:
-        """Have the rest accepted, in order. What finds no room in time is settled as failed, with all behind it."""
+        """Accept the rest as room comes, in order. What finds none in time is settled as failed, with all behind it."""
         while missing:
             try:
                 await self._batcher_of(missing[0]).put(missing[0])
@@ -227,7 +227,7 @@ class Writer:
             begun = True
 
     async def _carry_on(self, entries: deque[Entry], missing: deque[Entry]) -> None:
-        """The rest of a call for which there is no room yet, also when the caller is cancelled in the middle of it."""
+        """Accept and send the rest of a call as room comes, also where its caller is cancelled meanwhile."""
         count = len(entries)
 
         async def carry_out() -> None:
@@ -298,9 +298,9 @@ async def _committed(entries: deque[Entry], errors: list[WriteError] | None = No
 
 
 def _leave(entries: deque[Entry], errors: list[WriteError], tell: Callable[[BaseException], None]) -> None:
-    """The caller was cancelled and asks no more: what of its rows fails is told when all are settled.
+    """The caller was cancelled and will not ask: once all its rows are settled, ``tell`` is given what failed.
 
-    Without a task: one that began when the loop cancels all would be left behind.
+    Without a task: one that is begun while the loop cancels all of them would be left behind.
     """
 
     def go_on() -> None:

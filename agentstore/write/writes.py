@@ -102,8 +102,8 @@ class Writes(ABC):
     ) -> Receipt:
         """``write_session`` without waiting: returns at once; await the receipt to know the outcome.
 
-        The ``submit_`` variants are accepted in the order of the calls, and before any write called after them. What
-        finds no room waits as it is, so a worker with endless input awaits its receipts in windows.
+        The ``submit_`` variants are accepted in the order of the calls, and before any write called after them. One
+        that finds no room waits with all its records, so a worker with endless input should await receipts in between.
         """
         # Listed now: the caller may change them as soon as this has returned.
         writer, rows, calls = self._open_writer, listed(messages, "messages"), listed(tool_calls, "tool_calls")

@@ -36,7 +36,7 @@ sys.exit(main())
 
 
 class Launch:
-    """One attempt to start a server. ``poll`` never waits; ``close`` must be called and leaves the server be.
+    """One attempt to start a server. ``poll`` never waits; ``close`` must be called, and leaves the server running.
 
     Raises ``ConfigError`` at once where no server can be started: the engine is not installed, or the interpreter
     is embedded in another program.

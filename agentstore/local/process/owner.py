@@ -13,7 +13,8 @@ from agentstore.local.directory.layout import StoreDirectory
 def become_owner(directory: StoreDirectory) -> None:
     """For a process that root starts on the store of somebody else: go on as the owner of the directory, for good.
 
-    Files of root's in it would lock the owner out. Imports what comes later first: the owner may not see root's Python.
+    Files of root's in it would lock the owner out. What is needed later is imported first: the owner may not be able to
+    read root's Python.
     Raises ``ConfigError`` where the owner cannot be become, or cannot reach the directory.
     """
     try:

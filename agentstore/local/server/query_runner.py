@@ -130,6 +130,7 @@ class QueryRunner:
                 with RegisteredQuery(self._context.running, query.query_id, self.tag):
                     await self._execute(query, await self._analysed(query.sql), tables)
             except EngineError as error:
+                # The client asked for it: to it the query has ended, not failed.
                 if self._cancelled and error.code == QUERY_WAS_CANCELLED:
                     self._channel.write(packets.END_OF_STREAM)
                 else:
@@ -210,6 +211,7 @@ class QueryRunner:
             await self._room(reply)
             # Made only now: what is sent is buffered on its way, so the client has something to read meanwhile.
             batch = await self._patiently(self._submit_wanted(self._session.next), reply)
+        # Cancelled in the middle: left open, the engine would go on making blocks for nobody.
         if not ended:
             await self._submit(self._session.end_stream)
 
