@@ -9,6 +9,8 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.organisation import organisation
 from agentstore.read.dates import date_conditions
 
+EVERYTHING = Sql("1")
+
 
 def session_conditions(
     org_id: str,
