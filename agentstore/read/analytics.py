@@ -16,7 +16,7 @@ from agentstore.read.lanes import ReadLanes
 
 TOP_TOOLS = 20
 
-_STARTED = Sql("started_at IS NOT NULL")
+_STARTED = sql("started_at IS NOT NULL")
 
 
 class AnalyticsReads(ReadLanes):

@@ -10,7 +10,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.read.conditions import text
 
 CONTENT, MARKS = "content", "marks"
-_NOTHING = Sql("")
+_NOTHING = sql("")
 
 
 def above_floor(org_id: str, session_id: str, scope: str = CONTENT) -> Sql:

@@ -62,7 +62,7 @@ class MessageReads(ReadLanes):
                 after=_bound("ordinal > {value}", after_ordinal, "after_ordinal"),
                 before=_bound("ordinal < {value}", before_ordinal, "before_ordinal"),
                 seen=above_floor(org_id, session_id),
-                direction=Sql("DESC" if backwards else "ASC"),
+                direction=sql("DESC" if backwards else "ASC"),
                 limit=_limit(limit, "messages"),
             ),
             _IN_BLOCKS,

@@ -22,7 +22,7 @@ _COLUMNS, _TIMES = selection(Session.__struct_fields__, "commit_count")
 _ID = Session.__struct_fields__.index("id")
 
 # Where a session has no started_at, any other is later.
-_NEVER = Sql("toDateTime64('1900-01-01', 6, 'UTC')")
+_NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
 
 # What an iterator fetches at a time.
 _SESSIONS_AT_ONCE = 500

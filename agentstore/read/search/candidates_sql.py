@@ -104,7 +104,7 @@ def _newest(parsed: ParsedQuery, table: SearchedTable, scope: Sql, sizes: TableS
 
 def _first(sessions: int | None) -> Sql:
     if sessions is None:
-        return Sql("")
+        return sql("")
     return sql(" ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}", count=sessions)
 
 

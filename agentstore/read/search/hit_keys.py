@@ -14,8 +14,8 @@ from agentstore.read.conditions import EVERYTHING
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search.searched_tables import MESSAGE, TOOL, SearchedTable
 
-ORDER = Sql("moment DESC NULLS LAST, session_id DESC, position, kind, tool_use_id, call_index")
-COLUMNS = Sql("moment, session_id, position, kind, tool_use_id, call_index")
+ORDER = sql("moment DESC NULLS LAST, session_id DESC, position, kind, tool_use_id, call_index")
+COLUMNS = sql("moment, session_id, position, kind, tool_use_id, call_index")
 
 
 def after_key(key: SearchKey | None) -> Sql:
@@ -28,7 +28,7 @@ def after_key(key: SearchKey | None) -> Sql:
         id=session_id,
         rest=tuple(rest),
     )
-    return _later(Sql("moment"), moment, later)
+    return _later(sql("moment"), moment, later)
 
 
 def until_key(key: SearchKey | None) -> Sql:
@@ -80,7 +80,7 @@ def by_table(
 
 
 def _sessions_after(moment: int | None, later: Sql) -> Sql:
-    return _later(Sql("toUnixTimestamp64Micro(started_at)"), moment, later)
+    return _later(sql("toUnixTimestamp64Micro(started_at)"), moment, later)
 
 
 def _later(column: Sql, moment: int | None, later: Sql) -> Sql:

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.protocols import Columns
 
 _INDEXES = 3
 _COUNTED = ("sessions", "messages", "tool_calls")
-_ZEROES = Sql("0, 0, 0")
+_ZEROES = sql("0, 0, 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched:
         " AND table IN ('messages', 'tool_calls', 'sessions')",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
         rows=_ZEROES if rows_of is None else join(", ", [_count(table, rows_of) for table in _COUNTED]),
-        searched=Sql("[0, 0]")
+        searched=sql("[0, 0]")
         if searched is None
         else sql("(SELECT [count(), sum(message_count)] FROM sessions FINAL WHERE {own})", own=searched),
     )
@@ -151,7 +151,7 @@ def _table(parts: Sequence[_Part]) -> TableSize:
 
 
 def _count(table: str, org_id: str) -> Sql:
-    return sql("(SELECT count() FROM {table} WHERE org_id = {org_id})", table=Sql(table), org_id=org_id)
+    return sql("(SELECT count() FROM {table} WHERE org_id = {org_id})", table=identifier(table), org_id=org_id)
 
 
 def _count_of_indexes() -> Sql:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.models import SearchResult
 from agentstore.protocols import Executor
 from agentstore.read.concurrent import together
@@ -21,8 +21,8 @@ from agentstore.read.search.term_sql import first_hit
 from agentstore.read.search.tokens import Term
 
 _SHOWN = ("user_id", "user_name", "project_name", "agent_type", "first_message")
-_ROW = Sql("session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around")
-_SESSION = Sql("moment, user_id, user_name, project_name, agent_type, first_message")
+_ROW = sql("session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around")
+_SESSION = sql("moment, user_id, user_name, project_name, agent_type, first_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _scope(rows: RowsToOpen) -> Sql:
 
 
 def _names(columns: Sequence[str]) -> Sql:
-    return join(", ", [Sql(name) for name in columns])
+    return join(", ", map(identifier, columns))
 
 
 def _ids(rows: RowsToOpen) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def _snippets(rows: RowsToOpen) -> Sql:
         " greatest(least(hit - 1 - {before}, length - {width}), 0) AS start"
         " SELECT session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length,"
         " substringUTF8(concat(' ', text), start + 1, {width} + 2) AS around, _version FROM ({texts}) WHERE hit > 0",
-        hit=first_hit(Sql("text"), rows.terms),
+        hit=first_hit(sql("text"), rows.terms),
         before=snippet.BEFORE,
         width=snippet.LENGTH,
         texts=join(" UNION ALL ", texts),
@@ -144,12 +144,12 @@ def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...
         " {text} AS text FROM {table} FINAL"
         " WHERE org_id = {org_id} AND ({row}) IN {keys} AND {condition}",
         key=table.key,
-        role=Sql("toString(role)" if of_messages else "'tool'"),
-        source=Sql("source_id" if of_messages else "''"),
-        written=Sql("_version" if of_messages else "toUInt64(0)"),
-        text=Sql("content")
+        role=sql("toString(role)" if of_messages else "'tool'"),
+        source=sql("source_id" if of_messages else "''"),
+        written=sql("_version" if of_messages else "toUInt64(0)"),
+        text=sql("content")
         if of_messages
-        else sql("if({hit} > 0, input_json, result_content)", hit=first_hit(Sql("input_json"), rows.terms)),
+        else sql("if({hit} > 0, input_json, result_content)", hit=first_hit(sql("input_json"), rows.terms)),
         table=table.sql_name,
         org_id=rows.org_id,
         row=table.row,

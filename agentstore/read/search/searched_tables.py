@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import Sql, identifier, sql
 from agentstore.read.conditions import EVERYTHING
 
 # The kind of a row, which tells the two tables apart in a hit's key and sorts a message before its tool calls.
@@ -30,24 +30,24 @@ class SearchedTable:
     @property
     def sql_name(self) -> Sql:
         """Its name in a statement."""
-        return Sql(self.name)
+        return identifier(self.name)
 
 
 MESSAGES = SearchedTable(
     "messages",
     MESSAGE,
-    Sql("session_id, ordinal AS position, 0 AS kind, '' AS tool_use_id, toUInt32(0) AS call_index"),
-    Sql("session_id, ordinal"),
-    Sql("session_id, position"),
-    (Sql("content"),),
+    sql("session_id, ordinal AS position, 0 AS kind, '' AS tool_use_id, toUInt32(0) AS call_index"),
+    sql("session_id, ordinal"),
+    sql("session_id, position"),
+    (sql("content"),),
 )
 TOOL_CALLS = SearchedTable(
     "tool_calls",
     TOOL,
-    Sql("session_id, message_ordinal AS position, 1 AS kind, tool_use_id, call_index"),
-    Sql("session_id, message_ordinal, tool_use_id, call_index"),
-    Sql("session_id, position, tool_use_id, call_index"),
-    (Sql("input_json"), Sql("result_content")),
+    sql("session_id, message_ordinal AS position, 1 AS kind, tool_use_id, call_index"),
+    sql("session_id, message_ordinal, tool_use_id, call_index"),
+    sql("session_id, position, tool_use_id, call_index"),
+    (sql("input_json"), sql("result_content")),
 )
 
 

@@ -30,7 +30,7 @@ def hits(
         sessions=moments(parsed.org_id, scope),
         after=after_key(after),
         order=ORDER,
-        limit=Sql("") if count is None else sql(" LIMIT {count}", count=count),
+        limit=sql("") if count is None else sql(" LIMIT {count}", count=count),
     )
 
 

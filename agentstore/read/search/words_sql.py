@@ -52,8 +52,8 @@ def ranked(
         columns=COLUMNS,
         k1=_K1,
         b=_B,
-        total=after.total if after else Sql("count() OVER ()"),
-        average=after.average if after else Sql("avg(size) OVER ()"),
+        total=after.total if after else sql("count() OVER ()"),
+        average=after.average if after else sql("avg(size) OVER ()"),
         rows=_known(_rows(parsed, sessions, after, narrowed, choose=choose, cut=bool(cut)), cut),
         after=_after(after),
         order=ORDER,
@@ -89,7 +89,7 @@ def _rows(
         sessions=moments(parsed.org_id, scope),
         until=until,
         # Where kinds are cut, the last row of each is to be seen, whether it is among the first or not.
-        first=Sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_most(after)),
+        first=sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_most(after)),
     )
 
 
