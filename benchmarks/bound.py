@@ -24,15 +24,15 @@ from agentstore.connection.dial import new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
-from agentstore.read.scope import session_conditions
-from agentstore.read.search import pages, ranking
-from agentstore.read.search.candidates import Target
-from agentstore.read.search.looking import Looker
-from agentstore.read.search.results import Rows, opened
-from agentstore.read.search.rows import EVERYTHING, searched
-from agentstore.read.search.scanning import SCAN
-from agentstore.read.search.substring import hits
-from agentstore.read.search.words import Term, parse
+from agentstore.read.conditions import EVERYTHING, session_conditions
+from agentstore.read.search import pages, words_sql
+from agentstore.read.search.index_lookup import IndexLookup
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.read_settings import SCAN
+from agentstore.read.search.results import RowsToOpen, open_rows
+from agentstore.read.search.searched_tables import searched_tables
+from agentstore.read.search.substring_sql import hits
+from agentstore.read.search.tokens import Term, parse
 from benchmarks.baseline import NO_CACHE
 from benchmarks.corpus import BIG_ORG, MEDIUM, PHRASE, RARE
 from benchmarks.plain_tables import merge_parts
@@ -107,15 +107,15 @@ class Uncached:
 async def scanned(executor: Uncached, org_id: str, query: SearchQuery) -> None:
     """One statement that finds the hits in the plainest way; and their page opened, as any search has to."""
     sessions = session_conditions(org_id, equal={"user_id": query.user_id})
-    tables = searched(query.role, query.tool_name)
+    tables = searched_tables(query.role, query.tool_name)
     if query.mode == "words":
-        target = Target(org_id, parse(query.query), sessions, tables)
-        columns = (await executor.fetch(ranking.ranked(target, EVERYTHING, None, count=51), SCAN))[1:7]
+        parsed = ParsedQuery(org_id, parse(query.query), sessions, tables)
+        columns = (await executor.fetch(words_sql.ranked(parsed, EVERYTHING, None, count=51), SCAN))[1:7]
     else:
-        target = Target(org_id, (Term(query.query),), sessions, tables)
-        columns = await executor.fetch(hits(target, EVERYTHING, None, count=1001), SCAN)
+        parsed = ParsedQuery(org_id, (Term(query.query),), sessions, tables)
+        columns = await executor.fetch(hits(parsed, EVERYTHING, None, count=1001), SCAN)
     keys = list(zip(*columns, strict=True))[: query.limit]
-    await opened(executor, Rows(org_id, target.terms, sql("org_id = {org_id}", org_id=org_id), tables, keys))
+    await open_rows(executor, RowsToOpen(org_id, parsed.terms, sql("org_id = {org_id}", org_id=org_id), tables, keys))
 
 
 async def table(pool: Pool, org_id: str, needles: Mapping[str, str], rounds: int) -> None:
@@ -125,12 +125,12 @@ async def table(pool: Pool, org_id: str, needles: Mapping[str, str], rounds: int
     executor, missed = Uncached(pool), 0
     for (name, needle), (filter, fields) in product(needles.items(), FILTERS.items()):
         query = SearchQuery(query=needle, **fields)  # type: ignore[arg-type]
-        looker = Looker(executor)
+        index_lookup = IndexLookup(executor)
         plainly, ours = await medians(
-            partial(scanned, executor, org_id, query), partial(pages.search, looker, org_id, query), rounds=rounds
+            partial(scanned, executor, org_id, query), partial(pages.search, index_lookup, org_id, query), rounds=rounds
         )
         executor.statements = 0
-        await pages.search(looker, org_id, query)
+        await pages.search(index_lookup, org_id, query)
         within = ours <= 1.5 * plainly + 0.030
         missed += not within
         print(

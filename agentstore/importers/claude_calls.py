@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agentstore.importers.claude_facts import text
-from agentstore.importers.git_links import Found, links_in
+from agentstore.importers.git_links import FoundLink, links_in
 from agentstore.importers.jsonl import Record, to_json
 from agentstore.importers.projects import parse_time
 from agentstore.importers.prompts import result_text
@@ -74,7 +74,7 @@ class Calls:
         self._by_line: dict[str, list[Call]] = {}  # those without an id, by the uuid of their line
         self._results: dict[str, Result] = {}  # by tool_use_id; of two results the first stands
         self._agent_ids: dict[str, str] = {}  # by tool_use_id
-        self._pull_requests: list[tuple[int, dt.datetime | None, Found]] = []
+        self._pull_requests: list[tuple[int, dt.datetime | None, FoundLink]] = []
         self._unmatched = 0
 
     def __contains__(self, tool_id: str) -> bool:
@@ -116,7 +116,7 @@ class Calls:
     def take_pull_request(self, ordinal: int, record: Record) -> None:
         if url := text(record, "prUrl"):
             moment = parse_time(record.get("timestamp"))
-            self._pull_requests.append((ordinal, moment, Found("pr", "high", pr_url=url)))
+            self._pull_requests.append((ordinal, moment, FoundLink("pr", "high", pr_url=url)))
 
     def join(self) -> int:
         """Give every call its result; returns how many results have no call here."""
@@ -145,7 +145,7 @@ class Calls:
                 best[link.commit_sha, link.pr_url] = link
         return list(best.values())
 
-    def _found(self) -> Iterator[tuple[int, dt.datetime | None, Found]]:
+    def _found(self) -> Iterator[tuple[int, dt.datetime | None, FoundLink]]:
         for call in self._calls:
             if call.result:
                 for found in links_in(call.name, call.arguments, call.result.text, is_error=call.result.is_error):

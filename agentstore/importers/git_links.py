@@ -19,20 +19,20 @@ from agentstore.models import Confidence, LinkType
 
 # Bounded, here and below: a hostile text must not make the time grow with the square of its length.
 _COMMITS = re.compile(r"\bgit\b[^\n;&|]{0,300}?\scommit\b")
-_REPLAYS = re.compile(r"\bgit\b[^\n;&|]{0,300}?\s(?:cherry-pick|revert|merge|am)\b")
+_APPLIES_COMMITS = re.compile(r"\bgit\b[^\n;&|]{0,300}?\s(?:cherry-pick|revert|merge|am)\b")
 _COMMIT_LINE = re.compile(r"^\[\S[^\]\n]* ([0-9a-f]{7,64})\] \S", re.MULTILINE)
 _CREATES_REQUEST = re.compile(r"\bgh\s+pr\s+create\b|\bglab\s+mr\s+create\b")
 _REQUEST_URL = re.compile(r"https?://[^\s\"'<>()\[\]]{1,300}/(?:pull|merge_requests|pull-requests)/\d+")
 
 
-class Found(NamedTuple):
+class FoundLink(NamedTuple):
     link_type: LinkType
     confidence: Confidence
     commit_sha: str = ""
     pr_url: str = ""
 
 
-def links_in(name: str, arguments: object, result: str, *, is_error: bool) -> Iterator[Found]:
+def links_in(name: str, arguments: object, result: str, *, is_error: bool) -> Iterator[FoundLink]:
     """The commits and pull requests that the result of this tool call proves."""
     if name.endswith("create_pull_request"):
         yield from _requests(result, is_error=is_error)
@@ -40,19 +40,19 @@ def links_in(name: str, arguments: object, result: str, *, is_error: bool) -> It
         command = text_of(arguments, "command", "cmd")
         if _COMMITS.search(command):
             yield from _commits(result, "high")
-        elif _REPLAYS.search(command):
+        elif _APPLIES_COMMITS.search(command):
             yield from _commits(result, "medium")
         if _CREATES_REQUEST.search(command):
             yield from _requests(result, is_error=is_error)
 
 
-def _commits(result: str, confidence: Confidence) -> Iterator[Found]:
+def _commits(result: str, confidence: Confidence) -> Iterator[FoundLink]:
     for found in _COMMIT_LINE.finditer(result):
-        yield Found("commit", confidence, commit_sha=found.group(1))
+        yield FoundLink("commit", confidence, commit_sha=found.group(1))
 
 
-def _requests(result: str, *, is_error: bool) -> Iterator[Found]:
+def _requests(result: str, *, is_error: bool) -> Iterator[FoundLink]:
     # The URL is the last thing printed; warnings above it may name other requests.
     urls = _REQUEST_URL.findall(result)
     if urls:
-        yield Found("pr", "medium" if is_error else "high", pr_url=urls[-1])
+        yield FoundLink("pr", "medium" if is_error else "high", pr_url=urls[-1])

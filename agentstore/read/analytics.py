@@ -8,15 +8,15 @@ from agentstore.connection.sql import Sql, join, sql
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
 from agentstore.read.building import built
+from agentstore.read.conditions import session_conditions, text
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS, above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.scope import session_conditions, text
 
 TOP_TOOLS = 20
 
-_STARTED = Sql("started_at IS NOT NULL")
+_STARTED = sql("started_at IS NOT NULL")
 
 
 class AnalyticsReads(ReadLanes):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentstore.connection.sql import Sql, from_ticks, join
+from agentstore.connection.sql import Sql, from_ticks, identifier, join, sql
 from agentstore.protocols import Columns
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
 def selection(fields: tuple[str, ...], *without: str) -> tuple[Sql, list[int]]:
     """The columns to select, and the positions of times among the fields (they travel as microseconds)."""
     columns = [
-        Sql(f"toUnixTimestamp64Micro({name})") if name in _TIME_FIELDS else Sql(name)
+        sql("toUnixTimestamp64Micro({name})" if name in _TIME_FIELDS else "{name}", name=identifier(name))
         for name in fields
         if name not in without
     ]

@@ -7,10 +7,10 @@ The condition is asked of the newest version of each row (``FINAL``) and needs n
 from __future__ import annotations
 
 from agentstore.connection.sql import Sql, sql
-from agentstore.read.scope import text
+from agentstore.read.conditions import text
 
 CONTENT, MARKS = "content", "marks"
-_NOTHING = Sql("")
+_NOTHING = sql("")
 
 
 def above_floor(org_id: str, session_id: str, scope: str = CONTENT) -> Sql:

@@ -8,9 +8,9 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, GitLinkResult
 from agentstore.read.building import built
+from agentstore.read.conditions import text
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.scope import text
 
 _SHA = re.compile(r"[0-9a-fA-F]{4,}")
 _LINK_FIELDS = GitLink.__struct_fields__

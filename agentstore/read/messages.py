@@ -10,10 +10,10 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, ToolCall
 from agentstore.protocols import Executor
 from agentstore.read.building import built
+from agentstore.read.conditions import text
 from agentstore.read.decoding import selection
 from agentstore.read.floors import above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.scope import text
 
 # org_id and session_id are known: they need not travel with every row.
 _MESSAGE_COLUMNS, _MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id", "session_id")
@@ -62,7 +62,7 @@ class MessageReads(ReadLanes):
                 after=_bound("ordinal > {value}", after_ordinal, "after_ordinal"),
                 before=_bound("ordinal < {value}", before_ordinal, "before_ordinal"),
                 seen=above_floor(org_id, session_id),
-                direction=Sql("DESC" if backwards else "ASC"),
+                direction=sql("DESC" if backwards else "ASC"),
                 limit=_limit(limit, "messages"),
             ),
             _IN_BLOCKS,

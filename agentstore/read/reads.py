@@ -5,18 +5,18 @@ from __future__ import annotations
 from agentstore.models import SearchPage, SearchQuery
 from agentstore.read.analytics import AnalyticsReads
 from agentstore.read.git_links import GitLinkReads
-from agentstore.read.marks import MarkReads
 from agentstore.read.messages import MessageReads
 from agentstore.read.search import pages
-from agentstore.read.search.looking import Looker
+from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.sessions import SessionReads
+from agentstore.read.stars_and_pins import MarkReads
 
 
 class Reads(SessionReads, MessageReads, GitLinkReads, MarkReads, AnalyticsReads):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.
-    _looker: Looker | None = None
+    _index_lookup: IndexLookup | None = None
 
     async def search(self, org_id: str, query: SearchQuery) -> SearchPage:
         """Message contents and tool calls of browsable sessions that hold the query, one result per matching row.
@@ -45,5 +45,5 @@ class Reads(SessionReads, MessageReads, GitLinkReads, MarkReads, AnalyticsReads)
         server.
         """
         heavy = self._heavy
-        self._looker = self._looker or Looker(heavy)
-        return await pages.search(self._looker, org_id, query)
+        self._index_lookup = self._index_lookup or IndexLookup(heavy)
+        return await pages.search(self._index_lookup, org_id, query)

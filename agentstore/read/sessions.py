@@ -11,18 +11,18 @@ from agentstore.errors import NotFoundError
 from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
 from agentstore.protocols import Columns, Executor
 from agentstore.read.building import built
+from agentstore.read.concurrent import together
+from agentstore.read.conditions import expect, page_limit, session_conditions, text
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build, selection
 from agentstore.read.floors import versions_of_links
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.scope import expect, page_limit, session_conditions, text
-from agentstore.read.together import together
 
 _COLUMNS, _TIMES = selection(Session.__struct_fields__, "commit_count")
 _ID = Session.__struct_fields__.index("id")
 
 # Where a session has no started_at, any other is later.
-_NEVER = Sql("toDateTime64('1900-01-01', 6, 'UTC')")
+_NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
 
 # What an iterator fetches at a time.
 _SESSIONS_AT_ONCE = 500

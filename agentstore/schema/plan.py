@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentstore.connection.sql import Sql, identifier, join, literal
+from agentstore.connection.sql import Sql, identifier, join, of_package, sql
 from agentstore.errors import SchemaError
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -108,17 +108,17 @@ def migrations_table(cluster: str = "") -> Sql:
 
 def on_cluster(cluster: str) -> Sql:
     """``ON CLUSTER 'name'``, or nothing."""
-    return Sql(f"ON CLUSTER {literal(cluster)}" if cluster else "")
+    return sql("ON CLUSTER {cluster}", cluster=cluster) if cluster else sql("")
 
 
 def create_database(database: str, cluster: str = "") -> Sql:
     """The statement that creates the database where it does not exist."""
-    return _words(Sql("CREATE DATABASE IF NOT EXISTS"), identifier(database), on_cluster(cluster))
+    return _words(sql("CREATE DATABASE IF NOT EXISTS"), identifier(database), on_cluster(cluster))
 
 
 def drop_database(database: str, cluster: str = "") -> Sql:
     """The statement that drops the database and waits until it is gone."""
-    return _words(Sql("DROP DATABASE IF EXISTS"), identifier(database), on_cluster(cluster), Sql("SYNC"))
+    return _words(sql("DROP DATABASE IF EXISTS"), identifier(database), on_cluster(cluster), sql("SYNC"))
 
 
 def _words(*parts: Sql) -> Sql:
@@ -128,4 +128,4 @@ def _words(*parts: Sql) -> Sql:
 def _render(text: str, cluster: str) -> Sql:
     if cluster:
         text = text.replace("/*ON CLUSTER*/", on_cluster(cluster).text).replace("/*Replicated*/", "Replicated")
-    return Sql(text.replace("/*ON CLUSTER*/", "").replace("/*Replicated*/", ""))
+    return of_package(text.replace("/*ON CLUSTER*/", "").replace("/*Replicated*/", ""))

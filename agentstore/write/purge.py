@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import identifier, sql
 from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
 from agentstore.organisation import organisation
 from agentstore.protocols import Executor
@@ -96,7 +96,7 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
 async def _erase_from(
     executor: Executor, table: Table, org_id: str, ids: tuple[str, ...], below: int, deadline: float
 ) -> None:
-    session = Sql(table.key[0])
+    session = identifier(table.key[0])
     # The tombstone at the version of the purge itself stays: it is above what arrives late.
     rows = sql(
         "org_id = {org_id} AND {session} IN {ids} AND _version < {below}",
@@ -105,8 +105,8 @@ async def _erase_from(
         ids=ids,
         below=below,
     )
-    count = sql("SELECT count() FROM {table} WHERE {rows}", table=Sql(table.name), rows=rows)
-    statement = sql("ALTER TABLE {table} DELETE WHERE {rows}", table=Sql(table.name), rows=rows)
+    count = sql("SELECT count() FROM {table} WHERE {rows}", table=identifier(table.name), rows=rows)
+    statement = sql("ALTER TABLE {table} DELETE WHERE {rows}", table=identifier(table.name), rows=rows)
 
     async def attempt() -> None:
         # Asked of the active parts as they are, not as they will be when a mutation that is under way is done.

@@ -15,7 +15,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.errors import AgentStoreError
 from agentstore.protocols import Executor
 from agentstore.write.delivery import OLDEST_ATTEMPT_SECONDS
@@ -89,8 +89,8 @@ def _tombstones(table: Table, org_id: str, floors: Sequence[tuple[str, int]]) ->
         " WITH transform(session_id, {ids}, {floors}, toUInt64(0)) AS floor"
         " SELECT org_id, {key}, floor - 1, 1 FROM {table} FINAL"
         " WHERE org_id = {org_id} AND session_id IN {among} AND _version < floor",
-        table=Sql(table.name),
-        key=Sql(", ".join(table.key)),
+        table=identifier(table.name),
+        key=join(", ", map(identifier, table.key)),
         ids=ids,
         floors=[floor for _, floor in floors],
         org_id=org_id,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agentstore.connection.sql import Sql, join, sql, valid_text
+from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
 from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
 from agentstore.protocols import Executor
 from agentstore.write import writers
@@ -259,7 +259,7 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
         sql(
             "SELECT {kind}, max(_version) FROM {table} WHERE _version > {reached} AND _version < {most}",
             kind=_STORED,
-            table=Sql(table.name),
+            table=identifier(table.name),
             reached=reached,
             most=MOST,
         )

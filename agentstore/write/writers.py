@@ -15,7 +15,7 @@ import random
 import secrets
 from itertools import count
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import sql
 from agentstore.errors import QueryError
 from agentstore.protocols import Executor
 from agentstore.write.clock import ID_BITS
@@ -25,7 +25,7 @@ _TRIES = 8
 # A user who may write to the other tables only: a number drawn by chance is the best that is left.
 _MAY_NOT = frozenset({164, 497})
 
-_IN_USE = Sql(f"seen > now64(3) - INTERVAL {LEASE_SECONDS} SECOND")
+_IN_USE = sql("seen > now64(3) - INTERVAL {seconds} SECOND", seconds=LEASE_SECONDS)
 
 
 async def claim(executor: Executor) -> tuple[int, str]:

@@ -8,21 +8,31 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from agentstore.read.search import planner
-from agentstore.read.search.parts import Tables
-from agentstore.read.search.planner import Check, Done, Newest, Open, Scan, Sessions, Step
+from agentstore.read.search.parts import TableSizes
+from agentstore.read.search.planner import (
+    CheckCandidates,
+    CheckNewest,
+    NothingFound,
+    OpenCandidates,
+    ReadNewestSessions,
+    ScanTexts,
+    Step,
+)
 
 Plan = Callable[[Mapping[str, int], int], Step]
 
 LOOKED: dict[str, Plan] = {
-    "open": lambda counts, _: Open(),
-    "check": lambda counts, _: Check(),
-    "newest": lambda counts, most: Newest(dict.fromkeys(counts, most), frozenset(counts)),
-    "newest of one table": lambda counts, most: Newest({max(counts, key=lambda name: counts[name]): most}, frozenset()),
-    "sessions": lambda counts, most: Sessions(most, frozenset(counts)),
-    "sessions, then more": lambda counts, most: Sessions(most, frozenset(counts)),
-    "scan of candidates": lambda counts, _: Scan(frozenset(counts)),
-    "scan": lambda counts, _: Scan(frozenset()),
-    "scan to choose": lambda counts, _: Scan(frozenset()),
+    "open": lambda counts, _: OpenCandidates(),
+    "check": lambda counts, _: CheckCandidates(),
+    "newest": lambda counts, most: CheckNewest(dict.fromkeys(counts, most), frozenset(counts)),
+    "newest of one table": lambda counts, most: CheckNewest(
+        {max(counts, key=lambda name: counts[name]): most}, frozenset()
+    ),
+    "sessions": lambda counts, most: ReadNewestSessions(most, frozenset(counts)),
+    "sessions, then more": lambda counts, most: ReadNewestSessions(most, frozenset(counts)),
+    "scan of candidates": lambda counts, _: ScanTexts(frozenset(counts)),
+    "scan": lambda counts, _: ScanTexts(frozenset()),
+    "scan to choose": lambda counts, _: ScanTexts(frozenset()),
 }
 SCANNED = {
     "scan of all": (10**6, 10**6),
@@ -37,9 +47,9 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
     """Let searches go this way; the counter says how often they did. ``most`` candidates are checked where cut."""
     taken: Counter[str] = Counter()
 
-    def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int, each: int = 0) -> Step:
+    def next_step(counts: Mapping[str, int], tables: TableSizes, *, wanted: int, each: int = 0) -> Step:
         if not sum(counts.values()):
-            return Done()
+            return NothingFound()
         taken[path] += 1
         return LOOKED[path]({name: count for name, count in counts.items() if count}, most)
 
@@ -50,13 +60,13 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
     if path.endswith("more"):
         monkeypatch.setattr(planner, "more_sessions", lambda read, *_: read + 1)
     monkeypatch.setattr(planner, "is_small", lambda tables, names: False)
-    monkeypatch.setattr(planner, "worth_choosing", lambda matching, ranked: path.endswith("choose"))
+    monkeypatch.setattr(planner, "worth_ranking_in_two_reads", lambda matching, ranked: path.endswith("choose"))
     if path in LOOKED:
-        monkeypatch.setattr(planner, "worth_looking", lambda tables, names: True)
-        monkeypatch.setattr(planner, "after_looking", after_looking)
+        monkeypatch.setattr(planner, "worth_asking_indexes", lambda tables, names: True)
+        monkeypatch.setattr(planner, "next_step", next_step)
         monkeypatch.setattr(planner, "OPENED", 10_000)
     else:
-        monkeypatch.setattr(planner, "worth_looking", lambda tables, names: False)
+        monkeypatch.setattr(planner, "worth_asking_indexes", lambda tables, names: False)
         monkeypatch.setattr(planner, "worth_reading_twice", lambda tables, names: True)
         monkeypatch.setattr(planner, "worth_reading_first", newest_is_worth_it)
         monkeypatch.setattr(planner, "SESSIONS_FOR_HITS", SCANNED[path][0])

@@ -14,13 +14,13 @@ from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, Tool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
-from agentstore.read.scope import session_conditions
+from agentstore.read.conditions import EVERYTHING, session_conditions
 from agentstore.read.search import pages, planner
-from agentstore.read.search.candidates import Target
-from agentstore.read.search.looking import Looker
-from agentstore.read.search.rows import EVERYTHING, searched
-from agentstore.read.search.substring import hits
-from agentstore.read.search.words import Term
+from agentstore.read.search.index_lookup import IndexLookup
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.searched_tables import searched_tables
+from agentstore.read.search.substring_sql import hits
+from agentstore.read.search.tokens import Term
 from tests.builders import at, call, message, session
 from tests.live.conftest import drop, new_name
 from tests.live.search_paths import PATHS, force
@@ -135,8 +135,8 @@ def scan(org: str, query: SearchQuery) -> Sql:
     sessions = session_conditions(org, equal={"user_id": query.user_id})
     if query.session_id:
         sessions = sql("{sessions} AND id = {id}", sessions=sessions, id=query.session_id)
-    target = Target(org, (Term(query.query),), sessions, searched(query.role, query.tool_name))
-    return hits(target, EVERYTHING, None, count=1001)
+    parsed = ParsedQuery(org, (Term(query.query),), sessions, searched_tables(query.role, query.tool_name))
+    return hits(parsed, EVERYTHING, None, count=1001)
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ async def test_a_search_reads_its_texts_once_and_a_half_at_most(pool: Pool, need
     every = await texts_read(plain)
     assert every
     recorder = Recorder(pool)
-    page = await pages.search(Looker(recorder), "huge", query)
+    page = await pages.search(IndexLookup(recorder), "huge", query)
     assert page.total == min(1000, len(keys[0]) if keys else 0)
     assert len(recorder.statements) <= MOST_STATEMENTS
     assert await texts_read(recorder) <= 1.5 * every + SPARE_ROWS
     if page.next_cursor:
         recorder = Recorder(pool)
         second = await pages.search(
-            Looker(recorder),
+            IndexLookup(recorder),
             "huge",
             SearchQuery(query.query, limit=LIMIT, cursor=page.next_cursor, **FILTERS[filter]),
         )
@@ -170,7 +170,7 @@ async def test_a_search_reads_its_texts_once_and_a_half_at_most(pool: Pool, need
 @pytest.mark.parametrize("needle", ["absent", "absent, of common trigrams", "in every row"])
 async def test_a_small_organisation_does_not_read_the_texts_of_a_huge_one(pool: Pool, needle: str) -> None:
     recorder = Recorder(pool)
-    page = await pages.search(Looker(recorder), "org77", SearchQuery(NEEDLES[needle]))
+    page = await pages.search(IndexLookup(recorder), "org77", SearchQuery(NEEDLES[needle]))
     assert page.total == (needle == "in every row")
     assert len(recorder.statements) <= MOST_STATEMENTS
     assert await texts_read(recorder) <= SPARE_ROWS
@@ -178,7 +178,7 @@ async def test_a_small_organisation_does_not_read_the_texts_of_a_huge_one(pool: 
 
 async def test_an_absent_needle_touches_no_session_and_no_text(pool: Pool) -> None:
     recorder = Recorder(pool)
-    await pages.search(Looker(recorder), "huge", SearchQuery(NEEDLES["absent"]))
+    await pages.search(IndexLookup(recorder), "huge", SearchQuery(NEEDLES["absent"]))
     assert not await texts_read(recorder)
     assert not (await recorder.rows())["sessions"]
     assert len(recorder.statements) == 3
@@ -188,7 +188,7 @@ async def test_an_absent_needle_touches_no_session_and_no_text(pool: Pool) -> No
 @pytest.mark.parametrize("needle", ["alpha delta", HIDDEN, "wombat", "alpha"])
 async def test_a_filter_that_leaves_no_session_costs_no_look_at_the_others(pool: Pool, needle: str, mode: str) -> None:
     recorder = Recorder(pool)
-    page = await pages.search(Looker(recorder), "huge", SearchQuery(needle, mode=mode, user_id="nobody"))
+    page = await pages.search(IndexLookup(recorder), "huge", SearchQuery(needle, mode=mode, user_id="nobody"))
     assert page.total == 0
     assert len(recorder.statements) == 1
     found = await recorder.rows()
@@ -202,14 +202,14 @@ async def test_where_the_newest_sessions_were_read_in_vain_twice_is_too_often(
     monkeypatch.setattr(planner, "more_sessions", lambda *_: 3)
     for role in ("", "tool"):
         recorder = Recorder(pool)
-        page = await pages.search(Looker(recorder), "huge", SearchQuery("wombat", mode="words", role=role))
+        page = await pages.search(IndexLookup(recorder), "huge", SearchQuery("wombat", mode="words", role=role))
         assert page.total
         assert len(recorder.statements) <= MOST_STATEMENTS
 
 
 async def test_one_session_is_looked_up(pool: Pool) -> None:
     recorder = Recorder(pool)
-    page = await pages.search(Looker(recorder), "huge", SearchQuery("alpha", session_id="s00042"))
+    page = await pages.search(IndexLookup(recorder), "huge", SearchQuery("alpha", session_id="s00042"))
     assert page.total == ROWS_PER_SESSION + ROWS_PER_SESSION // 4
     assert len(recorder.statements) == 2
     assert await texts_read(recorder) <= SPARE_ROWS
@@ -219,7 +219,7 @@ async def test_one_session_is_looked_up(pool: Pool) -> None:
 async def test_terms_without_hits_cost_one_look(pool: Pool, terms: int) -> None:
     recorder = Recorder(pool)
     words = " ".join(f"zzyzx{n}" for n in range(terms))
-    assert (await pages.search(Looker(recorder), "huge", SearchQuery(words, mode="words"))).total == 0
+    assert (await pages.search(IndexLookup(recorder), "huge", SearchQuery(words, mode="words"))).total == 0
     assert len(recorder.statements) == 2
     assert not await texts_read(recorder)
     assert all(len(statement.text) < 2000 + 200 * terms for statement in recorder.statements)
@@ -229,8 +229,8 @@ async def test_terms_without_hits_cost_one_look(pool: Pool, terms: int) -> None:
 async def test_words_send_few_statements_too(pool: Pool, needle: str) -> None:
     recorder = Recorder(pool)
     query = f'"{NEEDLES[needle]}"'
-    page = await pages.search(Looker(recorder), "huge", SearchQuery(query, mode="words"))
-    found = await pages.search(Looker(Recorder(pool)), "huge", SearchQuery(NEEDLES[needle]))
+    page = await pages.search(IndexLookup(recorder), "huge", SearchQuery(query, mode="words"))
+    found = await pages.search(IndexLookup(Recorder(pool)), "huge", SearchQuery(NEEDLES[needle]))
     assert (page.total, page.total_is_lower_bound) == (found.total, found.total_is_lower_bound)
     assert len(recorder.statements) <= MOST_STATEMENTS
 
@@ -245,7 +245,7 @@ async def test_no_way_of_a_search_sends_more_statements(
     for _ in range(2):
         recorder = Recorder(pool)
         query = SearchQuery("quokkastorm", mode=mode, limit=LIMIT, cursor=cursor)
-        page = await pages.search(Looker(recorder), "huge", query)
+        page = await pages.search(IndexLookup(recorder), "huge", query)
         assert len(page.results) == LIMIT
         assert len(recorder.statements) <= MOST_STATEMENTS
         cursor = page.next_cursor
@@ -265,6 +265,6 @@ class Weighed(Recorder):
 async def test_no_more_keys_travel_than_are_wanted(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     force("sessions", monkeypatch, most=ROWS_PER_SESSION * 4)
     recorder = Weighed(pool)
-    page = await pages.search(Looker(recorder), "huge", SearchQuery("alpha ", limit=LIMIT))
+    page = await pages.search(IndexLookup(recorder), "huge", SearchQuery("alpha ", limit=LIMIT))
     assert (page.total, page.total_is_lower_bound) == (1000, True)
     assert recorder.longest <= pages.COUNTED_HITS + 1

@@ -10,7 +10,7 @@ from agentstore import AsyncClickHouseStore
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.search import folding
-from agentstore.read.search.terms import contains
+from agentstore.read.search.term_sql import contains
 from tests.live.connections import connected
 from tests.servers import Server
 

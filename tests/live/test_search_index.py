@@ -12,12 +12,13 @@ import pytest
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete, ToolCall
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
-from agentstore.read.scope import session_conditions
+from agentstore.read.conditions import session_conditions
 from agentstore.read.search import parts
-from agentstore.read.search.candidates import Target, look
-from agentstore.read.search.rows import searched
-from agentstore.read.search.scanning import LOOK
-from agentstore.read.search.words import Term
+from agentstore.read.search.candidates_sql import look_up
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.read_settings import LOOK
+from agentstore.read.search.searched_tables import searched_tables
+from agentstore.read.search.tokens import Term
 from agentstore.schema.plan import drop_database
 from tests.builders import at, call, message, session
 from tests.live.search_paths import PATHS, force
@@ -117,7 +118,7 @@ def kept(hit: Hit, filter: dict[str, str]) -> bool:
 
 
 async def has_indexes(store: AsyncClickHouseStore) -> bool:
-    return parts.read(await store._open_pool.fetch(parts.state())).has_indexes
+    return parts.read_answer(await store._open_pool.fetch(parts.query())).has_indexes
 
 
 async def walked(store: AsyncClickHouseStore, needle: str, limit: int, filter: dict[str, str]) -> list[Hit]:
@@ -200,9 +201,9 @@ async def test_the_keys_of_a_look_are_rows(own: AsyncClickHouseStore) -> None:
             await merge(own)
         if not await has_indexes(own):
             pytest.skip("this server has no text indexes: nothing is looked at there")
-        target = Target("o", (Term("error"),), session_conditions("o"), searched("", ""))
-        tables = parts.read(await pool.fetch(parts.state())).tables
-        query = look(target, target.tables[1], tables, keys=128, count=1000)
+        parsed = ParsedQuery("o", (Term("error"),), session_conditions("o"), searched_tables("", ""))
+        tables = parts.read_answer(await pool.fetch(parts.query())).sizes
+        query = look_up(parsed, parsed.tables[1], tables, keys=128, count=1000)
         ((_, found, *columns),) = zip(*await pool.fetch(query, LOOK), strict=True)
         assert found >= len(held)  # one that is merged just now may come twice
         assert set(zip(*columns, strict=True)) == held
@@ -217,7 +218,7 @@ async def test_a_rare_needle_reads_few_rows_and_an_absent_one_none(own: AsyncCli
     pool = own._open_pool
     if not await has_indexes(own):
         pytest.skip("this server has no text indexes: search scans there")
-    assert parts.read(await pool.fetch(parts.state())).tables["messages"].unindexed == ()
+    assert parts.read_answer(await pool.fetch(parts.query())).sizes["messages"].unindexed == ()
     for needle, most in (("quokka", 2), ("wombat", 0)):
         plan = await pool.fetch(
             sql(

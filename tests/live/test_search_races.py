@@ -13,11 +13,11 @@ from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
 from agentstore.read.cursor import SearchKey
-from agentstore.read.search import pages, ranker, ranking
-from agentstore.read.search.looking import Looker
-from agentstore.read.search.results import Rows, opened
-from agentstore.read.search.rows import searched
-from agentstore.read.search.words import Term
+from agentstore.read.search import pages, words_search, words_sql
+from agentstore.read.search.index_lookup import IndexLookup
+from agentstore.read.search.results import RowsToOpen, open_rows
+from agentstore.read.search.searched_tables import searched_tables
+from agentstore.read.search.tokens import Term
 from tests.builders import at, call, message, session
 from tests.live.search_paths import force
 from tests.live.test_rows_read import Recorder
@@ -31,10 +31,10 @@ async def test_a_row_that_was_replaced_since_its_key_was_read_is_left_out(
         org, session("s"), [message(0, "needle"), message(1, "needle")], [call(0, input_json="needle")]
     )
     keys: list[SearchKey] = [(None, "s", 0, 0, "", 0), (None, "s", 1, 0, "", 0), (None, "s", 0, 1, "", 0)]
-    rows = Rows(org, [Term("needle")], sql("org_id = {org}", org=org), searched("", ""), keys)
-    assert len(await opened(store._open_pool, rows)) == 3
+    rows = RowsToOpen(org, [Term("needle")], sql("org_id = {org}", org=org), searched_tables("", ""), keys)
+    assert len(await open_rows(store._open_pool, rows)) == 3
     await store.write_session(org, session("s"), [message(1, "needle")], replace=True)
-    left = await opened(store._open_pool, rows)
+    left = await open_rows(store._open_pool, rows)
     assert [found.ordinal for found in left.values()] == [1]
 
 
@@ -81,7 +81,7 @@ async def test_a_replace_that_writes_the_same_again_hides_nothing(
 
     await write()
     executor = Late(store._open_pool, write)
-    page = await pages.search(Looker(executor), org, SearchQuery("needle"))
+    page = await pages.search(IndexLookup(executor), org, SearchQuery("needle"))
     assert executor.read.is_set() == await has_indexes(store)  # without, no rows are opened apart
     assert [(hit.ordinal, hit.role) for hit in page.results] == [(0, "user"), (0, "tool"), (1, "user")]
 
@@ -99,7 +99,7 @@ async def test_a_session_that_got_an_earlier_start_in_between_is_found_once(
 
     # Before the statement that reads the older sessions: it goes on after the last of the newer ones.
     recorder = Interrupted(store._open_pool, "id < 's2'" if path != "sessions" else "(session_id = 's2'", earlier)
-    page = await pages.search(Looker(recorder), org, SearchQuery("needle", limit=4))
+    page = await pages.search(IndexLookup(recorder), org, SearchQuery("needle", limit=4))
     assert recorder.before == ""
     assert [hit.session_id for hit in page.results] == ["s3", "s2", "s1", "s0"]
     assert (page.total, page.next_cursor) == (4, "")
@@ -109,8 +109,8 @@ async def test_a_session_that_got_an_earlier_start_in_between_is_found_once(
 async def test_rows_that_come_while_pages_are_walked_push_no_ranked_row_out(
     store: AsyncClickHouseStore, org: str, before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "RANKED", 10)
-    monkeypatch.setattr(ranker, "RANKED", 10)
+    monkeypatch.setattr(words_sql, "RANKED", 10)
+    monkeypatch.setattr(words_search, "RANKED", 10)
     await store.write_session(org, session("s"), [message(n, "word " * (20 - n)) for n in range(10, 10 + before)])
     walked, cursor = list[int](), ""
     while True:

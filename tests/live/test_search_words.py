@@ -12,7 +12,7 @@ import pytest
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, InvalidCursorError, SearchQuery, SearchResult
 from agentstore.connection.sql import Sql
 from agentstore.read.cursor import decode_words_cursor
-from agentstore.read.search import ranker, ranking
+from agentstore.read.search import words_search, words_sql
 from tests import words as plain
 from tests.builders import at, call, message, session
 from tests.live.search_paths import PATHS, force
@@ -120,8 +120,8 @@ async def test_every_way_of_a_search_is_the_plain_definition(
         for path in PATHS:
             with monkeypatch.context() as forced:
                 ranked = world.rng.choice((1, 3, 8, 10_000))
-                forced.setattr(ranking, "RANKED", ranked)
-                forced.setattr(ranker, "RANKED", ranked)
+                forced.setattr(words_sql, "RANKED", ranked)
+                forced.setattr(words_search, "RANKED", ranked)
                 ways = force(path, forced, most=world.rng.choice((1, 4, 9)))
                 found += await check_one(own, world, ranked)
                 # The words drawn may be too short for an index, or nowhere.

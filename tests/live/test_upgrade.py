@@ -118,6 +118,6 @@ async def settled(store: AsyncClickHouseStore, *, indexed: bool) -> None:
             )
             running = columns[0][0]
         if indexed:
-            state = parts.read(await connection.fetch(parts.state(), {}, timeout=60))
+            state = parts.read_answer(await connection.fetch(parts.query(), {}, timeout=60))
             assert state.has_indexes
-            assert (state.tables["messages"].unindexed, state.tables["tool_calls"].unindexed) == ((), ())
+            assert (state.sizes["messages"].unindexed, state.sizes["tool_calls"].unindexed) == ((), ())

@@ -8,99 +8,103 @@ import random
 import pytest
 
 from agentstore.read.search import planner
-from agentstore.read.search.parts import Rows, Table, Tables
+from agentstore.read.search.parts import RowCounts, TableSize, TableSizes
 from agentstore.read.search.planner import (
-    Check,
-    Done,
-    Newest,
-    Open,
-    Scan,
-    Sessions,
-    after_looking,
-    worth_looking,
+    CheckCandidates,
+    CheckNewest,
+    NothingFound,
+    OpenCandidates,
+    ReadNewestSessions,
+    ScanTexts,
+    next_step,
+    worth_asking_indexes,
     worth_reading_twice,
 )
 
 WANTED = 1001
 FEW = frozenset({"tool_calls"})
-BIG = Tables(
+BIG = TableSizes(
     sessions=52_000,
-    of={"messages": Table(10**6, 3900, 400 << 20), "tool_calls": Table(880_000, 3440, 2200 << 20)},
+    of={"messages": TableSize(10**6, 3900, 400 << 20), "tool_calls": TableSize(880_000, 3440, 2200 << 20)},
 )
-LONG = Tables(3_000, {"messages": Table(60_000, 235, 2600 << 20), "tool_calls": Table(60_000, 235, 2600 << 20)})
+LONG = TableSizes(
+    3_000, {"messages": TableSize(60_000, 235, 2600 << 20), "tool_calls": TableSize(60_000, 235, 2600 << 20)}
+)
 
 
-def unindexed(share: float, tables: Tables = BIG) -> Tables:
+def unindexed(share: float, sizes: TableSizes = BIG) -> TableSizes:
     of = {
-        name: Table(one.rows, one.granules, one.bytes, int(one.bytes * share), ("all_1_1_0",))
-        for name, one in tables.of.items()
+        name: TableSize(one.rows, one.granules, one.bytes, int(one.bytes * share), ("all_1_1_0",))
+        for name, one in sizes.of.items()
     }
-    return Tables(tables.sessions, of)
+    return TableSizes(sizes.sessions, of)
 
 
 @pytest.mark.parametrize(
     ("messages", "calls", "step"),
     [
-        (0, 0, Done()),
-        (1, 0, Open()),
-        (planner.OPENED, 0, Open()),
-        (planner.OPENED - 1, 1, Open()),
-        (planner.OPENED, 1, Check()),
-        (1142, 1142, Check()),
-        (9_000, 0, Newest({"messages": 1142}, frozenset())),
-        (9_000, 200, Newest({"messages": 1142}, FEW)),
-        (9_000, 1142, Newest({"messages": 1142, "tool_calls": 193}, FEW)),
-        (20_000, 20_000, Newest({"messages": 857, "tool_calls": 857}, frozenset())),
+        (0, 0, NothingFound()),
+        (1, 0, OpenCandidates()),
+        (planner.OPENED, 0, OpenCandidates()),
+        (planner.OPENED - 1, 1, OpenCandidates()),
+        (planner.OPENED, 1, CheckCandidates()),
+        (1142, 1142, CheckCandidates()),
+        (9_000, 0, CheckNewest({"messages": 1142}, frozenset())),
+        (9_000, 200, CheckNewest({"messages": 1142}, FEW)),
+        (9_000, 1142, CheckNewest({"messages": 1142, "tool_calls": 193}, FEW)),
+        (20_000, 20_000, CheckNewest({"messages": 857, "tool_calls": 857}, frozenset())),
     ],
 )
 def test_the_step_for_so_many_candidates(messages: int, calls: int, step: planner.Step) -> None:
-    assert after_looking({"messages": messages, "tool_calls": calls}, BIG, wanted=WANTED) == step
+    assert next_step({"messages": messages, "tool_calls": calls}, BIG, wanted=WANTED) == step
 
 
 def test_where_sessions_hold_candidates_the_newest_sessions_are_read() -> None:
-    step = after_looking({"messages": 600_000, "tool_calls": 500_000}, BIG, wanted=WANTED)
-    assert step == Sessions(61, frozenset())
+    step = next_step({"messages": 600_000, "tool_calls": 500_000}, BIG, wanted=WANTED)
+    assert step == ReadNewestSessions(61, frozenset())
     # A quarter more candidates than are wanted, where they are spread evenly.
     assert step.count * 1_100_000 / BIG.sessions > 1.25 * WANTED
-    assert isinstance(after_looking({"messages": 1_000_000, "tool_calls": 800_000}, BIG, wanted=10_000), Sessions)
+    assert isinstance(next_step({"messages": 1_000_000, "tool_calls": 800_000}, BIG, wanted=10_000), ReadNewestSessions)
 
 
 def test_where_the_newest_candidates_lie_in_most_granules_the_texts_are_scanned_at_once() -> None:
     # One candidate in each second session: 1,142 of them lie in all 235 granules.
-    assert after_looking({"messages": 1_500}, LONG, wanted=WANTED) == Scan(frozenset())
+    assert next_step({"messages": 1_500}, LONG, wanted=WANTED) == ScanTexts(frozenset())
     # In every row: 1,142 lie in few sessions, and so in few granules.
     frequent = {"messages": 60_000, "tool_calls": 60_000}
-    assert isinstance(after_looking(frequent, LONG, wanted=WANTED), Sessions)
-    assert isinstance(after_looking(frequent, LONG, wanted=10_000), Scan)
+    assert isinstance(next_step(frequent, LONG, wanted=WANTED), ReadNewestSessions)
+    assert isinstance(next_step(frequent, LONG, wanted=10_000), ScanTexts)
 
 
 def test_only_granules_with_candidates_are_scanned_where_there_are_others() -> None:
-    one = Table(50_000, 5000, 20 << 20)
-    tables = Tables(sessions=10, of={"messages": one, "tool_calls": one})
-    assert after_looking({"messages": 4_999, "tool_calls": 5_000}, tables, wanted=WANTED) == Scan(
+    one = TableSize(50_000, 5000, 20 << 20)
+    sizes = TableSizes(sessions=10, of={"messages": one, "tool_calls": one})
+    assert next_step({"messages": 4_999, "tool_calls": 5_000}, sizes, wanted=WANTED) == ScanTexts(
         frozenset({"messages"})
     )
 
 
 def test_texts_without_an_index_are_not_read_three_times() -> None:
     counts = {"messages": 9_000, "tool_calls": 0}
-    assert isinstance(after_looking(counts, unindexed(0.09), wanted=WANTED), Newest)
-    assert after_looking(counts, unindexed(0.11), wanted=WANTED) == Scan(frozenset())
-    assert after_looking({"messages": 5}, unindexed(0.4), wanted=WANTED) == Open()
-    assert worth_looking(unindexed(0.5), ["messages"])
-    assert not worth_looking(unindexed(0.51), ["messages"])
+    assert isinstance(next_step(counts, unindexed(0.09), wanted=WANTED), CheckNewest)
+    assert next_step(counts, unindexed(0.11), wanted=WANTED) == ScanTexts(frozenset())
+    assert next_step({"messages": 5}, unindexed(0.4), wanted=WANTED) == OpenCandidates()
+    assert worth_asking_indexes(unindexed(0.5), ["messages"])
+    assert not worth_asking_indexes(unindexed(0.51), ["messages"])
 
 
 def test_an_empty_database_is_looked_at() -> None:
-    assert worth_looking(Tables(), ["messages"])
+    assert worth_asking_indexes(TableSizes(), ["messages"])
 
 
 def test_a_statement_more_is_worth_it_only_where_a_scan_takes_long() -> None:
     assert worth_reading_twice(BIG, ["messages", "tool_calls"])
-    short = Tables(15_000, {"messages": Table(300_000, 1172, 24 << 20), "tool_calls": Table(75_000, 293, 6 << 20)})
+    short = TableSizes(
+        15_000, {"messages": TableSize(300_000, 1172, 24 << 20), "tool_calls": TableSize(75_000, 293, 6 << 20)}
+    )
     assert not worth_reading_twice(short, ["messages", "tool_calls"])
     frequent = {"messages": planner.COUNTED, "tool_calls": 75_000}
-    assert after_looking(frequent, short, wanted=WANTED) == Scan(frozenset())
+    assert next_step(frequent, short, wanted=WANTED) == ScanTexts(frozenset())
 
 
 def test_the_newest_sessions_are_read_first_only_where_they_are_few() -> None:
@@ -122,53 +126,53 @@ def test_no_plan_costs_more_than_half_a_scan_beside_one() -> None:
         for name in ("messages", "tool_calls"):
             size = int(10 ** rng.uniform(3, 11))
             granules = max(1, size >> 17)
-            of[name] = Table(granules * 256, granules, size, int(size * rng.choice((0, 0, rng.random() ** 3))))
+            of[name] = TableSize(granules * 256, granules, size, int(size * rng.choice((0, 0, rng.random() ** 3))))
         rows = {name: one.rows for name, one in of.items()}
-        tables = Tables(sessions=max(1, rows["messages"] // rng.randrange(1, 300)), of=of)
+        sizes = TableSizes(sessions=max(1, rows["messages"] // rng.randrange(1, 300)), of=of)
         counts = {
             name: min(planner.COUNTED, int(count * rng.choice((0, 1e-4, 0.01, 1)) * rng.random()))
             for name, count in rows.items()
         }
-        if not worth_looking(tables, of):
+        if not worth_asking_indexes(sizes, of):
             continue
         every = sum(one.bytes + 256 * one.rows for one in of.values())
         fresh = sum(one.unindexed_bytes for one in of.values())
-        step = after_looking(counts, tables, wanted=rng.choice((51, WANTED, 10_000)))
+        step = next_step(counts, sizes, wanted=rng.choice((51, WANTED, 10_000)))
         kinds.add(type(step))
         read = fresh
-        if isinstance(step, Newest):
+        if isinstance(step, CheckNewest):
             read += fresh
-        if isinstance(step, Newest | Sessions):
+        if isinstance(step, CheckNewest | ReadNewestSessions):
             for name, one in of.items():
-                texts = step.count if isinstance(step, Sessions) else step.limits.get(name, counts[name])
+                texts = step.count if isinstance(step, ReadNewestSessions) else step.limits.get(name, counts[name])
                 read += math.floor(one.bytes * min(1, texts / one.granules))
-        assert read <= every / 2, (tables, counts, step)
-    assert kinds == {Done, Open, Check, Newest, Sessions, Scan}
+        assert read <= every / 2, (sizes, counts, step)
+    assert kinds == {NothingFound, OpenCandidates, CheckCandidates, CheckNewest, ReadNewestSessions, ScanTexts}
 
 
-SMALL = Rows(520, 10_000, 8_800)
+SMALL = RowCounts(520, 10_000, 8_800)
 
 
 def test_an_organisation_is_planned_for_by_its_share() -> None:
     few = BIG.share(SMALL)
     assert few.sessions == 520
-    assert few["messages"] == Table(10_000, 39, 4 << 20)
-    assert isinstance(after_looking({"messages": 9_000, "tool_calls": 0}, few, wanted=WANTED), Scan)
-    assert BIG.share(Rows(90_000, 1_800_000, 0))["messages"] == BIG["messages"]
-    assert BIG.share(Rows(90_000, 1_800_000, 0))["tool_calls"] == Table()
+    assert few["messages"] == TableSize(10_000, 39, 4 << 20)
+    assert isinstance(next_step({"messages": 9_000, "tool_calls": 0}, few, wanted=WANTED), ScanTexts)
+    assert BIG.share(RowCounts(90_000, 1_800_000, 0))["messages"] == BIG["messages"]
+    assert BIG.share(RowCounts(90_000, 1_800_000, 0))["tool_calls"] == TableSize()
     # A new organisation may be the one whose parts are not merged yet.
     assert unindexed(0.02).share(SMALL)["messages"].unindexed_bytes == few["messages"].bytes
-    assert after_looking({"messages": 9_000, "tool_calls": 0}, unindexed(0.02).share(SMALL), wanted=51) == Scan(
+    assert next_step({"messages": 9_000, "tool_calls": 0}, unindexed(0.02).share(SMALL), wanted=51) == ScanTexts(
         frozenset()
     )
-    assert Tables().share(Rows()) == Tables()
+    assert TableSizes().share(RowCounts()) == TableSizes()
 
 
 def test_filtered_sessions_are_planned_for_by_the_granules_around_them() -> None:
     one = BIG.among(1, 20)
     assert one.sessions == 1
     assert one["messages"].granules == 2
-    assert BIG.among(0, 0)["messages"] == Table()
+    assert BIG.among(0, 0)["messages"] == TableSize()
     assert BIG.among(26_000, 0)["messages"] == BIG.among(52_000, 0)["messages"] == BIG["messages"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agentstore.models import Highlight
 from agentstore.read.search.snippet import BEFORE, ELLIPSIS, LENGTH, assemble
-from agentstore.read.search.words import Term
+from agentstore.read.search.tokens import Term
 from tests import reference
 
 letters = st.sampled_from(list("aAbBäÄßẞςσΣ日😀%_\\.*[ \n\0"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agentstore
 from agentstore.connection.sql import (
     EPOCH,
     Sql,
@@ -92,3 +95,15 @@ def test_valid_text_has_utf8_and_keeps_its_length(text: str) -> None:
 def test_ticks_are_exact(moment: dt.datetime) -> None:
     assert from_ticks(ticks(moment)) == moment
     assert from_ticks(None) is None
+
+
+def test_nothing_else_makes_query_text() -> None:
+    """Whoever calls ``Sql`` with text of their own could let a value in unquoted."""
+    package = Path(agentstore.__file__).parent
+    makers = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Sql"
+    }
+    assert makers == {str(Path("connection", "sql.py"))}

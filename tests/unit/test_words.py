@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentstore.read.search.snippet import LENGTH, assemble
-from agentstore.read.search.words import Term, joining_class, joins, parse
+from agentstore.read.search.tokens import Term, joining_class, joins, parse
 from tests import words as plain
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if category(chr(point)) not in ("Cn", "Cs", "Co")]

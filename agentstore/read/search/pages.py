@@ -6,6 +6,7 @@ from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import SearchPage, SearchQuery, SearchResult
 from agentstore.protocols import Executor
+from agentstore.read.conditions import expect, page_limit, session_conditions, text
 from agentstore.read.cursor import (
     SearchCursor,
     SearchKey,
@@ -13,14 +14,13 @@ from agentstore.read.cursor import (
     decode_words_cursor,
     encode_search_cursor,
 )
-from agentstore.read.scope import expect, page_limit, session_conditions, text
-from agentstore.read.search.candidates import Target
-from agentstore.read.search.finder import Finder
-from agentstore.read.search.looking import Looker
-from agentstore.read.search.ranker import Ranker
-from agentstore.read.search.results import Rows, opened
-from agentstore.read.search.rows import searched
-from agentstore.read.search.words import Term, parse
+from agentstore.read.search.index_lookup import IndexLookup
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.results import RowsToOpen, open_rows
+from agentstore.read.search.searched_tables import searched_tables
+from agentstore.read.search.substring_search import SubstringSearch
+from agentstore.read.search.tokens import Term, parse
+from agentstore.read.search.words_search import WordsSearch
 
 COUNTED_HITS = 1000
 MOST_TERMS = 64
@@ -28,7 +28,7 @@ MOST_TERMS = 64
 _FILTERS = ("user_id", "project_id", "project_name", "agent_type")
 
 
-async def search(looker: Looker, org_id: str, query: SearchQuery) -> SearchPage:
+async def search(index_lookup: IndexLookup, org_id: str, query: SearchQuery) -> SearchPage:
     """One page of hits, in the order of the query's mode; see ``SearchQuery``.
 
     The first page counts the hits, up to ``COUNTED_HITS``; its cursor carries the figure on to the others.
@@ -37,10 +37,10 @@ async def search(looker: Looker, org_id: str, query: SearchQuery) -> SearchPage:
     if query.mode not in ("substring", "words"):
         raise InvalidArgumentError(f"mode: expected 'substring' or 'words', got {query.mode!r}", field="mode")
     page_of = _words if query.mode == "words" else _substring
-    return await page_of(looker, org_id, query, page_limit(query.limit))
+    return await page_of(index_lookup, org_id, query, page_limit(query.limit))
 
 
-async def _substring(looker: Looker, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
+async def _substring(index_lookup: IndexLookup, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
     """started_at descending, session id descending, ordinal ascending, messages before tools."""
     # As it is stored, so that the highlights are looked for where the server found the hit.
     needle = valid_text(text(query.query, "query"))
@@ -48,14 +48,14 @@ async def _substring(looker: Looker, org_id: str, query: SearchQuery, limit: int
         raise InvalidArgumentError("query: is empty", field="query")
     cursor = decode_search_cursor(query.cursor) if query.cursor != "" else None
     wanted = limit + 1 if cursor else max(limit, COUNTED_HITS) + 1
-    target = _target(org_id, (Term(needle),), query)
-    found = await Finder(looker, target).find(
+    parsed = _parsed(org_id, (Term(needle),), query)
+    found = await SubstringSearch(index_lookup, parsed).find(
         cursor.key if cursor else None, count=wanted, in_session=bool(query.session_id)
     )
     keys = list(found)
     total = cursor.total if cursor else len(keys)
     page = keys[:limit]
-    shown = await _shown(looker.executor, target, [key for key in page if found[key] is None])
+    shown = await _shown(index_lookup.executor, parsed, [key for key in page if found[key] is None])
     results = [found[key] or shown.get(key[1:]) for key in page]
     return SearchPage(
         results=[result for result in results if result],
@@ -65,7 +65,7 @@ async def _substring(looker: Looker, org_id: str, query: SearchQuery, limit: int
     )
 
 
-async def _words(looker: Looker, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
+async def _words(index_lookup: IndexLookup, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
     """Relevance descending, then as ``_substring``."""
     terms = parse(valid_text(text(query.query, "query")))
     if not 1 <= len(terms) <= MOST_TERMS:
@@ -73,12 +73,12 @@ async def _words(looker: Looker, org_id: str, query: SearchQuery, limit: int) ->
             f"query: expected 1 … {MOST_TERMS} different words and phrases, got {len(terms)}", field="query"
         )
     cursor = decode_words_cursor(query.cursor) if query.cursor != "" else None
-    target = _target(org_id, terms, query)
-    rows = await Ranker(looker, target).ranked(cursor, count=limit + 1, in_session=bool(query.session_id))
+    parsed = _parsed(org_id, terms, query)
+    rows = await WordsSearch(index_lookup, parsed).ranked(cursor, count=limit + 1, in_session=bool(query.session_id))
     first = cursor or next(iter(rows), None)
     total = first.total if first else 0
     page = rows[:limit]
-    shown = await _shown(looker.executor, target, [row.key for row in page])
+    shown = await _shown(index_lookup.executor, parsed, [row.key for row in page])
     return SearchPage(
         results=[shown[row.key[1:]] for row in page if row.key[1:] in shown],
         next_cursor=encode_search_cursor(page[-1]) if len(rows) > limit else "",
@@ -87,18 +87,20 @@ async def _words(looker: Looker, org_id: str, query: SearchQuery, limit: int) ->
     )
 
 
-async def _shown(executor: Executor, target: Target, keys: list[SearchKey]) -> dict[tuple[object, ...], SearchResult]:
+async def _shown(
+    executor: Executor, parsed: ParsedQuery, keys: list[SearchKey]
+) -> dict[tuple[object, ...], SearchResult]:
     """The results by their keys without the moment: a session that got another start in between is still the same."""
     # Which sessions are searched has been asked a moment ago, and takes longer than to open their rows.
-    sessions = sql("org_id = {org_id}", org_id=target.org_id)
-    rows = Rows(target.org_id, target.terms, sessions, target.tables, keys)
-    return {key[1:]: result for key, result in (await opened(executor, rows)).items()}
+    sessions = sql("org_id = {org_id}", org_id=parsed.org_id)
+    rows = RowsToOpen(parsed.org_id, parsed.terms, sessions, parsed.tables, keys)
+    return {key[1:]: result for key, result in (await open_rows(executor, rows)).items()}
 
 
-def _target(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> Target:
-    tables = searched(text(query.role, "role"), text(query.tool_name, "tool_name"))
+def _parsed(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> ParsedQuery:
+    tables = searched_tables(text(query.role, "role"), text(query.tool_name, "tool_name"))
     filtered = any(getattr(query, name) for name in (*_FILTERS, "date_from", "date_to"))
-    return Target(org_id, terms, _sessions(org_id, query), tables, filtered)
+    return ParsedQuery(org_id, terms, _sessions(org_id, query), tables, filtered)
 
 
 def _sessions(org_id: str, query: SearchQuery) -> Sql:

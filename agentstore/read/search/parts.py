@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.protocols import Columns
 
 _INDEXES = 3
 _COUNTED = ("sessions", "messages", "tool_calls")
-_ZEROES = Sql("0, 0, 0")
+_ZEROES = sql("0, 0, 0")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSize:
     """The rows, granules and bytes of a table, and the parts of it that have no text index, and those that have one."""
 
     rows: int = 0
@@ -31,15 +31,15 @@ class Table:
     unindexed: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
 
-    def share(self, part: float) -> Table:
+    def share(self, part: float) -> TableSize:
         """A part of it, which may be the one that is not indexed."""
         part = min(1.0, part)
         rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
-        return Table(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed, self.indexed)
+        return TableSize(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed, self.indexed)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowCounts:
     """How many rows an organisation has, old versions and all."""
 
     sessions: int = 0
@@ -52,33 +52,35 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class TableSizes:
     """The searched tables and the number of session rows: of all organisations, or what is about one's own of them."""
 
     sessions: int = 0
-    of: Mapping[str, Table] = field(default_factory=dict)
+    of: Mapping[str, TableSize] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> Table:
-        return self.of.get(name, Table())
+    def __getitem__(self, name: str) -> TableSize:
+        return self.of.get(name, TableSize())
 
-    def share(self, rows: Rows) -> Tables:
+    def share(self, rows: RowCounts) -> TableSizes:
         """An organisation's part of them, by its rows: as if all that is not indexed were its own."""
-        return Tables(rows.sessions, {name: table.share(rows.of(name) / max(1, table.rows)) for name, table in self})
+        return TableSizes(
+            rows.sessions, {name: table.share(rows.of(name) / max(1, table.rows)) for name, table in self}
+        )
 
-    def among(self, sessions: int, messages: int) -> Tables:
+    def among(self, sessions: int, messages: int) -> TableSizes:
         """What some of its sessions are of them, that say they have so many messages: each has its share of all texts,
         or what it says, and with it the granule around it is read.
         """
         said = messages / max(1, self["messages"].rows)
         each = {name: 1 / max(1, self.sessions) + 1 / max(1, table.granules) for name, table in self}
-        return Tables(sessions, {name: table.share(max(said, sessions * each[name])) for name, table in self})
+        return TableSizes(sessions, {name: table.share(max(said, sessions * each[name])) for name, table in self})
 
-    def __iter__(self) -> Iterator[tuple[str, Table]]:
+    def __iter__(self) -> Iterator[tuple[str, TableSize]]:
         return iter(self.of.items())
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PartsState:
     """What the server said: the tables, the rows of an organisation, and how many sessions are searched, with as many
     messages as they say they have.
 
@@ -86,14 +88,14 @@ class State:
     be; not on old servers.
     """
 
-    tables: Tables = Tables()
-    rows: Rows = Rows()
+    sizes: TableSizes = TableSizes()
+    rows: RowCounts = RowCounts()
     searched: tuple[int, int] = (0, 0)
     has_indexes: bool = False
 
 
-def state(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched: Sql | None = None) -> Sql:
-    """One row for each part, to be read by ``read``: adding them up takes the server longer than us.
+def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched: Sql | None = None) -> Sql:
+    """One row for each part, to be read by ``read_answer``: adding them up takes the server longer than us.
 
     ``rows_of``: an organisation, whose rows are counted. ``searched``: the condition on the sessions that are counted.
 
@@ -110,23 +112,23 @@ def state(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched:
         " AND table IN ('messages', 'tool_calls', 'sessions')",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
         rows=_ZEROES if rows_of is None else join(", ", [_count(table, rows_of) for table in _COUNTED]),
-        searched=Sql("[0, 0]")
+        searched=sql("[0, 0]")
         if searched is None
         else sql("(SELECT [count(), sum(message_count)] FROM sessions FINAL WHERE {own})", own=searched),
     )
 
 
-def read(columns: Columns) -> State:
-    """What ``state`` answered."""
+def read_answer(columns: Columns) -> PartsState:
+    """What ``query`` answered."""
     if not columns:
-        return State()
+        return PartsState()
     of = defaultdict[str, list[_Part]](list)
     for table, *part in zip(*columns[5:], strict=True):
         of[table].append(_Part(*part))
     every = sum(part.rows for part in of.pop("sessions", []))
-    tables = Tables(every, {name: _table(parts) for name, parts in of.items()})
+    sizes = TableSizes(every, {name: _table(parts) for name, parts in of.items()})
     indexes, *rows, searched = (column[0] for column in columns[:5])
-    return State(tables, Rows(*rows), (searched[0], searched[1]), has_indexes=indexes >= _INDEXES)
+    return PartsState(sizes, RowCounts(*rows), (searched[0], searched[1]), has_indexes=indexes >= _INDEXES)
 
 
 class _Part(NamedTuple):
@@ -137,8 +139,8 @@ class _Part(NamedTuple):
     is_unindexed: bool
 
 
-def _table(parts: Sequence[_Part]) -> Table:
-    return Table(
+def _table(parts: Sequence[_Part]) -> TableSize:
+    return TableSize(
         rows=sum(part.rows for part in parts),
         granules=sum(part.granules for part in parts),
         bytes=sum(part.bytes for part in parts),
@@ -149,7 +151,7 @@ def _table(parts: Sequence[_Part]) -> Table:
 
 
 def _count(table: str, org_id: str) -> Sql:
-    return sql("(SELECT count() FROM {table} WHERE org_id = {org_id})", table=Sql(table), org_id=org_id)
+    return sql("(SELECT count() FROM {table} WHERE org_id = {org_id})", table=identifier(table), org_id=org_id)
 
 
 def _count_of_indexes() -> Sql:

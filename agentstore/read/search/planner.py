@@ -20,7 +20,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from agentstore.read.search.parts import Table, Tables
+from agentstore.read.search.parts import TableSize, TableSizes
 
 # So many candidates are opened at once, with their sessions and the text around the hit.
 OPENED = 128
@@ -50,25 +50,25 @@ _CHOSEN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class NothingFound:
     """Nothing holds the needle."""
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenCandidates:
     """Open the rows of the candidates, whose keys are known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckCandidates:
     """Check all candidates."""
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class CheckNewest:
     """Check the newest candidates: of these tables so many, of the others all. Then scan what may be left.
 
-    The scan reads the texts of ``narrowed`` tables only where they are candidates; so does that of ``Sessions``.
+    The scan reads the texts of ``narrowed`` tables only where they are candidates, as after ``ReadNewestSessions``.
     """
 
     limits: Mapping[str, int]
@@ -76,7 +76,7 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
-class Sessions:
+class ReadNewestSessions:
     """Read so many of the newest sessions. Then scan what may be left."""
 
     count: int
@@ -84,28 +84,28 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanTexts:
     """Scan the texts, of these tables only where they are candidates."""
 
     narrowed: frozenset[str]
 
 
-Step = Done | Open | Check | Newest | Sessions | Scan
+Step = NothingFound | OpenCandidates | CheckCandidates | CheckNewest | ReadNewestSessions | ScanTexts
 
 
-def worth_looking(tables: Tables, names: Collection[str]) -> bool:
+def worth_asking_indexes(sizes: TableSizes, names: Collection[str]) -> bool:
     """Whether enough of the texts are indexed."""
-    return _unindexed(tables, names) <= _UNINDEXED
+    return _unindexed(sizes, names) <= _UNINDEXED
 
 
-def is_small(tables: Tables, names: Collection[str]) -> bool:
+def is_small(sizes: TableSizes, names: Collection[str]) -> bool:
     """Whether these texts are so few that reading them takes no longer than a look at the indexes may."""
-    return sum(_scan(tables[name]) for name in names) <= _LOOK
+    return sum(_scan(sizes[name]) for name in names) <= _LOOK
 
 
-def worth_reading_twice(tables: Tables, names: Collection[str]) -> bool:
+def worth_reading_twice(sizes: TableSizes, names: Collection[str]) -> bool:
     """Whether a scan takes so long that a statement more does not matter."""
-    return _CHECKED * sum(_scan(tables[name]) for name in names) >= _STATEMENT
+    return _CHECKED * sum(_scan(sizes[name]) for name in names) >= _STATEMENT
 
 
 def worth_reading_first(sessions: int, of: int) -> bool:
@@ -114,51 +114,51 @@ def worth_reading_first(sessions: int, of: int) -> bool:
 
 
 def more_sessions(
-    read: int, found: int, wanted: int, tables: Tables, names: Collection[str], counts: Mapping[str, int] | None
+    read: int, found: int, wanted: int, sizes: TableSizes, names: Collection[str], counts: Mapping[str, int] | None
 ) -> int | None:
     """How many of the newest sessions are read next for so many wanted rows, after some had so many; None: all at once.
 
     ``counts`` are the candidates; every row is one where they are not known.
     """
-    sessions = 1 + math.ceil(_SPARE * wanted * read / found) if found else tables.sessions
-    rows = sum((counts or {name: tables[name].rows for name in names}).values())
-    most = _CHECKED_AGAIN * (rows * WORDS + sum(_scan(tables[name]) for name in names))
-    cheap = _STATEMENT + sum(_part(tables[name], sessions) for name in names) + WORDS * _SPARE * wanted <= most
+    sessions = 1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions
+    rows = sum((counts or {name: sizes[name].rows for name in names}).values())
+    most = _CHECKED_AGAIN * (rows * WORDS + sum(_scan(sizes[name]) for name in names))
+    cheap = _STATEMENT + sum(_part(sizes[name], sessions) for name in names) + WORDS * _SPARE * wanted <= most
     return sessions if cheap else None
 
 
-def worth_choosing(matching: float, ranked: int) -> bool:
+def worth_ranking_in_two_reads(matching: float, ranked: int) -> bool:
     """Whether so many rows match that it pays to find out which are to be ranked before their words are counted."""
     return matching > _CHOSEN * ranked
 
 
-def after_looking(counts: Mapping[str, int], tables: Tables, *, wanted: int, each: int = 0) -> Step:
+def next_step(counts: Mapping[str, int], sizes: TableSizes, *, wanted: int, each: int = 0) -> Step:
     """The step after the candidates were counted, up to ``COUNTED`` in each table, for so many wanted hits.
 
     ``each``: what it costs to check a row of which the text has been read, in bytes of text.
     """
     total, checked = sum(counts.values()), checked_at_once(wanted)
     if not total:
-        return Done()
+        return NothingFound()
     if total <= OPENED:
-        return Open()
-    if _unindexed(tables, counts) > _UNINDEXED_TWICE:
-        return Scan(frozenset())
+        return OpenCandidates()
+    if _unindexed(sizes, counts) > _UNINDEXED_TWICE:
+        return ScanTexts(frozenset())
     if max(counts.values()) <= checked:
-        return Check()
-    few, most = _few(counts, tables), _CHECKED * (total * each + sum(_scan(tables[name]) for name in counts))
-    if total >= tables.sessions:
-        sessions = 1 + math.ceil(_SPARE * wanted * tables.sessions / total)
-        cheap = _STATEMENT + sum(_part(tables[name], sessions) for name in counts) + each * _SPARE * wanted <= most
-        return Sessions(sessions, few) if cheap else Scan(few)
+        return CheckCandidates()
+    few, most = _few(counts, sizes), _CHECKED * (total * each + sum(_scan(sizes[name]) for name in counts))
+    if total >= sizes.sessions:
+        sessions = 1 + math.ceil(_SPARE * wanted * sizes.sessions / total)
+        cheap = _STATEMENT + sum(_part(sizes[name], sessions) for name in counts) + each * _SPARE * wanted <= most
+        return ReadNewestSessions(sessions, few) if cheap else ScanTexts(few)
     # A table with few candidates is checked whole if that is cheap: it cannot end before the others do then.
     for whole in (checked, 0):
         limits = _limits(counts, checked, whole)
         rows = {name: limits.get(name, count) for name, count in counts.items()}
-        read = sum(_part(tables[name], row) for name, row in rows.items())
+        read = sum(_part(sizes[name], row) for name, row in rows.items())
         if _STATEMENT + read + each * sum(rows.values()) <= most:
-            return Newest(limits, few)
-    return Scan(few)
+            return CheckNewest(limits, few)
+    return ScanTexts(few)
 
 
 def checked_at_once(wanted: int) -> int:
@@ -173,20 +173,20 @@ def _limits(counts: Mapping[str, int], checked: int, whole: int) -> dict[str, in
     return {name: share for name, share in shares.items() if counts[name] > max(share, whole)}
 
 
-def _few(counts: Mapping[str, int], tables: Tables) -> frozenset[str]:
+def _few(counts: Mapping[str, int], sizes: TableSizes) -> frozenset[str]:
     """The tables with so few candidates that reading only their granules reads fewer."""
-    return frozenset(name for name, count in counts.items() if 0 < count < min(COUNTED, tables[name].granules))
+    return frozenset(name for name, count in counts.items() if 0 < count < min(COUNTED, sizes[name].granules))
 
 
-def _part(table: Table, granules: int) -> float:
+def _part(table: TableSize, granules: int) -> float:
     """What reading so many granules of a table costs, at most."""
     return _scan(table) * min(1.0, granules / max(1, table.granules))
 
 
-def _scan(table: Table) -> float:
+def _scan(table: TableSize) -> float:
     return table.bytes + _ROW * table.rows
 
 
-def _unindexed(tables: Tables, names: Collection[str]) -> float:
-    every = sum(tables[name].bytes for name in names)
-    return sum(tables[name].unindexed_bytes for name in names) / every if every else 0.0
+def _unindexed(sizes: TableSizes, names: Collection[str]) -> float:
+    every = sum(sizes[name].bytes for name in names)
+    return sum(sizes[name].unindexed_bytes for name in names) / every if every else 0.0

@@ -9,7 +9,7 @@ import pytest
 
 from agentstore.connection.turns import Turns
 from agentstore.errors import PoolTimeoutError
-from agentstore.read.together import together
+from agentstore.read.concurrent import together
 
 
 class Forever:

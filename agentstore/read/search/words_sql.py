@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agentstore.connection.sql import Sql, join, sql
+from agentstore.read.conditions import EVERYTHING
 from agentstore.read.cursor import WordsCursor
 from agentstore.read.floors import moments
-from agentstore.read.search import candidates, terms
-from agentstore.read.search.candidates import Narrowed, Target
-from agentstore.read.search.rows import COLUMNS, EVERYTHING, ORDER, Searched, after_key, until_key
+from agentstore.read.search import candidates_sql, term_sql
+from agentstore.read.search.candidates_sql import Narrowing
+from agentstore.read.search.hit_keys import COLUMNS, ORDER, after_key, until_key
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.searched_tables import SearchedTable
 
 # How many rows are ranked: where more match, the newest.
 RANKED = 10_000
@@ -24,12 +27,12 @@ _K1, _B = 1.2, 0.75
 
 
 def ranked(
-    target: Target,
+    parsed: ParsedQuery,
     sessions: Sql,
     after: WordsCursor | None,
     *,
     count: int,
-    narrowed: Narrowed | None = None,
+    narrowed: Narrowing | None = None,
     cut: Collection[int] = (),
     choose: bool = False,
 ) -> Sql:
@@ -49,9 +52,9 @@ def ranked(
         columns=COLUMNS,
         k1=_K1,
         b=_B,
-        total=after.total if after else Sql("count() OVER ()"),
-        average=after.average if after else Sql("avg(size) OVER ()"),
-        rows=_known(_rows(target, sessions, after, narrowed, choose=choose, cut=bool(cut)), cut),
+        total=after.total if after else sql("count() OVER ()"),
+        average=after.average if after else sql("avg(size) OVER ()"),
+        rows=_known(_rows(parsed, sessions, after, narrowed, choose=choose, cut=bool(cut)), cut),
         after=_after(after),
         order=ORDER,
         count=count,
@@ -59,16 +62,22 @@ def ranked(
 
 
 def _rows(
-    target: Target, sessions: Sql, after: WordsCursor | None, narrowed: Narrowed | None, *, choose: bool, cut: bool
+    parsed: ParsedQuery,
+    sessions: Sql,
+    after: WordsCursor | None,
+    narrowed: Narrowing | None,
+    *,
+    choose: bool,
+    cut: bool,
 ) -> Sql:
     """The matching rows with their place in the order of substrings: the first so many, or all where cut."""
-    scope = sql("{own} AND {more}", own=target.sessions, more=sessions)
+    scope = sql("{own} AND {more}", own=parsed.sessions, more=sessions)
     until = until_key(after.last) if after else EVERYTHING
     rows = [
-        _counted(target, one, _chosen(target, one, scope, until, narrowed, _most(after)))
+        _counted(parsed, one, _chosen(parsed, one, scope, until, narrowed, _most(after)))
         if choose
-        else _counted(target, one, candidates.among(target, one, scope, narrowed))
-        for one in target.tables
+        else _counted(parsed, one, candidates_sql.row_condition(parsed, one, scope, narrowed))
+        for one in parsed.tables
     ]
     return sql(
         "SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM ("
@@ -77,10 +86,10 @@ def _rows(
         order=ORDER,
         columns=COLUMNS,
         rows=join(" UNION ALL ", rows),
-        sessions=moments(target.org_id, scope),
+        sessions=moments(parsed.org_id, scope),
         until=until,
         # Where kinds are cut, the last row of each is to be seen, whether it is among the first or not.
-        first=Sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_most(after)),
+        first=sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_most(after)),
     )
 
 
@@ -108,50 +117,52 @@ def _most(after: WordsCursor | None) -> int:
     return RANKED if after is None or (after.last is None and after.total >= RANKED) else 2 * RANKED
 
 
-def _chosen(target: Target, searched: Searched, scope: Sql, until: Sql, narrowed: Narrowed | None, most: int) -> Sql:
+def _chosen(
+    parsed: ParsedQuery, table: SearchedTable, scope: Sql, until: Sql, narrowed: Narrowing | None, most: int
+) -> Sql:
     """The condition on a row's key that it is one of the first so many matching rows of its table."""
     return sql(
         "({row}) IN (SELECT {row_of_key} FROM ("
         "SELECT {columns} FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
         " WHERE _version >= floor AND {until} ORDER BY {order} LIMIT {most}))",
-        row=searched.texts.row,
-        row_of_key=searched.texts.row_of_key,
+        row=table.row,
+        row_of_key=table.row_of_key,
         columns=COLUMNS,
-        rows=_matching(target, searched, searched.texts.key, candidates.among(target, searched, scope, narrowed)),
-        sessions=moments(target.org_id, scope),
+        rows=_matching(parsed, table, table.key, candidates_sql.row_condition(parsed, table, scope, narrowed)),
+        sessions=moments(parsed.org_id, scope),
         until=until,
         order=ORDER,
         most=most,
     )
 
 
-def _counted(target: Target, searched: Searched, among: Sql) -> Sql:
+def _counted(parsed: ParsedQuery, table: SearchedTable, among: Sql) -> Sql:
     """Rows that hold all terms, with their length and how often they hold each term."""
-    columns = searched.texts.columns
+    columns = table.columns
     counts = [
-        sql("({sum})", sum=join(" + ", [terms.occurrences(column, term) for column in columns]))
-        for term in target.terms
+        sql("({sum})", sum=join(" + ", [term_sql.occurrences(column, term) for column in columns]))
+        for term in parsed.terms
     ]
-    texts = join(", ", (searched.texts.row, *columns))
+    texts = join(", ", (table.row, *columns))
     # What is counted has been found to match: counting takes many times as long.
     return sql(
         "SELECT {key}, _version, {size} AS size, [{counts}] AS counts FROM ({rows})",
-        key=searched.texts.key,
+        key=table.key,
         size=join(" + ", [sql("length({column})", column=column) for column in columns]),
         counts=join(", ", counts),
-        rows=_matching(target, searched, texts, among),
+        rows=_matching(parsed, table, texts, among),
     )
 
 
-def _matching(target: Target, searched: Searched, columns: Sql, among: Sql) -> Sql:
+def _matching(parsed: ParsedQuery, table: SearchedTable, columns: Sql, among: Sql) -> Sql:
     """These columns of the rows whose newest version holds all terms, and that version."""
     # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
     return sql(
         "SELECT {columns}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among} WHERE {rows} AND {held}",
         columns=columns,
-        table=searched.texts.table,
-        org_id=target.org_id,
+        table=table.sql_name,
+        org_id=parsed.org_id,
         among=among,
-        rows=searched.rows,
-        held=terms.hold(searched.texts.columns, target.terms),
+        rows=table.condition,
+        held=term_sql.hold(table.columns, parsed.terms),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import MessagePin, SessionDelete, SessionStar
 from agentstore.read.building import built
+from agentstore.read.conditions import text
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.scope import text
 
 
 class MarkReads(ReadLanes):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.organisation import organisation
 from agentstore.read.dates import date_conditions
+
+EVERYTHING = sql("1")
 
 
 def session_conditions(
@@ -21,7 +23,7 @@ def session_conditions(
     include_deleted: bool = False,
 ) -> Sql:
     """The WHERE clause over ``sessions FINAL`` of one read. ``equal`` are exact matches; "" matches everything."""
-    shown = Sql("user_message_count > 0" if include_subagents else "browsable")
+    shown = sql("user_message_count > 0" if include_subagents else "browsable")
     conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id")), shown]
     if not include_deleted:
         conditions.append(
@@ -32,7 +34,7 @@ def session_conditions(
         )
     for column, value in (equal or {}).items():
         if text(value, column):
-            conditions.append(sql("{column} = {value}", column=Sql(column), value=value))
+            conditions.append(sql("{column} = {value}", column=identifier(column), value=value))
     conditions += date_conditions(date_from, date_to, tz)
     return join(" AND ", conditions)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.search import folding
-from agentstore.read.search.words import Term, joining_class
+from agentstore.read.search.tokens import Term, joining_class
 
 
 def contains(column: Sql, needle: str) -> Sql:

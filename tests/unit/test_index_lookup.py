@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from agentstore.read.search import parts
-from agentstore.read.search.looking import Remembered
-from agentstore.read.search.parts import Rows, Table, Tables
+from agentstore.read.search.index_lookup import RememberedRowCounts
+from agentstore.read.search.parts import RowCounts, TableSize, TableSizes
 
-FORTY = Rows(40, 800, 600)
+FORTY = RowCounts(40, 800, 600)
 
 
 def test_a_count_is_remembered_for_a_while() -> None:
-    remembered = Remembered()
+    remembered = RememberedRowCounts()
     assert remembered.rows("o", 0.0) is None
     remembered.keep("o", FORTY, 1000, 0.0)
     assert remembered.rows("o", 30.0) == FORTY
@@ -19,7 +19,7 @@ def test_a_count_is_remembered_for_a_while() -> None:
 
 
 def test_a_count_is_forgotten_when_the_table_grew() -> None:
-    remembered = Remembered()
+    remembered = RememberedRowCounts()
     remembered.forget_grown("o", 1000)
     remembered.keep("o", FORTY, 1000, 0.0)
     remembered.forget_grown("o", 1050)
@@ -30,10 +30,10 @@ def test_a_count_is_forgotten_when_the_table_grew() -> None:
 
 
 def test_not_all_organisations_of_the_world_are_remembered() -> None:
-    remembered = Remembered()
+    remembered = RememberedRowCounts()
     for number in range(2500):
-        remembered.keep(f"o{number}", Rows(number), 9, 0.0)
-    assert remembered.rows("o2499", 0.0) == Rows(2499)
+        remembered.keep(f"o{number}", RowCounts(number), 9, 0.0)
+    assert remembered.rows("o2499", 0.0) == RowCounts(2499)
     assert len(remembered) <= 1000
 
 
@@ -44,16 +44,16 @@ def test_parts_are_added_up() -> None:
         (3, 12, 700, 300, [5, 90], "sessions", "all_1_1_0", 7, 1, 70, 1),
         (3, 12, 700, 300, [5, 90], "sessions", "all_2_2_0", 8, 1, 80, 0),
     ]
-    state = parts.read(list(zip(*rows, strict=True)))
-    assert (state.has_indexes, state.rows, state.searched) == (True, Rows(12, 700, 300), (5, 90))
-    assert state.tables.sessions == 15
-    assert state.tables["messages"] == Table(900, 5, 45_000, 5_000, ("all_1_1_0",), ("all_2_9_1",))
-    assert state.tables["tool_calls"] == Table()
+    state = parts.read_answer(list(zip(*rows, strict=True)))
+    assert (state.has_indexes, state.rows, state.searched) == (True, RowCounts(12, 700, 300), (5, 90))
+    assert state.sizes.sessions == 15
+    assert state.sizes["messages"] == TableSize(900, 5, 45_000, 5_000, ("all_1_1_0",), ("all_2_9_1",))
+    assert state.sizes["tool_calls"] == TableSize()
 
 
 def test_without_parts_or_with_too_few_indexes_there_are_none() -> None:
-    assert not parts.read([]).has_indexes
-    assert parts.read([]).tables == Tables()
-    assert not parts.read(
+    assert not parts.read_answer([]).has_indexes
+    assert parts.read_answer([]).sizes == TableSizes()
+    assert not parts.read_answer(
         [(2,), (0,), (0,), (0,), ((0, 0),), ("messages",), ("all_1_1_0",), (1,), (1,), (1,), (0,)]
     ).has_indexes

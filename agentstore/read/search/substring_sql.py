@@ -1,0 +1,47 @@
+"""The SQL of a search for a substring: which rows hold it, in their order. Pure."""
+
+from __future__ import annotations
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.read.cursor import SearchKey
+from agentstore.read.floors import moments
+from agentstore.read.search import candidates_sql, term_sql
+from agentstore.read.search.candidates_sql import Narrowing
+from agentstore.read.search.hit_keys import COLUMNS, ORDER, after_key
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.searched_tables import SearchedTable
+
+
+def hits(
+    parsed: ParsedQuery,
+    sessions: Sql,
+    after: SearchKey | None,
+    *,
+    count: int | None,
+    narrowed: Narrowing | None = None,
+) -> Sql:
+    """The keys, in order, of the hits in the sessions that also satisfy ``sessions``: all, or the first so many."""
+    scope = sql("{own} AND {more}", own=parsed.sessions, more=sessions)
+    return sql(
+        "SELECT {columns} FROM ({rows}) AS h INNER JOIN ({sessions}) AS s ON s.id = session_id"
+        " WHERE _version >= floor AND {after} ORDER BY {order}{limit}",
+        columns=COLUMNS,
+        rows=join(" UNION ALL ", [_holding(parsed, one, scope, narrowed) for one in parsed.tables]),
+        sessions=moments(parsed.org_id, scope),
+        after=after_key(after),
+        order=ORDER,
+        limit=sql("") if count is None else sql(" LIMIT {count}", count=count),
+    )
+
+
+def _holding(parsed: ParsedQuery, table: SearchedTable, scope: Sql, narrowed: Narrowing | None) -> Sql:
+    # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
+    return sql(
+        "SELECT {key}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among} WHERE {rows} AND {held}",
+        key=table.key,
+        table=table.sql_name,
+        org_id=parsed.org_id,
+        among=candidates_sql.row_condition(parsed, table, scope, narrowed),
+        rows=table.condition,
+        held=term_sql.may_hold(table.columns, parsed.terms),
+    )

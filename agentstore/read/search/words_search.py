@@ -1,0 +1,122 @@
+"""Ranks the rows that hold some words, with as few statements and as little reading as ``planner`` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import assert_never
+
+from agentstore.connection.sql import Sql
+from agentstore.read.conditions import EVERYTHING
+from agentstore.read.cursor import WordsCursor
+from agentstore.read.search import planner, words_sql
+from agentstore.read.search.candidates_sql import Narrowing, NewestCandidates
+from agentstore.read.search.hit_keys import until_session
+from agentstore.read.search.index_lookup import IndexLookup, LookupResult
+from agentstore.read.search.newest_sessions import count_sessions
+from agentstore.read.search.parsed_query import ParsedQuery
+from agentstore.read.search.read_settings import SCAN
+from agentstore.read.search.words_sql import RANKED
+
+# The rows in order, as the cursors after them.
+RankedRows = list[WordsCursor]
+
+
+class WordsSearch:
+    """One search."""
+
+    def __init__(self, index_lookup: IndexLookup, parsed: ParsedQuery) -> None:
+        self._index_lookup = index_lookup
+        self._executor = index_lookup.executor
+        self._parsed = parsed
+
+    async def ranked(self, after: WordsCursor | None, *, count: int, in_session: bool = False) -> RankedRows:
+        """The first ``count`` rows after the cursor that hold all terms, the best first."""
+        if not self._parsed.tables:
+            return []
+        if after and after.last:  # the first page found out which rows are ranked
+            return await self._rank(after, count, until_session(after.last))
+        if in_session:
+            return await self._rank(after, count)
+        # In one statement: there may be three to rank, and six are the most.
+        lookup = await self._index_lookup.look_up(self._parsed, at_once=True)
+        if lookup.counts is None:
+            if after is None and planner.worth_reading_twice(lookup.sizes, self._parsed.names):
+                return await self._newest_sessions_first(lookup, count)
+            return await self._rank(after, count)
+        step = planner.next_step(lookup.counts, lookup.sizes, wanted=RANKED, each=planner.WORDS)
+        tables = tuple(one for one in self._parsed.tables if lookup.counts[one.name])
+        self._parsed = replace(self._parsed, tables=tables)
+        match step:
+            case planner.NothingFound():
+                return []
+            case planner.OpenCandidates() | planner.CheckCandidates():
+                every = Narrowing(lookup.sizes, dict.fromkeys(self._parsed.names))
+                return await self._rank(after, count, narrowed=every)
+            case planner.CheckNewest():
+                rows = await self._newest_candidates(lookup, step, count) if after is None else []
+                return rows if _enough(rows) else await self._rest(lookup, step.narrowed, after, count)
+            case planner.ReadNewestSessions():
+                rows = await self._newest_sessions(lookup, step.count, count) if after is None else []
+                return rows if _enough(rows) else await self._rest(lookup, step.narrowed, after, count)
+            case planner.ScanTexts():
+                return await self._rest(lookup, step.narrowed, after, count)
+            case _:
+                assert_never(step)
+
+    async def _newest_candidates(self, lookup: LookupResult, step: planner.CheckNewest, count: int) -> RankedRows:
+        newest = {name: NewestCandidates(None, limit) for name, limit in step.limits.items()}
+        narrowed = Narrowing(lookup.sizes, {name: newest.get(name) for name in self._parsed.names})
+        cut = {one.kind for one in self._parsed.tables if one.name in newest}
+        return await self._rank(None, count, narrowed=narrowed, cut=cut)
+
+    async def _newest_sessions(self, lookup: LookupResult, sessions: int, count: int) -> RankedRows:
+        """The first page by so many of the newest sessions, or by some more, if these have not enough rows."""
+        rows = await self._rank(None, count, narrowed=Narrowing(lookup.sizes, sessions=sessions))
+        if _enough(rows):
+            return rows
+        found = rows[0].total if rows else 0
+        more = planner.more_sessions(sessions, found, RANKED, lookup.sizes, self._parsed.names, lookup.counts)
+        return await self._rank(None, count, narrowed=Narrowing(lookup.sizes, sessions=more)) if more else []
+
+    async def _rest(
+        self, lookup: LookupResult, narrowed: Collection[str], after: WordsCursor | None, count: int
+    ) -> RankedRows:
+        choose = planner.worth_ranking_in_two_reads(sum((lookup.counts or {}).values()), RANKED)
+        tables = Narrowing(lookup.sizes, dict.fromkeys(narrowed))
+        return await self._rank(after, count, narrowed=tables, choose=choose)
+
+    async def _newest_sessions_first(self, lookup: LookupResult, count: int) -> RankedRows:
+        # Where they are filtered they have been counted.
+        known = lookup.sizes.sessions if self._parsed.filtered else None
+        sessions = await count_sessions(self._executor, self._parsed) if known is None else known
+        if not planner.worth_reading_first(planner.SESSIONS_FOR_RANKING, sessions):
+            return await self._rank(None, count)
+        rows = await self._newest_sessions(lookup, planner.SESSIONS_FOR_RANKING, count)
+        return rows if _enough(rows) else await self._rank(None, count, choose=True)
+
+    async def _rank(
+        self,
+        after: WordsCursor | None,
+        count: int,
+        sessions: Sql = EVERYTHING,
+        *,
+        narrowed: Narrowing | None = None,
+        cut: Collection[int] = (),
+        choose: bool = False,
+    ) -> RankedRows:
+        query = words_sql.ranked(self._parsed, sessions, after, count=count, narrowed=narrowed, cut=cut, choose=choose)
+        columns = await self._executor.fetch(query, SCAN)
+        return [_cursor(row, after) for row in zip(*columns, strict=True)]
+
+
+def _enough(rows: RankedRows) -> bool:
+    """Whether as many rows are ranked as are to be."""
+    return bool(rows) and rows[0].total >= RANKED
+
+
+def _cursor(row: tuple[object, ...], after: WordsCursor | None) -> WordsCursor:
+    score, key, total, average, last = row[0], row[1:7], row[7], row[8], row[9:15]
+    if after is not None:
+        last = after.last  # type: ignore[assignment]
+    return WordsCursor(score, key, total, average, last if after or total >= RANKED else None)  # type: ignore[arg-type,operator]
