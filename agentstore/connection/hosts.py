@@ -90,7 +90,7 @@ class Hosts:
         """It refused an insert for a reason that passes. It rests, whatever else it answers."""
         self._heard[address] = now
         self.lost(address, now)
-        # It is there: `lost` has noted a failure, unless one is resting.
+        # There is a failure by now: `lost` has noted one, or one is resting already.
         self._failures[address].refused = True
 
     def rests(self, address: Address, now: float) -> bool:

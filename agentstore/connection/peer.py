@@ -105,7 +105,7 @@ class Watch:
     async def _watch(self, peer: Peer) -> None:
         pause = SILENT_SECONDS
         while True:
-            # What any connection heard of the host counts: behind a long query alone nobody asks.
+            # What any connection heard of the host counts: while others get answers, a long query is no reason to ask.
             silent = time.monotonic() - max(self._heard(), peer.heard)
             if silent < pause - 0.01:  # a timer may be early by the clock's grain
                 await asyncio.sleep(pause - silent)

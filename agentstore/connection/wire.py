@@ -48,8 +48,8 @@ class Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have 
         # refuses, and leaves the socket as it is.
         self.host, self.port = host, port
         ssl = self._get_ssl_context()
+        # `server_hostname`: the certificate is checked against the name, whichever of its addresses is connected to.
         reader, writer = await asyncio.open_connection(
-            # The certificate is checked against the name, whichever of its addresses is connected to.
             self.address or host, port, limit=constants.BUFFER_SIZE, ssl=ssl, server_hostname=host if ssl else None
         )
         keep_alive(writer.get_extra_info("socket"))

@@ -27,8 +27,8 @@ class Receipt:
         self._outcome = _Outcome(on_unobserved)
         self._home = Home()
         self._task = asyncio.create_task(write)
-        # Of the outcome, not of the receipt: a task that held the receipt would keep it from ever being thrown away,
-        # and its failure from being told.
+        # The outcome's method, not the receipt's: a task that held the receipt would keep it from ever being thrown
+        # away, and its failure from being told.
         self._task.add_done_callback(self._outcome.settle)
 
     def __await__(self) -> Generator[Any, None, Receipt]:

@@ -199,7 +199,7 @@ class Versions:
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 # Before the rows are looked at: the number may have been another store's, and what is drawn under it
-                # from now on has to be above all that this one stored.
+                # now has to be above all that the other stored.
                 await self._hold_a_number()
                 await self._look_at_rows()
         except TimeoutError as error:

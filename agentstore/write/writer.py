@@ -208,7 +208,7 @@ class Writer:
         except StoreClosedError as error:
             if len(missing) == len(entries):
                 # Nothing of it was accepted: the call as a whole is refused. Else a part may be stored, and each entry
-                # is told.
+                # is told by itself.
                 raise
             _refuse(missing, error)
         return missing

@@ -126,8 +126,7 @@ class Connection:
         buffer = self._channel.buffer
         while not self._stopping:
             buffer.drop()
-            # Idle only between two packets: ended in the middle of one, a question that was being asked would be cut
-            # off.
+            # Idle only between two packets: ended in the middle of one, the question that it brings would be cut off.
             self._idle = True
             packet = await self._channel.read(packets.read_packet_type(buffer))
             self._idle = False

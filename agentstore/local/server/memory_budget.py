@@ -57,7 +57,7 @@ class Budget:
         self._serve()
 
     def _fits(self, size: int) -> bool:
-        # More than there is in all is given to who is alone: nothing could ever give it room otherwise.
+        # A share larger than all there is goes to whoever is alone: there will never be more room.
         return not self.used or self.used + max(size, 1) <= self.limit
 
     def _serve(self) -> None:

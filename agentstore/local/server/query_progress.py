@@ -31,7 +31,7 @@ class QueryProgress:
         """What the statement of this session has done; None if it has not been seen since then (the loop's time)."""
         loop = asyncio.get_running_loop()
         if self._look is None and loop.time() - self._begun >= FRESH_SECONDS:
-            # Before the look, not after it: one that takes long, or fails, is not followed by the next at once.
+            # Before the look, so that one that takes long, or fails, is not followed by the next at once.
             self._begun = loop.time()
             self._look = loop.create_task(self._refresh())
         return self._seen.get(tag) if self._seen_at >= since else None

@@ -162,7 +162,7 @@ class LocalServer:
             return
         self._is_closed = True
         if self._server is not None:
-            # First: nobody comes in while the others are told to end.
+            # First, so that nobody new comes in while the others are told to end.
             self._server.close()
         if self._tending is not None:
             self._tending.cancel()
@@ -175,7 +175,7 @@ class LocalServer:
                 connection.abort()
             if late:
                 await asyncio.wait(late)
-        # When no connection is left: the engine's own end must come after that of every session.
+        # Only when no connection is left: a session of the engine must not outlive it.
         await self._close_engine()
 
     async def _close_engine(self) -> None:
