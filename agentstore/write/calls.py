@@ -76,6 +76,8 @@ class Calls:
         """
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
+        # Encoded first, though published last: a session that does not fit is refused before its messages cost
+        # anything.
         published = await self._encode(SESSIONS, org_id, [[session]], "session")
         rows = await self._encode(MESSAGES, org_id, self._of_session(messages, session.id, "messages"), "messages")
         calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))

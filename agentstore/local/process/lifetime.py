@@ -157,6 +157,7 @@ async def _serve_until_end(
                 return
             continue
         with contextlib.suppress(TimeoutError):
+            # Also woken while the server is in use: the log is bounded here, and nowhere else.
             async with asyncio.timeout(min(remaining, _HOUSEKEEPING_SECONDS)):
                 await stop.wait()
 

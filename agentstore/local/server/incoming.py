@@ -64,6 +64,7 @@ class IncomingBlocks:
             columns: list[ColumnHeader] = []
             if (await self.block(table.spool, columns)).is_end:
                 return list(tables.values())
+            # After the end was looked for: the closing block is no table, and does not count.
             if name not in tables and len(tables) == MAX_TABLES:
                 raise PacketTooLargeError("the number of external tables", MAX_TABLES + 1, MAX_TABLES)
             table.columns = table.columns or [(column.name, column.kind) for column in columns]
@@ -87,6 +88,7 @@ class IncomingBlocks:
             await self._store(spool, inner.take())
         inner.drop()
         if self._frames is not None:
+            # What is left belongs to no packet: dropped, a client's bytes would be lost without a word.
             if inner.unread or not self._frames.is_used_up:
                 raise ProtocolError("a compressed frame goes on behind the end of its block", 271, "CANNOT_DECOMPRESS")
             self._frames.end()

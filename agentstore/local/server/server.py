@@ -127,6 +127,7 @@ class LocalServer:
             # Last: whoever connects is served, so the engine is open and the sandbox made.
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
+            # There is nothing left to close: `aclose` after this does nothing.
             self._is_closed = True
             await self._close_engine()
             raise
@@ -190,6 +191,7 @@ class LocalServer:
         if excess >= self._max_connections // 4 + 1:  # not even told: too many wait for that already
             channel.abort()
             return
+        # Never used twice: a late request to end a statement goes by this number, and must not find another client's.
         self._count += 1
         refusal = packets.exception(202, self._too_many) if excess >= 0 else b""
         connection = Connection(channel, self._host, self._count, self._on_authenticated, refusal)
