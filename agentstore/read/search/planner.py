@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from agentstore.read.search.parts import TableSize, TableSizes
 
 # So many candidates are opened at once, with their sessions and the text around the hit.
-OPENED = 128
+OPENED = 512
 # Candidates are counted up to here.
 COUNTED = 1_000_000
 # Of all bytes in question, how many may lie in parts without an index, for the index to be looked at at all; and for
