@@ -1,4 +1,4 @@
-"""The doors between the rooms: what the store promises outside, and what its rooms expect from each other inside."""
+"""The interfaces: what a store promises to its users, and what the packages inside expect from each other."""
 
 from __future__ import annotations
 

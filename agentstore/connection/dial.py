@@ -44,6 +44,7 @@ class Dialer:
         acquire, options = _local_acquire(), self.options
         attempts = _LOCAL_ATTEMPTS
         while True:
+            # Anew for each attempt: a server that ended took its port and its password with it.
             found = await acquire(options.local_path, fsync=options.fsync)
             try:
                 return await self._connect_to(found, database)
@@ -60,13 +61,14 @@ class Dialer:
         try:
             await self.profiles.fit(connection, f"{found.host}:{found.port}", found.user)
         except BaseException:
+            # Also where this is cancelled: nobody else knows of the connection, and its socket would stay open.
             connection.abort()
             raise
         return connection
 
 
 async def dial(options: ConnectOptions, database: str) -> NativeConnection:
-    """One connection to one database, by who has no other."""
+    """One connection to one database, for whoever has no pool."""
     return await Dialer(options).connect(database)
 
 

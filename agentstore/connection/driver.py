@@ -100,6 +100,7 @@ class NativeConnection:
         try:
             await connection._shake_hands(_where(host, address), seconds)
         except BaseException:
+            # Also where this is cancelled: no pool knows of the connection yet.
             connection.abort()
             raise
         return connection
@@ -121,6 +122,8 @@ class NativeConnection:
 
     async def ping(self) -> bool:
         """Whether the server answers. False also marks the connection unusable."""
+        # Until the answer is there: however this ends, the rest of it must not be taken for the answer to something
+        # else.
         self.usable = False
         seconds = _PING_SECONDS if self.peer is not None and self.peer.has_others else _PING_ALONE_SECONDS
         with contextlib.suppress(*_BROKEN), anyio.move_on_after(seconds):
@@ -181,7 +184,10 @@ class NativeConnection:
 
     @contextlib.asynccontextmanager
     async def _guarded(self, query_id: str, timeout: float, *, keep_on_refusal: bool) -> AsyncIterator[None]:
+        # Until the answer is complete, so that a cancellation, too, leaves it unusable: what the server still sends
+        # would be taken for the answer to the next statement.
         self.usable = False
+        # It may have lain idle for minutes: silence is counted from the question on.
         self._wire.heard = time.monotonic()
         try:
             with anyio.fail_after(timeout):
@@ -193,6 +199,7 @@ class NativeConnection:
             late = OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}")
             raise _unanswered(late) from error
         except ServerException as error:
+            # The server ends a refused read with its exception: nothing else of it is on the way.
             self.usable = keep_on_refusal
             refused = to_query_error(error, query_id)
             # A replica that lost its keeper, is full or shuts down refuses inserts that another one takes.
@@ -201,6 +208,8 @@ class NativeConnection:
             elif self.peer is not None:
                 self.peer.refused()
             raise refused from None
+        # Before `_BROKEN`, which holds ValueError: text that is not UTF-8 is no fault of the connection's, and the pool
+        # reads it again as bytes.
         except (AgentStoreError, UnicodeDecodeError):
             raise
         except _BROKEN as error:
@@ -221,6 +230,7 @@ class NativeConnection:
             self.peer.answered() if answered else self.peer.lost()
 
     def _give_up(self) -> None:
+        # Before the abort, which makes the wait for the answer fail: the error that follows is told by it.
         self._given_up = True
         self.abort()
 

@@ -45,7 +45,7 @@ class Failover:
     async def connect(
         self, database: str, *, seconds: float | None = None, without: Address | None = None
     ) -> NativeConnection:
-        """A connection to one of the hosts, or the error of the last resort; ``seconds`` for all of it.
+        """A connection to one of the hosts, or one error for all that was tried; ``seconds`` for all of it.
 
         A host that answers and refuses the user or the database is the answer: the others would say the same.
         """
@@ -65,7 +65,9 @@ class Failover:
                 if not error.retriable:
                     raise
                 failures.setdefault(address, error)  # a later try had less time, and less to say
+                # `began` is that of the whole search: tried in several rounds, an address has failed once.
                 self.hosts.failed(address, began=began, now=time.monotonic())
+                # Only what was too slow is worth more time; a refusal would be the same again.
                 if isinstance(error.__cause__, TimeoutError):
                     search.cut_short(address)
         raise _combined(failures, allowed)
@@ -75,6 +77,7 @@ class Failover:
 
         Both are asked at once. A machine that is too busy to shake hands within a second anywhere loses nothing.
         """
+        # Side by side: one after the other, those who wait for a dead host would wait for twice as long.
         here, elsewhere = await asyncio.gather(self._answers(address), self._another_answers(address))
         return elsewhere and not here
 
@@ -83,6 +86,7 @@ class Failover:
         connection = await NativeConnection.connect(
             self._options, address.host, database, seconds=told, address=address.ip
         )
+        # The handshake is an answer, a probe's as well: it ends the silence that the watch measures.
         self.hosts.answered(address, time.monotonic())
         connection.peer = _Peer(self, address)
         return connection
@@ -93,6 +97,7 @@ class Failover:
                 await self._prepare(connection, address)
         except BaseException as error:
             connection.abort()
+            # Only the time that ended here: an OperationTimeoutError is a TimeoutError, too, and says more.
             if isinstance(error, TimeoutError) and not isinstance(error, AgentStoreError):
                 reason = f"cannot reach {address}: it answered no question within {seconds:.2g} s"
                 raise ConnectionFailedError(reason) from error
@@ -115,6 +120,7 @@ class Failover:
         try:
             connection = await self.connect(self._options.database, seconds=PROBE_SECONDS, without=address)
         except AgentStoreError:
+            # Also where it refuses: a host that lets nobody in is none to go to.
             return False
         await connection.close()
         return True
@@ -160,6 +166,7 @@ async def _look_up(address: Address, seconds: float) -> list[str]:
         return [host.name]
     try:
         with anyio.fail_after(seconds):
+            # In a thread, which nothing can stop: cut off, it is left to end by itself.
             found = await asyncio.get_running_loop().getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
     except TimeoutError as error:
         raise ConnectionFailedError(f"cannot reach {host}: its name was not found within {seconds:g} s") from error

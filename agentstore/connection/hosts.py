@@ -77,6 +77,7 @@ class Hosts:
         if failure is not None and began <= failure.noted_at:
             return
         count = failure.count + 1 if failure else 1
+        # The exponent is bounded, too: a host that stays away for days would make the number grow with every failure.
         rest = min(FIRST_REST_SECONDS * 2 ** min(count - 1, 16), LONGEST_REST_SECONDS) * self._rng.uniform(0.5, 1.0)
         self._failures[address] = _Failure(count, now, now + rest)
 
@@ -89,6 +90,7 @@ class Hosts:
         """It refused an insert for a reason that passes. It rests, whatever else it answers."""
         self._heard[address] = now
         self.lost(address, now)
+        # There is a failure by now: `lost` has noted one, or one is resting already.
         self._failures[address].refused = True
 
     def rests(self, address: Address, now: float) -> bool:
@@ -171,16 +173,20 @@ class Search:
         if not self._todo or remaining <= 0:
             return None
         chosen = self._choose(now)
+        # With the chosen one, and with those to be tried again: each has a share of the time that is left.
         left = len(self._todo) + len(self._again)
         self._todo.remove(chosen)
         # The last one gets all that is left; before, nobody may use up the time of the others.
         seconds = remaining if left == 1 else min(self._seconds, remaining / left)
+        # An address whose rest has ended is tried by this connection alone: for the others it goes on resting until
+        # this one knows, for a second at most.
         self._hosts._is_tried(chosen, now + min(seconds, FIRST_TRY_SECONDS))
         return chosen, seconds
 
     def resolved(self, address: Address, ips: Sequence[str]) -> None:
         """The name's addresses, in the resolver's order."""
         found = [one for one in self._hosts._is_resolved(address, ips) if one != self._without]
+        # In front: the addresses take the place that their name had in the order.
         self._todo[:0] = found
 
     def cut_short(self, address: Address) -> None:

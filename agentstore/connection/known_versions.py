@@ -33,6 +33,7 @@ class Defect:
         line = version[:2]
         if version < self.first or line > self.fixed[-1][:2]:
             return None
+        # There is one: no line later than that of the last fix comes this far.
         fix = next(one for one in self.fixed if one[:2] >= line)
         return fix if version < fix else None
 

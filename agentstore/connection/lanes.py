@@ -50,6 +50,7 @@ class Lanes:
 
     async def aclose(self) -> None:
         """Close all connections; those in use get a bounded time to come back. Never raises."""
+        # Side by side: each may wait for connections that are in use.
         await asyncio.gather(self.writes.aclose(), self.reads.aclose())
 
     def abort(self) -> None:

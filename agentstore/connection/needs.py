@@ -1,9 +1,9 @@
 """Which of a server's settings change what our statements mean, and what has to be done about them. Pure.
 
-A user's profile may set anything. Listed is what makes a statement of ours return something else, or keeps it from
-being read or carried out; each was tried against the engine (tests/live/test_profiles.py), where so was much that is
-not listed and changes nothing. Limits that raise an error are the administrator's to set; limits that cut a result
-short without a word are not.
+A user's profile may set anything. Listed are the settings that make a statement of ours return something else, or keep
+it from being read or carried out. Each was tried against the engine (tests/live/test_profiles.py); so were many others,
+which change nothing and are not listed. Limits that raise an error are the administrator's to set; limits that cut a
+result short without a word are not.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from agentstore.connection.sql import Sql, sql
 class Need:
     """A setting and the value our statements need.
 
-    ``wrong`` are the values that do harm, where not all others do; ``also`` what is as good. Nothing is wrong while all
-    of ``unless_zero`` are 0.
-    ``writes``: only what writes needs it. ``wish``: nobody is refused for it.
+    ``wrong`` are the values that do harm; where none are given, all others do, but for those in ``also``. No value does
+    harm while all the limits in ``unless_zero`` are 0. ``writes``: only a user who may write needs it. ``wish``: nobody
+    is refused for it.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A setting that has to be another and may not be changed."""
+    """A setting that has to have another value, and may not be changed."""
 
     need: Need
     found: Found

@@ -89,12 +89,14 @@ class Watch:
 
     async def __aexit__(self, *_: object) -> None:
         if self._timer is not None:
+            # The timer first: it must not start a watch of a connection that is given back.
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             with anyio.CancelScope(shield=True):  # its sockets are gone when the connection is given back
                 await asyncio.wait([self._task])
             if not self._task.cancelled():
+                # A mistake of the watch's own is raised, or no host would ever be given up and nobody would know.
                 self._task.result()
 
     def _start(self, peer: Peer) -> None:
@@ -103,6 +105,7 @@ class Watch:
     async def _watch(self, peer: Peer) -> None:
         pause = SILENT_SECONDS
         while True:
+            # What any connection heard of the host counts: while others get answers, a long query is no reason to ask.
             silent = time.monotonic() - max(self._heard(), peer.heard)
             if silent < pause - 0.01:  # a timer may be early by the clock's grain
                 await asyncio.sleep(pause - silent)

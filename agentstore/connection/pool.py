@@ -80,6 +80,7 @@ class Pool:
         self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
     ) -> None:
         """Run a statement, once; see ``Executor.execute``."""
+        # The lease ends first: what explains a refusal reads with a connection of its own, and would wait for this one.
         async with self._explained(), self._lease() as connection:
             await connection.fetch(query, settings or {}, timeout_seconds or self._query_timeout)
 
@@ -98,10 +99,12 @@ class Pool:
 
     async def aclose(self) -> None:
         """Close the idle connections, wait a bounded time for the leased ones, close those too. Never raises."""
+        # Before anything is awaited: what is given back or made from here on is closed at once.
         self._closed = True
         await self._close_all(self._idle)
         with anyio.move_on_after(_DRAIN_SECONDS):
             while self._leased or self._on_the_way:
+                # Nothing is awaited between the look and the wait, so no return is missed.
                 self._returned.clear()
                 await self._returned.wait()
         await self._close_all(list(self._leased))
@@ -120,6 +123,7 @@ class Pool:
             # Where it could not be connected to, that has been tried with every host, for as long as it may take.
             if not error.outcome_unknown or self._closed:
                 raise
+            # Not another idle one: whatever ended this one has probably ended those as well.
             return await self._fetch_on_any(query, settings or {}, fresh=True)
         except UnicodeDecodeError:
             # Written by somebody else, and not UTF-8: read the bytes, replace what is not text.
@@ -147,23 +151,29 @@ class Pool:
     async def _lease(self, *, fresh: bool = False) -> AsyncIterator[NativeConnection]:
         self._check_open()
         async with self._turns.turn():
+            # Again: the pool may have been closed while this waited for its turn.
             self._check_open()
             connection = await self._take(fresh=fresh)
+            # Nothing is awaited between `_take` and here: `aclose` finds the connection on its way or leased, and
+            # misses none.
             self._leased.add(connection)
             try:
                 yield connection
             finally:
                 self._leased.discard(connection)
                 self._returned.set()
+                # Puts it among the idle ones, or drops its socket, before it waits for anything: in between it is in no
+                # list.
                 await self._give_back(connection)
 
     async def _take(self, *, fresh: bool) -> NativeConnection:
-        """An idle connection, or else a new one. Closing the pool waits for it, and it is not used any more then."""
+        """An idle connection, or else a new one. A pool that is being closed waits for it, and closes it."""
         self._on_the_way += 1
         try:
             connection = None if fresh else await self._pop_idle()
             if connection is None:
                 connection = await self._connect()
+                # It may be another server's, or the same one's after a restart: the writer's clock looks again.
                 self.on_connected()
             if self._closed:
                 await connection.close()
@@ -179,6 +189,7 @@ class Pool:
             try:
                 if connection.is_alive() and (connection.idle_seconds < _PING_AFTER_SECONDS or await connection.ping()):
                     return connection
+            # It is in no list any more: cancelled here, nobody else would close it.
             except BaseException:
                 await connection.close()
                 raise

@@ -3,7 +3,7 @@
 The settings of a session are those of its user's profile when it was begun. They are learned from the first connection
 to a server, and again from the first one that is made ``LEARNED_FOR_SECONDS`` later: asking takes some milliseconds,
 most of it for the server to list its settings, and a pool may make many connections. So a profile that is altered
-meanwhile is noticed within that time; connections that are there keep what they began with, on both sides.
+meanwhile is noticed within that time; connections made before keep the settings that they began with, on both sides.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Profiles:
         at, fitted = self._learned.get((where, user), (0.0, None))
         if fitted is None or self._clock() - at > LEARNED_FOR_SECONDS:
             fitted = await self._learn(connection, where, user)
+            # Only what was learned: where asking failed, the next connection asks again.
             self._learned[where, user] = self._clock(), fitted
         connection.fitted = fitted
 
@@ -78,6 +79,7 @@ class Profiles:
         if refused:
             raise _refusal(refused, where, user)
         if version not in self._versions:
+            # Before the warning, which waits: connections made meanwhile would warn of the same version.
             self._versions.add(version)
             await self._warn(connection, fitted, version)
         return fitted
@@ -95,7 +97,7 @@ class Profiles:
         return await connection.fetch(query, sent, seconds), sent
 
     def _told(self, error: QueryError, where: str, user: str) -> ConfigError:
-        """The same, where the server would not even take the question."""
+        """The error where the server refuses the question itself."""
         match = _SETTING.search(error.message)
         need = next((one for one in self._needs if match and one.name == match[1]), None)
         if need is None and match and match[1] in UNTOLD:

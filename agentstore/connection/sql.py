@@ -39,6 +39,7 @@ def sql(template: LiteralString, **values: Any) -> Sql:
         value = values[match[1]]
         return value.text if isinstance(value, Sql) else literal(value)
 
+    # One pass over the template: braces inside of a value that was filled in are never looked at.
     return Sql(_PLACEHOLDER.sub(fill, template))
 
 
@@ -66,12 +67,14 @@ def literal(value: Any) -> str:
         return "'" + valid_text(value).translate(_ESCAPES) + "'"
     if value is None:
         return "NULL"
+    # Before int: a bool is one.
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
         return repr(value)
+    # Before date: a datetime is one, and would lose its time.
     if isinstance(value, dt.datetime):
         return f"fromUnixTimestamp64Micro(toInt64({ticks(value)}), 'UTC')"
     if isinstance(value, dt.date):

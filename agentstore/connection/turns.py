@@ -27,6 +27,7 @@ class Turns:
     async def turn(self) -> AsyncIterator[None]:
         """One of them, from here to the end of the block; ``PoolTimeoutError`` where none became free in time."""
         try:
+            # Overtakes nobody: a slot that is released goes to who waits first, and is not free in between.
             self._slots.acquire_nowait()
         except anyio.WouldBlock:
             await self._wait()
@@ -39,6 +40,7 @@ class Turns:
         # The deadline is set only where there is something to wait for: a timer for each statement costs more.
         try:
             with anyio.fail_after(self._wait_seconds):
+                # Cancelled just as a slot is handed over, anyio releases it again: none is lost.
                 await self._slots.acquire()
         except TimeoutError as error:
             waiting = self._slots.statistics().tasks_waiting
@@ -62,6 +64,7 @@ class Lane:
     async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
         """Run a read when it is its turn; see ``Executor.fetch``."""
         async with self._turns.turn():
+            # The turn first, then a connection: the other way round, those who wait for a turn would hold connections.
             return await self._executor.fetch(query, settings)
 
     async def execute(

@@ -48,6 +48,7 @@ class Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have 
         # refuses, and leaves the socket as it is.
         self.host, self.port = host, port
         ssl = self._get_ssl_context()
+        # `server_hostname`: the certificate is checked against the name, whichever of its addresses is connected to.
         reader, writer = await asyncio.open_connection(
             self.address or host, port, limit=constants.BUFFER_SIZE, ssl=ssl, server_hostname=host if ssl else None
         )
@@ -100,6 +101,7 @@ class Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have 
             await self.send_external_tables(None)
             sample = await self.receive_sample_block()
             expected, got = [name for name, _ in header], [name for name, _ in sample.columns_with_types]
+            # Before any row is sent: of a database with other columns nothing is stored.
             if expected != got:
                 raise SchemaError(f"the server expects the columns {got}, not {expected}")
             for block in blocks:
@@ -114,6 +116,7 @@ class Wire(Connection):  # type: ignore[misc]  # asynch's compiled classes have 
             await self.block_writer.writer.write_bytes(block)
             await self.block_writer.finalize()
             return
+        # What is buffered first: the block is written past the buffer.
         await self.writer.flush()
         stream, view = self.writer.writer, memoryview(block)
         for start in range(0, len(view), _WRITE_SLICE):

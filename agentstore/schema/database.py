@@ -31,6 +31,7 @@ async def create_database_if_missing(dialer: Dialer) -> None:
         if not await _exists(fetch, options.database):
             await _create(fetch, options)
     finally:
+        # Of no pool: nobody else would close it.
         await connection.close()
 
 

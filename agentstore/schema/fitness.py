@@ -51,6 +51,7 @@ async def explained(fetch: Fetch, error: AgentStoreError, database: str) -> Agen
         if is_missing(refusal):
             return _missing(database)
         return _empty(database) if refusal.code == _UNKNOWN_TABLE else error
+    # From `pending`: the database is newer than the library, or its migrations were edited.
     except SchemaError as other:
         return other
     except AgentStoreError:

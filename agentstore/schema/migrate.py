@@ -16,6 +16,7 @@ async def ensure_schema(executor: Executor, *, cluster: str = "") -> list[int]:
     recorded migrations were edited, is refused with ``SchemaError`` before anything is changed.
     """
     applied = await _recorded(executor, cluster)
+    # All of it is decided before anything is changed: `pending` refuses a database that is newer, or was edited.
     todo = pending(load_migrations(), applied, await server_version(executor.fetch))
     for migration in todo:
         await _apply(executor, migration, cluster)
@@ -34,6 +35,7 @@ async def _recorded(executor: Executor, cluster: str) -> dict[int, str]:
 async def _apply(executor: Executor, migration: Migration, cluster: str) -> None:
     for statement in migration.statements(cluster):
         await executor.execute(statement)
+    # Recorded last: what is cut off before this is applied again, and each of its statements is harmless twice.
     await executor.execute(
         sql(
             "INSERT INTO schema_migrations (version, name, checksum) SELECT {version}, {name}, {checksum}",

@@ -43,6 +43,7 @@ class Migration:
 
     def statements(self, cluster: str = "") -> list[Sql]:
         """The statements, for one server or for a cluster."""
+        # Comments go first: a semicolon at the end of one would cut a statement in two.
         body = _COMMENT_LINE.sub("", self.text)
         parts = [part.strip() for part in re.split(r";[ \t]*(?:\n|$)", body)]
         return [_render(part, cluster) for part in parts if part]

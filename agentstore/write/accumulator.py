@@ -86,6 +86,7 @@ class Accumulator(Generic[E]):
     _waiting_bytes: int = 0
     _accepted: int = 0
     _in_flight_from: int = 0
+    # A number, not a flag: what is accepted after the request lingers as usual.
     _flush_up_to: int = 0
     _closing: bool = False
 
@@ -118,6 +119,7 @@ class Accumulator(Generic[E]):
         self._count(entry, 1)
         self.rows += entry.row_count
         self.bytes += entry.byte_count
+        # Nothing else changes the decision. Waking the batcher for every entry would cost a turn of the loop each.
         return len(self._waiting) == 1 or self._is_full(self._waiting_rows, self._waiting_bytes)
 
     def request_flush(self) -> None:
@@ -130,24 +132,31 @@ class Accumulator(Generic[E]):
 
     def decide(self, now: float) -> Flush[E] | Wait | Done:
         """What to do next. A ``Flush`` counts as in flight until ``settle`` is called for it."""
+        # One batch at a time: while its outcome is open it may be sent again, and one sent beside it would overtake it.
         if self.in_flight:
             return Wait(None)
         if not self._waiting:
             return Done() if self._closing else Wait(None)
         first = next(iter(self._waiting))
+        # No timer: `on_change` wakes the batcher. What is ready behind it waits too, or rows would be stored in another
+        # order than they were accepted in.
         if not first.ready:
             return Wait(None)
         lingers_until = first.accepted_at + self.limits.linger_seconds
         urgent = self._urgency(first, now >= lingers_until)
+        # The two sums are asked first: walking the queue at every wake-up would cost what waits, not what is sent.
         if not urgent and not self._is_full(self._waiting_rows, self._waiting_bytes):
             return Wait(lingers_until)
         batch, full = self._next_batch()
+        # The sums count entries that are not ready as well; without those the batch may not be complete.
         if not urgent and not full:
             return Wait(lingers_until)
         return self._send(batch, full or urgent)
 
     def settle(self) -> None:
         """The batch in flight has its outcome."""
+        # Room is given back here and not when the batch is sent: its rows are in memory until its outcome is known, and
+        # the bounds on what waits are there for the memory.
         for entry in self.in_flight:
             self.rows -= entry.row_count
             self.bytes -= entry.byte_count
@@ -155,6 +164,7 @@ class Accumulator(Generic[E]):
 
     def withdraw(self, entry: E) -> bool:
         """Take back an entry that was not sent; False if it is in flight or settled."""
+        # Not from `in_flight`: that batch is frozen, and may be stored already.
         if self._waiting.pop(entry, None) is None:
             return False
         self._count(entry, -1)
@@ -165,6 +175,7 @@ class Accumulator(Generic[E]):
     def overdue(self, now: float) -> Iterator[E]:
         """Entries without an outcome whose deadline has passed, in flight or not sent yet."""
         for entry in chain(self.in_flight, self._waiting):
+            # Deadlines grow in the order of acceptance, so nothing behind this one is overdue either.
             if entry.deadline > now:
                 return
             if not entry.settled:
@@ -175,7 +186,7 @@ class Accumulator(Generic[E]):
         return next((entry.deadline for entry in chain(self.in_flight, self._waiting) if not entry.settled), None)
 
     def _urgency(self, first: E, lingered: bool) -> str:
-        """Why a batch that could still grow has to go now; "" where it may wait."""
+        """Why a batch that could still grow is sent now; "" where it may wait."""
         if self._closing:
             return "close"
         if self._waiting[first] <= self._flush_up_to:
@@ -193,6 +204,7 @@ class Accumulator(Generic[E]):
             if not entry.ready:
                 return batch, ""
             more_rows, more_bytes = rows + entry.row_count, size + entry.byte_count
+            # `batch and`: an entry larger than a batch is sent alone; without it such an entry would stop its table.
             if batch and (more_rows > self.limits.batch_rows or more_bytes > self.limits.batch_bytes):
                 return batch, "rows" if more_rows > self.limits.batch_rows else "bytes"
             batch.append(entry)
@@ -202,6 +214,7 @@ class Accumulator(Generic[E]):
         return batch, ""
 
     def _send(self, batch: list[E], reason: str) -> Flush[E]:
+        # Before the entries leave the queue: their numbers are kept nowhere else.
         self._in_flight_from = self._waiting[batch[0]]
         for entry in batch:
             del self._waiting[entry]

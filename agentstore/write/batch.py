@@ -62,6 +62,7 @@ class Batch:
     """
 
     pieces: tuple[Piece, ...]
+    # Drawn once, with the pieces. A new one for a repetition would have the server store the rows again.
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -79,7 +80,9 @@ class Batch:
         """The settings of its INSERT."""
         return {
             "insert_deduplication_token": self.token,
+            # A profile may turn it off, and then a repetition would be stored a second time.
             "insert_deduplicate": 1,
+            # An asynchronous insert may be acknowledged before it is committed.
             "async_insert": 0,
             # Text indexes are built when parts are merged: on the way in they would cost ten times the insert. Servers
             # too old for this setting skip it, and are too old for text indexes.
@@ -93,6 +96,7 @@ class Batch:
         size = 0
         for piece in self.pieces:
             rows = piece.entry.part(piece.start, piece.stop)
+            # `group and`: a piece larger than a block is a block of its own.
             if group and size + rows.byte_count > _BLOCK_BYTES:
                 yield group
                 group, size = [], 0

@@ -57,6 +57,7 @@ class Batcher:
         self._outage = OutageLog(table.name, lambda: self._accumulator.rows)
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
+        # Held by the one call that waits for room; the others queue for it, so that room goes to them in their order.
         self._gate = anyio.Lock(fast_acquire=True)
         self._changes: list[asyncio.Future[None]] = []
         self._tail: Entry | None = None
@@ -78,9 +79,12 @@ class Batcher:
 
     def put_at_once(self, entry: Entry) -> bool:
         """Accept an entry if there is room for it and nobody waits for room; whether it was accepted."""
+        # Before it is accepted: waiting for room is part of the caller's time. And at every try anew, so that deadlines
+        # grow in the order of acceptance, which the accumulator and the alarm rely on.
         entry.accepted_at = loop_time()
         entry.deadline = entry.accepted_at + self._deadline_seconds
         entry.on_change = self._on_change
+        # Nobody overtakes those who wait for room: a stream of small calls would starve a large one.
         fits = self._has_room(entry) and not self._gate.locked()
         if fits:
             self._accept(entry)
@@ -89,8 +93,9 @@ class Batcher:
     async def put(self, entry: Entry) -> None:
         """Accept an entry; waits for room, first come, first served.
 
-        From then on its place in the order is fixed and its deadline runs. Raises ``WriteError`` where there was no
-        room before the deadline, ``StoreClosedError`` where the store is closed: then nothing of it is sent.
+        Its deadline runs from this call on; once accepted, its place in the order is fixed. Raises ``WriteError`` where
+        there was no room before the deadline, ``StoreClosedError`` where the store is closed: then nothing of it is
+        sent.
         """
         if self.put_at_once(entry):
             return
@@ -98,6 +103,8 @@ class Batcher:
             with anyio.fail_after(self._deadline_seconds):
                 async with self._gate:
                     while not self._has_room(entry):
+                        # Only who holds the gate waits here, so no other wake-up is lost by this; and nothing is
+                        # awaited between the look and the wait, so neither is our own.
                         self._room.clear()
                         await self._room.wait()
                     self._accept(entry)
@@ -106,10 +113,11 @@ class Batcher:
             raise entry.failure(full, certain=True) from full
 
     async def drained(self) -> None:
-        """Returns when nothing accepted so far is waiting or under way, told or not.
+        """Returns when nothing accepted so far is waiting or in flight.
 
         An entry whose caller was told that its time is up may still be on its way: it counts.
         """
+        # Read once: what is accepted meanwhile is not waited for, or a busy table would never be drained.
         number = self._accumulator.accepted
         while not self._accumulator.is_past(number):
             change = asyncio.get_running_loop().create_future()
@@ -126,6 +134,7 @@ class Batcher:
 
         Cancelled, it fails what is left at once: nobody waits for ever, and the task does not stay behind.
         """
+        # Before those who wait for room are woken: they have to find the store closed, not the room.
         self._closed = True
         self._room.set()
         self._accumulator.close()
@@ -133,9 +142,13 @@ class Batcher:
         if self._task is None:
             return
         try:
+            # `wait` neither raises nor cancels when the time is up: until then a batch in flight may be answered.
             await asyncio.wait([self._task], timeout=max(0.0, deadline - loop_time()))
         finally:
+            # Without effect where the task has ended. Else its `finally` tells every caller what is known.
             self._task.cancel()
+            # Waited for also by a caller who is cancelled: the task would still be ending while the pool is closed
+            # under it.
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([self._task])
 
@@ -157,10 +170,13 @@ class Batcher:
             while not await self._step():
                 pass
         finally:
+            # However it ends, also when asyncio.run cancels all tasks: who waits for an entry would wait for ever.
             self._fail_rest()
 
     async def _step(self) -> bool:
         """Do what is next; True when all is done. Nothing of a batch is held while waiting for the next one."""
+        # Before the decision: whatever changes after it sets the event again, and the wait below ends at once. The
+        # other way round that change would be slept through.
         self._wake.clear()
         action = self._accumulator.decide(loop_time())
         if isinstance(action, Flush):
@@ -177,16 +193,19 @@ class Batcher:
         self._delivery = Delivery(entries, self._sink, self.counters, self._rng, self._outage)
         try:
             await self._delivery.run()
+        # A cancellation passes, with `_delivery` still set: `_fail_rest` abandons what is left of it.
         except Exception as error:
             # A mistake of ours must not leave callers waiting for ever.
             logger.exception("agentstore: the batch of %s failed unexpectedly", self.table.name)
             self._delivery.abandon(AgentStoreError(f"unexpected {type(error).__name__}"))
         self._delivery = None
+        # Whatever became of it: a batch left in flight would hold up the table for good.
         self._accumulator.settle()
         self._on_room()
 
     def _fail_rest(self) -> None:
-        """The coroutine ends: nobody may wait any longer."""
+        """The coroutine ends: settle everything that is left, so that no caller waits for ever."""
+        # The task may end without `aclose`. Nobody sends what would be accepted from here on.
         self._closed = True
         closed = StoreClosedError("the store was closed before the server answered")
         if self._delivery is not None:
@@ -195,6 +214,7 @@ class Batcher:
         self._accumulator.settle()
         for entry in self._accumulator.waiting:
             self._withdraw(entry)
+            # Certain, unlike what was in flight: these rows were never sent.
             entry.settle(entry.failure(closed, certain=True))
         self._on_room()
         if self._alarm is not None:
@@ -203,11 +223,13 @@ class Batcher:
     # --- the queue ----------------------------------------------------------------------------------------------
 
     def _has_room(self, entry: Entry) -> bool:
+        # Asked again after every wait for room: the task may have ended meanwhile.
         if self._closed or self._task is None or self._task.done():
             raise StoreClosedError("the store was closed before the rows were accepted")
         return self._accumulator.has_room(entry.row_count, entry.byte_count)
 
     def _accept(self, entry: Entry) -> None:
+        # First, also for rows that are lost at once: accepted = written + rejected + failed + waiting.
         self.counters.accepted_rows += entry.row_count
         if entry.settled:  # what it requires has failed already
             self.counters.lost(entry.row_count, certain=True)
@@ -215,16 +237,19 @@ class Batcher:
         if self._accumulator.add(entry):
             self._wake.set()
         self._tail = entry
+        # One timer for the table: deadlines grow, so the first one set is the next one to end.
         if self._alarm is None:
             self._set_alarm(entry.deadline)
 
     def _on_change(self, entry: Entry) -> None:
+        # What it requires has failed, and it with that. Left in the queue it would be sent after its caller was told
+        # that it was not stored.
         if entry.settled:
             self._withdraw(entry)
         self._wake.set()
 
     def _withdraw(self, entry: Entry) -> bool:
-        """Take an entry back that was not sent yet; whether it was not."""
+        """Take an entry out of the queue; False where it was sent already."""
         if not self._accumulator.withdraw(entry):
             return False
         self.counters.lost(entry.row_count, certain=True)
@@ -232,7 +257,7 @@ class Batcher:
         return True
 
     def _on_room(self) -> None:
-        """Something went: wake who waits for room, and who waits until all is gone."""
+        """Rows have left the queue: wake those who wait for room, and those who wait until all is gone."""
         self._room.set()
         changes, self._changes = self._changes, []
         for change in changes:
@@ -246,6 +271,8 @@ class Batcher:
 
     def _tell_the_overdue(self) -> None:
         """Calls are told when their own time is up, also while the batch before them, or their own, is under way."""
+        # A list, since withdrawing changes the queue. What is in flight stays there: the batch is frozen, and is sent
+        # on until the last of its callers gives up; so its outcome is not certain.
         for entry in list(islice(self._accumulator.overdue(loop_time()), _TOLD_AT_ONCE)):
             reason = f"not stored within {self._deadline_seconds:g} s"
             unsent = self._withdraw(entry)
@@ -255,4 +282,5 @@ class Batcher:
         following = self._accumulator.next_deadline()
         self._alarm = None
         if following is not None:
+            # At once where more are overdue already, with a turn of the loop for others in between.
             self._set_alarm(following)

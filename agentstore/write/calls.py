@@ -47,6 +47,7 @@ class Call:
     def written_sessions(self) -> Iterator[str]:
         """The ids of sessions that the call writes rows of, some more than once; not those it only removes."""
         for entry in self.entries:
+            # Removals and floors only take rows away. If they were refused, a purged session could not be purged again.
             if not entry.deleted and entry.table is not SESSION_FLOORS:
                 field = entry.table.key[0]
                 yield from (getattr(record, field) for record in entry.records)
@@ -56,6 +57,7 @@ class Calls:
     """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop."""
 
     def __init__(self, chunk_rows: int) -> None:
+        # An entry is sent whole, so it may not be larger than what its caller gives: a batch, or all that may wait.
         self._chunk_rows = min(chunk_rows, CHUNK_ROWS)
 
     async def session(
@@ -74,11 +76,14 @@ class Calls:
         """
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
+        # Encoded first, though published last: a session that does not fit is refused before its messages cost
+        # anything.
         published = await self._encode(SESSIONS, org_id, [[session]], "session")
         rows = await self._encode(MESSAGES, org_id, self._of_session(messages, session.id, "messages"), "messages")
         calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         floors = await self._floors(org_id, [session.id], CONTENT) if replace else []
+        # Published last: whoever sees the session in a list finds all that belongs to it.
         return Call(org_id, (rows, floors, published))
 
     async def batch(
@@ -106,6 +111,8 @@ class Calls:
         floors += await self._encode(
             SESSION_DELETES, org_id, self._chunks(marks, "session_ids"), "session_ids", deleted=True
         )
+        # One call, so one version: what was written before is below tombstones and floors alike, what is written later
+        # is above both.
         return Call(org_id, (gone, floors))
 
     async def restoration(self, org_id: str, session_ids: Iterable[str]) -> Call:
@@ -137,6 +144,7 @@ class Calls:
 
 
 def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:
+    # One for all chunks: a fresh one for each would give two tool calls of one message the same key.
     taken: Taken = {}
     for chunk in chunks:
         yield number_calls(chunk, taken)

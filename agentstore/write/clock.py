@@ -41,6 +41,8 @@ class HybridClock:
 
     def reached(self, *, now: int) -> int:
         """What the next version will be above, whatever is stored."""
+        # Less a tick: a version is cut to whole ticks before the number is put in, and may fall that far below the
+        # time.
         return max(self._time(now) - _TICK, self._last, 0)
 
     def use_id(self, id: int) -> None:
@@ -56,6 +58,7 @@ class HybridClock:
         however slow the answers are that its clock was set by. Of several answers the quickest counts.
         """
         least, most = server - answered, server - asked
+        # An old offset between the two is still possible, and came from a quicker answer: it stays.
         if self._offset is None or self._offset > most or self._offset < least:
             self._offset = most
         self._wall_offset = wall - answered
@@ -66,6 +69,7 @@ class HybridClock:
             return
         self._last = max(self._last, stored)
         if self._last > self._server(now):
+            # Not `_last` alone: at half the pace the clock may stand above it already, and must not step back.
             self._ahead, self._ahead_since = max(self._last, self._time(now)), now
 
     def is_ahead(self, *, now: int) -> bool:
@@ -78,6 +82,7 @@ class HybridClock:
 
     def draw(self, *, now: int) -> int:
         """The next version: the server's time, above all that were drawn or seen."""
+        # The next tick, not the next number: where `_last` was read from a row, its low bits are another store's.
         ticks = max(self._time(now) // _TICK, self._last // _TICK + 1)
         self._last = ticks * _TICK + self._id
         return self._last

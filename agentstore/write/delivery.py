@@ -44,6 +44,8 @@ class Delivery:
         self._sink = sink
         self._counters = counters
         self._rng = rng
+        # One frozen batch for all of them, so it is tried as long as anybody waits; the batcher's alarm tells the
+        # others.
         self._deadline = max(entry.deadline for entry in entries)
         self._drawn_at = min(entry.drawn_at for entry in entries)
         self._todo = deque([batch_of(entries)])
@@ -53,6 +55,7 @@ class Delivery:
     async def run(self) -> None:
         """Returns when all is settled. Cancelled, it leaves what is not to ``abandon``."""
         while self._todo:
+            # Not taken off before its outcome is known: cancelled in here, `abandon` still has to find it.
             error = await self._outcome(self._todo[0])
             batch = self._todo.popleft()
             if error is None:
@@ -60,6 +63,7 @@ class Delivery:
                 self._counters.sent(batch.row_count)
                 await self._conclude(batch, None, certain=True)
             elif self._can_be_cut(batch, error):
+                # Before all that waits behind it, and in order: rows are stored in the order of acceptance.
                 self._todo.extendleft(reversed(batch.halves()))
             else:
                 await self._conclude(batch, error, certain=self._is_certain(error))
@@ -72,13 +76,16 @@ class Delivery:
 
     async def _outcome(self, batch: Batch) -> AgentStoreError | None:
         """Send a batch until its outcome is known: None where it is committed."""
+        # A half has a token, and so a history, of its own: it was never sent, whatever happened to the whole.
         self._sent_before = False
         blocks = []
+        # Once for all attempts, so that each of them sends the same bytes.
         for group in batch.groups():
             blocks.append(encode_block(group))
             await asyncio.sleep(0)
 
         async def attempt() -> None:
+            # At each attempt: in the pause before it the machine may have slept, and deadlines of the loop with it.
             self._check_age()
             await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
 
@@ -86,6 +93,7 @@ class Delivery:
             await retried(attempt, deadline=self._deadline, rng=self._rng, on_retry=self._on_retry)
         except AgentStoreError as error:
             self.last_error = error
+            # A bad row is no outage: the others of its table are stored.
             if not _blames_rows(error):
                 self._outage.failed(error, None)
             return error
@@ -99,12 +107,14 @@ class Delivery:
         age = (local_nanoseconds() - self._drawn_at) / 1e9
         if age > OLDEST_ATTEMPT_SECONDS:
             old = OperationTimeoutError(f"accepted {age:.0f} s ago: too old to be sent")
+            # Trying again cannot help: it only gets older.
             old.retriable = False
             raise old
 
     def _on_retry(self, error: AgentStoreError, pause: float) -> None:
         self.last_error = error
         self._outage.failed(error, pause)
+        # Whatever the error said, that attempt may have been carried out.
         self._sent_before = True
         self._counters.retries += 1
 
@@ -115,6 +125,7 @@ class Delivery:
         if len(batch.pieces) > 1:
             return True
         (piece,) = batch.pieces
+        # Where the search ends, all rows of the piece count as refused, good ones among them.
         return piece.row_count > 1 and len(self._errors.get(piece.entry, ())) < _REFUSALS_PER_ENTRY
 
     def _is_certain(self, error: AgentStoreError) -> bool:
@@ -124,7 +135,9 @@ class Delivery:
         has changed meanwhile (rights, tables) may be stored by an earlier attempt.
         """
         if isinstance(error, SchemaError):
+            # The attempt that said so stored nothing; only one before it can have.
             return not self._sent_before
+        # A connection that was lost, a timeout, or trouble that the server may have had after it stored the rows.
         if not isinstance(error, QueryError) or error.retriable:
             return False
         return blames_rows(error.code) or not self._sent_before
@@ -155,6 +168,7 @@ class Delivery:
             failed = entry.failure(error, certain=certain, start=piece.start, stop=piece.stop)
             self._errors.setdefault(entry, []).append(failed)
         self._open[entry] -= piece.row_count
+        # Once, when the last of its pieces is known: an entry that was cut may have failed in several of them.
         if not self._open[entry]:
             errors = self._errors.get(entry)
             entry.settle(WriteError.joined(errors) if errors else None)

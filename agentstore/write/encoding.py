@@ -45,6 +45,7 @@ _VARINTS = _Varints((number, encode_varint(number)) for number in range(1 << 14)
 def encode_strings(values: Sequence[str]) -> Segments:
     """``String``: each text's length and UTF-8 bytes. What has no UTF-8 (lone surrogates) becomes U+FFFD."""
     try:
+        # The unbound method is the check: for anything but a str it raises TypeError.
         raw = list(map(str.encode, values))
     except UnicodeEncodeError:
         raw = [valid_text(value).encode() for value in values]
@@ -55,6 +56,7 @@ def encode_strings(values: Sequence[str]) -> Segments:
 
 def encode_bools(values: Sequence[bool]) -> Segments:
     """``Bool``: one byte each; anything but True and False is refused."""
+    # By exact type: 1 and 0 equal True and False, and bytes() takes them.
     if not set(map(type, values)) <= {bool}:
         raise TypeError("expected a bool")
     return (bytes(values),)
@@ -65,6 +67,7 @@ def unsigned(bits: int) -> Encoder:
     code = {8: "B", 32: "I", 64: "Q"}[bits]
 
     def encode(values: Sequence[int]) -> Segments:
+        # By exact type: a bool is an int, too, and would be packed as one.
         if not set(map(type, values)) <= {int}:
             raise TypeError("expected an int")
         try:

@@ -40,6 +40,7 @@ def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
             text = getattr(records[index], field, None)
             size += len(text) if isinstance(text, str) else 0
         if size > _CHUNK_CHARACTERS:
+            # At least one record, however long its text: an empty part would loop for ever.
             return max(index, start + 1)
     return len(records)
 
@@ -111,21 +112,26 @@ class Entry:
 
     def settle(self, error: WriteError | None = None) -> None:
         """Record the outcome, wake who waits for it and release who depends on it."""
+        # The first outcome stands: a caller who was told that the time is up is told nothing else when the answer
+        # comes.
         if self.settled:
             return
         self.settled, self.error = True, error
         for waiter in self._waiters:
+            # One whose task was cancelled is done, and setting its result would raise.
             if not waiter.done():
                 waiter.set_result(None)
         for dependent, required in self._dependents:
             dependent.on_settled(error if required else None)
+        # Dropped, so that who keeps a settled entry does not keep alive everything that waited for it.
         self._waiters, self._dependents = [], []
 
     def on_settled(self, error: WriteError | None) -> None:
-        """Something it depends on is settled; with ``error``, it fails with it."""
+        """Something it depends on is settled; given an ``error``, it fails with that."""
         self._blockers -= 1
         if error is not None:
             self.settle(self.failure(error, certain=True))
+        # After settling: the batcher takes settled entries out of its queue, and looks at `settled` to know.
         if self.on_change is not None:
             self.on_change(self)
 
@@ -133,12 +139,13 @@ class Entry:
         """Returns when it is settled. Cancelling leaves the entry to itself."""
         if self.settled:
             return
+        # One for each who waits: with a shared one, cancelling one of them would cancel it for all.
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         await waiter
 
     def when_settled(self, callback: Callable[[], None]) -> None:
-        """Have it called once the entry, which is not settled yet, is. No task waits for that."""
+        """Call back once the entry is settled, which it must not be yet. No task waits for that."""
         waiter = asyncio.get_running_loop().create_future()
         waiter.add_done_callback(lambda _: callback())
         self._waiters.append(waiter)
@@ -159,11 +166,13 @@ class Entry:
 
     def part(self, start: int, stop: int) -> EncodedRows:
         """Some of its rows, encoded anew."""
+        # The usual case, in which nothing was cut, encodes nothing a second time.
         if stop - start == self.row_count:
             return self.rows
         rows = encode_rows(
             self.table, self.org_id, self.records[start:stop], name=self.table.name, deleted=self.deleted
         )
+        # Still the same call: a version drawn now would be above those of later calls.
         return rows.at_version(self.rows.version)
 
 
@@ -189,6 +198,7 @@ class Barrier:
     def on_settled(self, error: WriteError | None) -> None:
         """One of the stage is settled."""
         self._blockers -= 1
+        # A failure need not wait for the rest: what comes next is not sent either way.
         if self.settled or (error is None and self._blockers):
             return
         self.settled, self.error = True, error

@@ -30,6 +30,7 @@ def chunked(records: Iterable[R], name: str, size: int) -> Iterator[list[R]]:
 
 def checked_ids(session_ids: Iterable[str]) -> list[str]:
     """Session ids, each once; what is no id is refused."""
+    # A str is iterable, and each of its characters would pass for an id.
     if isinstance(session_ids, str):
         raise InvalidArgumentError("session_ids: expected several ids, got one str", field="session_ids")
     ids = list(dict.fromkeys(listed(session_ids, "session_ids")))
@@ -46,6 +47,7 @@ def of_session(records: Iterable[T], session_id: str, name: str, offset: int = 0
     """
     found: list[T] = []
     for index, record in enumerate(listed(records, name), offset):
+        # What is no record at all passes here; the encoding refuses it and says what it is.
         own = getattr(record, "session_id", session_id)
         if own == "":
             record = msgspec.structs.replace(record, session_id=session_id)

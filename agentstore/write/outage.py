@@ -40,6 +40,7 @@ class Outage:
         else:
             begun = f"no rows stored for {now - self._began:.0f} s, {self._attempts} attempts failed"
             self._silence = min(self._silence * 2, LONGEST_SILENCE_SECONDS)
+        # Counted from the line that is said now: attempts in between push it no further.
         self._silent_until = now + self._silence
         following = "not tried again" if pause is None else f"next attempt in {pause:.1f} s"
         return f"{self._table}: {begun}; {waiting} rows wait, {following}: {_short(error)}"

@@ -61,6 +61,7 @@ async def with_subagents(
             )
             columns = await retried(partial(executor.fetch, query), deadline=deadline, rng=random.Random())
             children += columns[0] if columns else ()
+        # Only those not seen yet: sessions may name each other as parents, and the search would never end.
         latest = [id for id in children if id not in found]
         found |= dict.fromkeys(latest)
     return tuple(found)
@@ -114,6 +115,7 @@ async def _erase_from(
             return
         seconds = max(1.0, deadline - loop_time())
         await executor.execute(statement, {"mutations_sync": 2}, timeout_seconds=seconds)
+        # Counted again: rows that arrived meanwhile may be in parts that the mutation did not touch.
         (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
         if left:
             raise OperationTimeoutError(f"{left} rows are still there")

@@ -27,12 +27,16 @@ class Receipt:
         self._outcome = _Outcome(on_unobserved)
         self._home = Home()
         self._task = asyncio.create_task(write)
+        # The outcome's method, not the receipt's: a task that held the receipt would keep it from ever being thrown
+        # away, and its failure from being told.
         self._task.add_done_callback(self._outcome.settle)
 
     def __await__(self) -> Generator[Any, None, Receipt]:
         if not self._task.done():  # else there may be no loop any more to wait in, or another one
             self._home.check()
+            # Not the task itself: cancelling who awaits the receipt would cancel the write.
             yield from asyncio.wait([self._task]).__await__()
+        # Only here: a wait that was cancelled has seen no outcome, and a failure is still to be told.
         self._outcome.observed = True
         if self._task.cancelled():
             raise WriteError("the write was cancelled: each of its rows is stored or not", table="")

@@ -65,6 +65,7 @@ async def retried(
             if not error.retriable or wait is None:
                 raise
             on_retry(error, wait)
+            # Python unbinds `error` at the end of the clause, and it may be needed after the pause.
             failed = error
         await anyio.sleep(wait)
         # On a busy machine a pause may end after the deadline; what the attempt said must not be lost for that.
@@ -75,6 +76,7 @@ async def retried(
 
 async def _in_time(attempt: Callable[[], Awaitable[R]], remaining: float) -> R:
     if remaining <= 0:
+        # Without `outcome_unknown`: nothing was sent.
         raise OperationTimeoutError("the time was up before it was sent")
     allowed = attempt_seconds(remaining)
     try:
@@ -84,5 +86,6 @@ async def _in_time(attempt: Callable[[], Awaitable[R]], remaining: float) -> R:
         raise
     except TimeoutError as error:
         late = OperationTimeoutError(f"no answer within {allowed:.1f} s")
+        # It may have been cut off after the server had all of it.
         late.outcome_unknown = True
         raise late from error

@@ -225,6 +225,7 @@ def encode_rows(
     """Check and encode records; ``name`` and ``offset`` say what to call them in an error (``messages[offset]``)."""
     count = len(records)
     columns: list[Segments] = [(_encode_org(org_id)[0] * count,)]
+    # By class, not by the fields: a SessionStar has all those of a SessionDelete, and would hide the session.
     if not all(issubclass(kind, table.record) for kind in set(map(type, records))):
         raise _diagnose(table, records, name, offset)
     try:
@@ -233,6 +234,7 @@ def encode_rows(
     except (TypeError, ValueError, OverflowError, AttributeError):
         raise _diagnose(table, records, name, offset) from None
     columns += [(b"",), (bytes([deleted]) * count,)]
+    # With the version's bytes, which are not there yet: what may wait is bounded by what will be held.
     size = sum(len(segment) for column in columns for segment in column) + _VERSION_BYTES * count
     return EncodedRows(table, count, tuple(columns), size)
 
@@ -243,6 +245,7 @@ def encode_block(rows: Sequence[EncodedRows]) -> bytes:
     parts = [_BLOCK_INFO, encode_varint(len(table.header)), encode_varint(sum(part.row_count for part in rows))]
     for index, column in enumerate(table.header):
         parts.extend(encode_strings(column))
+        # Segment by segment: in one block the map of absent values of all rows stands before all values.
         for segment in range(len(rows[0].columns[index])):
             parts.extend(part.columns[index][segment] for part in rows)
     return b"".join(parts)

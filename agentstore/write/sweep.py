@@ -41,6 +41,7 @@ class Sweeper:
         """Begin a sweep in the background, if the last one was long enough ago."""
         now = loop_time()
         if now - self._last >= _EVERY_SECONDS and (self._task is None or self._task.done()):
+            # Also for a sweep that fails: what cannot succeed is not tried again at each look.
             self._last = now
             self._task = asyncio.create_task(self._quietly(), name="agentstore-sweep")
 
@@ -48,6 +49,7 @@ class Sweeper:
         """End the sweep that is under way: the next one goes on."""
         if self._task is not None:
             self._task.cancel()
+            # Until its connection is given back: the pool is closed next.
             await asyncio.wait([self._task])
 
     async def _quietly(self) -> None:
@@ -75,6 +77,7 @@ async def sweep(executor: Executor, *, older_than_seconds: float = SWEPT_AFTER_S
     for (scope, org_id), floors in groups.items():
         for table in FLOORED[scope]:
             await executor.execute(_tombstones(table, org_id, floors))
+        # The floor goes last: cut off before this, it still hides the rows, and the next sweep does the same again.
         await executor.execute(_rest(scope, org_id, floors))
     return len(columns[0]) if columns else 0
 

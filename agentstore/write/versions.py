@@ -33,6 +33,7 @@ _RENEWED_AFTER, _AWAITED_AFTER = 2_000_000_000, 4_000_000_000
 _LOOK_SECONDS = 5.0
 # Nobody waits for this many times as long as a wait that was in vain, unless a look succeeds.
 _PAUSE_FACTOR = 6
+# A sixth of the lease is left over: it began at the server, some time before its answer came.
 _CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
 _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
 
@@ -44,7 +45,7 @@ _SERVER, _STORED, _PURGED = 0, 1, 2
 
 @dataclass(slots=True, eq=False)
 class _Note:
-    """What this store purges or restores itself. ``stored``: a question asked from now on tells it."""
+    """Sessions that this store purges or restores itself. ``stored``: a look that asks from now on sees it, too."""
 
     org_id: str
     session_ids: frozenset[str]
@@ -72,6 +73,7 @@ class Versions:
 
     async def learn(self) -> None:
         """Learn the server's time, when the store is opened."""
+        # Read on both sides of the question: these two bound how far the server's clock is off.
         asked = local_nanoseconds()
         ((server,),) = await self._executor.fetch(sql("SELECT toUnixTimestamp64Nano(now64(9))"))
         self._clock.learn(server, asked=asked, answered=local_nanoseconds(), wall=time.time_ns())
@@ -115,11 +117,13 @@ class Versions:
 
     @contextmanager
     def purging(self, org_id: str, session_ids: Iterable[str]) -> Iterator[None]:
-        """While this store purges the sessions, and afterwards: a write of theirs is refused before a look tells.
+        """While this store purges the sessions and afterwards, writes of them are refused without waiting for a look.
 
-        Already while it does: a write with a higher version than the purge would be above its floors.
+        Already while it purges: a write with a higher version than the purge would be above its floors.
         """
         note = _Note(org_id, frozenset(map(valid_text, session_ids)), purged=True)
+        # Before anything of the purge is accepted: a call accepted after this is refused, one before it has a lower
+        # version than the purge and is erased with the rest.
         self._notes.append(note)
         try:
             yield
@@ -130,11 +134,12 @@ class Versions:
         note.stored = True
 
     def note_restored(self, org_id: str, session_ids: Iterable[str]) -> None:
-        """This store let the sessions be written again: it knows before a look tells."""
+        """The sessions may be written again, without waiting for a look."""
         self._notes.append(_Note(org_id, frozenset(map(valid_text, session_ids)), purged=False, stored=True))
 
     def _purged_among(self, org_id: str, ids: frozenset[str]) -> frozenset[str]:
         found = ids & self._purged.get(org_id, frozenset())
+        # In the order in which they were made: the last of several about one session holds.
         for note in self._notes:
             if note.org_id == org_id:
                 found = found | (ids & note.session_ids) if note.purged else found - note.session_ids
@@ -149,6 +154,7 @@ class Versions:
     # --- looks --------------------------------------------------------------------------------------------------
 
     def _must_wait(self, now: int) -> bool:
+        # A claim that has ended may be another store's by now, and two with one number may draw the same version.
         if self._expired or now - self._claimed_at > _CLAIM_ENDS_AFTER:
             return True
         if self._clock.is_ahead(now=now):
@@ -157,12 +163,15 @@ class Versions:
         return now - looked_at > _AWAITED_AFTER or self._clock.has_jumped(now=now, wall=time.time_ns())
 
     def _begin_look(self) -> asyncio.Task[None]:
+        # One look for all who need one, in a task of its own: a caller that is cancelled or stops waiting does not end
+        # it for the others.
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._look_now(), name="agentstore-look")
             self._look.add_done_callback(_retrieved)
         return self._look
 
     async def _first_look(self) -> None:
+        # The task's exception is raised below, not here: `wait` also keeps a cancelled caller from cancelling it.
         look = self._begin_look()
         await asyncio.wait([look])
         if look.cancelled():
@@ -189,11 +198,14 @@ class Versions:
     async def _look_now(self) -> None:
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
+                # Before the rows are looked at: the number may have been another store's, and what is drawn under it
+                # now has to be above all that the other stored.
                 await self._hold_a_number()
                 await self._look_at_rows()
         except TimeoutError as error:
             self._expired = True
             raise OperationTimeoutError(f"the server did not tell its time within {_LOOK_SECONDS:g} s") from error
+        # Cancelled as well: a look that did not come to its end has already declared the clock fresh.
         except BaseException:
             self._expired = True
             raise
@@ -218,14 +230,18 @@ class Versions:
         answers: dict[int, int] = defaultdict(int)
         for kind, value in zip(*columns, strict=True):
             answers[kind] = max(answers[kind], value)
+        # Before the rows: whether those are ahead is measured against the server's time.
         self._clock.learn(answers[_SERVER], asked=asked, answered=answered, wall=time.time_ns())
         self._clock.rise_above(answers[_STORED], now=answered)
         if answers[_PURGED]:
             await self._learn_purged()
+            # Not before the list has come: where that fails, the next look finds the same purge to be new again.
             self._newest_purge = answers[_PURGED]
+        # Last: a look that fails half way must not count as one.
         self._looked_at, self._waits_again_at = answered, 0.0
 
     async def _learn_purged(self) -> None:
+        # Before the question: what is stored while it is asked is not in the answer, and its note has to stay.
         told = [note for note in self._notes if note.stored]
         columns = await self._executor.fetch(
             sql("SELECT org_id, session_id FROM session_floors FINAL WHERE scope = {scope}", scope=PURGED)

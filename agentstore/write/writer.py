@@ -76,6 +76,7 @@ class Writer:
         deadline = loop_time() + seconds
         try:
             self._request_flush()
+            # The last turn passes after all others: until then the batchers go on accepting.
             if self._last_turn is not None and not self._last_turn.done():
                 await asyncio.wait([self._last_turn], timeout=seconds)
             await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
@@ -83,8 +84,9 @@ class Writer:
             await self._end(deadline)
 
     async def _end(self, deadline: float) -> None:
-        """Whatever was cut short above: the batchers' tasks, looks, sweeps and the submitted writes end now."""
+        """End the batchers' tasks, the looks, the sweep and the submitted writes, also where closing was cut short."""
         with anyio.CancelScope(shield=True):
+            # The batchers first: when all rows are settled, those who wait for them end by themselves.
             await asyncio.gather(*(batcher.aclose(deadline=0.0) for batcher in self._batchers.values()))
             await self._sweeper.aclose()
             await self.versions.aclose()
@@ -108,6 +110,8 @@ class Writer:
         Cancelled before anything of it is accepted, nothing of it is stored. Cancelled later it is carried on as if it
         had been submitted: all of it is stored, or what fails is logged.
         """
+        # Evaluated before anything is awaited: this call waits for what was submitted before it, not for what is
+        # submitted meanwhile.
         await _turn_of(self._last_turn)
         entries = await self._accepted(await prepare())
         missing = self._take_at_once(entries)
@@ -124,6 +128,7 @@ class Writer:
     def submit(self, prepare: Prepare) -> Receipt:
         """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
         previous, turn = self._last_turn, asyncio.get_running_loop().create_future()
+        # Before this returns: turns are in the order of the calls, whenever their tasks begin.
         self._last_turn = turn
 
         async def carry_out() -> None:
@@ -131,6 +136,7 @@ class Writer:
             entries = await self._accepted(await prepare())
             missing = self._take_at_once(entries)
             await self._put_all(missing, begun=len(missing) < len(entries))
+            # As soon as it is accepted: the next one need not wait for the server.
             _pass(turn)
             await _committed(entries)
 
@@ -142,6 +148,8 @@ class Writer:
     async def flush(self) -> None:
         """Returns when nothing that was accepted or submitted before is waiting or under way, without lingering."""
         submitted = set(self._submitted)
+        # Twice: what was submitted may be waiting for room, which lingering rows take up; and once it is accepted, it
+        # is not to linger either.
         self._request_flush()
         await _turn_of(self._last_turn)
         self._request_flush()
@@ -163,6 +171,8 @@ class Writer:
             raise
         except AgentStoreError as error:
             raise WriteError.joined([entry.failure(error, certain=True) for entry in entries]) from error
+        # After the wait and next to the draw: a purge that was noted meanwhile is seen, one noted later has a higher
+        # version.
         self.versions.refuse_purged(call.org_id, call.written_sessions())
         # From here to the first put nothing may wait: calls are accepted in the order of their versions.
         version, drawn_at = self.versions.draw()
@@ -173,6 +183,7 @@ class Writer:
         return entries
 
     def _link(self, call: Call) -> None:
+        # A barrier of an empty stage would never be settled: there is nothing that could.
         stages = [stage for stage in call.stages if stage]
         for before, stage in pairwise(stages):
             barrier = Barrier(before)
@@ -184,22 +195,26 @@ class Writer:
             if entry.table is SESSIONS:
                 for tail in tails:
                     if tail is not None:
+                        # Not required: they may be another caller's, and their failure is not this session's.
                         entry.depend_on(tail, required=False)
 
     def _take_at_once(self, entries: deque[Entry]) -> deque[Entry]:
-        """Have the entries accepted for which there is room now; those for which there is none yet."""
+        """Accept the entries for which there is room now, in their order; returns the rest."""
         missing = deque(entries)
         try:
+            # Ends at the first that finds no room, so that entries are accepted in their order.
             while missing and self._batcher_of(missing[0]).put_at_once(missing[0]):
                 missing.popleft()
         except StoreClosedError as error:
             if len(missing) == len(entries):
+                # Nothing of it was accepted: the call as a whole is refused. Else a part may be stored, and each entry
+                # is told by itself.
                 raise
             _refuse(missing, error)
         return missing
 
     async def _put_all(self, missing: deque[Entry], *, begun: bool) -> None:
-        """Have the rest accepted, in order. What finds no room in time is settled as failed, with all behind it."""
+        """Accept the rest as room comes, in order. What finds none in time is settled as failed, with all behind it."""
         while missing:
             try:
                 await self._batcher_of(missing[0]).put(missing[0])
@@ -212,13 +227,14 @@ class Writer:
             begun = True
 
     async def _carry_on(self, entries: deque[Entry], missing: deque[Entry]) -> None:
-        """The rest of a call for which there is no room yet, also when the caller is cancelled in the middle of it."""
+        """Accept and send the rest of a call as room comes, also where its caller is cancelled meanwhile."""
         count = len(entries)
 
         async def carry_out() -> None:
             await self._put_all(missing, begun=len(missing) < count)
             await _committed(entries)
 
+        # In a task of its own: a caller who is cancelled must not leave half of the call accepted.
         receipt = self._receipt(carry_out())
         try:
             await receipt
@@ -232,6 +248,7 @@ class Writer:
 
     def _receipt(self, write: Coroutine[Any, Any, None]) -> Receipt:
         receipt = Receipt(write, self._unobserved)
+        # The loop itself keeps only weak references to its tasks.
         self._submitted.add(receipt.task)
         receipt.task.add_done_callback(self._submitted.discard)
         return receipt
@@ -281,9 +298,9 @@ async def _committed(entries: deque[Entry], errors: list[WriteError] | None = No
 
 
 def _leave(entries: deque[Entry], errors: list[WriteError], tell: Callable[[BaseException], None]) -> None:
-    """The caller was cancelled and asks no more: what of its rows fails is told when all are settled.
+    """The caller was cancelled and will not ask: once all its rows are settled, ``tell`` is given what failed.
 
-    Without a task: one that began when the loop cancels all would be left behind.
+    Without a task: one that is begun while the loop cancels all of them would be left behind.
     """
 
     def go_on() -> None:

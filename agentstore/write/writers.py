@@ -37,9 +37,12 @@ async def claim(executor: Executor) -> tuple[int, str]:
         free = [one for one in choices if one not in taken]
         id, token = random.choice(free or choices), secrets.token_hex(8)
         try:
+            # Claimed before it is looked at: of two stores that do this at the same moment, one at least sees the
+            # other. The other way round neither might.
             await renew(executor, id, token)
         except QueryError as error:
             if error.code in _MAY_NOT:
+                # Without a token there is nothing to renew, and `renew` tries nothing.
                 return id, ""
             raise
         others = sql(

@@ -26,7 +26,7 @@ from agentstore.write.writer import Writer
 
 
 class Writes(ABC):
-    """The write side of a store: what each method makes of its records is a call, which the writer carries out."""
+    """The write side of a store. Each method turns its records into a call, and the writer carries it out."""
 
     @property
     @abstractmethod
@@ -102,9 +102,10 @@ class Writes(ABC):
     ) -> Receipt:
         """``write_session`` without waiting: returns at once; await the receipt to know the outcome.
 
-        The ``submit_`` variants are accepted in the order of the calls, and before any write called after them. What
-        finds no room waits as it is, so a worker with endless input awaits its receipts in windows.
+        The ``submit_`` variants are accepted in the order of the calls, and before any write called after them. One
+        that finds no room waits with all its records, so a worker with endless input should await receipts in between.
         """
+        # Listed now: the caller may change them as soon as this has returned.
         writer, rows, calls = self._open_writer, listed(messages, "messages"), listed(tool_calls, "tool_calls")
         return writer.submit(lambda: writer.calls.session(org_id, session, rows, calls, replace=replace))
 
@@ -151,6 +152,7 @@ class Writes(ABC):
                 f"timeout_seconds: expected more than 0, got {timeout_seconds!r}", field="timeout_seconds"
             )
         writer, deadline = self._open_writer, loop_time() + timeout_seconds
+        # Before anything is removed: merges take away the rows that say whose subagent a session is.
         purged = await with_subagents(writer.background, org_id, ids, deadline=deadline)
         call = await writer.calls.removal(org_id, purged, purge=True)
 
@@ -178,6 +180,7 @@ class Writes(ABC):
         """Let purged sessions be written again. What was erased does not come back by itself."""
         writer, ids = self._open_writer, checked_ids(session_ids)
         await writer.write(lambda: writer.calls.restoration(org_id, ids))
+        # Only after it is stored: where that fails the sessions stay purged, and writes of them refused.
         writer.versions.note_restored(org_id, ids)
 
     async def flush(self) -> None:

@@ -74,6 +74,7 @@ def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
     while is_held(directory.server_lock):
         was_running = True
         endpoint = find_running(directory)  # none yet while it starts, none any more while it ends
+        # Each process once: a signal repeated while it ends would reach whatever has its number by then.
         if endpoint is not None and endpoint.pid != told:
             told = endpoint.pid
             with contextlib.suppress(ProcessLookupError):  # ended just now
@@ -107,6 +108,7 @@ async def _start_or_wait(directory: StoreDirectory, settings: _Settings, timeout
                 return endpoint
             if loop.time() > deadline:
                 raise starter.timed_out(timeout_seconds)
+            # Polled, since neither a lock nor a file of another process tells when it changes.
             await asyncio.sleep(_POLL_SECONDS)
     finally:
         # In a thread, because a step that was cancelled may still be running there and has to end first.
@@ -135,6 +137,7 @@ class _Starter:
     def step(self) -> Endpoint | None:
         """Look, and do what is next; the endpoint once there is one. Raises what a failed start raises."""
         with self._mutex:
+            # Looked for in each step, whoever starts it: the first server to be ready is as good as one's own.
             endpoint = find_running(self._directory)
             if endpoint is None and not self._is_closed:
                 self._advance()
@@ -143,6 +146,7 @@ class _Starter:
     def close(self) -> None:
         """Let the next caller try. A server that is still starting goes on."""
         with self._mutex:
+            # For a step that was cancelled and still runs in its thread: it must not take the turn after this.
             self._is_closed = True
             self._give_up_turn()
 
@@ -165,6 +169,7 @@ class _Starter:
         outcome = self._launch.poll()
         if outcome is None:
             return
+        # As soon as it is known how the start ended, so that the next client may try.
         self._give_up_turn()
         if outcome.result == "failed":
             raise outcome.error(self._directory)

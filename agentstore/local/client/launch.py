@@ -36,7 +36,7 @@ sys.exit(main())
 
 
 class Launch:
-    """One attempt to start a server. ``poll`` never waits; ``close`` must be called and leaves the server be.
+    """One attempt to start a server. ``poll`` never waits; ``close`` must be called, and leaves the server running.
 
     Raises ``ConfigError`` at once where no server can be started: the engine is not installed, or the interpreter
     is embedded in another program.
@@ -58,6 +58,7 @@ class Launch:
             directory.log_file.unlink()
         self._pipe, child_end = os.pipe()
         try:
+            # `poll` must not wait: it runs under a lock that `close` needs.
             os.set_blocking(self._pipe, False)
             options = ["--idle-timeout", repr(idle_timeout_seconds), "--fsync" if fsync else "--no-fsync"]
             self._launcher = _spawn(directory, child_end, options + ["--allow-external"] * allow_external)
@@ -65,6 +66,7 @@ class Launch:
             os.close(self._pipe)
             raise ConnectionFailedError(f"cannot start {sys.executable}: {error.strerror}") from error
         finally:
+            # Whatever happened: kept open here, the pipe would never end, and the death of the server go unnoticed.
             os.close(child_end)
 
     def poll(self) -> Outcome | None:
@@ -73,6 +75,7 @@ class Launch:
         Raises ``ConnectionFailedError`` when the process ended without a word: killed, crashed, or not importable.
         """
         self._launcher.poll()  # reaps it; it exits at once
+        # Before the outcome is looked for: a server that ends right after its last line has said it all the same.
         is_over = self._read()
         outcome = _parse(self._output)
         if outcome is None and is_over:
@@ -84,6 +87,7 @@ class Launch:
         """Stop listening to the server."""
         os.close(self._pipe)
         if self._launcher.poll() is None:
+            # The launcher only forks and ends: no server ends with it.
             self._launcher.kill()
         self._launcher.wait()
 

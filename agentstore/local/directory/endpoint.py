@@ -64,9 +64,13 @@ class Publication:
         fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._locked = fd
         os.fchmod(fd, 0o600)  # a umask such as 0777 would keep it from ourselves
+        # Before anybody can read it: a file cut off by a full disk would be refused as not ours, by every client.
         if os.write(fd, self._content) < len(self._content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        # Locked before it has its name: found unlocked, it would be taken for a dead server's.
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # One step, with all the content: a reader finds the old file or the new one. Not synced, since no text outlives
+        # its server.
         fresh.replace(self._path)
 
     def withdraw(self) -> None:
@@ -77,6 +81,7 @@ class Publication:
         if self._locked is None:
             return
         with contextlib.suppress(FileNotFoundError):
+            # By the file, not by its name: what is there now may be another server's.
             if os.path.samestat(os.fstat(self._locked), os.lstat(self._path)):
                 self._path.unlink()
         os.close(self._locked)
@@ -97,6 +102,7 @@ def read_endpoint(path: Path) -> Endpoint | None:
         reason = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
         raise ConfigError(f"{path} {reason}") from error
     try:
+        # First of all questions: what a dead server left need not be private, or make sense.
         if not is_locked(fd):
             return None
         _check_private(path, os.fstat(fd))

@@ -30,6 +30,7 @@ class FileLock:
         fd = _open(path)
         while not _try(fd, fcntl.LOCK_EX):
             if not _try(fd, fcntl.LOCK_SH):
+                # Not even a shared lock: somebody holds it for good.
                 os.close(fd)
                 return None
             # Only askers were in the way. Let go of the shared lock, or it would be in the way of the next taker.
@@ -57,6 +58,7 @@ class FileLock:
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock exclusively; False where the file does not exist."""
     try:
+        # A question must not make the file: a directory with it counts as a store (`layout.prepare`).
         fd = _open(path, create=False)
     except FileNotFoundError:
         return False
@@ -70,6 +72,7 @@ def is_locked(fd: int) -> bool:
     """The same of the open file ``fd``."""
     if not _try(fd, fcntl.LOCK_SH):
         return True
+    # At once: until then whoever takes the lock finds an asker in the way.
     fcntl.flock(fd, fcntl.LOCK_UN)
     return False
 

@@ -33,4 +33,5 @@ def bound_log(path: Path) -> None:
     """Start the log over once it is large: it is for start errors, and the server may run for months."""
     with contextlib.suppress(FileNotFoundError):  # a server in the foreground has none
         if path.stat().st_size > _MAX_BYTES:
+            # Cut, not replaced: the server goes on writing to the file that it has open, at its end (O_APPEND).
             os.truncate(path, 0)

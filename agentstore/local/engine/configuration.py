@@ -52,6 +52,7 @@ def as_file(content: bytes) -> Iterator[str]:
     """
     with _anonymous_file() as file:
         file.write(content)
+        # Flushes as well: what Python still held, the engine would not see.
         file.seek(0)
         yield f"/dev/fd/{file.fileno()}"
 

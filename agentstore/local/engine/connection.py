@@ -87,6 +87,8 @@ class EngineConnection:
 
     def header(self, sql: str) -> list[tuple[str, str]]:
         """Names and types of the result columns of a statement, by running it once more."""
+        # Without rows a Native result has no header either; a JSON one has, and an empty text says that nothing is
+        # answered.
         answer = json.loads(self.text(sql, "JSONCompact") or '{"meta": []}')
         return [(column["name"], column["type"]) for column in answer["meta"]]
 

@@ -120,6 +120,9 @@ class Space:
     def claim(self, size: int = 0) -> Iterator[None]:
         """Hold ``size`` bytes for a write under way, beside those of others. Raises NoSpaceError."""
         with self._lock:
+            # Looked at and claimed under one lock: two writes at the same moment would both count the same free bytes.
+            # What the others have written of theirs by now counts twice, so a claim is refused too early rather than
+            # too late.
             missing = shortage(self.path, Volume.of(self.path), size + self._claimed, self.reserve)
             if missing:
                 raise NoSpaceError(missing)
@@ -142,8 +145,10 @@ class Space:
             name = os.path.join(self.path, RESERVE_FILE)
             self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         if Volume.of(self.path).free < START_BYTES:
+            # Only where the start needs it: a merge or an insert that runs full later finds the bytes still there.
             os.ftruncate(self._file, 0)
             _remove_unfinished(self.path)
+        # Without the reserve: also on a full disk a server is of use, for what is stored can be read.
         missing = shortage(self.path, Volume.of(self.path), START_BYTES, 0, inodes=START_INODES)
         if missing:
             raise NoSpaceError(missing)
@@ -153,6 +158,7 @@ class Space:
         """Give the reserve file its size again, where there is space beside the reserve."""
         size = reserve_file_size(self.reserve)
         with contextlib.suppress(OSError):  # somebody else took the space just now, or a quota is full: next time
+            # Beside the reserve: filled from it, the file would stop the very writes that it is there for.
             if os.fstat(self._file).st_size < size and Volume.of(self.path).free >= self.reserve + size:
                 os.posix_fallocate(self._file, 0, size)
 

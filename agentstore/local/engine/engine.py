@@ -52,6 +52,7 @@ class Engine:
         self.space = Space(path)
         self._fsync = fsync
         self._control: EngineConnection | None = None
+        # The control connection does one thing at a time, and is asked from the threads of all clients.
         self._control_lock = threading.Lock()
         self._guarded = False
         self._failed_writes = 0
@@ -61,12 +62,16 @@ class Engine:
         """Open or create the store at the path. Raises EngineError, also where there is no space to start with."""
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         try:
+            # Before the engine: its start needs space, which the reserve file gives up where there is none.
             reserve = self.space.open()
         except NoSpaceError as error:
             raise EngineError.no_space(error) from None
+        # Before the engine opens the store: from its first byte on no write may fail unnoticed.
         self._guard(reserve)
+        # Read while the first connection is made; all others find the engine open.
         with as_file(configuration(fsync=self._fsync, reserve=self.space.reserve)) as file:
             self._control = self._begin(f"{self.path}?config-file={file}")
+        # What failed before the store was open is no reason to end.
         self._failed_writes = 0 if self._guarded else self._count_failed_writes()
         self.tend()
         self._report_detached()
@@ -131,6 +136,7 @@ class Engine:
             except OSError as error:
                 raise EngineError.make(413, "CANNOT_STATVFS", f"{self.path}: {error.strerror}") from None
             yield
+        # Not in a `finally`: a statement that raises has told its client already that it is not done.
         self.check_writes()
 
     def check_writes(self) -> None:
@@ -140,8 +146,11 @@ class Engine:
         next start finds it, and its source parts are still there; a client sends again what an insert has lost.
         """
         if not self._guarded and self._count_failed_writes() > self._failed_writes:
+            # Before the end: else the next start would take the client's repetition for stored, and what is stored may
+            # be damaged.
             forget_tokens(self.path)
             logger.critical("the engine could not write to its files at %s, and ends before it does harm", self.path)
+            # No exit that runs anything: a destructor of the engine's could still commit what is incomplete.
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _count_failed_writes(self) -> int:
@@ -165,6 +174,7 @@ class Engine:
         with self._control_lock:
             if self._control is not None:
                 self._control.run(f"SYSTEM {order} MERGES")
+                # Only once it is done: an order that failed is given again when the disk is looked at next.
                 self._merges_stopped = order == "STOP"
 
     def _report_detached(self) -> None:
@@ -180,6 +190,8 @@ class Engine:
         """Ask the statement now running under this tag to end. It ends soon after, or was not running."""
         with self._control_lock:
             if self._control is not None:
+                # ASYNC: waiting for the statement's end here, under the lock, would hold up every other request to end
+                # one.
                 self._control.run(f"KILL QUERY WHERE Settings['{TAG_SETTING}'] = '{tag}' ASYNC")
 
     def running(self, tag: str) -> list[str]:
@@ -202,6 +214,7 @@ class Engine:
     def close(self) -> None:
         """Close the engine. Every other connection must be closed before."""
         with self._control_lock:
+            # Taken away under the lock: what comes later finds none, and does not touch a closed engine.
             control, self._control = self._control, None
             if control is not None:
                 control.close()

@@ -1,4 +1,4 @@
-"""The engine's own threads step back for the server's: what is quickly done is not kept waiting by what takes long.
+"""The engine's own threads yield to the server's, so that what is done quickly does not wait behind what takes long.
 
 A dozen endless queries are two dozen busy threads. A small query passes through the event loop and its connection's
 thread several times, and each time it would stand in line with all of them.

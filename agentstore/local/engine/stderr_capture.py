@@ -38,6 +38,7 @@ def captured_stderr() -> Iterator[CapturedText]:
     def pass_on() -> None:
         while piece := os.read(reading, 4096):
             captured.add(piece)
+            # Passed on at once: a process that dies in its start has left its reasons where they are looked for.
             os.write(usual, piece)
 
     thread = threading.Thread(target=pass_on, name="agentstore-stderr")
@@ -47,6 +48,7 @@ def captured_stderr() -> Iterator[CapturedText]:
         os.close(writing)
         yield captured
     finally:
+        # This also closes the pipe's last writing end, which is what ends the thread.
         os.dup2(usual, _STDERR)
         thread.join()
         os.close(reading)

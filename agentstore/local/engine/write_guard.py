@@ -77,8 +77,10 @@ def install(library: str) -> None:
         slots = list(_slots(library, "write"))
         if not slots:
             raise UnguardedError(f"{library} does not import write")
+        # Before the page is made: the descriptor's number is written into it, and never changes.
         _use_reserve(None)
         page, address = _make(_reserve)
+        # Before the first slot leads there: memory that the engine may call is not freed any more.
         _installed[library] = page
         _replace(slots, address)
     except (OSError, ValueError, struct.error, AttributeError) as error:
@@ -97,6 +99,7 @@ def _use_reserve(descriptor: int | None) -> None:
     try:
         if _reserve < 0:
             _reserve = fcntl.fcntl(nothing, fcntl.F_DUPFD_CLOEXEC, 3)
+        # In one step and under the same number: there is no moment in which the guard could empty another file.
         os.dup2(nothing if descriptor is None else descriptor, _reserve, inheritable=False)
     finally:
         os.close(nothing)
@@ -109,6 +112,7 @@ def _make(reserve: int) -> tuple[mmap.mmap, int]:
     page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     page.write(CODE + _TABLE.pack(*addresses, reserve, len(TEXT)) + TEXT)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    # Never writable and executable at once: hardened systems allow only one of them.
     _protect(address, mmap.PROT_READ | mmap.PROT_EXEC)
     return page, address
 

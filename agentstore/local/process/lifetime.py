@@ -56,17 +56,21 @@ async def run(directory: StoreDirectory, options: Options, *, on_ready: Callable
 
     When this ends, by exception too, the endpoint file is gone, and the server and its engine are closed.
     """
+    # Before the server is made, which takes its limit of connections from it.
     _raise_file_limit()
+    # Before the start, which may take seconds: a signal meanwhile is remembered, and ends it cleanly afterwards.
     with _stop_signals() as stop:
         async with _listening(directory, options) as (server, endpoint):
             publication = Publication(directory.endpoint_file, endpoint)
             try:
+                # Only now: who reads the file finds a server that listens.
                 publication.publish()
                 logger.info("listens on %s:%d, pid %d", options.host, endpoint.port, endpoint.pid)
                 on_ready(endpoint)
                 await _serve_until_end(directory, server, publication, options.idle_timeout_seconds, stop)
                 logger.info("ends")
             finally:
+                # Before the server closes: no client is sent to it any more while it ends what runs.
                 publication.withdraw()
 
 
@@ -153,6 +157,7 @@ async def _serve_until_end(
                 return
             continue
         with contextlib.suppress(TimeoutError):
+            # Also woken while the server is in use: the log is bounded here, and nowhere else.
             async with asyncio.timeout(min(remaining, _HOUSEKEEPING_SECONDS)):
                 await stop.wait()
 
@@ -165,12 +170,15 @@ def idle_seconds_left(idle_since: float | None, now: float, timeout: float) -> f
 async def withdraw_if_idle(publication: Publication, idle_since: Callable[[], float | None]) -> bool:
     """Stop sending clients here; True if none came meanwhile, else all is as before.
 
-    A client that read the file a moment ago gets this linger to come in. One that is later still is refused or cut off
-    before its login is answered, so nothing of it can be half done, and it asks for a server again.
+    A client that read the file a moment ago gets this linger to come in. One that is later still is refused, or cut off
+    before any of its statements is read, so nothing of it can be half done, and it asks for a server again.
     """
+    # Nothing was awaited since the caller found the server idle, so this is a time: two Nones would be equal below, and
+    # a server in use would end.
     seen = idle_since()
     publication.withdraw()
     await asyncio.sleep(_LINGER_SECONDS)
+    # The same time, not just idle again: a client that came and went may be about to come back.
     if idle_since() == seen:
         return True
     publication.publish()

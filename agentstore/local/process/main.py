@@ -156,15 +156,18 @@ def _run_detached(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a starter that blocks SIGTERM must not make us deaf to it
     os.umask(0o077)
+    # Under a number of its own: stdout becomes the log, and the pipe has to be closed with the outcome.
     report = _Report(os.dup(1))
     try:
         directory = resolve(arguments.path)
+        # Before the first file is made: root's files would lock the owner out.
         become_owner(directory)
         lock = FileLock.take(directory.server_lock)
         if lock is None:
             report.send(Outcome("taken"))
             return EXIT_ALREADY_RUNNING
         with lock:
+            # Only with the lock: who lost the race must not cut off the log of the server that won it.
             _write_to_log(directory)
             options = Options(
                 idle_timeout_seconds=arguments.idle_timeout,

@@ -13,7 +13,8 @@ from agentstore.local.directory.layout import StoreDirectory
 def become_owner(directory: StoreDirectory) -> None:
     """For a process that root starts on the store of somebody else: go on as the owner of the directory, for good.
 
-    Files of root's in it would lock the owner out. Imports what comes later first: the owner may not see root's Python.
+    Files of root's in it would lock the owner out. What is needed later is imported first: the owner may not be able to
+    read root's Python.
     Raises ``ConfigError`` where the owner cannot be become, or cannot reach the directory.
     """
     try:
@@ -24,6 +25,7 @@ def become_owner(directory: StoreDirectory) -> None:
         return
     import_engine()
     try:
+        # Groups before the user: without root's rights neither can be changed any more.
         os.setgroups([owner.st_gid])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)

@@ -87,9 +87,11 @@ def measure_block(buffer: ByteBuffer, limit: int, header: list[ColumnHeader] | N
         column = column_of(kind)
         if len(kind) > MAX_NAME >> 8:
             yield PROGRESS
+        # Without rows nothing follows a type's name, not even a prefix.
         if rows:
             column = yield from _within(column.prefix(buffer, 0), buffer, start, limit)
             yield from _within(column.body(buffer, rows), buffer, start, limit)
+    # Columns of a fixed size are stepped over before they come; the block is there when the last byte is.
     while buffer.pos > len(buffer.data):
         yield NEED_MORE
     return BlockShape(columns, rows)
@@ -110,6 +112,7 @@ def _within(reader: Reader[T], buffer: ByteBuffer, start: int, limit: int) -> Re
             _check_size(buffer.offset - start, limit)
             result: T = stop.value
             return result
+        # At every step, by what the block claims: too large a one is refused before its bytes have come.
         _check_size(buffer.offset - start, limit)
         yield need
 

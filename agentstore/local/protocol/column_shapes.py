@@ -106,6 +106,7 @@ def _skip_strings(buffer: ByteBuffer, rows: int) -> int:
                 continue
             position = _after_long_string(data, position)
     except IndexError:
+        # Back to the string that is cut off: its length is read again when more has come.
         buffer.pos = start
         return rows - done
     buffer.pos = position
@@ -148,6 +149,7 @@ class Array(Column):
         if rows:
             buffer.pos += (rows - 1) * 8
             elements = yield from read_uint(buffer, 8)
+            # Far above any block's limit, and below what positions and searches in bytes can count to.
             if elements >= 1 << 48:
                 raise ProtocolError(f"an array column claims {elements} elements")
             yield from self.inner.body(buffer, elements)
@@ -187,6 +189,7 @@ class LowCardinality(Column):
                 keys = yield from read_uint(buffer, 8)
                 yield from self.keys.body(buffer, keys)
             indexes = yield from read_uint(buffer, 8)
+            # With 0 this loop would not get on, for as long as a client sends such pieces.
             if not 0 < indexes <= remaining:
                 raise ProtocolError(f"a LowCardinality column claims {indexes} of {remaining} rows")
             buffer.pos += indexes << (flags & 0xFF)

@@ -89,6 +89,7 @@ def read_frame_header(buffer: ByteBuffer, limit: int) -> Reader[FrameHeader]:
 
 def open_frame(header: FrameHeader, body: bytes) -> bytes:
     """The content of a frame, its checksum verified. Takes long for large ones."""
+    # Before anything is decompressed: the decoders see only what the client meant to send.
     if checksum(header.raw + body) != header.checksum:
         raise CorruptFrameError("the checksum of a compressed frame is wrong", 40, "CHECKSUM_DOESNT_MATCH")
     return decompress(header.method, body, header.inside)

@@ -195,6 +195,7 @@ def _read_typed_settings(buffer: ByteBuffer, kind_of: SettingKind) -> Reader[tup
     settings: list[Setting] = []
     while name := (yield from read_text(buffer, MAX_SMALL_STRING, "a setting's name")):
         kind = kind_of(name)
+        # It cannot be skipped: only its type tells how long the value is.
         if kind is None:
             raise ProtocolError(f"Unknown setting {name}", 115, "UNKNOWN_SETTING")
         _check_count("the number of settings", len(settings) + 1, MAX_SETTINGS)

@@ -73,6 +73,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _type(tokens: list[_Token], position: int, depth: int) -> tuple[TypeName, int]:
+    # This and what is built from it are recursive: a deeper name would overflow Python's stack.
     if depth > MAX_DEPTH:
         raise TypeNameError(f"a type is nested more than {MAX_DEPTH} deep")
     name = tokens[position][1]

@@ -70,6 +70,7 @@ class ByteBuffer:
     def take(self) -> bytes:
         """Remove and return the consumed bytes that have arrived."""
         size = self.consumable
+        # Let go before the bytes are removed: a bytearray that is looked at cannot shrink.
         with memoryview(self.data) as view:
             taken = bytes(view[:size])
         self.drop()
@@ -94,6 +95,7 @@ def read_varint(buffer: ByteBuffer) -> Reader[int]:
         if byte < 0x80:
             return value
         shift += 7
+        # Bounded: else a client could make one number, and the work for it, grow for ever.
         if shift >= 7 * MAX_VARINT_BYTES:
             raise ProtocolError("a variable-length integer is longer than 64 bits")
 
@@ -113,6 +115,7 @@ def read_uint(buffer: ByteBuffer, size: int) -> Reader[int]:
 
 def read_blob(buffer: ByteBuffer, limit: int, what: str = "a string") -> Reader[bytes]:
     size = yield from read_varint(buffer)
+    # Before the bytes are waited for: what is not refused here is held until all of it has come.
     if size > limit:
         raise PacketTooLargeError(f"the length of {what}", size, limit)
     return (yield from read_bytes(buffer, size))

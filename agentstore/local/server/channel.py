@@ -53,7 +53,9 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer.feed(data)
+        # Before anybody is woken: `more` tells by this number that something came.
         self.arrived += len(data)
+        # Not while somebody waits for bytes: who is woken takes them, and would only have to resume reading.
         if self.buffer.unread > READ_AHEAD and self._reader is None and self._transport is not None:
             self._transport.pause_reading()
             self._read_paused = True
@@ -65,6 +67,7 @@ class Channel(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end_input()
+        # Whoever waits to write would wait for ever: `resume_writing` is not called any more.
         if self._drain is not None and not self._drain.done():
             self._drain.set_exception(ChannelClosedError())
         if not self._closed.done():
@@ -98,6 +101,7 @@ class Channel(asyncio.Protocol):
         if self.arrived > arrived:
             return
         if self._read_paused and self._transport is not None:
+            # Here and nowhere else reading goes on: everything that had come is used, and more is wanted.
             self._read_paused = False
             self._transport.resume_reading()
         if not self.input_ended:
@@ -106,6 +110,7 @@ class Channel(asyncio.Protocol):
                 await self._reader
             finally:
                 self._reader = None
+        # Nothing came, and nothing will: the input has ended.
         if self.arrived == arrived:
             raise ChannelClosedError
 
@@ -115,11 +120,13 @@ class Channel(asyncio.Protocol):
 
     def write(self, data: bytes | memoryview) -> None:
         if self._transport is None or self._transport.is_closing():
+            # asyncio would drop the bytes and only log it, and results would go on being made for nobody.
             raise ChannelClosedError
         self._transport.write(data)
 
     async def drain(self) -> None:
         """Wait until the other side has read enough of what was written. Raises ChannelClosedError if it is gone."""
+        # Asked even where nothing is paused: a socket that is gone takes no bytes and never pauses.
         if self._closed.done():
             raise ChannelClosedError
         if self._write_paused:
@@ -136,6 +143,7 @@ class Channel(asyncio.Protocol):
         self._transport.close()
         with suppress(TimeoutError):  # the other side does not read: what is unsent is given up
             async with asyncio.timeout(seconds):
+                # Shielded: cancelled by the timeout it would count as closed, and `abort` would leave the socket open.
                 await asyncio.shield(self._closed)
         self.abort()
 

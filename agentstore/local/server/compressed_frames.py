@@ -34,6 +34,8 @@ class CompressedFrames:
         if self._content:
             await asyncio.sleep(0)
         else:
+            # The share goes back before the next frame asks for one: clients that hold one and wait for another could
+            # wait for each other.
             self.end()
             await self._read()
         piece, self._content = self._content[:PIECE_BYTES], self._content[PIECE_BYTES:]
@@ -45,6 +47,7 @@ class CompressedFrames:
         self._content = memoryview(b"")
         if share:
             self._context.frames.release(share)
+        # Whatever cut the client off: the lock is one for all connections, and they would wait for ever.
         if self._is_measured:
             self._is_measured = False
             self._context.measuring.release()
@@ -57,8 +60,10 @@ class CompressedFrames:
         buffer = self._channel.buffer
         header = await self._channel.read(read_frame_header(buffer, self._limit))
         buffer.drop()
+        # Before the body is read: by then it would be in memory, counted or not.
         if header.size + header.inside > SMALL_FRAME * 2:
             await self._context.frames.acquire(header.size + header.inside)
+            # Only once it is given: cancelled while it waits, nothing is held that `end` could give back.
             self._share = header.size + header.inside
         body = await self._body(header)
         if max(header.size, header.inside) > WORTH_A_THREAD:

@@ -69,11 +69,13 @@ class Connection:
             logger.exception("%r failed", self)
             self._say_goodbye(packets.exception(1002, "DB::Exception: internal error of the local server"))
         finally:
+            # First what runs for it, then the socket: when that is gone, nothing of the client is left in the engine.
             await self._queries.aclose()
             await self._channel.aclose(GOODBYE_SECONDS)
 
     def stop(self) -> None:
         """End the conversation as soon as no query runs; at once if none does."""
+        # Looked at after each query; a conversation that waits for the next one, or for its login, is woken below.
         self._stopping = True
         if self._idle or not self.authenticated:
             self._channel.end_input()
@@ -94,6 +96,7 @@ class Connection:
         self._channel.buffer.drop()
         if hello.revision < packets.OLDEST_REVISION:
             raise ProtocolError(f"Clients of revision {hello.revision} are too old")
+        # After its Hello is read: closed with bytes unread, the socket would be reset, and the reason lost on its way.
         if self._refusal:
             self._say_goodbye(self._refusal)
             return False
@@ -123,6 +126,7 @@ class Connection:
         buffer = self._channel.buffer
         while not self._stopping:
             buffer.drop()
+            # Idle only between two packets: ended in the middle of one, the question that it brings would be cut off.
             self._idle = True
             packet = await self._channel.read(packets.read_packet_type(buffer))
             self._idle = False

@@ -59,10 +59,12 @@ class IncomingBlocks:
             table = tables.get(name)
             if table is None:
                 table = ExternalTable(name, [], self._external_spool())
+                # Before its rows come: whatever goes wrong with them, the file is closed.
                 sent.callback(table.spool.close)
             columns: list[ColumnHeader] = []
             if (await self.block(table.spool, columns)).is_end:
                 return list(tables.values())
+            # After the end was looked for: the closing block is no table, and does not count.
             if name not in tables and len(tables) == MAX_TABLES:
                 raise PacketTooLargeError("the number of external tables", MAX_TABLES + 1, MAX_TABLES)
             table.columns = table.columns or [(column.name, column.kind) for column in columns]
@@ -86,6 +88,7 @@ class IncomingBlocks:
             await self._store(spool, inner.take())
         inner.drop()
         if self._frames is not None:
+            # What is left belongs to no packet: dropped, a client's bytes would be lost without a word.
             if inner.unread or not self._frames.is_used_up:
                 raise ProtocolError("a compressed frame goes on behind the end of its block", 271, "CANNOT_DECOMPRESS")
             self._frames.end()
@@ -94,12 +97,14 @@ class IncomingBlocks:
     async def _read_storing(self, reader: Reader[BlockShape], inner: ByteBuffer, spool: Spool | None) -> BlockShape:
         """Run a block's reader; what it has moved over goes into the spool while the rest is still on its way."""
         while True:
+            # Before the reader looks: what comes while it works must not be waited for.
             arrived = self._channel.arrived
             try:
                 need = next(reader)
             except StopIteration as stop:
                 shape: BlockShape = stop.value
                 return shape
+            # While the rest is still on its way, so that a block of any size is held a piece at a time.
             if inner.consumable >= PIECE_BYTES:
                 await self._store(spool, inner.take())
             if need is not NEED_MORE:
@@ -112,6 +117,7 @@ class IncomingBlocks:
     async def _store(self, spool: Spool | None, piece: bytes) -> None:
         if spool is None:
             return
+        # Into memory at once; a file may block, and is written in the connection's thread.
         if spool.has_room(len(piece)):
             spool.write(piece)
         else:

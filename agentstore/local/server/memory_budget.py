@@ -30,6 +30,7 @@ class Budget:
 
         A size of 0 waits until there is room for anything at all, and takes nothing.
         """
+        # Not past those who wait: small ones would keep a large one from ever getting its share.
         if not self._waiting and self._fits(size):
             self.used += size
             return
@@ -39,6 +40,7 @@ class Budget:
         try:
             await turn
         except asyncio.CancelledError:
+            # Cancelled in the moment in which it was served: the share is its own already, and would be lost.
             if turn.done() and not turn.cancelled():
                 self.release(size)
             else:
@@ -55,11 +57,13 @@ class Budget:
         self._serve()
 
     def _fits(self, size: int) -> bool:
+        # A share larger than all there is goes to whoever is alone: there will never be more room.
         return not self.used or self.used + max(size, 1) <= self.limit
 
     def _serve(self) -> None:
         while self._waiting and self._fits(self._waiting[0][0]):
             size, turn = self._waiting.popleft()
             if not turn.done():
+                # Taken for it now, not when its task wakes: until then others would be given the same bytes.
                 self.used += size
                 turn.set_result(None)

@@ -42,6 +42,7 @@ class OutgoingResults:
         """
         pieces = _pieces(parts)
         held = sum(piece.weight for piece in pieces)
+        # Without waiting: the batch is in memory already, whether there is room for it or not.
         self._context.results.take(held)
         try:
             while pieces:
@@ -51,11 +52,14 @@ class OutgoingResults:
                 held -= piece.weight
                 if not await self._is_drained(held) and (file := await self._spill(pieces)) is not None:
                     del piece
+                    # Before the bytes are given back: a piece is a view, and as long as one is left its whole part is
+                    # held.
                     pieces.clear()
                     self._context.results.release(held)
                     held = 0
                     await self._send_file(file)
         finally:
+            # However this ends; 0 where everything was written.
             self._context.results.release(held)
 
     async def _is_drained(self, held: int) -> bool:
@@ -76,6 +80,7 @@ class OutgoingResults:
             return await loop.run_in_executor(self._context.helpers, self._write_file, [piece.data for piece in pieces])
         except (NoSpaceError, OSError) as error:
             logger.warning("results that are not read stay in memory: %s", error)
+            # Without a file the client has as much time as it takes: cut off here, a full disk would end reads.
             await self._channel.drain()
             return None
 

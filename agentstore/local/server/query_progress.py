@@ -31,6 +31,7 @@ class QueryProgress:
         """What the statement of this session has done; None if it has not been seen since then (the loop's time)."""
         loop = asyncio.get_running_loop()
         if self._look is None and loop.time() - self._begun >= FRESH_SECONDS:
+            # Before the look, so that one that takes long, or fails, is not followed by the next at once.
             self._begun = loop.time()
             self._look = loop.create_task(self._refresh())
         return self._seen.get(tag) if self._seen_at >= since else None
@@ -39,6 +40,7 @@ class QueryProgress:
         began = self._begun
         try:
             self._seen = await asyncio.get_running_loop().run_in_executor(self._control, self._engine.working)
+            # When it was asked, not when the answer came: a statement that began in between is not in it.
             self._seen_at = began
         except (EngineError, RuntimeError) as error:  # the second: the server is closing
             logger.debug("cannot see what runs: %s", error)

@@ -49,6 +49,7 @@ class QueryRunner:
         self._channel = channel
         self._context = context
         self._session = Session(context.engine, self.tag, context.info.setting_types, context.sandbox)
+        # One thread, since a session does one thing at a time; and what is submitted is done in this order.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"agentstore-{self.tag}")
         self._work: asyncio.Future[object] | None = None
         self._killer: asyncio.Task[None] | None = None
@@ -76,6 +77,7 @@ class QueryRunner:
             with suppress(EngineError):  # the client is gone, and the session with it, however it closes
                 await self._submit(self._session.close)
         finally:
+            # Not waited for: that would block the loop, and the last call has returned.
             self._thread.shutdown(wait=False)
 
     def kill(self, grace_seconds: float = 0.0) -> None:
@@ -122,11 +124,13 @@ class QueryRunner:
         self._context.niceness.look()
         with ExitStack() as sent:
             try:
+                # Before anything is refused: unread, the tables' bytes would be taken for the next packet.
                 tables = await self._incoming.external_tables(sent)
                 _check(query)
                 with RegisteredQuery(self._context.running, query.query_id, self.tag):
                     await self._execute(query, await self._analysed(query.sql), tables)
             except EngineError as error:
+                # The client asked for it: to it the query has ended, not failed.
                 if self._cancelled and error.code == QUERY_WAS_CANCELLED:
                     self._channel.write(packets.END_OF_STREAM)
                 else:
@@ -144,6 +148,7 @@ class QueryRunner:
         self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
         self._channel.on_input = self._on_input
         try:
+            # At once: a Cancel that came along with the query arrived before there was a callback.
             self._on_input()
             if statement.kind is Kind.EMPTY:
                 raise EngineError.make(62, "SYNTAX_ERROR", "Empty query")
@@ -172,6 +177,7 @@ class QueryRunner:
             return self._session.plan_insert(statement)
 
         planned = await self._submit(plan)
+        # From here on the client sends blocks: a byte among them is not a Cancel.
         self._channel.on_input = None
         await self._insert(planned, reply)
 
@@ -205,6 +211,7 @@ class QueryRunner:
             await self._room(reply)
             # Made only now: what is sent is buffered on its way, so the client has something to read meanwhile.
             batch = await self._patiently(self._submit_wanted(self._session.next), reply)
+        # Cancelled in the middle: left open, the engine would go on making blocks for nobody.
         if not ended:
             await self._submit(self._session.end_stream)
 
@@ -214,6 +221,7 @@ class QueryRunner:
         try:
             await self._patiently(waiting, reply)
         finally:
+            # Where the client is gone its place in the queue goes to the others.
             waiting.cancel()
 
     async def _patiently(self, work: asyncio.Future[R], reply: Reply) -> R:

@@ -14,6 +14,7 @@ class RegisteredQuery:
         self._tag = tag
 
     def __enter__(self) -> None:
+        # Refused before anything is noted: `__exit__` is not called then, and the entry of the one that runs stays.
         if self._query_id in self._running:
             raise EngineError.make(
                 216,

@@ -55,6 +55,8 @@ class Reply:
 
     def _progress(self, done: Work) -> bytes:
         """What there is to tell beyond what was told; b"" if that is nothing."""
+        # Never less than was told: a look at the running statement may be older than the blocks, and a negative
+        # increment cannot be said.
         now = Work(*map(max, astuple(done), astuple(self._told)))
         rows, size, total, *written = (new - old for new, old in zip(astuple(now), astuple(self._told), strict=True))
         self._told = now

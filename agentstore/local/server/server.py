@@ -124,8 +124,10 @@ class LocalServer:
                 results=Budget(RESULTS_BYTES),
                 sandbox=sandbox,
             )
+            # Last: whoever connects is served, so the engine is open and the sandbox made.
             self._server = await loop.create_server(lambda: Channel(self._accept), *self._address)
         except BaseException:
+            # There is nothing left to close: `aclose` after this does nothing.
             self._is_closed = True
             await self._close_engine()
             raise
@@ -161,9 +163,11 @@ class LocalServer:
             return
         self._is_closed = True
         if self._server is not None:
+            # First, so that nobody new comes in while the others are told to end.
             self._server.close()
         if self._tending is not None:
             self._tending.cancel()
+        # A copy: each one that ends takes itself out of the dictionary.
         for connection in tuple(self._connections):
             connection.stop()
         if self._connections:
@@ -172,9 +176,11 @@ class LocalServer:
                 connection.abort()
             if late:
                 await asyncio.wait(late)
+        # Only when no connection is left: a session of the engine must not outlive it.
         await self._close_engine()
 
     async def _close_engine(self) -> None:
+        # In the control thread, behind every request to end a statement that was made before.
         await asyncio.get_running_loop().run_in_executor(self._control, self._engine.close)
         self._control.shutdown(wait=True)
         self._helpers.shutdown(wait=True)
@@ -185,6 +191,7 @@ class LocalServer:
         if excess >= self._max_connections // 4 + 1:  # not even told: too many wait for that already
             channel.abort()
             return
+        # Never used twice: a late request to end a statement goes by this number, and must not find another client's.
         self._count += 1
         refusal = packets.exception(202, self._too_many) if excess >= 0 else b""
         connection = Connection(channel, self._host, self._count, self._on_authenticated, refusal)
@@ -207,6 +214,7 @@ class LocalServer:
         del self._connections[connection]
         if connection.authenticated:
             self._authenticated -= 1
+            # Only those that have logged in count: a port scan must not keep an idle server alive.
             if self._authenticated == 0:
                 self._idle_since = asyncio.get_running_loop().time()
 

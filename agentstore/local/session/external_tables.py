@@ -63,6 +63,7 @@ class ExternalTables:
                 connection.run(f"INSERT INTO {name} {rows_of(table.columns, table.spool)}")
 
     def drop(self, connection: EngineConnection) -> None:
+        # Forgotten first: what cannot be dropped is not tried again after each further query.
         names, self._names = self._names, []
         for name in names:
             try:

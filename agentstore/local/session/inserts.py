@@ -38,6 +38,7 @@ def plan_insert(connection: EngineConnection, statement: Statement) -> InsertPla
         raise
     found = _insert_columns(connection, statement, table)
     if found is None:
+        # The engine's own refusal comes first, where it has one.
         connection.check_insert(statement.sql)
         raise EngineError.make(48, "NOT_IMPLEMENTED", "The column list of this INSERT is not understood")
     return InsertPlan(statement.sql, _measurable(found), defaults(table))

@@ -66,6 +66,7 @@ def _renamed(engine_ids: Mapping[str, str]) -> str:
 
 def _with_client_ids(condition: str, engine_ids: Mapping[str, str]) -> str:
     """The condition with the engine's ids in it, where they stand as a whole literal, as the clients' ids."""
+    # From the end: a replacement moves everything behind it.
     for token in reversed(list(tokens(condition))):
         query_id = engine_ids.get(token.text[1:-1]) if token.kind == "string" else None
         if query_id is not None:

@@ -61,7 +61,9 @@ class QuerySettings:
                 raise EngineError.make(115, "UNKNOWN_SETTING", f"Unknown setting {name!r}")
         gone = [name for name in self._applied if name not in wanted]
         changes = {name: value for name, value in wanted.items() if self._applied.get(name) != value}
+        # Before they are changed: afterwards nobody knows what the session had.
         self._look_up_bases(connection, [name for name in changes if name not in self._applied])
+        # Before they are set: where that fails half way, all of these are set back.
         self._applied |= changes
         try:
             self._set(connection, self._bases(gone), {name: literal(value) for name, value in changes.items()})

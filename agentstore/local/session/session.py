@@ -108,7 +108,9 @@ class Session:
 
     def prepare(self, statement: Statement, settings: Sequence[Setting], tables: Sequence[ExternalTable] = ()) -> None:
         """What must hold before a statement begins: its settings, and its external tables until ``drop_tables``."""
+        # However the statement before ended: a connection does one thing at a time, and ends its stream for the next.
         self.end_stream()
+        # Before anything takes effect: a setting may reach outside as well as a statement.
         self._check(statement, settings)
         self._settings.apply(self._open, settings, statement)
         if tables:
@@ -157,6 +159,7 @@ class Session:
         try:
             header = header or self._header(sql, batch)
         except EngineError:
+            # The client hears the error and asks for no more; left open, the query would run on behind it.
             self.end_stream()
             raise
         self._kinds = [kind for _, kind in header] if has_hidden_zone(header) else []
@@ -181,6 +184,7 @@ class Session:
                 result = self._open.run(statement.sql)
         else:
             result = self._open.run(statement.sql)
+        # Only what worked: a second connection would fail with the rest.
         self._state.watch(statement)
         if statement.kind is Kind.SET and is_suspect(statement.sql):
             row = self._open.describe("SELECT toString(getSetting('extremes')) AS extremes")[0]
@@ -227,6 +231,7 @@ class Session:
             try:
                 chunk = self._stream.fetch()
             except EngineError:
+                # A stream that failed is over: there is nothing left to fetch, or to close.
                 self._stream, self._extras_of = None, ""
                 raise
             if chunk is None:
@@ -260,5 +265,6 @@ class Session:
 
     def commit_insert(self, plan: InsertPlan, spool: Spool) -> Chunk:
         """Insert everything in the spool. Returns when it is committed."""
+        # The engine does not tell of writes that failed: what leaves this block without an error has been looked at.
         with self._engine.writing(spool.size):
             return commit_insert(self._open, plan, spool)

@@ -43,6 +43,7 @@ class Spool:
         return self.size + size <= self._memory_bytes
 
     def write(self, piece: bytes) -> None:
+        # Also of what is read past: by its size an insert is told from an empty one, which would be acknowledged.
         self.size += len(piece)
         if self._failure:
             return
@@ -59,9 +60,11 @@ class Spool:
     def _write_to_file(self, piece: bytes) -> None:
         with ExitStack() as claimed:
             if self._space is not None:
+                # The first time with all that was in memory so far: that goes into the file, too.
                 claimed.enter_context(self._space.claim(len(piece) if self._file else self.size))
             file = self._to_file(self._temporary_file)
             file.write(piece)
+            # Now, while the space is claimed: what stays in Python's buffer would fail later, out of sight.
             file.flush()
 
     def _fail(self, reason: str) -> None:
@@ -73,6 +76,7 @@ class Spool:
         if self._failure:
             raise EngineError.make(243, "NOT_ENOUGH_SPACE", self._failure)
         file = self._to_file(self._memory_file)
+        # The engine opens the path anew, and sees what the system has, not what Python still holds.
         file.flush()
         return f"/dev/fd/{file.fileno()}"
 

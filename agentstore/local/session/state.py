@@ -32,6 +32,7 @@ class SessionState:
 
     def remember(self, sql: str) -> None:
         """A statement of the session that changed its settings or its database."""
+        # One more than is copied, by which `is_possible` knows that there were too many.
         if len(self._statements) <= MAX_STATEMENTS:
             self._statements.append(sql)
 
@@ -52,6 +53,7 @@ class SessionState:
             if settings:
                 connection.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
         except BaseException:
+            # A half-made copy would describe results by other settings; and nobody else would close it.
             connection.close()
             raise
         return connection

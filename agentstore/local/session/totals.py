@@ -82,11 +82,13 @@ def _read_end(connection: EngineConnection, sql: str) -> dict[str, Any]:
     """What the text says beside the rows, by what each line is called."""
     reading, writing = os.pipe()
     end = _End()
+    # Read while it is written: the engine would stop for ever where the pipe is full.
     thread = threading.Thread(target=end.read, args=(reading,), name="agentstore-totals")
     thread.start()
     try:
         connection.run(f"{sql}\nINTO OUTFILE '/dev/fd/{writing}' APPEND FORMAT {_FORMAT}")
     finally:
+        # Closed before the thread is waited for: that is the end of file it reads up to.
         os.close(writing)
         thread.join()
         os.close(reading)
@@ -105,6 +107,7 @@ class _End:
 
     def read(self, pipe: int) -> None:
         while piece := os.read(pipe, _PIECE_BYTES):
+            # The mark may have come in two pieces.
             start = max(0, len(self._kept) - len(self._ROW))
             self._kept += piece
             row = self._kept.rfind(self._ROW, start)
