@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-stalls bench-versions bench-crowd build clean
+.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-stalls bench-versions bench-crowd build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ demo: $(VENV)/.local ## import transcripts into a local store and show them: [FR
 
 test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS='--server docker'] [ARGS='-n 0'] [WORKERS=4]
 	@$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+test-pythons: $(VENV)/.dev ## the unit tests on every other Python from 3.11 on that is found: [ARGS='tests/unit -x']
+	@$(PY) -m tests.pythons $(ARGS)
 
 check: lint type ## lint and type
 

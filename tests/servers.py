@@ -11,7 +11,8 @@ import pytest
 
 from agentstore.local.client.acquire import stop as stop_local
 
-DOCKER_IMAGE = "clickhouse/clickhouse-server:26.8"
+# The version is chosen as in compose.yaml.
+DOCKER_IMAGE = f"clickhouse/clickhouse-server:{os.environ.get('CLICKHOUSE_VERSION', '26.8')}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from agentstore import (
     AsyncClickHouseStore,
     MessagePin,
+    NotFoundError,
     ReadStore,
     SearchQuery,
     Session,
@@ -141,6 +142,22 @@ async def test_a_read_never_shows_another_organisation(
     assert alone[name]
     assert await READS[name](store, org, "mine") == alone[name]
     assert "theirs" not in repr(alone[name])
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_no_read_shows_what_was_deleted(store: AsyncClickHouseStore, org: str) -> None:
+    """A read that is new to a protocol fails here where it forgets the floors."""
+    await filled(store, org, "mine")
+    await store.delete_sessions(org, ["s", "deleted"])
+    for name in READS:
+        assert await told(store, org, name) == await told(store, f"{org}-empty", name), name
+
+
+async def told(store: AsyncClickHouseStore, org: str, name: str) -> Any:
+    try:
+        return await READS[name](store, org, "mine")
+    except NotFoundError:
+        return "not found"
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import agentstore
-from agentstore import AsyncClickHouseStore, ReadStore, Store
+from agentstore import AsyncClickHouseStore, ReadStore, Store, models
 
 NAMES = [
     "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "ConfigError", "ConnectOptions",
@@ -77,6 +77,11 @@ def test_the_names() -> None:
     assert len(agentstore.__all__) == len(set(agentstore.__all__))
     for name in agentstore.__all__:
         assert getattr(agentstore, name) is not None
+
+
+def test_every_record_is_a_name() -> None:
+    records = {name for name, value in vars(models).items() if isinstance(value, type)}
+    assert {name for name in records if issubclass(getattr(models, name), models.Record)} - {"Record"} <= set(NAMES)
 
 
 def test_the_methods_of_the_protocols() -> None:

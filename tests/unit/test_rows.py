@@ -15,6 +15,7 @@ from agentstore.models import Record
 from agentstore.schema.plan import load_migrations
 from agentstore.write.normalize import number_calls, of_session
 from agentstore.write.rows import (
+    FLOORED,
     MESSAGES,
     SESSION_FLOORS,
     SESSIONS,
@@ -60,6 +61,23 @@ def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
         plain = f"{name} LowCardinality({kind})" if f"{name} LowCardinality({kind})" in lines else f"{name} {kind}"
         assert any(line == plain or line.startswith(f"{plain} DEFAULT") for line in lines), plain
     assert f"ORDER BY ({', '.join(('org_id', *table.key))})" in lines
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_table_knows_tokens_and_its_newest_version(table: Table) -> None:
+    """Without the window an insert that is sent again is stored twice; without the index each look reads all rows."""
+    statements = [statement.text for migration in load_migrations() for statement in migration.statements()]
+    [create] = [text for text in statements if f"EXISTS {table.name} " in text]
+    assert "non_replicated_deduplication_window = 1000" in create
+    assert "ENGINE = ReplacingMergeTree(_version, _deleted)" in create
+    about = [text for text in statements if f" {table.name} " in text]
+    assert any("INDEX version_range _version TYPE minmax" in text.replace("IF NOT EXISTS ", "") for text in about)
+
+
+def test_every_table_with_rows_of_sessions_is_below_their_floors() -> None:
+    """Else rows that a removal took away are there again when its floor is swept."""
+    floored = [table.name for tables in FLOORED.values() for table in tables]
+    assert sorted(floored) == sorted(table.name for table in TABLES if table.key[0] == "session_id" != table.key[-1])
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
