@@ -17,7 +17,7 @@ from agentstore.importers.tools import category, skill_name, starts_subagent
 from agentstore.models import GitLink, ToolCall
 
 _AGENT_IN_RESULT = re.compile(r"\bagentId: ([\w-]+)")
-_TASK = re.compile(r"<task-id>([\w-]+)</task-id>\s*<tool-use-id>([^<\s]+)</tool-use-id>")
+_TASK_NOTIFICATION = re.compile(r"<task-id>([\w-]+)</task-id>\s*<tool-use-id>([^<\s]+)</tool-use-id>")
 
 
 @dataclasses.dataclass(slots=True)
@@ -110,7 +110,7 @@ class Calls:
 
     def take_notifications(self, said: str) -> None:
         """A ``<task-notification>`` names the subagent and the call that started it."""
-        for agent_id, tool_id in _TASK.findall(said):
+        for agent_id, tool_id in _TASK_NOTIFICATION.findall(said):
             self.take_agent(tool_id, agent_id)
 
     def take_pull_request(self, ordinal: int, record: Record) -> None:
@@ -130,7 +130,7 @@ class Calls:
     def git_links(self, session_id: str, user_id: str) -> list[GitLink]:
         """Each commit and pull request once, by its best proof."""
         best: dict[tuple[str, str], GitLink] = {}
-        for ordinal, moment, found in self._found():
+        for ordinal, moment, found in self._found_links():
             link = GitLink(
                 session_id,
                 *found[:2],
@@ -145,7 +145,7 @@ class Calls:
                 best[link.commit_sha, link.pr_url] = link
         return list(best.values())
 
-    def _found(self) -> Iterator[tuple[int, dt.datetime | None, FoundLink]]:
+    def _found_links(self) -> Iterator[tuple[int, dt.datetime | None, FoundLink]]:
         for call in self._calls:
             if call.result:
                 for found in links_in(call.name, call.arguments, call.result.text, is_error=call.result.is_error):

@@ -123,12 +123,12 @@ class _Reader:
         if record.get("isMeta") is True:
             _add(self.skipped, "user/meta")
         elif spoken:
-            self._say(record, spoken, injected=record.get("isCompactSummary") is True or self._is_inline(record))
+            self._add_prompt(record, spoken, injected=record.get("isCompactSummary") is True or self._is_inline(record))
 
     def _is_inline(self, record: Record) -> bool:
         return record.get("isSidechain") is True and not self.facts.sidechain
 
-    def _say(self, record: Record, blocks: list[Record], *, injected: bool = False) -> None:
+    def _add_prompt(self, record: Record, blocks: list[Record], *, injected: bool = False) -> None:
         said = "\n".join(filter(None, map(block_text, self.replays.fresh(record, blocks))))
         if not said.strip():
             _add(self.skipped, "user/replayed or empty")
@@ -200,16 +200,16 @@ class _Reader:
         subtype = text(record, "subtype") if kind == "system" else text(data, "type")
         content = text(record, "content")
         if kind == "system" and subtype in _SHOWN_SYSTEM and content:
-            self._say_system(record, content, injected=subtype != "local_command")
+            self._add_system_message(record, content, injected=subtype != "local_command")
         elif subtype == "queued_command" and isinstance(data, dict) and data.get("commandMode") in (None, "prompt"):
-            self._say(record, blocks_of(data.get("prompt")))
+            self._add_prompt(record, blocks_of(data.get("prompt")))
         else:
             self.calls.take_notifications(content)
             if subtype == "agent_progress":
                 self.calls.take_agent(text(record, "parentToolUseID"), text(data, "agentId"))
             _add(self.skipped, f"{kind}/{subtype}" if subtype else kind)
 
-    def _say_system(self, record: Record, content: str, *, injected: bool) -> None:
+    def _add_system_message(self, record: Record, content: str, *, injected: bool) -> None:
         if self.replays.fresh(record, [{"content": content}]):
             shown = read_prompt(content, injected=injected).content
             self._new_draft("system", record, text(record, "uuid"), shown)

@@ -118,14 +118,14 @@ class Facts:
             git_branch=self.git_branch,
         )
 
-    def _unnamed(self) -> str:
+    def _id_without_file_name(self) -> str:
         if self.sidechain and self._agent_id:
             return f"agent-{self._agent_id}"
         return self._session_id or self._first_uuid or "unknown"
 
     def _identity(self, file: str) -> Identity:
         path = pathlib.PurePosixPath(file.replace("\\", "/"))
-        own = path.stem or self._unnamed()
+        own = path.stem or self._id_without_file_name()
         folders = path.parts[:-1]
         if "subagents" in folders:
             above = folders[: len(folders) - 1 - folders[::-1].index("subagents")]

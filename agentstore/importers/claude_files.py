@@ -13,10 +13,10 @@ from agentstore.importers.jsonl import read_records
 from agentstore.importers.results import ImportProblem, ImportResult
 
 # Files that share the folders and the suffix, and are no transcripts.
-_OTHERS = frozenset({"history.jsonl", "journal.jsonl"})
-_HEAD = 65536
+_NO_TRANSCRIPTS = frozenset({"history.jsonl", "journal.jsonl"})
+_HEAD_BYTES = 65536
 # What only Claude Code writes into the first records of a file; other agents' files may lie in the same tree.
-_SIGNS = re.compile(
+_MARKERS = re.compile(
     rb'"(?:parentUuid|leafUuid|customTitle|aiTitle|permissionMode|lastPrompt)"\s*:'
     rb'|"type"\s*:\s*"(?:queue-operation|file-history-snapshot)"'
     rb'|"type"\s*:\s*"(?:user|assistant)"[^\n]{0,2000}"sessionId"[^\n]{0,2000}"message"\s*:\s*\{'
@@ -40,7 +40,7 @@ def find_claude_code(root: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         pathlib.Path(folder, name)
         for folder, _, files in os.walk(top)
         for name in files
-        if name.endswith(".jsonl") and name not in _OTHERS
+        if name.endswith(".jsonl") and name not in _NO_TRANSCRIPTS
     )
     yield from filter(_is_transcript, sorted(names, key=_order))
 
@@ -94,10 +94,10 @@ def _order(path: pathlib.Path) -> tuple[str, str, bool, str]:
 def _is_transcript(path: pathlib.Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(_HEAD_BYTES)
     except OSError:
         return True
-    if _SIGNS.search(head):
+    if _MARKERS.search(head):
         return True
     # Other agents use the same names, but for files that hold JSON.
     return _NAME.fullmatch(path.stem) is not None and not head.lstrip().startswith(b"{")

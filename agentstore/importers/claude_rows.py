@@ -78,7 +78,7 @@ class Draft:
         fresh, read, written = (
             count(usage, "input_tokens"),
             count(usage, "cache_read_input_tokens"),
-            _written(usage),
+            _cache_write_tokens(usage),
         )
         return Message(
             session_id=session_id,
@@ -107,7 +107,7 @@ def count(usage: dict[str, Any], key: str) -> int:
     return value if usable and isinstance(value, int) else 0
 
 
-def _written(usage: dict[str, Any]) -> int:
+def _cache_write_tokens(usage: dict[str, Any]) -> int:
     parts = usage.get("cache_creation")
     if "cache_creation_input_tokens" in usage or not isinstance(parts, dict):
         return count(usage, "cache_creation_input_tokens")

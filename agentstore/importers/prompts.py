@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 FIRST_MESSAGE_LENGTH = 300
 
 _INJECTED = ("system-reminder", "ide_opened_file", "ide_selection", "ide_diagnostics")
-_MACHINERY = (
+_FROM_THE_PROGRAM = (
     "<local-command-",
     "<bash-stdout>",
     "<bash-stderr>",
@@ -61,25 +61,25 @@ class Prompt(NamedTuple):
 def read_prompt(text: str, *, injected: bool = False) -> Prompt:
     """Classify the text of a line; ``injected`` says that its record is known not to come from a person."""
     start = text.lstrip()
-    if injected or start.startswith(_MACHINERY):
+    if injected or start.startswith(_FROM_THE_PROGRAM):
         return Prompt("system", text, "")
     if start.startswith(("<command-name>", "<command-message>")):
         return _command(text)
     if start.startswith("<bash-input>"):
-        return Prompt("system", f"! {_inside(text, 'bash-input')}", "")
+        return Prompt("system", f"! {_text_in_element(text, 'bash-input')}", "")
     typed = _without_injected(text).strip()
     return Prompt("user" if typed else "system", text, typed)
 
 
 def _command(text: str) -> Prompt:
-    name = (_inside(text, "command-name") or _inside(text, "command-message")).removeprefix("/")
+    name = (_text_in_element(text, "command-name") or _text_in_element(text, "command-message")).removeprefix("/")
     if not name:
         return Prompt("system", text, "")
-    content = f"/{name} {_inside(text, 'command-args')}".rstrip()
+    content = f"/{name} {_text_in_element(text, 'command-args')}".rstrip()
     return Prompt("system", content, "") if name in _LOCAL_COMMANDS else Prompt("user", content, content)
 
 
-def _inside(text: str, tag: str) -> str:
+def _text_in_element(text: str, tag: str) -> str:
     """What stands in the first element of this name. Searched by hand: a regular expression backtracks here."""
     _, opened, rest = text.partition(f"<{tag}>")
     inside, closed, _ = rest.partition(f"</{tag}>")

@@ -7,7 +7,7 @@ from typing import Unpack
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
-from agentstore.read.building import built
+from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import session_conditions, text
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
@@ -40,7 +40,7 @@ class AnalyticsReads(ReadLanes):
                 seen=above_floors(org_id, MARKS),
             )
         )
-        return await built(UserUsage, columns)
+        return await build_in_slices(UserUsage, columns)
 
     @takes_analytics_keywords
     async def activity_heatmap(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[HeatmapCell]:

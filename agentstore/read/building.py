@@ -15,7 +15,7 @@ T = TypeVar("T")
 _ROWS_AT_ONCE = 2_000
 
 
-async def built(
+async def build_in_slices(
     record: Callable[..., T],
     columns: Columns,
     *,

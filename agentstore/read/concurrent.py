@@ -12,7 +12,7 @@ First = TypeVar("First")
 Second = TypeVar("Second")
 
 
-async def together(
+async def gather_both(
     first: Callable[[], Coroutine[Any, Any, First]], second: Callable[[], Coroutine[Any, Any, Second]]
 ) -> tuple[First, Second]:
     """Both results. If one fails its error is raised; then, or if the caller is cancelled, neither is left running.
@@ -20,7 +20,7 @@ async def together(
     The second runs after the first where there is no connection left for it meanwhile.
     """
     one = asyncio.ensure_future(first())
-    two = asyncio.ensure_future(_beside(one, second))
+    two = asyncio.ensure_future(_again_after(one, second))
     try:
         await asyncio.gather(one, two)
         return one.result(), two.result()
@@ -31,7 +31,7 @@ async def together(
         await asyncio.wait((one, two))
 
 
-async def _beside(first: asyncio.Future[Any], second: Callable[[], Coroutine[Any, Any, Second]]) -> Second:
+async def _again_after(first: asyncio.Future[Any], second: Callable[[], Coroutine[Any, Any, Second]]) -> Second:
     try:
         return await second()
     except PoolTimeoutError:

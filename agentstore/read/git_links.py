@@ -7,7 +7,7 @@ import re
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, GitLinkResult
-from agentstore.read.building import built
+from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
@@ -33,7 +33,7 @@ class GitLinkReads(ReadLanes):
                 seen=above_floor(org_id, session_id, MARKS),
             )
         )
-        return await built(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
+        return await build_in_slices(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
 
     async def lookup_git_links(self, org_id: str, *, sha: str = "", pr_url: str = "") -> list[GitLinkResult]:
         """Links by SHA prefix (4 or more hex digits, any case, also longer than stored) or else by exact PR URL."""
@@ -54,7 +54,7 @@ class GitLinkReads(ReadLanes):
                 seen=above_floors(org_id, MARKS),
             )
         )
-        return await built(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])
+        return await build_in_slices(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])
 
 
 def _match(sha: str, pr_url: str) -> Sql:

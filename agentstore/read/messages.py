@@ -9,7 +9,7 @@ from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, ToolCall
 from agentstore.protocols import Executor
-from agentstore.read.building import built
+from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
 from agentstore.read.decoding import selection
 from agentstore.read.floors import above_floor, above_floors
@@ -25,7 +25,7 @@ _ANY_MESSAGE_COLUMNS, _ANY_MESSAGE_TIMES = selection(Message.__struct_fields__, 
 _IN_BLOCKS = {"max_block_size": 8192}
 
 # A session cannot hold more messages: a larger limit is no limit, and one beyond 64 bits the server would refuse.
-_ORDINALS = 2**32
+_LARGEST_LIMIT = 2**32
 
 # Of an iterator: rows whose sizes are looked at together, and text that is fetched together, which is what a caller's
 # memory has to hold.
@@ -59,8 +59,8 @@ class MessageReads(ReadLanes):
                 columns=_MESSAGE_COLUMNS,
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),
-                after=_bound("ordinal > {value}", after_ordinal, "after_ordinal"),
-                before=_bound("ordinal < {value}", before_ordinal, "before_ordinal"),
+                after=_ordinal_condition("ordinal > {value}", after_ordinal, "after_ordinal"),
+                before=_ordinal_condition("ordinal < {value}", before_ordinal, "before_ordinal"),
                 seen=above_floor(org_id, session_id),
                 direction=sql("DESC" if backwards else "ASC"),
                 limit=_limit(limit, "messages"),
@@ -69,7 +69,9 @@ class MessageReads(ReadLanes):
         )
         if backwards:
             columns = [column[::-1] for column in columns]
-        return await built(Message, columns, time_columns=_MESSAGE_TIMES, constants=_known(Message, org_id, session_id))
+        return await build_in_slices(
+            Message, columns, time_columns=_MESSAGE_TIMES, constants=_constants(Message, org_id, session_id)
+        )
 
     async def get_session_tool_calls(
         self, org_id: str, session_id: str, *, after: tuple[int, str, int] | None = None, limit: int | None = None
@@ -91,15 +93,15 @@ class MessageReads(ReadLanes):
             ),
             _IN_BLOCKS,
         )
-        constants = _known(ToolCall, org_id, session_id)
-        return await built(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=constants)
+        constants = _constants(ToolCall, org_id, session_id)
+        return await build_in_slices(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=constants)
 
     def iter_messages(self, org_id: str, session_id: str = "") -> AsyncIterator[Message]:
         """All messages of a session, or ("") of the whole organisation, by session_id and ordinal, in bounded memory.
 
         Some megabytes of text are held at a time, whatever the number and length of the messages.
         """
-        return _all_in_order(self._heavy, org_id, session_id)
+        return _iterate(self._heavy, org_id, session_id)
 
 
 class _Key(NamedTuple):
@@ -109,7 +111,7 @@ class _Key(NamedTuple):
     ordinal: int
 
 
-async def _all_in_order(executor: Executor, org_id: str, session_id: str) -> AsyncIterator[Message]:
+async def _iterate(executor: Executor, org_id: str, session_id: str) -> AsyncIterator[Message]:
     text(org_id, "org_id")
     scope = (
         sql("session_id = {id} AND {seen}", id=session_id, seen=above_floor(org_id, session_id))
@@ -118,16 +120,16 @@ async def _all_in_order(executor: Executor, org_id: str, session_id: str) -> Asy
     )
     last: _Key | None = None
     while True:
-        stops = await _stops(executor, org_id, scope, last)
+        stops = await _plan_slices(executor, org_id, scope, last)
         for stop in stops:
-            for message in await _between(executor, org_id, scope, last, stop):
+            for message in await _fetch_slice(executor, org_id, scope, last, stop):
                 yield message
             last = stop
         if not stops:
             return
 
 
-async def _stops(executor: Executor, org_id: str, scope: Sql, last: _Key | None) -> list[_Key]:
+async def _plan_slices(executor: Executor, org_id: str, scope: Sql, last: _Key | None) -> list[_Key]:
     """Keys up to which the next rows can be fetched, each time some megabytes. Sizes travel, texts do not."""
     columns = await executor.fetch(
         sql(
@@ -150,7 +152,7 @@ async def _stops(executor: Executor, org_id: str, scope: Sql, last: _Key | None)
     return stops if key is None else [*stops, key]
 
 
-async def _between(executor: Executor, org_id: str, scope: Sql, last: _Key | None, stop: _Key) -> list[Message]:
+async def _fetch_slice(executor: Executor, org_id: str, scope: Sql, last: _Key | None, stop: _Key) -> list[Message]:
     columns = await executor.fetch(
         sql(
             "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND {scope} AND {after}"
@@ -164,7 +166,9 @@ async def _between(executor: Executor, org_id: str, scope: Sql, last: _Key | Non
         )
     )
     position = Message.__struct_fields__.index("org_id")
-    return await built(Message, columns, time_columns=_ANY_MESSAGE_TIMES, constants={position: valid_text(org_id)})
+    return await build_in_slices(
+        Message, columns, time_columns=_ANY_MESSAGE_TIMES, constants={position: valid_text(org_id)}
+    )
 
 
 def _after_key(key: _Key | None) -> Sql:
@@ -175,13 +179,13 @@ def _after_key(key: _Key | None) -> Sql:
     )
 
 
-def _known(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:
+def _constants(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:
     fields = record.__struct_fields__
     return {fields.index("org_id"): valid_text(org_id), fields.index("session_id"): valid_text(session_id)}
 
 
-def _bound(condition: LiteralString, ordinal: int | None, name: str) -> Sql:
-    return sql("1") if ordinal is None else sql(condition, value=_whole(ordinal, name))
+def _ordinal_condition(condition: LiteralString, ordinal: int | None, name: str) -> Sql:
+    return sql("1") if ordinal is None else sql(condition, value=_integer(ordinal, name))
 
 
 def _after_call(key: tuple[int, str, int] | None) -> Sql:
@@ -195,13 +199,13 @@ def _after_call(key: tuple[int, str, int] | None) -> Sql:
     return sql(
         "message_ordinal >= {ordinal} AND (message_ordinal > {ordinal} OR tool_use_id > {id}"
         " OR (tool_use_id = {id} AND call_index > {index}))",
-        ordinal=_whole(key[0], "after"),
+        ordinal=_integer(key[0], "after"),
         id=text(key[1], "after"),
-        index=_whole(key[2], "after"),
+        index=_integer(key[2], "after"),
     )
 
 
-def _whole(value: int, name: str) -> int:
+def _integer(value: int, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidArgumentError(f"{name}: expected int, got {type(value).__name__}", field=name)
     return value
@@ -212,4 +216,4 @@ def _limit(limit: int | None, what: str) -> Sql:
         return sql("")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise InvalidArgumentError(f"limit: expected a number of {what}, got {limit!r}", field="limit")
-    return sql("LIMIT {limit}", limit=min(limit, _ORDINALS))
+    return sql("LIMIT {limit}", limit=min(limit, _LARGEST_LIMIT))

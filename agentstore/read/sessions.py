@@ -10,8 +10,8 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.errors import NotFoundError
 from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
 from agentstore.protocols import Columns, Executor
-from agentstore.read.building import built
-from agentstore.read.concurrent import together
+from agentstore.read.building import build_in_slices
+from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import expect, page_limit, session_conditions, text
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build, selection
@@ -42,7 +42,7 @@ class SessionReads(ReadLanes):
         limit = page_limit(filter.limit)
         start = _after_cursor(filter.cursor)
         where = _filter_conditions(org_id, filter)
-        counted, found = await together(
+        counted, found = await gather_both(
             lambda: pool.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
             lambda: _in_order(pool, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
         )
@@ -62,7 +62,7 @@ class SessionReads(ReadLanes):
         """Any session by its id, or ``NotFoundError``."""
         pool = self._open_pool
         where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
-        columns, links = await together(
+        columns, links = await gather_both(
             lambda: pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
             lambda: _link_counts(pool, org_id, (id,)),
         )
@@ -80,7 +80,7 @@ class SessionReads(ReadLanes):
                 where=session_conditions(org_id),
             )
         )
-        return await built(UserInfo, columns)
+        return await build_in_slices(UserInfo, columns)
 
     async def list_projects(self, org_id: str) -> list[ProjectInfo]:
         """The projects with a name, one per (id, name), with the path of the latest session, ordered by name and id."""
@@ -93,7 +93,7 @@ class SessionReads(ReadLanes):
                 where=session_conditions(org_id),
             )
         )
-        return await built(ProjectInfo, columns)
+        return await build_in_slices(ProjectInfo, columns)
 
     async def list_agents(self, org_id: str) -> list[str]:
         """The distinct agent types, ordered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import MessagePin, SessionDelete, SessionStar
-from agentstore.read.building import built
+from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
@@ -23,7 +23,7 @@ class MarkReads(ReadLanes):
                 scope=_scope(org_id, session_id),
             )
         )
-        return await built(SessionStar, columns, time_columns=[3])
+        return await build_in_slices(SessionStar, columns, time_columns=[3])
 
     async def list_message_pins(self, org_id: str, session_id: str = "") -> list[MessagePin]:
         """Pins of a session, or of the whole organisation, by message_ordinal, then newest first."""
@@ -36,7 +36,7 @@ class MarkReads(ReadLanes):
                 scope=_scope(org_id, session_id),
             )
         )
-        return await built(MessagePin, columns, time_columns=[5])
+        return await build_in_slices(MessagePin, columns, time_columns=[5])
 
     async def list_session_deletes(self, org_id: str) -> list[SessionDelete]:
         """Deletion marks of the organisation, newest first."""
@@ -47,7 +47,7 @@ class MarkReads(ReadLanes):
                 org_id=text(org_id, "org_id"),
             )
         )
-        return await built(SessionDelete, columns, time_columns=[3])
+        return await build_in_slices(SessionDelete, columns, time_columns=[3])
 
 
 def _scope(org_id: str, session_id: str) -> Sql:

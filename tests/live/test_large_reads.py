@@ -11,7 +11,7 @@ import pytest
 
 from agentstore import AsyncClickHouseStore, Message, ToolCall
 from agentstore.connection.wire import joined
-from agentstore.read.building import built
+from agentstore.read.building import build_in_slices
 from agentstore.read.decoding import build
 from tests.builders import at, session
 from tests.reads import ReadsThrough
@@ -85,7 +85,7 @@ async def test_slices_are_what_the_whole_would_be(count: int) -> None:
         return values
 
     given = columns()
-    found = await built(record, given, time_columns=[3], constants={1: "same"})
+    found = await build_in_slices(record, given, time_columns=[3], constants={1: "same"})
     assert found == build(record, columns(), time_columns=[3], constants={1: "same"})
     assert len(found) == count
 

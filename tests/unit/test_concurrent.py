@@ -9,7 +9,7 @@ import pytest
 
 from agentstore.connection.turns import Turns
 from agentstore.errors import PoolTimeoutError
-from agentstore.read.concurrent import together
+from agentstore.read.concurrent import gather_both
 
 
 class Forever:
@@ -39,7 +39,7 @@ async def failing(after: asyncio.Event) -> None:
 
 
 async def test_both_results_in_order() -> None:
-    assert await together(lambda: value(1), lambda: value(2)) == (1, 2)
+    assert await gather_both(lambda: value(1), lambda: value(2)) == (1, 2)
 
 
 @pytest.mark.parametrize("failing_first", [True, False])
@@ -47,7 +47,7 @@ async def test_one_error_ends_the_other(failing_first: bool) -> None:
     other = Forever()
     failure = partial(failing, other.started)
     with pytest.raises(LookupError, match="one"):
-        await (together(failure, other.run) if failing_first else together(other.run, failure))
+        await (gather_both(failure, other.run) if failing_first else gather_both(other.run, failure))
     assert other.cancelled
 
 
@@ -55,12 +55,12 @@ async def test_two_errors_are_one() -> None:
     ready = asyncio.Event()
     ready.set()
     with pytest.raises(LookupError, match="one"):
-        await together(partial(failing, ready), partial(failing, ready))
+        await gather_both(partial(failing, ready), partial(failing, ready))
 
 
 async def test_a_cancelled_caller_leaves_nothing_running() -> None:
     first, second = Forever(), Forever()
-    caller = asyncio.ensure_future(together(first.run, second.run))
+    caller = asyncio.ensure_future(gather_both(first.run, second.run))
     await first.started.wait()
     await second.started.wait()
     caller.cancel()
@@ -90,7 +90,7 @@ class OnOneConnection:
 
 async def test_a_call_does_not_wait_for_itself_until_it_fails() -> None:
     one = OnOneConnection()
-    caller = asyncio.ensure_future(together(partial(one.statement, 1), partial(one.statement, 2)))
+    caller = asyncio.ensure_future(gather_both(partial(one.statement, 1), partial(one.statement, 2)))
     await one.both_tried.wait()
     # Before this one gives up waiting, so does the second, for the connection that the first holds.
     with pytest.raises(PoolTimeoutError):
@@ -104,4 +104,4 @@ async def test_a_call_waits_for_others_no_longer_than_any_other() -> None:
     one = OnOneConnection()
     async with one.turns.turn():
         with pytest.raises(PoolTimeoutError):
-            await together(partial(one.statement, 1), partial(one.statement, 2))
+            await gather_both(partial(one.statement, 1), partial(one.statement, 2))

@@ -169,19 +169,19 @@ def test_an_organisation_is_planned_for_by_its_share() -> None:
 
 
 def test_filtered_sessions_are_planned_for_by_the_granules_around_them() -> None:
-    one = BIG.among(1, 20)
+    one = BIG.share_of_sessions(1, 20)
     assert one.sessions == 1
     assert one["messages"].granules == 2
-    assert BIG.among(0, 0)["messages"] == TableSize()
-    assert BIG.among(26_000, 0)["messages"] == BIG.among(52_000, 0)["messages"] == BIG["messages"]
+    assert BIG.share_of_sessions(0, 0)["messages"] == TableSize()
+    assert BIG.share_of_sessions(26_000, 0)["messages"] == BIG.among(52_000, 0)["messages"] == BIG["messages"]
 
 
 def test_what_filters_leave_is_read_at_once_only_where_it_is_little() -> None:
     names = ["messages", "tool_calls"]
-    assert planner.is_small(BIG.among(1, 20), names)
-    assert planner.is_small(BIG.among(1, 5_000), names)
-    assert not planner.is_small(BIG.among(1, 500_000), names)
-    assert not planner.is_small(BIG.among(5_000, 0), names)
+    assert planner.is_small(BIG.share_of_sessions(1, 20), names)
+    assert planner.is_small(BIG.share_of_sessions(1, 5_000), names)
+    assert not planner.is_small(BIG.share_of_sessions(1, 500_000), names)
+    assert not planner.is_small(BIG.share_of_sessions(5_000, 0), names)
 
 
 def test_more_sessions_are_read_as_far_as_that_is_cheap() -> None:

@@ -11,24 +11,24 @@ from agentstore.local.sandbox.refusal import refused
 from agentstore.local.sandbox.rules import Rules
 
 # Statements that may have parts of which it tells the outline only.
-_OUTLINED = re.compile(
+_OUTLINED_STATEMENTS = re.compile(
     r"(?:(?:Describe|Exists|Show|DropFunction|Undrop)\w*|(?:Create|Alter|Delete|Update|SelectWithUnion)Query"
     r"|Explain)\b"
 )
-_HIDING = ("Set", "ViewTargets", "Dictionary definition", "ColumnsApplyTransformer")
+_INCOMPLETE_NODES = ("Set", "ViewTargets", "Dictionary definition", "ColumnsApplyTransformer")
 
 
 def check_outline(connection: EngineConnection, sql: str, rules: Rules) -> None:
     """A statement with a part the parser gives only an outline of, such as the arguments of a JSON type."""
     root, *nodes = list(ast_of(connection, sql).walk())[1:]
-    if not _OUTLINED.match(root.text):
+    if not _OUTLINED_STATEMENTS.match(root.text):
         raise refused(f"A statement of type {root.text.split(' ')[0]}")
     if re.search(r"\b(?:infile|outfile)\b", sql, re.IGNORECASE):
         raise refused("FROM INFILE or INTO OUTFILE")
     for node in nodes:
         if node.text.startswith("Function "):
             rules.check_name(node.text.split(" ")[1])
-        if node.text.startswith(_HIDING):
+        if node.text.startswith(_INCOMPLETE_NODES):
             _check_words(sql, rules)
         if node.text.startswith("TableExpression"):
             for child in node.children:

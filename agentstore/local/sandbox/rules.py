@@ -10,11 +10,11 @@ from agentstore.local.sandbox.names import OUTSIDE_SETTINGS, STATEMENT_TYPES, ST
 from agentstore.local.sandbox.refusal import refused
 
 _ASKS_A_MODEL = re.compile(r"(?:ai|AI)[A-Z]")
-_SYSTEM = re.compile(
+_HARMLESS_SYSTEM = re.compile(
     r"(?:STOP|START)_\w+|(?:CLEAR|DROP)_\w*CACHE|FLUSH_LOGS|(?:REFRESH|WAIT|CANCEL)_VIEW|SYNC_\w+|RELOAD_DICTIONAR\w+"
     r"|(?:LOAD|UNLOAD)_PRIMARY_KEY|WAIT_LOADING_PARTS"
 )
-_NOT_SYSTEM = re.compile(r"\w*LISTEN\w*|\w*THREAD_FUZZER|\w*FILE_CACHE\w*|\w*CLUSTER\w*|\w*KEEPER\w*")
+_HARMFUL_SYSTEM = re.compile(r"\w*LISTEN\w*|\w*THREAD_FUZZER|\w*FILE_CACHE\w*|\w*CLUSTER\w*|\w*KEEPER\w*")
 # Functions whose first argument may be the bare name of another one.
 _TAKES_A_FUNCTION = re.compile(r"(?:array|map|tuple)\w*", re.IGNORECASE)
 DEFAULTS = re.compile(r"\b(?:DEFAULT|MATERIALIZED|ALIAS|EPHEMERAL)\b", re.IGNORECASE)
@@ -117,4 +117,4 @@ def _text_of(argument: dict[str, Any]) -> str:
 
 
 def _is_harmless(query_type: str) -> bool:
-    return _SYSTEM.fullmatch(query_type) is not None and _NOT_SYSTEM.fullmatch(query_type) is None
+    return _HARMLESS_SYSTEM.fullmatch(query_type) is not None and _HARMFUL_SYSTEM.fullmatch(query_type) is None

@@ -36,11 +36,11 @@ _COMMON = re.compile(
 # The parenthesis of a call, or what may stand before it: a comment, a space of Unicode, the rest of a long text.
 _AFTER_A_NAME = r"\b[`\"]?\s*(?:[(/#]|--|[^\x09-\x7e]|\Z)"
 # The name of a function as an argument of another one.
-_BARE = r"\b[`\"]?\s*[,)]"
+_AS_ARGUMENT = r"\b[`\"]?\s*[,)]"
 _WINDOW, _OVERLAP = 1 << 16, 256
 _MAX_TREE = 16 << 20
-_OUTLINE = "does not support JSON serialization"
-_INLINE = "INSERT with inline data"
+_NO_JSON_MESSAGE = "does not support JSON serialization"
+_INLINE_ROWS_MESSAGE = "INSERT with inline data"
 
 
 class Sandbox:
@@ -56,7 +56,7 @@ class Sandbox:
         functions = OUTSIDE_FUNCTIONS | outside & {row["name"] for row in connection.describe(executed)}
         bare = "|".join(re.escape(name) for name in sorted(functions))
         self._suspect = re.compile(
-            rf"\b(?:(?:{calls}|ai[a-z]+){_AFTER_A_NAME}|(?:{bare}|ai[a-z]+){_BARE}|(?:{words})\b)",
+            rf"\b(?:(?:{calls}|ai[a-z]+){_AFTER_A_NAME}|(?:{bare}|ai[a-z]+){_AS_ARGUMENT}|(?:{words})\b)",
             re.IGNORECASE | re.ASCII,
         )
 
@@ -86,7 +86,7 @@ class Sandbox:
 
     def check(self, connection: EngineConnection, statement: Statement) -> None:
         """``connection`` is one no client has a hand in: it runs nothing but the parser."""
-        sql = _whole(statement)
+        sql = _as_it_runs(statement)
         if DEFAULTS.search(statement.structure) or "\\x" in statement.structure:
             raise refused("A structure of input() with defaults")
         if self.is_plain(sql):
@@ -101,9 +101,9 @@ class Sandbox:
         try:
             row = connection.describe(f"SELECT if(is_large, '', tree) AS tree FROM ({question})")[0]
         except EngineError as error:
-            if _INLINE in str(error):
+            if _INLINE_ROWS_MESSAGE in str(error):
                 check_inline_rows(connection, sql, self._rules)
-            elif _OUTLINE in str(error):
+            elif _NO_JSON_MESSAGE in str(error):
                 check_outline(connection, sql, self._rules)
             else:
                 raise EngineError(_without_scope(str(error)), error.code, error.name) from None
@@ -121,7 +121,7 @@ class Sandbox:
         return True
 
 
-def _whole(statement: Statement) -> str:
+def _as_it_runs(statement: Statement) -> str:
     """The statement as the engine runs it; for an INSERT of blocks, with something in the place of the blocks."""
     blocks = statement.kind is Kind.INSERT_BLOCKS and not statement.structure
     return f"{statement.sql}\nSELECT 1" if blocks else statement.sql

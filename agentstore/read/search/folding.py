@@ -14,7 +14,7 @@ from collections import defaultdict
 from functools import cache
 from itertools import chain
 
-_THEMSELVES = frozenset("\u017f\u2126\u212a\u212b" + "".join(map(chr, range(0x1C80, 0x1C89))))
+_ONLY_THEMSELVES = frozenset("\u017f\u2126\u212a\u212b" + "".join(map(chr, range(0x1C80, 0x1C89))))
 # Where Unicode has letters with case: going through all 1.1 million code points would hold the loop for half a second.
 _CASED_PLANES = (
     range(0x80, 0x2E80),
@@ -26,20 +26,22 @@ _CASED_PLANES = (
     range(0x16E40, 0x16E80),
     range(0x1E900, 0x1E944),
 )
-# Cased letters of these blocks are folded by the server's positionCaseInsensitiveUTF8 exactly as here.
+# Cased letters of these blocks are folded by the server's positionCaseInsensitiveUTF8 exactly as here, as
+# test_every_cased_letter finds out for each of them. A block that is missing here only makes searches slower.
 _SERVER_BLOCKS = ((0x80, 0x24F), (0x370, 0x3FF), (0x400, 0x52F), (0x531, 0x587), (0x1E00, 0x1E9B))
 
 
 def variants(character: str) -> str:
     """All code points equal to this one, itself included, sorted."""
+    # The table below begins after ASCII: most searches never build it.
     if character.isascii():
         return "".join(sorted({character.lower(), character.upper()}))
-    return _groups().get(_fold(character), character)
+    return _equal_code_points().get(_fold(character), character)
 
 
 def pattern(needle: str) -> str:
     """A regular expression for the needle, in the common syntax of RE2 and ``re``."""
-    return "".join(_one_of(variants(character)) for character in needle)
+    return "".join(_any_of(variants(character)) for character in needle)
 
 
 def folds_on_server(needle: str) -> bool:
@@ -50,21 +52,26 @@ def folds_on_server(needle: str) -> bool:
 @cache
 def _folds_on_server(character: str) -> bool:
     same = variants(character)
+    # Also letters that have a case elsewhere and stand only for themselves here: the server may know that case.
     cased = character.lower() != character or character.upper() != character or character.title() != character
     if len(same) == 1:
         return not cased
+    # The server's search is trusted only with one lower and one upper case of the same number of bytes. It does not
+    # know a third variant (``ς``), and is not relied on where a hit has another length (``ß`` and ``ẞ``).
     sizes = {len(variant.encode()) for variant in same}
     known = any(first <= ord(character) <= last for first, last in _SERVER_BLOCKS)
     return known and len(same) == 2 and len(sizes) == 1
 
 
-def _one_of(same: str) -> str:
+def _any_of(same: str) -> str:
     return f"[{same}]" if len(same) > 1 else re.escape(same)
 
 
 def _fold(character: str) -> str:
-    if character in _THEMSELVES:
+    if character in _ONLY_THEMSELVES:
         return character
+    # Where full case folding makes two letters of one (``ß``, ``İ``), the lower case is next, and then the letter
+    # itself: a fold of another length would shift the offsets of all that follows.
     for folded in (character.casefold(), character.lower()):
         if len(folded) == 1:
             return folded
@@ -72,7 +79,7 @@ def _fold(character: str) -> str:
 
 
 @cache
-def _groups() -> dict[str, str]:
+def _equal_code_points() -> dict[str, str]:
     """Folded code point → all that fold to it; built on the first search beyond ASCII."""
     groups: dict[str, list[str]] = defaultdict(list)
     for character in map(chr, chain.from_iterable(_CASED_PLANES)):

@@ -14,6 +14,7 @@ from agentstore.read.conditions import EVERYTHING
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search.searched_tables import MESSAGE, TOOL, SearchedTable
 
+# A whole key, so that no two hits are equal: with ties a page could repeat a hit of the one before, and skip another.
 ORDER = sql("moment DESC NULLS LAST, session_id DESC, position, kind, tool_use_id, call_index")
 COLUMNS = sql("moment, session_id, position, kind, tool_use_id, call_index")
 
@@ -32,7 +33,7 @@ def after_key(key: SearchKey | None) -> Sql:
 
 
 def until_key(key: SearchKey | None) -> Sql:
-    """The condition on a key's columns that it does not come after this one; None: whatever it is."""
+    """The condition on a key's columns that it does not come after this one. None allows every key."""
     return EVERYTHING if key is None else sql("NOT ifNull({after}, 0)", after=after_key(key))
 
 
@@ -62,6 +63,8 @@ def in_sessions(session_ids: tuple[str, ...]) -> Sql:
 
 def in_order(keys: Iterable[SearchKey]) -> list[SearchKey]:
     """The keys in the order of hits, as the server sorts them."""
+    # The last criterion first: each sort is stable, and keeps the order of the one before among equals. The server
+    # sorts texts by their bytes, Python by code points: in UTF-8 that is the same.
     found = sorted(keys, key=lambda key: key[2:])
     found.sort(key=lambda key: key[1], reverse=True)
     found.sort(key=lambda key: (key[0] is None, -(key[0] or 0)))

@@ -11,23 +11,23 @@ from typing import Any
 
 from agentstore.connection.sql import join
 from agentstore.protocols import Executor
-from agentstore.read.concurrent import together
+from agentstore.read.concurrent import gather_both
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import candidates_sql, parts, planner
 from agentstore.read.search.parsed_query import ParsedQuery
 from agentstore.read.search.parts import PartsState, RowCounts, TableSizes
 from agentstore.read.search.read_settings import LOOK
 
-# How many organisations' rows are remembered, for how long, and while the table grows or shrinks by how much.
-_REMEMBERED, _REMEMBERED_SECONDS, _GROWN = 1000, 30.0, 0.05
+# Of how many organisations the row counts are remembered, for how long, and up to which change of the whole table.
+_MOST_REMEMBERED, _REMEMBERED_SECONDS, _GROWN = 1000, 30.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
     """What is known now: how much there is to search, and the candidates.
 
-    ``counts`` are those of each table, up to ``planner.COUNTED``; None where they are not known. ``keys`` are those of
-    the first ``planner.OPENED`` of each, in no order and without their moment.
+    ``counts`` says how many each table has, up to ``planner.COUNTED``; None where the indexes were not asked. ``keys``
+    are those of the first ``planner.OPENED`` of each table, in no order and without their moment.
     """
 
     sizes: TableSizes
@@ -45,28 +45,30 @@ class RememberedRowCounts:
         return len(self._of)
 
     def rows(self, org_id: str, now: float) -> RowCounts | None:
-        """None where they are to be counted anew."""
+        """None where they are to be counted again."""
         rows, _, then = self._of.get(org_id, (None, 0, -math.inf))
         return rows if now - then <= _REMEMBERED_SECONDS else None
 
-    def keep(self, org_id: str, rows: RowCounts, every: int, now: float) -> None:
+    def keep(self, org_id: str, rows: RowCounts, all_sessions: int, now: float) -> None:
         """Remember them, counted when all organisations had so many sessions."""
-        if len(self._of) >= _REMEMBERED:
+        # All at once: to forget the oldest one would take an order, and those that are needed are only counted again.
+        if len(self._of) >= _MOST_REMEMBERED:
             self._of.clear()
-        self._of[org_id] = (rows, every, now)
+        self._of[org_id] = (rows, all_sessions, now)
 
-    def forget_grown(self, org_id: str, every: int) -> None:
+    def forget_grown(self, org_id: str, all_sessions: int) -> None:
         """Forget them where there are no longer about as many sessions in all as there were then."""
-        _, then, _ = self._of.get(org_id, (None, every, 0.0))
-        if abs(every - then) > _GROWN * then:
+        # Another search may have taken them out meanwhile: then nothing has grown, and nothing is deleted.
+        _, then, _ = self._of.get(org_id, (None, all_sessions, 0.0))
+        if abs(all_sessions - then) > _GROWN * then:
             del self._of[org_id]
 
 
 class IndexLookup:
-    """Looks through one executor.
+    """Asks through one executor.
 
     It remembers that there are indexes, for nobody drops them, and for a while how many rows an organisation has: that
-    only decides how it is searched, and takes as long to count as to look for a rare text.
+    takes as long to count as to look for a rare text, and an old count only makes the search slower.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -83,15 +85,18 @@ class IndexLookup:
         sizes = state.sizes.share(state.rows)
         if parsed.filtered:
             sessions, messages = state.searched
-            sizes = sizes.among(sessions, messages)
+            sizes = sizes.share_of_sessions(sessions, messages)
+            # Nothing is looked up for them: the index would be asked for the candidates of all others.
             if not sessions:
                 return LookupResult(sizes, dict.fromkeys(parsed.names, 0))
             if planner.is_small(sizes, parsed.names):
                 return LookupResult(sizes)
+        # By the tables as a whole: of an organisation's share all that is not indexed counts as its own, so that a
+        # small one would never ask the indexes while others write.
         if not (state.has_indexes and parsed.indexed and planner.worth_asking_indexes(state.sizes, parsed.names)):
             return LookupResult(sizes)
         counts, keys = dict[str, int](), list[SearchKey]()
-        for number, found, *columns in await self._answers(parsed, sizes, at_once=at_once):
+        for number, found, *columns in await self._look_up_tables(parsed, sizes, at_once=at_once):
             table = parsed.tables[number]
             counts[table.name] = found
             keys += [
@@ -113,17 +118,18 @@ class IndexLookup:
         if known is not None:
             self._remembered.forget_grown(org_id, state.sizes.sessions)
             return replace(state, rows=known)
-        # One that has nothing yet may soon have a lot.
+        # One that has nothing yet may soon have a lot, and would be searched like an empty one for a while.
         if state.rows.sessions:
             self._remembered.keep(org_id, state.rows, state.sizes.sessions, now)
         return state
 
-    async def _answers(self, parsed: ParsedQuery, sizes: TableSizes, *, at_once: bool) -> list[tuple[Any, ...]]:
+    async def _look_up_tables(self, parsed: ParsedQuery, sizes: TableSizes, *, at_once: bool) -> list[tuple[Any, ...]]:
         statements = [
             candidates_sql.look_up(parsed, one, sizes, keys=planner.OPENED, count=planner.COUNTED)
             for one in parsed.tables
         ]
         if at_once or len(statements) == 1:
+            # The rows come in any order. Each one says which table it is of.
             return list(zip(*await self.executor.fetch(join(" UNION ALL ", statements), LOOK), strict=True))
-        both = await together(*(partial(self.executor.fetch, statement, LOOK) for statement in statements))
+        both = await gather_both(*(partial(self.executor.fetch, statement, LOOK) for statement in statements))
         return [row for columns in both for row in zip(*columns, strict=True)]

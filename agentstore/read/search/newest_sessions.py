@@ -11,11 +11,11 @@ from agentstore.read.search.parsed_query import ParsedQuery
 async def newest_sessions(
     executor: Executor, parsed: ParsedQuery, scope: Sql, count: int
 ) -> tuple[tuple[str, ...], tuple[int | None, str]] | None:
-    """The ids of the first sessions, in order, that also satisfy ``scope``, and moment and id of the last of them.
+    """The ids of the first ``count`` sessions that also satisfy ``scope``; and moment and id of the last of them.
 
-    None where there are not so many more sessions that reading these first costs little.
+    None where they are too large a part of all sessions: reading them first would cost too much if it is in vain.
     """
-    columns = await executor.fetch(_newest(parsed, scope, count))
+    columns = await executor.fetch(_select_newest(parsed, scope, count))
     if not columns or not planner.worth_reading_first(count, columns[2][0]):
         return None
     moments, ids, _ = columns
@@ -28,8 +28,8 @@ async def count_sessions(executor: Executor, parsed: ParsedQuery) -> int:
     return int(columns[0][0])
 
 
-def _newest(parsed: ParsedQuery, scope: Sql, count: int) -> Sql:
-    """Moment and id of the sessions, and how many there are in all."""
+def _select_newest(parsed: ParsedQuery, scope: Sql, count: int) -> Sql:
+    """Moment and id of the sessions, and how many there are in all: the window is counted before the limit."""
     return sql(
         "SELECT toUnixTimestamp64Micro(started_at), id, count() OVER () FROM sessions FINAL WHERE {own} AND {scope}"
         " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",

@@ -36,49 +36,53 @@ async def search(index_lookup: IndexLookup, org_id: str, query: SearchQuery) -> 
     expect(query, SearchQuery, "query")
     if query.mode not in ("substring", "words"):
         raise InvalidArgumentError(f"mode: expected 'substring' or 'words', got {query.mode!r}", field="mode")
-    page_of = _words if query.mode == "words" else _substring
+    page_of = _words_page if query.mode == "words" else _substring_page
     return await page_of(index_lookup, org_id, query, page_limit(query.limit))
 
 
-async def _substring(index_lookup: IndexLookup, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
+async def _substring_page(index_lookup: IndexLookup, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
     """started_at descending, session id descending, ordinal ascending, messages before tools."""
     # As it is stored, so that the highlights are looked for where the server found the hit.
     needle = valid_text(text(query.query, "query"))
     if not needle:
         raise InvalidArgumentError("query: is empty", field="query")
     cursor = decode_search_cursor(query.cursor) if query.cursor != "" else None
+    # One more than is shown: it tells that there is a next page, and on the first one that there are more than counted.
     wanted = limit + 1 if cursor else max(limit, COUNTED_HITS) + 1
-    parsed = _parsed(org_id, (Term(needle),), query)
+    parsed = _parse(org_id, (Term(needle),), query)
     found = await SubstringSearch(index_lookup, parsed).find(
         cursor.key if cursor else None, count=wanted, in_session=bool(query.session_id)
     )
     keys = list(found)
     total = cursor.total if cursor else len(keys)
     page = keys[:limit]
-    shown = await _shown(index_lookup.executor, parsed, [key for key in page if found[key] is None])
+    # Only the page is opened: of up to a thousand counted hits no text is read for a snippet that nobody sees.
+    shown = await _open_page(index_lookup.executor, parsed, [key for key in page if found[key] is None])
     results = [found[key] or shown.get(key[1:]) for key in page]
     return SearchPage(
         results=[result for result in results if result],
+        # By the key, also where its row is left out because it has changed since: the next page begins after it.
         next_cursor=encode_search_cursor(SearchCursor(page[-1], total)) if len(keys) > limit else "",
         total=min(total, COUNTED_HITS),
         total_is_lower_bound=total > COUNTED_HITS,
     )
 
 
-async def _words(index_lookup: IndexLookup, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
-    """Relevance descending, then as ``_substring``."""
+async def _words_page(index_lookup: IndexLookup, org_id: str, query: SearchQuery, limit: int) -> SearchPage:
+    """Relevance descending, then as ``_substring_page``."""
     terms = parse(valid_text(text(query.query, "query")))
     if not 1 <= len(terms) <= MOST_TERMS:
         raise InvalidArgumentError(
             f"query: expected 1 … {MOST_TERMS} different words and phrases, got {len(terms)}", field="query"
         )
     cursor = decode_words_cursor(query.cursor) if query.cursor != "" else None
-    parsed = _parsed(org_id, terms, query)
+    parsed = _parse(org_id, terms, query)
     rows = await WordsSearch(index_lookup, parsed).ranked(cursor, count=limit + 1, in_session=bool(query.session_id))
     first = cursor or next(iter(rows), None)
+    # Each row carries the total, as the first page found it.
     total = first.total if first else 0
     page = rows[:limit]
-    shown = await _shown(index_lookup.executor, parsed, [row.key for row in page])
+    shown = await _open_page(index_lookup.executor, parsed, [row.key for row in page])
     return SearchPage(
         results=[shown[row.key[1:]] for row in page if row.key[1:] in shown],
         next_cursor=encode_search_cursor(page[-1]) if len(rows) > limit else "",
@@ -87,23 +91,24 @@ async def _words(index_lookup: IndexLookup, org_id: str, query: SearchQuery, lim
     )
 
 
-async def _shown(
+async def _open_page(
     executor: Executor, parsed: ParsedQuery, keys: list[SearchKey]
 ) -> dict[tuple[object, ...], SearchResult]:
     """The results by their keys without the moment: a session that got another start in between is still the same."""
-    # Which sessions are searched has been asked a moment ago, and takes longer than to open their rows.
+    # Without the filters: they were asked a moment ago, and asking again takes longer than opening the rows. Never
+    # without the organisation, which is in every statement.
     sessions = sql("org_id = {org_id}", org_id=parsed.org_id)
     rows = RowsToOpen(parsed.org_id, parsed.terms, sessions, parsed.tables, keys)
     return {key[1:]: result for key, result in (await open_rows(executor, rows)).items()}
 
 
-def _parsed(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> ParsedQuery:
+def _parse(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> ParsedQuery:
     tables = searched_tables(text(query.role, "role"), text(query.tool_name, "tool_name"))
     filtered = any(getattr(query, name) for name in (*_FILTERS, "date_from", "date_to"))
-    return ParsedQuery(org_id, terms, _sessions(org_id, query), tables, filtered)
+    return ParsedQuery(org_id, terms, _session_condition(org_id, query), tables, filtered)
 
 
-def _sessions(org_id: str, query: SearchQuery) -> Sql:
+def _session_condition(org_id: str, query: SearchQuery) -> Sql:
     sessions = session_conditions(
         org_id,
         equal={name: getattr(query, name) for name in _FILTERS},

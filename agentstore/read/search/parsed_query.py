@@ -14,9 +14,9 @@ INDEXED_LENGTH = 3
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """What is looked for: all of these terms in one row; and where: in rows of these tables, in these sessions.
+    """What is looked for, all of these terms in one row; and where, in rows of these tables in these sessions.
 
-    ``sessions`` is the condition on sessions, which are one organisation's; ``filtered``: only some of these.
+    ``sessions`` is the condition on the sessions of the organisation. ``filtered``: it leaves only some of them.
     """
 
     org_id: str

@@ -1,7 +1,7 @@
 """What the server says of the searched tables: how big they are, and which parts of them have no text index. Pure.
 
-Which parts have an index decides only how fast they are searched, never what is found: a part that got its index, or
-was made, since the server was asked is searched right either way.
+Which parts have an index decides only how fast a search is, never what it finds. A part may be merged, get its index or
+be new by the time it is read; ``candidates_sql`` says why no hit is lost then.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import NamedTuple
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.protocols import Columns
 
+# On content, input_json and result_content. With fewer, a migration is not done, or the server is too old for them.
 _INDEXES = 3
-_COUNTED = ("sessions", "messages", "tool_calls")
+_COUNTED_TABLES = ("sessions", "messages", "tool_calls")
 _ZEROES = sql("0, 0, 0")
 
 
@@ -32,7 +33,7 @@ class TableSize:
     indexed: tuple[str, ...] = ()
 
     def share(self, part: float) -> TableSize:
-        """A part of it, which may be the one that is not indexed."""
+        """A part of it, of all that is not indexed in the whole: nobody knows whose rows those parts hold."""
         part = min(1.0, part)
         rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
         return TableSize(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed, self.indexed)
@@ -62,14 +63,16 @@ class TableSizes:
         return self.of.get(name, TableSize())
 
     def share(self, rows: RowCounts) -> TableSizes:
-        """An organisation's part of them, by its rows: as if all that is not indexed were its own."""
+        """An organisation's part of them, by its rows."""
         return TableSizes(
             rows.sessions, {name: table.share(rows.of(name) / max(1, table.rows)) for name, table in self}
         )
 
-    def among(self, sessions: int, messages: int) -> TableSizes:
-        """What some of its sessions are of them, that say they have so many messages: each has its share of all texts,
-        or what it says, and with it the granule around it is read.
+    def share_of_sessions(self, sessions: int, messages: int) -> TableSizes:
+        """The part of them that is read for so many of its sessions, which have so many messages by their own count.
+
+        Each counts as an average session, or as what it says if that is more; and a granule is read with its
+        neighbours.
         """
         said = messages / max(1, self["messages"].rows)
         each = {name: 1 / max(1, self.sessions) + 1 / max(1, table.granules) for name, table in self}
@@ -81,11 +84,12 @@ class TableSizes:
 
 @dataclass(frozen=True, slots=True)
 class PartsState:
-    """What the server said: the tables, the rows of an organisation, and how many sessions are searched, with as many
-    messages as they say they have.
+    """What the server said: the tables, the rows of an organisation, and how many sessions are searched, with the sum
+    of
+    their ``message_count``.
 
-    What was not asked is 0, and all is where nothing is stored. ``has_indexes``: all texts are indexed, or are going to
-    be; not on old servers.
+    What was not asked is 0, and everything is where nothing is stored. ``has_indexes``: all texts are indexed, or are
+    going to be when their parts are merged; never so on old servers.
     """
 
     sizes: TableSizes = TableSizes()
@@ -95,13 +99,14 @@ class PartsState:
 
 
 def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched: Sql | None = None) -> Sql:
-    """One row for each part, to be read by ``read_answer``: adding them up takes the server longer than us.
+    """One row for each part, to be read by ``read_answer``. To add them up would take the server longer than it takes
+    us.
 
     ``rows_of``: an organisation, whose rows are counted. ``searched``: the condition on the sessions that are counted.
 
-    A part that was inserted and neither merged nor rewritten since has no text index: writers leave that to merges
-    (what others inserted may have one, and is scanned). Parts that are older than the index show it by the size of all
-    their indexes, of which the range of versions takes two numbers for every 64 granules.
+    A part that was inserted and neither merged nor rewritten since has no text index: writers leave that to merges. (A
+    part that somebody else inserted may have one; it is scanned all the same.) A part from before the index existed is
+    known by the size of its indexes: the one on versions alone takes two numbers for every 64 granules, 16 bytes.
     """
     return sql(
         "SELECT {indexes} AS indexes, {rows}, {searched},"
@@ -111,7 +116,8 @@ def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched:
         " FROM system.parts WHERE database = currentDatabase() AND active"
         " AND table IN ('messages', 'tool_calls', 'sessions')",
         indexes=_count_of_indexes() if ask_for_indexes else _INDEXES,
-        rows=_ZEROES if rows_of is None else join(", ", [_count(table, rows_of) for table in _COUNTED]),
+        rows=_ZEROES if rows_of is None else join(", ", [_count(table, rows_of) for table in _COUNTED_TABLES]),
+        # An array, since a tuple is nothing that the driver reads here.
         searched=sql("[0, 0]")
         if searched is None
         else sql("(SELECT [count(), sum(message_count)] FROM sessions FINAL WHERE {own})", own=searched),

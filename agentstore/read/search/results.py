@@ -9,7 +9,7 @@ from typing import Any
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.models import SearchResult
 from agentstore.protocols import Executor
-from agentstore.read.concurrent import together
+from agentstore.read.concurrent import gather_both
 from agentstore.read.cursor import SearchKey
 from agentstore.read.decoding import times
 from agentstore.read.floors import floor_of_row, moments
@@ -20,16 +20,18 @@ from agentstore.read.search.searched_tables import MESSAGE, SearchedTable
 from agentstore.read.search.term_sql import first_hit
 from agentstore.read.search.tokens import Term
 
-_SHOWN = ("user_id", "user_name", "project_name", "agent_type", "first_message")
-_ROW = sql("session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around")
-_SESSION = sql("moment, user_id, user_name, project_name, agent_type, first_message")
+_SESSION_FIELDS = ("user_id", "user_name", "project_name", "agent_type", "first_message")
+_ROW_COLUMNS = sql(
+    "session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around"
+)
+_SESSION_COLUMNS = sql("moment, user_id, user_name, project_name, agent_type, first_message")
 
 
 @dataclass(frozen=True, slots=True)
 class RowsToOpen:
-    """Rows to open: those with these keys, without their moment, whose sessions satisfy ``sessions``.
+    """Rows to open: those with these keys, whatever their moment, whose sessions satisfy ``sessions``.
 
-    ``tables`` say which rows of theirs count.
+    ``tables`` have the conditions of the search on their rows (role, tool).
     """
 
     org_id: str
@@ -42,46 +44,50 @@ class RowsToOpen:
 async def open_rows(
     executor: Executor, rows: RowsToOpen, after: SearchKey | None = None
 ) -> dict[SearchKey, SearchResult]:
-    """A result for each row that holds one of the terms in its newest version, and comes after the key.
+    """A result for each of the rows that holds a term in its newest version, and comes after the key ``after``.
 
-    A row that was rewritten or deleted since its key was read is left out. The text itself never travels. One statement
-    for texts and sessions; ``open_rows_concurrently`` sends two at a time, and is the faster.
+    A row is left out if it was deleted since its key was read, or rewritten and holds no term now. The text itself
+    never travels. Texts and sessions are read in one statement; ``open_rows_concurrently`` sends two, and is faster.
     """
     if not rows.keys:
         return {}
     query = sql(
         "SELECT {row}, floor, {session} FROM ({snippets}) AS r INNER JOIN ({sessions}) AS s ON s.id = session_id"
         " WHERE _version >= floor AND {after}",
-        row=_ROW,
-        session=_SESSION,
+        row=_ROW_COLUMNS,
+        session=_SESSION_COLUMNS,
         snippets=_snippets(rows),
-        sessions=_sessions(rows),
+        sessions=_sessions_with_floors(rows),
         after=after_key(after),
     )
     columns = await executor.fetch(query, SCAN)
+    # The order of the rows is any: the caller has the keys in order, and looks each one up.
     return dict(_result(rows.terms, row[:12], row[12:]) for row in zip(*columns, strict=True))
 
 
 async def open_rows_concurrently(
     executor: Executor, rows: RowsToOpen, after: SearchKey | None
 ) -> dict[SearchKey, SearchResult]:
-    """What ``open_rows`` returns."""
-    # The floors are asked beside the texts and not beside the sessions: a floor that came after the texts were read, of
-    # a replace that writes the same again, would hide rows that are there before and after.
+    """What ``open_rows`` returns, in the order of hits."""
+    # The floors are asked in the statement of the texts, not in that of the sessions. That one may be later, and see
+    # the floor of a replace that wrote the same rows again: it would hide them, although they are there before and
+    # after.
     snippets = sql(
         "SELECT {row}, {floor} AS floor FROM ({snippets}) WHERE _version >= floor",
-        row=_ROW,
-        floor=floor_of_row(rows.org_id, among=sql("session_id IN {ids}", ids=_ids(rows))),
+        row=_ROW_COLUMNS,
+        floor=floor_of_row(rows.org_id, among=sql("session_id IN {ids}", ids=_session_ids(rows))),
         snippets=_snippets(rows),
     )
     sessions = sql(
         "SELECT id, toUnixTimestamp64Micro(started_at), {shown} FROM sessions FINAL WHERE {scope}",
-        shown=_names(_SHOWN),
-        scope=_scope(rows),
+        shown=_column_list(_SESSION_FIELDS),
+        scope=_session_condition(rows),
     )
-    texts, of_sessions = await together(lambda: executor.fetch(snippets, SCAN), lambda: executor.fetch(sessions))
+    texts, of_sessions = await gather_both(lambda: executor.fetch(snippets, SCAN), lambda: executor.fetch(sessions))
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
+    # A row whose session is not there was deleted, or belongs to one that the filters leave out: no hit.
     found = dict(_result(rows.terms, row, by_id[row[0]]) for row in zip(*texts, strict=True) if row[0] in by_id)
+    # Texts and moments meet only here, so the server could neither sort the rows nor leave out those of earlier pages.
     return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}
 
 
@@ -93,36 +99,39 @@ def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -
         session_id=session_id,
         ordinal=position,
         role=role,
+        # ``source`` is the version of the message that has the id. Below the floor a replace has taken it away.
         source_id=source_id if source >= floor else "",
         started_at=times([moment])[0],
         snippet=text,
         highlights=highlights,
-        **dict(zip(_SHOWN, shown, strict=True)),
+        **dict(zip(_SESSION_FIELDS, shown, strict=True)),
     )
     return (moment, session_id, position, kind, tool_use_id, call_index), result
 
 
-def _sessions(rows: RowsToOpen) -> Sql:
+def _sessions_with_floors(rows: RowsToOpen) -> Sql:
     """What is shown of the sessions, with their id and floor."""
-    return moments(rows.org_id, _scope(rows), also=_names(_SHOWN))
+    return moments(rows.org_id, _session_condition(rows), also=_column_list(_SESSION_FIELDS))
 
 
-def _scope(rows: RowsToOpen) -> Sql:
-    return sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=_ids(rows))
+def _session_condition(rows: RowsToOpen) -> Sql:
+    return sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=_session_ids(rows))
 
 
-def _names(columns: Sequence[str]) -> Sql:
+def _column_list(columns: Sequence[str]) -> Sql:
     return join(", ", map(identifier, columns))
 
 
-def _ids(rows: RowsToOpen) -> tuple[str, ...]:
+def _session_ids(rows: RowsToOpen) -> tuple[str, ...]:
     return tuple({key[1] for key in rows.keys})
 
 
 def _snippets(rows: RowsToOpen) -> Sql:
-    """Of each row its key and version, role, source id and the version of the message that has it, where the snippet
-    starts, the text's length, and the snippet with a code point more on each side of it.
+    """Of each row its key and version, its role, its source id and the version of the message that has that id; where
+    the snippet starts, the text's length, and the snippet with one code point more on each side.
     """
+    # ``toInt64``: for a hit near the start the difference is below 0, and of unsigned numbers it would be a huge one.
+    # The space stands for the code point before the text, so that every snippet has a neighbour on its left.
     texts = [_texts(rows, table, keys) for table, keys in by_table(rows.tables, rows.keys)]
     return sql(
         "WITH toInt64({hit}) AS hit, toInt64(lengthUTF8(text)) AS length,"
@@ -137,7 +146,10 @@ def _snippets(rows: RowsToOpen) -> Sql:
 
 
 def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...], ...]) -> Sql:
-    """Key, version, role, source id with its version, and text of the rows; of a tool call the text hit first."""
+    """Key, version, role, source id with its version, and text of the rows.
+
+    The text of a tool call is its input if that holds a term, else its result.
+    """
     of_messages = table.kind == MESSAGE
     found = sql(
         "SELECT {key}, _version, {role} AS role, {source} AS source_id, {written} AS _source,"
@@ -160,7 +172,9 @@ def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...
 
 
 def _with_sources(rows: RowsToOpen, calls: Sql, keys: tuple[tuple[object, ...], ...]) -> Sql:
-    """The tool calls with the source id of the message that made them, which may be older than the session's floor."""
+    """The tool calls with the source id of the message that made them, and the version of that message."""
+    # The message may be below the session's floor, and in its table until the sweep; ``_result`` looks at that. LEFT
+    # ANY JOIN: a call is shown also where its message is not there.
     return sql(
         "SELECT c.* REPLACE (m.source_id AS source_id, m._version AS _source) FROM ({calls}) AS c LEFT ANY JOIN ("
         "SELECT session_id, ordinal, source_id, _version FROM messages FINAL"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from agentstore.connection.sql import Sql, identifier, sql
 from agentstore.read.conditions import EVERYTHING
 
-# The kind of a row, which tells the two tables apart in a hit's key and sorts a message before its tool calls.
+# The kind of a row, which tells the two tables apart in a hit's key and sorts a message before its tool calls. Cursors
+# hold them: with other numbers the next page of a search that is under way would begin elsewhere.
 MESSAGE, TOOL = 0, 1
 
 
@@ -36,6 +37,7 @@ class SearchedTable:
 MESSAGES = SearchedTable(
     "messages",
     MESSAGE,
+    # In the types of the other table's columns: the two are put together by UNION ALL, and their keys are compared.
     sql("session_id, ordinal AS position, 0 AS kind, '' AS tool_use_id, toUInt32(0) AS call_index"),
     sql("session_id, ordinal"),
     sql("session_id, position"),

@@ -20,6 +20,7 @@ def assemble(around: str, start: int, text_length: int, terms: Iterable[Term]) -
     Highlights are all non-overlapping hits that lie wholly inside, left to right, the longer one where two begin
     together, as code-point offsets into the snippet, the ellipsis counted.
     """
+    # Without the neighbours. They are never shown; hits that reach into them are left out below.
     cut = around[1 : LENGTH + 1]
     lead = ELLIPSIS if start > 0 else ""
     trail = ELLIPSIS if start + len(cut) < text_length else ""

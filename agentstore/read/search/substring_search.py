@@ -35,7 +35,7 @@ class SubstringSearch:
         """The first ``count`` hits after the key, in order; fewer only where there are no more."""
         if not self._parsed.tables:
             return {}
-        if in_session:  # a look-up by itself, whatever an index says
+        if in_session:  # one session is few rows, next to each other by the sort key: no index is faster
             return await self._scan(after, count)
         lookup = await self._index_lookup.look_up(self._parsed)
         if lookup.counts is None:
@@ -43,24 +43,29 @@ class SubstringSearch:
                 return await self._newest_sessions_first(after, count)
             return await self._scan(after, count)
         step = planner.next_step(lookup.counts, lookup.sizes, wanted=count)
-        # A table without candidates needs no statement any more.
+        # A table without candidates is not read any more. That is why candidates must be a superset of the hits: one
+        # that they lack is found by no later step.
         tables = tuple(one for one in self._parsed.tables if lookup.counts[one.name])
         self._parsed = replace(self._parsed, tables=tables)
         match step:
             case planner.NothingFound():
                 return {}
             case planner.OpenCandidates():
+                # There are so few that ``lookup.keys`` are all of them, on any page: those up to the cursor are left
+                # out.
                 return await self._open(lookup, after, count)
             case planner.CheckCandidates():
                 return await self._scan(after, count, Narrowing(lookup.sizes, dict.fromkeys(self._parsed.names)))
             case planner.CheckNewest():
-                known = await self._newest_candidates(lookup, step, after)
-                return await self._and_rest(known, lookup, step.narrowed, after, count)
+                first = await self._newest_candidates(lookup, step, after)
+                return await self._with_rest(first, lookup, step.narrowed, after, count)
             case planner.ReadNewestSessions():
-                known = await self._keys(self._hits(after, count, Narrowing(lookup.sizes, sessions=step.count)))
-                # All hits of the sessions that were read are known, so the last one's session is not read again.
-                rest = after_session(known[-1][0], known[-1][1]) if known else from_session(after)
-                return await self._and_rest(known, lookup, step.narrowed, after, count, rest)
+                first = await self._keys(self._hits(after, count, Narrowing(lookup.sizes, sessions=step.count)))
+                # If there are fewer than wanted, these are all hits of the sessions read, also of the last one: the
+                # scan goes on after that session. Newest candidates may end within a session, so there it begins with
+                # it.
+                rest = after_session(first[-1][0], first[-1][1]) if first else from_session(after)
+                return await self._with_rest(first, lookup, step.narrowed, after, count, rest)
             case planner.ScanTexts():
                 return await self._scan(after, count, Narrowing(lookup.sizes, dict.fromkeys(step.narrowed)))
             case _:
@@ -76,27 +81,28 @@ class SubstringSearch:
         self, lookup: LookupResult, step: planner.CheckNewest, after: SearchKey | None
     ) -> list[SearchKey]:
         """The hits among the newest candidates, up to where others may be missing."""
+        # None: all candidates of the table. Without a limit on the hits, because they are cut by ``_complete_prefix``.
         newest = {name: NewestCandidates(after, limit) for name, limit in step.limits.items()}
         narrowed = Narrowing(lookup.sizes, {name: newest.get(name) for name in self._parsed.names})
         keys = await self._keys(self._hits(after, None, narrowed))
-        return _known(keys, {one.kind for one in self._parsed.tables if one.name in newest})
+        return _complete_prefix(keys, {one.kind for one in self._parsed.tables if one.name in newest})
 
-    async def _and_rest(
+    async def _with_rest(
         self,
-        known: list[SearchKey],
+        first: list[SearchKey],
         lookup: LookupResult,
         narrowed: Collection[str],
         after: SearchKey | None,
         count: int,
         sessions: Sql | None = None,
     ) -> Found:
-        """The first ``count`` hits, of which the first are known; the others are in these sessions."""
-        if len(known) >= count:
-            return dict.fromkeys(known[:count])
-        last = known[-1] if known else after
+        """The first ``count`` hits, of which ``first`` are found already; the others are in these sessions."""
+        if len(first) >= count:
+            return dict.fromkeys(first[:count])
+        last = first[-1] if first else after
         narrow = Narrowing(lookup.sizes, dict.fromkeys(narrowed))
         rest = substring_sql.hits(self._parsed, sessions or from_session(last), last, count=count, narrowed=narrow)
-        return _joined(known, await self._keys(rest), count)
+        return _merge(first, await self._keys(rest), count)
 
     async def _newest_sessions_first(self, after: SearchKey | None, count: int) -> Found:
         scope = from_session(after)
@@ -108,7 +114,7 @@ class SubstringSearch:
         if len(found) >= count:
             return dict.fromkeys(found)
         older = substring_sql.hits(self._parsed, after_session(*last), after, count=count)
-        return _joined(found, await self._keys(older), count)
+        return _merge(found, await self._keys(older), count)
 
     async def _scan(self, after: SearchKey | None, count: int, narrowed: Narrowing | None = None) -> Found:
         return dict.fromkeys(await self._keys(self._hits(after, count, narrowed)))
@@ -120,15 +126,22 @@ class SubstringSearch:
         return list(zip(*await self._executor.fetch(query, SCAN), strict=True))
 
 
-def _joined(first: Sequence[SearchKey], rest: Iterable[SearchKey], count: int) -> Found:
-    """The first ``count`` of both. A session that got an earlier start between the two statements is in ``rest`` again;
-    that is why as many were asked for as if there were no ``first``.
+def _merge(first: Sequence[SearchKey], rest: Iterable[SearchKey], count: int) -> Found:
+    """The first ``count`` of both, each row once.
+
+    A session that got an earlier start between the two statements is in ``rest`` again. That is why ``rest`` was asked
+    for ``count`` hits and not for those that were missing: the repeated ones would leave the page too short.
     """
+    # Without the moment, which is what has changed.
     rows = {key[1:] for key in first}
     return dict.fromkeys([*first, *(key for key in rest if key[1:] not in rows)][:count])
 
 
-def _known(keys: list[SearchKey], cut: set[int]) -> list[SearchKey]:
-    """Those of the hits before which there is no other: up to the last one of each kind that has been cut off."""
+def _complete_prefix(keys: list[SearchKey], cut_kinds: set[int]) -> list[SearchKey]:
+    """The hits before which none is missing; ``cut_kinds`` are those of which only the newest candidates were checked.
+
+    Up to its last hit all candidates of such a kind were checked; after it a hit may be missing. So the list ends
+    there, or at once where the kind has no hit: else the next page would go on behind a hit that nobody has seen.
+    """
     last = {key[3]: number for number, key in enumerate(keys)}
-    return keys[: min((last.get(kind, -1) + 1 for kind in cut), default=len(keys))]
+    return keys[: min((last.get(kind, -1) + 1 for kind in cut_kinds), default=len(keys))]

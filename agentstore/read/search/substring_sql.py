@@ -1,4 +1,4 @@
-"""The SQL of a search for a substring: which rows hold it, in their order. Pure."""
+"""The SQL of a search for a substring: which rows hold it, in the order of hits. Pure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ def hits(
     count: int | None,
     narrowed: Narrowing | None = None,
 ) -> Sql:
-    """The keys, in order, of the hits in the sessions that also satisfy ``sessions``: all, or the first so many."""
+    """The keys, in order, of the hits in the sessions that also satisfy ``sessions``: the first ``count``, or all."""
+    # The floors come with the sessions in this same statement. Asked in another one, a replace in between would hide
+    # rows that are there before and after it, or show rows that it took away (decision 9).
     scope = sql("{own} AND {more}", own=parsed.sessions, more=sessions)
     return sql(
         "SELECT {columns} FROM ({rows}) AS h INNER JOIN ({sessions}) AS s ON s.id = session_id"
         " WHERE _version >= floor AND {after} ORDER BY {order}{limit}",
         columns=COLUMNS,
-        rows=join(" UNION ALL ", [_holding(parsed, one, scope, narrowed) for one in parsed.tables]),
+        rows=join(" UNION ALL ", [_matching_rows(parsed, one, scope, narrowed) for one in parsed.tables]),
         sessions=moments(parsed.org_id, scope),
         after=after_key(after),
         order=ORDER,
@@ -34,8 +36,10 @@ def hits(
     )
 
 
-def _holding(parsed: ParsedQuery, table: SearchedTable, scope: Sql, narrowed: Narrowing | None) -> Sql:
-    # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
+def _matching_rows(parsed: ParsedQuery, table: SearchedTable, scope: Sql, narrowed: Narrowing | None) -> Sql:
+    # In PREWHERE only columns of the sort key, which all versions of a row share: so texts of other rows are not read.
+    # A condition on anything else would be asked before FINAL, and an old version would be found in place of the
+    # newest.
     return sql(
         "SELECT {key}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among} WHERE {rows} AND {held}",
         key=table.key,
@@ -43,5 +47,5 @@ def _holding(parsed: ParsedQuery, table: SearchedTable, scope: Sql, narrowed: Na
         org_id=parsed.org_id,
         among=candidates_sql.row_condition(parsed, table, scope, narrowed),
         rows=table.condition,
-        held=term_sql.may_hold(table.columns, parsed.terms),
+        held=term_sql.contains_all_terms(table.columns, parsed.terms),
     )

@@ -50,13 +50,16 @@ class Term:
         return folding.pattern(self.text)
 
     @cached_property
-    def _everywhere(self) -> re.Pattern[str]:
+    def _at_every_position(self) -> re.Pattern[str]:
+        # Only a look ahead: an expression that took the characters would pass over hits that overlap the one before.
         return re.compile(f"(?={self.pattern})")
 
     def hits(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of every occurrence, also of those that overlap."""
-        for found in self._everywhere.finditer(text):
+        for found in self._at_every_position.finditer(text):
+            # A hit has the length of the term, whatever its case: folding makes one code point of one.
             start, end = found.start(), found.start() + len(self.text)
+            # At the start of a text the slice is [-1:0], and so empty as at its end.
             if not (self.whole and (joins(text[start - 1 : start]) or joins(text[end : end + 1]))):
                 yield start, end
 
@@ -65,14 +68,18 @@ def parse(query: str) -> tuple[Term, ...]:
     """The different words and phrases of a query, in its order. A quote that is not closed reaches to the end."""
     terms: dict[tuple[str, bool], Term] = {}
     for number, piece in enumerate(query.split('"')):
+        # Every second piece stood in quotes.
         for term in [Term(piece)] if number % 2 else _words(piece):
             if term.text:
+                # By its pattern: a word that is given again in another case would count twice in the ranking.
                 terms.setdefault((term.pattern, term.whole), term)
     return tuple(terms.values())
 
 
 def joins(character: str) -> bool:
     """Whether a word goes on in this character. "", the end of a text, does not."""
+    # The class that is sent to the server, and not Python's own: highlights and hits must not differ by the versions of
+    # Unicode of the two.
     return _joining().match(character) is not None
 
 

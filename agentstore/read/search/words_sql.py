@@ -33,16 +33,17 @@ def ranked(
     *,
     count: int,
     narrowed: Narrowing | None = None,
-    cut: Collection[int] = (),
-    choose: bool = False,
+    cut_kinds: Collection[int] = (),
+    in_two_reads: bool = False,
 ) -> Sql:
-    """The columns of a ``WordsCursor`` for the first rows in order, in sessions that also satisfy ``sessions``.
+    """The columns of a ``WordsCursor`` for the first ``count`` rows, in sessions that also satisfy ``sessions``.
 
-    ``cut`` are the kinds of rows that have been narrowed to the newest: the last row of each kind is where it is no
-    more known which rows there are, and what comes after it is left out. ``choose``: find out first which rows are to
-    be ranked, and count the words in those only; it reads their texts twice. Number, mean and end of the ranked rows
-    are those of the cursor where there is one, so that a score does not change from page to page.
+    ``cut_kinds`` are the kinds of rows of which only the newest candidates are read: what comes after the last row of
+    such a kind is left out, because rows may be missing there. ``in_two_reads``: find out first which rows are to be
+    ranked, and count the words in those only; their texts are read twice.
     """
+    # Number and mean are the cursor's where there is one: a score that changed from page to page would show rows twice
+    # or not at all. All windows span the ranked rows, before ``after`` takes those of earlier pages away.
     return sql(
         "SELECT score, {columns}, total, average, last.1, last.2, last.3, last.4, last.5, last.6 FROM ("
         "SELECT *, toInt64(round(1e6 * arraySum(tf -> tf * ({k1} + 1)"
@@ -54,29 +55,34 @@ def ranked(
         b=_B,
         total=after.total if after else sql("count() OVER ()"),
         average=after.average if after else sql("avg(size) OVER ()"),
-        rows=_known(_rows(parsed, sessions, after, narrowed, choose=choose, cut=bool(cut)), cut),
-        after=_after(after),
+        rows=_complete_rows(
+            _rows_in_order(parsed, sessions, after, narrowed, in_two_reads=in_two_reads, cut=bool(cut_kinds)),
+            cut_kinds,
+        ),
+        after=_after_cursor(after),
         order=ORDER,
         count=count,
     )
 
 
-def _rows(
+def _rows_in_order(
     parsed: ParsedQuery,
     sessions: Sql,
     after: WordsCursor | None,
     narrowed: Narrowing | None,
     *,
-    choose: bool,
+    in_two_reads: bool,
     cut: bool,
 ) -> Sql:
-    """The matching rows with their place in the order of substrings: the first so many, or all where cut."""
+    """The matching rows with their place in the order of hits: the first ones that are ranked, or all where ``cut``."""
     scope = sql("{own} AND {more}", own=parsed.sessions, more=sessions)
     until = until_key(after.last) if after else EVERYTHING
     rows = [
-        _counted(parsed, one, _chosen(parsed, one, scope, until, narrowed, _most(after)))
-        if choose
-        else _counted(parsed, one, candidates_sql.row_condition(parsed, one, scope, narrowed))
+        _with_counts(
+            parsed, one, _is_among_newest_matching(parsed, one, scope, until, narrowed, _how_many_ranked(after))
+        )
+        if in_two_reads
+        else _with_counts(parsed, one, candidates_sql.row_condition(parsed, one, scope, narrowed))
         for one in parsed.tables
     ]
     return sql(
@@ -88,15 +94,17 @@ def _rows(
         rows=join(" UNION ALL ", rows),
         sessions=moments(parsed.org_id, scope),
         until=until,
-        # Where kinds are cut, the last row of each is to be seen, whether it is among the first or not.
-        first=sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_most(after)),
+        # ``_complete_rows`` has to see the last row of each kind, also where it is not among the first: a kind without
+        # one it takes for a kind of which nothing is known.
+        first=sql("") if cut else sql(" ORDER BY {order} LIMIT {most}", order=ORDER, most=_how_many_ranked(after)),
     )
 
 
-def _known(rows: Sql, cut: Collection[int]) -> Sql:
-    if not cut:
+def _complete_rows(rows: Sql, cut_kinds: Collection[int]) -> Sql:
+    """The rows before which none is missing, RANKED at most: as ``_complete_prefix`` in ``substring_search``."""
+    if not cut_kinds:
         return rows
-    last = [sql("max(if(kind = {kind}, place, 0)) OVER ()", kind=kind) for kind in sorted(cut)]
+    last = [sql("max(if(kind = {kind}, place, 0)) OVER ()", kind=kind) for kind in sorted(cut_kinds)]
     return sql(
         "SELECT * FROM (SELECT *, {known} AS known FROM ({rows})) WHERE place <= known",
         known=sql("arrayMin([{most}, {last}])", most=RANKED, last=join(", ", last)),
@@ -104,23 +112,25 @@ def _known(rows: Sql, cut: Collection[int]) -> Sql:
     )
 
 
-def _after(cursor: WordsCursor | None) -> Sql:
+def _after_cursor(cursor: WordsCursor | None) -> Sql:
     if cursor is None:
         return EVERYTHING
     return sql("(score < {score} OR (score = {score} AND {later}))", score=cursor.score, later=after_key(cursor.key))
 
 
-def _most(after: WordsCursor | None) -> int:
-    """How many of the newest rows are ranked. Those that came since the first page must push none of its rows out; a
-    cursor that does not say which they are, though more matched, has them found anew.
-    """
+def _how_many_ranked(after: WordsCursor | None) -> int:
+    """How many of the newest rows are ranked: RANKED on the first page, room for as many new ones on the others."""
+    # Rows that came since the first page are newer. With RANKED again they would push rows of the first page out of the
+    # ranking before their page is shown. A cursor that says that more matched, but not where the ranked ones end, is
+    # not of this version: for it they are found anew.
     return RANKED if after is None or (after.last is None and after.total >= RANKED) else 2 * RANKED
 
 
-def _chosen(
+def _is_among_newest_matching(
     parsed: ParsedQuery, table: SearchedTable, scope: Sql, until: Sql, narrowed: Narrowing | None, most: int
 ) -> Sql:
-    """The condition on a row's key that it is one of the first so many matching rows of its table."""
+    """The condition on a row's key that it is one of the first ``most`` matching rows of its table."""
+    # As many of each table as are ranked of both: the newest rows may all be of one.
     return sql(
         "({row}) IN (SELECT {row_of_key} FROM ("
         "SELECT {columns} FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
@@ -128,7 +138,7 @@ def _chosen(
         row=table.row,
         row_of_key=table.row_of_key,
         columns=COLUMNS,
-        rows=_matching(parsed, table, table.key, candidates_sql.row_condition(parsed, table, scope, narrowed)),
+        rows=_matching_rows(parsed, table, table.key, candidates_sql.row_condition(parsed, table, scope, narrowed)),
         sessions=moments(parsed.org_id, scope),
         until=until,
         order=ORDER,
@@ -136,7 +146,7 @@ def _chosen(
     )
 
 
-def _counted(parsed: ParsedQuery, table: SearchedTable, among: Sql) -> Sql:
+def _with_counts(parsed: ParsedQuery, table: SearchedTable, among: Sql) -> Sql:
     """Rows that hold all terms, with their length and how often they hold each term."""
     columns = table.columns
     counts = [
@@ -144,19 +154,19 @@ def _counted(parsed: ParsedQuery, table: SearchedTable, among: Sql) -> Sql:
         for term in parsed.terms
     ]
     texts = join(", ", (table.row, *columns))
-    # What is counted has been found to match: counting takes many times as long.
+    # Counting takes many times as long as matching. So it stands outside, and is done for rows that match only.
     return sql(
         "SELECT {key}, _version, {size} AS size, [{counts}] AS counts FROM ({rows})",
         key=table.key,
         size=join(" + ", [sql("length({column})", column=column) for column in columns]),
         counts=join(", ", counts),
-        rows=_matching(parsed, table, texts, among),
+        rows=_matching_rows(parsed, table, texts, among),
     )
 
 
-def _matching(parsed: ParsedQuery, table: SearchedTable, columns: Sql, among: Sql) -> Sql:
+def _matching_rows(parsed: ParsedQuery, table: SearchedTable, columns: Sql, among: Sql) -> Sql:
     """These columns of the rows whose newest version holds all terms, and that version."""
-    # PREWHERE holds sort key columns only, which all versions of a row share: texts of other rows are not read.
+    # In PREWHERE only columns of the sort key; see ``substring_sql``.
     return sql(
         "SELECT {columns}, _version FROM {table} FINAL PREWHERE org_id = {org_id} AND {among} WHERE {rows} AND {held}",
         columns=columns,
@@ -164,5 +174,5 @@ def _matching(parsed: ParsedQuery, table: SearchedTable, columns: Sql, among: Sq
         org_id=parsed.org_id,
         among=among,
         rows=table.condition,
-        held=term_sql.hold(table.columns, parsed.terms),
+        held=term_sql.matches_all_terms(table.columns, parsed.terms),
     )
