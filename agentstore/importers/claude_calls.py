@@ -58,6 +58,7 @@ class Call:
         )
 
     def _subagent(self, result: str, agent_id: str) -> str:
+        # Only of tools that start subagents: other results may quote such a line, from a log or a transcript.
         if not starts_subagent(self.name):
             return ""
         named = None if agent_id else _AGENT_IN_RESULT.search(result)
@@ -97,6 +98,7 @@ class Calls:
             if agent_id := text(record.get("toolUseResult"), "agentId"):
                 self._agent_ids[tool_id] = agent_id
             return
+        # Nothing tells which call of that line it answers: it goes to the first one that still waits.
         candidates = self._by_line.get(text(record, "sourceToolAssistantUUID"), [])
         waiting = next((call for call in candidates if call.result is None), None)
         if waiting:
@@ -105,6 +107,7 @@ class Calls:
             self._unmatched += 1
 
     def take_agent(self, tool_id: str, agent_id: str) -> None:
+        # What the result itself says has precedence, and is written over this; see ``take_result``.
         if tool_id and agent_id:
             self._agent_ids.setdefault(tool_id, agent_id)
 
@@ -141,6 +144,7 @@ class Calls:
                 pr_url=found.pr_url,
             )
             known = best.setdefault((link.commit_sha, link.pr_url), link)
+            # It takes the place of the weaker one: the links stay in the order of the file.
             if (known.confidence, link.confidence) == ("medium", "high"):
                 best[link.commit_sha, link.pr_url] = link
         return list(best.values())

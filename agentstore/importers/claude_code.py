@@ -15,9 +15,9 @@ Lines of an old inline sidechain stay in the session that holds them; the prompt
 role "system". ``has_thinking`` means that a thinking block exists, even one whose text was withheld. Lengths are code
 points. ``call_index`` is a call's position among the calls of its message.
 
-A file that was written again into itself (a resume by a newer version) doubles nothing: responses are known by message
-id, calls by tool id, prompts by time and content. The rows of a file are a prefix of the rows of the same file grown
-longer, but for the responses and results that were still to come.
+A file may have been written again into itself (a resume by a newer version). That doubles nothing: responses are known
+by message id, calls by tool id, prompts by time and content. When a file grows, the rows it had keep their ordinals;
+they change only where a response goes on, or where a result or the name of a subagent comes later.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class _Reader:
         self.problems.append(ImportProblem(self.file, line, reason))
 
     def take(self, record: Record) -> None:
+        # Of every record, also of those that are kept out: they have times and directories, too.
         self.facts.see(record)
         kind = text(record, "type")
         if kind == "user":
@@ -115,6 +116,7 @@ class _Reader:
             self.report(self.line, "user record without message content")
             return
         spoken = []
+        # Results are taken also from lines that are kept out below: their calls would look as if nothing came back.
         for block in blocks_of(content):
             if text(block, "type").endswith("tool_result"):
                 self.calls.take_result(record, block)
@@ -126,6 +128,7 @@ class _Reader:
             self._add_prompt(record, spoken, injected=record.get("isCompactSummary") is True or self._is_inline(record))
 
     def _is_inline(self, record: Record) -> bool:
+        """Whether the line is of a sidechain inside the file of another session: the agent wrote the prompts there."""
         return record.get("isSidechain") is True and not self.facts.sidechain
 
     def _add_prompt(self, record: Record, blocks: list[Record], *, injected: bool = False) -> None:
@@ -157,6 +160,8 @@ class _Reader:
         draft.seen.update([self._take_block(record, draft, block) for block in blocks_of(content)])
 
     def _response(self, record: Record, message: Record) -> Draft:
+        # Lines of one response need not be adjacent, so it is looked up among all. Without this each line would be a
+        # message, and its tokens would be counted once for each.
         source_id = text(message, "id") or text(record, "uuid")
         known = self.responses.get(source_id)
         if known is not None:
@@ -188,6 +193,7 @@ class _Reader:
 
     def _take_call(self, record: Record, draft: Draft, block: Record) -> tuple[str, str]:
         tool_id, name, arguments = text(block, "id"), text(block, "name"), block.get("input")
+        # Across the whole file by its id; without an id only within the response, by name and input.
         key = ("call", tool_id or f"{name} {to_json(arguments)}")
         if tool_id not in self.calls and key not in draft.seen:
             self.calls.add(draft.new_call(tool_id, name, arguments), text(record, "uuid"))
@@ -215,6 +221,7 @@ class _Reader:
             self._new_draft("system", record, text(record, "uuid"), shown)
 
     def _new_draft(self, role: str, record: Record, source_id: str, *parts: str) -> Draft:
+        # Counted in the order of first appearance, and never given away again: so ordinals stay when the file grows.
         draft = Draft(len(self.drafts), role, parse_time(record.get("timestamp")), source_id, list(parts))
         self.drafts.append(draft)
         return draft
@@ -222,6 +229,7 @@ class _Reader:
     # --- the end -----------------------------------------------------------------------------------------------
 
     def finish(self, owner: Owner, titles: Mapping[str, str]) -> ImportResult:
+        # Before the rows: a result may stand anywhere in the file, also before its call.
         if orphans := self.calls.join():
             self.skipped["tool_result/orphan"] = orphans
         session = self.facts.session(self.file, owner, titles)
@@ -251,5 +259,6 @@ def _with_totals(session: Session, messages: list[Message], typed: list[str]) ->
 
 
 def _add(counts: dict[str, int], label: str) -> None:
+    # What is unknown may have a name of any length.
     label = label[:80]
     counts[label] = counts.get(label, 0) + 1

@@ -37,8 +37,11 @@ class Identity(NamedTuple):
 
 
 class Facts:
-    """Collects the facts, record by record. The first working directory and the last branch stand; times are the least
-    and the greatest of all records, since the order of a file is not the order of time."""
+    """Collects the facts, record by record.
+
+    Of working directories the first counts, of branches the last. A session begins at the earliest time of all records
+    and ends at the latest one, since the order of a file is not the order of time.
+    """
 
     def __init__(self) -> None:
         self.cwd = ""
@@ -54,7 +57,7 @@ class Facts:
         self._custom_title = ""
         self._ai_title = ""
         self._summaries: dict[str, str] = {}
-        self._uuids: dict[str, None] = {}
+        self._uuids: dict[str, None] = {}  # a set that keeps its order: the latest summary counts
 
     def see(self, record: Record) -> None:
         self.cwd = self.cwd or text(record, "cwd")
@@ -65,6 +68,7 @@ class Facts:
 
     def see_speaker(self, record: Record) -> None:
         """The first line of a person or the model says whose session it is."""
+        # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
         if self.sidechain is None:
             self.sidechain = record.get("isSidechain") is True
             self._session_id = text(record, "sessionId")
@@ -124,10 +128,12 @@ class Facts:
         return self._session_id or self._first_uuid or "unknown"
 
     def _identity(self, file: str) -> Identity:
+        # Not the path class of this machine: the transcript may have been written on another one.
         path = pathlib.PurePosixPath(file.replace("\\", "/"))
         own = path.stem or self._id_without_file_name()
         folders = path.parts[:-1]
         if "subagents" in folders:
+            # The last folder of this name: one further up may have it, too, and says nothing.
             above = folders[: len(folders) - 1 - folders[::-1].index("subagents")]
             return Identity(own, above[-1] if above else self._session_id, "subagent")
         if own.startswith("agent-"):

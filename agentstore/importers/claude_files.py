@@ -42,6 +42,7 @@ def find_claude_code(root: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         for name in files
         if name.endswith(".jsonl") and name not in _NO_TRANSCRIPTS
     )
+    # Sorted, for os.walk comes in the order of the file system: two imports of one tree would differ.
     yield from filter(_is_transcript, sorted(names, key=_order))
 
 
@@ -55,11 +56,13 @@ def import_claude_code_tree(
     """
     if not pathlib.Path(root).exists():
         raise FileNotFoundError(f"no such file or directory: {os.fspath(root)}")
+    # All titles first: the file that has a conversation's title may come after the conversation.
     files = list(find_claude_code(root))
     titles: dict[str, str] = {}
     for path in files:
         titles |= _titles(path)
     for path in files:
+        # Names that are no UTF-8 have surrogates in Python, which no row can hold.
         name = os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
         try:
             data = path.read_bytes()
@@ -70,7 +73,7 @@ def import_claude_code_tree(
 
 
 def _titles(path: pathlib.Path) -> dict[str, str]:
-    """The summaries of a file by the record they name. Only the lines that may be one are parsed."""
+    """The summaries of a file by the record that each one names. Only lines that may be a summary are parsed."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -83,6 +86,7 @@ def _titles(path: pathlib.Path) -> dict[str, str]:
 
 
 def _order(path: pathlib.Path) -> tuple[str, str, bool, str]:
+    """Folder, session, whether it is the session itself, path. False sorts first, so subagents come before it."""
     folders = path.parts[:-1]
     if "subagents" in folders:
         above = folders.index("subagents") - 1

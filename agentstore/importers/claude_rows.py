@@ -36,6 +36,8 @@ class Replays:
             keys = [_digest({key: value for key, value in record.items() if key not in _METADATA})] * len(blocks)
         else:
             keys = [_digest([moment, block]) for block in blocks]
+        # All of them before any is noted: one record may say the same thing twice, and without a time all its blocks
+        # have one key.
         fresh = [block for key, block in zip(keys, blocks, strict=True) if key not in self._seen]
         self._seen.update(keys)
         return fresh
@@ -108,6 +110,7 @@ def count(usage: dict[str, Any], key: str) -> int:
 
 
 def _cache_write_tokens(usage: dict[str, Any]) -> int:
+    # The total where there is one, else its parts; never both, for the total contains them.
     parts = usage.get("cache_creation")
     if "cache_creation_input_tokens" in usage or not isinstance(parts, dict):
         return count(usage, "cache_creation_input_tokens")

@@ -52,7 +52,7 @@ def _commits(result: str, confidence: Confidence) -> Iterator[FoundLink]:
 
 
 def _requests(result: str, *, is_error: bool) -> Iterator[FoundLink]:
-    # The URL is the last thing printed; warnings above it may name other requests.
+    # Only the last URL: it is what the command prints at its end. Warnings above it may name other requests.
     urls = _REQUEST_URL.findall(result)
     if urls:
         yield FoundLink("pr", "medium" if is_error else "high", pr_url=urls[-1])

@@ -79,7 +79,11 @@ def _forgiving(number: int, body: bytes, report: Report, *, torn: bool) -> list[
 
 
 def _next_record(text: str, position: int) -> int:
-    """Where the next record begins: one that was appended to a torn line is kept."""
+    """Where the next record begins: one that was appended to a torn line is kept.
+
+    It looks for the beginning that records of conversations have. Objects inside the torn record begin otherwise, and
+    are not taken for records.
+    """
     found = _record_start.search(text, position + 1)
     return found.start() if found else len(text)
 

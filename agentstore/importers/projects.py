@@ -21,6 +21,7 @@ class Project(NamedTuple):
 def project_of(cwd: str) -> Project:
     """The project of a directory; worktrees (``/.worktrees/x``, ``/.claude/worktrees/x``) share their repository's id
     and name, ``path`` stays the directory itself."""
+    # ``or cwd``: the root of a file system has nothing left without its slash.
     root = _WORKTREE.sub("", cwd).rstrip("/\\") or cwd
     if not cwd:
         return Project("", "", "")

@@ -61,6 +61,7 @@ class Prompt(NamedTuple):
 def read_prompt(text: str, *, injected: bool = False) -> Prompt:
     """Classify the text of a line; ``injected`` says that its record is known not to come from a person."""
     start = text.lstrip()
+    # Before all that looks at the text: what is injected may quote a command or a prompt.
     if injected or start.startswith(_FROM_THE_PROGRAM):
         return Prompt("system", text, "")
     if start.startswith(("<command-name>", "<command-message>")):
@@ -89,6 +90,8 @@ def _text_in_element(text: str, tag: str) -> str:
 def _without_injected(text: str) -> str:
     for tag in _INJECTED:
         pieces, opening, closing = [], f"<{tag}>", f"</{tag}>"
+        # Up to the last closing tag: each opening one before it has an end, and what is never closed stays as it is.
+        # One pass for each tag: a text of nothing but opening tags takes no longer than another.
         end, position = text.rfind(closing), 0
         while 0 <= (start := text.find(opening, position)) < end:
             pieces.append(text[position:start])

@@ -99,6 +99,7 @@ def skill_name(name: str, arguments: Any, result: str) -> str:
     path = _skill_file(name, arguments)
     if not path:
         return ""
+    # The front matter is at the start; a ``name:`` further down is something else.
     titled = _FRONT_MATTER_NAME.search(result[:2000])
     return titled.group(1) if titled else _parent_directory(path)
 

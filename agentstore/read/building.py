@@ -1,4 +1,4 @@
-"""Columns of a large result to Structs, some thousands of rows at a time: other tasks of the loop run in between."""
+"""Columns of a large result to Structs, in slices of some thousands of rows: other tasks of the loop run in between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def build_in_slices(
     time_columns: Sequence[int] = (),
     constants: Mapping[int, Any] | None = None,
 ) -> list[T]:
-    """What ``build`` returns, for results without a bound on their rows. Takes the columns off their list."""
+    """What ``build`` returns, for results that may have any number of rows. It empties a long list of columns."""
     count = len(columns[0]) if columns else 0
     if count <= _ROWS_AT_ONCE:
         return build(record, columns, time_columns=time_columns, constants=constants)

@@ -19,6 +19,7 @@ async def gather_both(
 
     The second runs after the first where there is no connection left for it meanwhile.
     """
+    # Tasks, and no task group: that would raise an ExceptionGroup, and callers expect the error itself.
     one = asyncio.ensure_future(first())
     two = asyncio.ensure_future(_again_after(one, second))
     try:
@@ -35,7 +36,7 @@ async def _again_after(first: asyncio.Future[Any], second: Callable[[], Coroutin
     try:
         return await second()
     except PoolTimeoutError:
-        # The first may hold the only connection there is. A call must not fail because it waited for itself; and
-        # nothing was sent yet.
+        # The first may hold the only connection there is, and a call must not fail because it waited for itself. To
+        # start again is harmless: who waits for a connection has sent nothing yet.
         await asyncio.wait((first,))
         return await second()

@@ -21,7 +21,8 @@ _UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 _Kind = Annotated[int, msgspec.Meta(ge=0, le=1)]
 _Score = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Average = Annotated[float, msgspec.Meta(gt=0)]
-# moment in microseconds, session_id, ordinal, 0 for a message or 1 for a tool call, tool_use_id, call_index
+# moment in microseconds, session_id, ordinal, 0 for a message or 1 for a tool call, tool_use_id, call_index: the key of
+# a hit, whose order is in ``search/hit_keys.py``.
 SearchKey = tuple[int | None, str, _UInt32, _Kind, str, _UInt32]
 
 
@@ -86,6 +87,8 @@ def decode_words_cursor(text: str) -> WordsCursor:
 def _search_cursor(text: str, kind: type[_Cursor]) -> _Cursor:
     try:
         cursor = msgspec.json.decode(_decode(text), type=kind)
+        # A moment that is no datetime is no key of ours either. Found here it is an InvalidCursorError and not, some
+        # statements later, an error of the search.
         for key in (cursor.key, getattr(cursor, "last", None)):
             from_ticks(key[0] if key else None)
     except (msgspec.MsgspecError, OverflowError):
@@ -94,6 +97,7 @@ def _search_cursor(text: str, kind: type[_Cursor]) -> _Cursor:
 
 
 def _rfc3339(moment: dt.datetime | None) -> str:
+    # As the server stores it, in UTC and whole microseconds: the cursor is compared with what is stored.
     exact = from_ticks(None if moment is None else ticks(moment))
     return "" if exact is None else exact.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -105,6 +109,7 @@ def _encode(data: bytes) -> str:
 def _decode(cursor: Any) -> str:
     try:
         data = cursor.encode("ascii")
+        # Strictly: by default other characters are left out, and a cursor that was cut or edited would be another one.
         return base64.b64decode(data + b"=" * (-len(data) % 4), altchars=b"-_", validate=True).decode()
     except (AttributeError, ValueError, binascii.Error):
         raise InvalidCursorError("cursor: not url-safe base64 of ours", field="cursor") from None

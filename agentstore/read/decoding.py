@@ -13,7 +13,8 @@ from agentstore.protocols import Columns
 
 T = TypeVar("T")
 
-# Up to here (the year 2096) microseconds survive the float that msgspec converts in a tenth of the time.
+# Up to here (the year 2096) a float of seconds keeps the microsecond. msgspec converts such floats in a tenth of the
+# time.
 _EXACT_IN_FLOAT = 4 * 10**15
 
 _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})
@@ -51,6 +52,7 @@ def build(
     """
     if not columns:
         return []
+    # A copy: the caller's list keeps its columns.
     values: list[Sequence[Any]] = list(columns)
     for position, value in (constants or {}).items():
         values.insert(position, [value] * len(columns[0]))

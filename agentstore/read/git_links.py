@@ -61,7 +61,8 @@ def _match(sha: str, pr_url: str) -> Sql:
     if sha:
         if not _SHA.fullmatch(sha):
             raise InvalidArgumentError(f"sha: {sha!r} is not 4 or more hexadecimal digits", field="sha")
-        # Both ways: a full SHA also finds a link that was stored with the short one.
+        # Both ways: a full SHA also finds a link that was stored with the short one. Links of pull requests have no
+        # SHA, and every SHA starts with "": without the length each of them would be found.
         return sql(
             "length(commit_sha) >= 4"
             " AND (startsWith(lower(commit_sha), {sha}) OR startsWith({sha}, lower(commit_sha)))",

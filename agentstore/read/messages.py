@@ -21,14 +21,16 @@ _TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "or
 # Of several sessions.
 _ANY_MESSAGE_COLUMNS, _ANY_MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id")
 
-# A block is decoded column by column; of smaller ones none holds the loop for long, and a large session is read faster.
+# Blocks are decoded one column at a time, and each column holds the loop. In smaller blocks than usual it is held for
+# less, and a large session is read faster.
 _IN_BLOCKS = {"max_block_size": 8192}
 
-# A session cannot hold more messages: a larger limit is no limit, and one beyond 64 bits the server would refuse.
+# Ordinals have 32 bits, so a session has no more messages. A larger limit is lowered to this: beyond 64 bits the server
+# would refuse it.
 _LARGEST_LIMIT = 2**32
 
-# Of an iterator: rows whose sizes are looked at together, and text that is fetched together, which is what a caller's
-# memory has to hold.
+# Of an iterator: of how many rows the sizes are asked at a time, and how many bytes of text are then fetched at a time.
+# The caller's memory has to hold the latter.
 _PLANNED_ROWS = 5000
 _FETCHED_BYTES = 4 * 1024 * 1024
 
@@ -67,6 +69,7 @@ class MessageReads(ReadLanes):
             ),
             _IN_BLOCKS,
         )
+        # Read from the end, where the limit counts, and shown from the start.
         if backwards:
             columns = [column[::-1] for column in columns]
         return await build_in_slices(
@@ -118,12 +121,17 @@ async def _iterate(executor: Executor, org_id: str, session_id: str) -> AsyncIte
         if text(session_id, "session_id")
         else above_floors(org_id)
     )
+    # Nothing is held on the server between two pages, and each begins after a key: rows that are written or removed
+    # while the caller takes its time shift no other row into a page or out of one.
     last: _Key | None = None
     while True:
         stops = await _plan_slices(executor, org_id, scope, last)
+        # In the slices that were planned, whatever was written since: then one may be larger than planned, but no row
+        # of the plan is fetched twice or left out.
         for stop in stops:
             for message in await _fetch_slice(executor, org_id, scope, last, stop):
                 yield message
+            # The last row planned, also where it was removed since: the next plan begins after it, and the loop ends.
             last = stop
         if not stops:
             return
@@ -144,6 +152,7 @@ async def _plan_slices(executor: Executor, org_id: str, scope: Sql, last: _Key |
     stops: list[_Key] = []
     size, key = 0, None
     for session_id, ordinal, byte_count in zip(*columns, strict=True):
+        # A row that is larger than all that may be fetched at a time is fetched alone.
         if key is not None and size + byte_count > _FETCHED_BYTES:
             stops.append(key)
             size = 0
@@ -174,6 +183,7 @@ async def _fetch_slice(executor: Executor, org_id: str, scope: Sql, last: _Key |
 def _after_key(key: _Key | None) -> Sql:
     if key is None:
         return sql("1")
+    # The first comparison follows from the second. It is there for the primary key, which skips granules by it.
     return sql(
         "session_id >= {id} AND (session_id > {id} OR ordinal > {ordinal})", id=key.session_id, ordinal=key.ordinal
     )
@@ -195,7 +205,7 @@ def _after_call(key: tuple[int, str, int] | None) -> Sql:
         raise InvalidArgumentError(
             f"after: expected (message_ordinal, tool_use_id, call_index), got {type(key).__name__}", field="after"
         )
-    # Not as one comparison of tuples: that would not use the sort key.
+    # Not as one comparison of tuples: the server would not use the sort key, and read the session from its start.
     return sql(
         "message_ordinal >= {ordinal} AND (message_ordinal > {ordinal} OR tool_use_id > {id}"
         " OR (tool_use_id = {id} AND call_index > {index}))",

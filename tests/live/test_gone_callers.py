@@ -19,7 +19,7 @@ from agentstore.connection import pool as pool_module
 from agentstore.connection.dial import dial
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, sql
-from agentstore.read.concurrent import together
+from agentstore.read.concurrent import gather_both
 from agentstore.settings import resolve_target
 from tests.builders import message, session
 from tests.faults.proxy import Proxy
@@ -311,7 +311,7 @@ async def test_two_statements_of_one_read_both_stop(own: AsyncClickHouseStore, s
     marker = uuid.uuid4().hex
     endless = sql("SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number, {marker}) = 1", marker=marker)
     async with watching(server, marker) as processes:
-        both = together(lambda: own._heavy.fetch(endless), lambda: own._heavy.fetch(endless))
+        both = gather_both(lambda: own._heavy.fetch(endless), lambda: own._heavy.fetch(endless))
         await gone_by_task(both, lambda: processes.appear(2))
         await processes.end()
     await works(own)
