@@ -1,1 +1,1 @@
-"""What keeps statements inside of the store: no files, no other hosts, no programs. Decided by the engine's parser."""
+"""Refuses statements that reach outside of the store: files, other hosts, programs. Decided by the engine's parser."""

@@ -1,4 +1,4 @@
-"""What is stored and reaches outside, taken away when a server starts: nothing is looked at when it is read."""
+"""Detaches what is stored and reaches outside, when a server starts: reading a view does not show what is in it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from agentstore.local.sql.quoting import identifier, literal
 
 
 def detach_outside(sandbox: Sandbox, connection: EngineConnection) -> list[str]:
-    """Take away, until the next start, what older statements have stored that reaches outside. Returns its names.
+    """Detach what older statements have stored that reaches outside, until the next start. Returns its names.
 
-    Views, tables with such engines or defaults, dictionaries, databases; what is needed to be asked for is told.
+    That is views, tables with such engines or defaults, dictionaries and databases. Nothing is dropped: a server that
+    may reach outside has it again.
     """
+    # First of all, and databases before tables: to list the tables of one that reaches outside, the engine may go
+    # there.
     _leave_out_files(connection)
     taken: list[str] = []
     for row in connection.describe("SELECT name, lower(engine) AS engine FROM system.databases"):
@@ -22,6 +25,7 @@ def detach_outside(sandbox: Sandbox, connection: EngineConnection) -> list[str]:
         "AND database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA')"
     )
     for row in rows:
+        # A dictionary always, as CREATE DICTIONARY is always refused. A table over one is judged by its text.
         if row["engine"] == "Dictionary" and row["sql"].startswith("CREATE DICTIONARY"):
             taken += _detach(connection, "DICTIONARY", f"{identifier(row['database'])}.{identifier(row['name'])}")
         elif not sandbox.is_inside(connection, row["sql"]):
@@ -31,7 +35,9 @@ def detach_outside(sandbox: Sandbox, connection: EngineConnection) -> list[str]:
 
 def _leave_out_files(connection: EngineConnection) -> None:
     """chdb's ``default`` is two databases in one: an Atomic one, and all files of the machine as tables by their paths.
-    The first is attached alone. What is written of that is ignored at the next start."""
+
+    The first is attached alone. What the engine writes down of that it ignores at the next start.
+    """
     sql = "SELECT toString(uuid) AS uuid FROM system.databases WHERE name = 'default' AND engine = 'Overlay'"
     for row in connection.describe(sql):
         connection.run("DETACH DATABASE default")

@@ -1,4 +1,4 @@
-"""INSERT with its rows in the text: they are expressions too, which the parser does not read."""
+"""INSERT … VALUES with its rows in the text. They are expressions, too, and the parser does not read them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ _MAX_INLINE = 1 << 20
 
 
 def check_inline_rows(connection: EngineConnection, sql: str, rules: Rules) -> None:
-    """INSERT … VALUES: the rows are expressions too, and the parser does not read them. Its lexer does."""
+    """Refuse rows that name what reaches outside, by the tokens of the engine's own lexer. Raises EngineError.
+
+    Tokens tell less than a tree. So it refuses what only may hide a name: comments, escapes, more statements.
+    """
     if len(sql) > _MAX_INLINE:
         raise refused("An INSERT of that length with its rows in the text, which names what may reach outside,")
+    # Names before a parenthesis, which may be calls: whatever else they are, they are judged as such.
     followed = _lexed(connection, sql, "i > 1 AND kinds[i] = 'OpeningRoundBracket'", "i - 1")
     words = _lexed(connection, sql, "kinds[i] = 'BareWord'", "i")
     if _lexed(connection, sql, "i > 1 AND kinds[i - 1] = 'Semicolon' AND kinds[i] != 'Semicolon'", "i"):
@@ -23,9 +27,11 @@ def check_inline_rows(connection: EngineConnection, sql: str, rules: Rules) -> N
             62, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed), send one statement at a time"
         )
     if _lexed(connection, sql, "i > 1 AND kinds[i] IN ('Comment', 'HereDoc')", "i", skipped="'Whitespace'"):
-        # Where a row is read by its column's type, a comment or heredoc is none: it would hide what follows.
+        # Where a value is read by its column's type there are no comments and heredocs: what the lexer takes for one,
+        # and passes over, may be the next value, and a call.
         raise refused("A comment or heredoc beside rows in the text")
     for name in followed:
+        # The token is as it was written: with escapes it would not be found among the names.
         if "\\" in name:
             raise refused("A name with escapes beside rows in the text")
         rules.check_name(name.strip('`"“”'))

@@ -1,6 +1,7 @@
-"""The engine's names for what is inside a store, in small letters. What the engine knows besides reaches outside.
+"""The engine's names for what is inside a store, in small letters. Whatever else the engine knows reaches outside.
 
-Of functions and settings there are too many, so those that reach outside are listed.
+So what a newer engine brings is refused until somebody has looked at it and listed it here. Functions and settings are
+too many for that: of these the ones that reach outside are listed.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ ENGINES = _words(
     "versionedcollapsingmergetree view windowview"
 )
 DATABASE_ENGINES = _words("atomic memory ordinary replicated")
-# Ordinary functions are some 1,700, so here what is outside is listed; those that ask a model begin with ``ai``.
+# There are some 1,700 functions, so here what reaches outside is listed. Those that ask a model begin with ``ai``.
 OUTSIDE_FUNCTIONS = frozenset({"file", "catboostevaluate"})
-# They name a file or an address that is read or written, or hold an expression as text; another dialect would have
-# another parser.
+# They name a file or an address that is read or written, or hold an expression as text, which nobody here parses. And
+# another dialect would have another parser than the one that is asked.
 OUTSIDE_SETTINGS = _words(
     "additional_result_filter additional_table_filters "
     "dialect format_avro_schema_registry_url format_schema format_template_resultset format_template_row "
     "input_format_record_errors_file_path output_format_schema parallel_replicas_custom_key"
 )
-# Table functions with a structure in a text, which the parser does not look into: it may have defaults.
+# Table functions that take a structure as text. The parser does not look into it, and it may have defaults:
+# expressions.
 STRUCTURED = _words("format fuzzjson generaterandom input null values")
-# Statements that the parser tells everything of.
+# Statements whose JSON from the parser is complete. Others may have parts that it leaves out.
 STATEMENT_TYPES = _words(
     "AlterQuery CheckAllTablesQuery CheckTableQuery CreateIndexQuery CreateQuery CreateSQLFunctionQuery DeleteQuery "
     "DropIndexQuery DropQuery ExplainQuery InsertQuery KillQueryQuery OptimizeQuery RenameQuery "

@@ -1,4 +1,4 @@
-"""Statements that the parser tells only an outline of: what it leaves out must not be able to reach outside."""
+"""Statements of which the parser gives only an outline (EXPLAIN AST): what it leaves out must not reach outside."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from agentstore.local.sandbox.names import OUTSIDE_SETTINGS, STRUCTURED
 from agentstore.local.sandbox.refusal import refused
 from agentstore.local.sandbox.rules import Rules
 
-# Statements that may have parts of which it tells the outline only.
+# Statements that are judged by their outline. Of others too little is in it, and they are refused.
 _OUTLINED_STATEMENTS = re.compile(
     r"(?:(?:Describe|Exists|Show|DropFunction|Undrop)\w*|(?:Create|Alter|Delete|Update|SelectWithUnion)Query"
     r"|Explain)\b"
 )
+# Nodes whose names, settings or sources are not in the outline.
 _INCOMPLETE_NODES = ("Set", "ViewTargets", "Dictionary definition", "ColumnsApplyTransformer")
 
 
 def check_outline(connection: EngineConnection, sql: str, rules: Rules) -> None:
-    """A statement with a part the parser gives only an outline of, such as the arguments of a JSON type."""
+    """Refuse what may reach outside in a statement that has no JSON, such as one with arguments of a JSON type."""
     root, *nodes = list(ast_of(connection, sql).walk())[1:]
     if not _OUTLINED_STATEMENTS.match(root.text):
         raise refused(f"A statement of type {root.text.split(' ')[0]}")
+    # In the text, since the outline may leave them out: a literal with such a word is refused with it.
     if re.search(r"\b(?:infile|outfile)\b", sql, re.IGNORECASE):
         raise refused("FROM INFILE or INTO OUTFILE")
     for node in nodes:
@@ -37,7 +39,7 @@ def check_outline(connection: EngineConnection, sql: str, rules: Rules) -> None:
 
 
 def _check_words(sql: str, rules: Rules) -> None:
-    """Where settings and engines are not in the outline, their names must not be in the text."""
+    """Settings and engines that are not in the outline must not be in the text, nor escapes that could write them."""
     words = set(re.findall(r"\w+", sql.lower()))
     if "\\" in sql or words & (OUTSIDE_SETTINGS | rules.outside | {"disk", "source"}):
         raise refused("A setting or an engine beside a JSON type")

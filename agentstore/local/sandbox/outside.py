@@ -21,7 +21,8 @@ def _outside_names(connection: EngineConnection) -> Iterator[str]:
     allowed = frozenset[str]().union(*inside.values())
     for table, listed in inside.items():
         for row in connection.describe(f"SELECT lower(name) AS name FROM system.{table}"):
-            # One set of names for all three: the same word is on no side in one and on the other in another.
+            # There is one set of names for all three kinds. A word that is inside as one of them must not be in it as
+            # another: statements that are allowed would be refused.
             if row["name"] not in listed and row["name"] not in allowed:
                 yield row["name"]
     for row in connection.describe("SELECT lower(name) AS name FROM system.functions WHERE origin LIKE 'Executable%'"):
@@ -29,7 +30,9 @@ def _outside_names(connection: EngineConnection) -> Iterator[str]:
 
 
 def _outside_user_functions(connection: EngineConnection, outside: frozenset[str]) -> set[str]:
-    """Functions somebody has defined by such functions, or by functions defined so."""
+    """Functions that users have defined by such functions, or by other functions that are defined so."""
+    # By the words of their text, so that one which only mentions such a name is refused, too. Again until nothing is
+    # added: a function may call one that comes later in the list.
     rows = connection.describe(
         "SELECT lower(name) AS name, lower(create_query) AS sql FROM system.functions WHERE origin = 'SQLUserDefined'"
     )

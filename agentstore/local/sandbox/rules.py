@@ -31,6 +31,7 @@ class Rules:
         """A statement as the parser's JSON."""
         if tree["type"] not in STATEMENT_TYPES:
             raise refused(f"A statement of type {tree['type']}")
+        # Every node, wherever it stands: a rule for each place would miss the place that a newer parser adds.
         for node in _nodes(tree):
             self._check_node(node)
 
@@ -58,19 +59,20 @@ class Rules:
             _check_structure(node["table_function"])
 
     def _check_first_argument(self, node: dict[str, Any]) -> None:
-        """``arrayMap(file, paths)``: the name of a function without its parenthesis."""
+        """``arrayMap(file, paths)``: the name of a function without a parenthesis. To the parser it is a column."""
         arguments = node.get("arguments", {}).get("children", [])
         if len(arguments) > 1 and arguments[0].get("type") == "Identifier" and _TAKES_A_FUNCTION.match(node["name"]):
             self.check_name(arguments[0]["name"])
 
 
 def check_setting(name: str, value: object) -> None:
-    """A setting and its value, wherever it is made. Raises EngineError."""
+    """A setting and its value, in a statement or beside it. Raises EngineError."""
     if name in OUTSIDE_SETTINGS and (name, value) not in _PLAIN_SETTINGS:
         raise refused(f"Setting {name}")
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    # A list of what is still to be seen, and no recursion, which would end at Python's limit.
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -90,7 +92,10 @@ def _check_changes(node: dict[str, Any]) -> None:
 
 
 def _check_structure(function: dict[str, Any]) -> None:
-    """Defaults that stand in a text are computed, and so are the rows of ``format(Values, …)``."""
+    """Refuse a structure with defaults, and rows of ``format(Values, …)``: both are expressions in a text.
+
+    A structure that is itself an expression is refused, too. What it will be is known only when it runs.
+    """
     name = function.get("name", "").lower()
     arguments = function.get("arguments", {}).get("children", [])
     if name not in STRUCTURED or not arguments:
@@ -117,4 +122,5 @@ def _text_of(argument: dict[str, Any]) -> str:
 
 
 def _is_harmless(query_type: str) -> bool:
+    # By both lists: the first one has patterns, and some of what they match is to be refused all the same.
     return _HARMLESS_SYSTEM.fullmatch(query_type) is not None and _HARMFUL_SYSTEM.fullmatch(query_type) is None

@@ -28,17 +28,20 @@ from agentstore.local.sandbox.rules import DEFAULTS, Rules, check_setting
 from agentstore.local.sql.quoting import literal
 from agentstore.local.sql.statement import Kind, Statement
 
-# They can do harm only by what ``_suspect`` finds; statements that begin otherwise are parsed always.
+# Statements that can do harm only by what ``_suspect`` finds. All that begin otherwise are parsed.
 _COMMON = re.compile(
     r"\s*(?:SELECT|WITH|INSERT|SET|USE|SHOW|DESCRIBE|DESC|EXISTS|DROP|TRUNCATE|OPTIMIZE|CHECK|DELETE|VALUES)\b",
     re.IGNORECASE | re.ASCII,
 )
-# The parenthesis of a call, or what may stand before it: a comment, a space of Unicode, the rest of a long text.
+# The parenthesis of a call, or what may stand before it: a comment, a space of Unicode. Or the end, since texts are
+# looked through in pieces: there the parenthesis may be in the next one.
 _AFTER_A_NAME = r"\b[`\"]?\s*(?:[(/#]|--|[^\x09-\x7e]|\Z)"
 # The name of a function as an argument of another one.
 _AS_ARGUMENT = r"\b[`\"]?\s*[,)]"
+# The overlap is longer than any name that is looked for: cut in two, it would be found in neither piece.
 _WINDOW, _OVERLAP = 1 << 16, 256
 _MAX_TREE = 16 << 20
+# What the parser says where it makes no JSON of a statement. After any other error the statement is not run.
 _NO_JSON_MESSAGE = "does not support JSON serialization"
 _INLINE_ROWS_MESSAGE = "INSERT with inline data"
 
@@ -48,6 +51,8 @@ class Sandbox:
 
     def __init__(self, connection: EngineConnection) -> None:
         """Asks the engine what it knows of."""
+        # Once. Functions that users define later are checked when they are made, so they name nothing that reaches
+        # outside.
         outside = outside_names(connection)
         self._rules = Rules(outside)
         calls = "|".join(re.escape(name) for name in sorted(outside | STRUCTURED - {"values"}))
@@ -85,19 +90,25 @@ class Sandbox:
         return any(self._suspect.search(sql[start : start + _WINDOW]) for start in starts)
 
     def check(self, connection: EngineConnection, statement: Statement) -> None:
-        """``connection`` is one no client has a hand in: it runs nothing but the parser."""
+        """Refuse a statement that reaches outside. Raises EngineError.
+
+        ``connection`` is not a client's, whose settings could change what the parser does; it runs nothing but the
+        parser.
+        """
         sql = _as_it_runs(statement)
         if DEFAULTS.search(statement.structure) or "\\x" in statement.structure:
             raise refused("A structure of input() with defaults")
         if self.is_plain(sql):
             return
         if statement.kind is Kind.INSERT_BLOCKS and "$" in sql:
-            # Parts of it are asked about alone, and what is a heredoc in the whole may be none in a part.
+            # The engine is later asked about parts of it alone: its target, its columns. What is within a heredoc in
+            # the whole, and so is not looked at here, may be outside of one in a part.
             raise refused("An INSERT with $, which names what may reach outside,")
         self._check_parsed(connection, sql)
 
     def _check_parsed(self, connection: EngineConnection, sql: str) -> None:
         question = f"SELECT parseQueryToJSON({literal(sql)}) AS tree, length(tree) > {_MAX_TREE} AS is_large"
+        # The engine keeps back a tree that is too large: to decode it would hold the interpreter, and all clients.
         try:
             row = connection.describe(f"SELECT if(is_large, '', tree) AS tree FROM ({question})")[0]
         except EngineError as error:
@@ -113,7 +124,7 @@ class Sandbox:
         self._rules.check_tree(msgspec.json.decode(row["tree"].encode("utf-8", "replace")))
 
     def is_inside(self, connection: EngineConnection, sql: str) -> bool:
-        """Whether a statement that is stored may stay."""
+        """Whether a statement that is stored may stay. One that cannot be parsed may not."""
         try:
             self.check(connection, Statement(Kind.OTHER, sql))
         except EngineError:
@@ -123,6 +134,7 @@ class Sandbox:
 
 def _as_it_runs(statement: Statement) -> str:
     """The statement as the engine runs it; for an INSERT of blocks, with something in the place of the blocks."""
+    # On a line of its own: after a comment at the end it would be part of that.
     blocks = statement.kind is Kind.INSERT_BLOCKS and not statement.structure
     return f"{statement.sql}\nSELECT 1" if blocks else statement.sql
 

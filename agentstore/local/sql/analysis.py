@@ -19,6 +19,7 @@ _KINDS = {
 }  # fmt: skip
 
 
+# Statements that write. One that is missing here would be begun on a full disk.
 _GROWING = frozenset(
     {"INSERT", "CREATE", "ALTER", "OPTIMIZE", "UPDATE", "DELETE", "ATTACH", "RENAME", "EXCHANGE", "RESTORE"}
 )
@@ -26,6 +27,7 @@ _GROWING = frozenset(
 
 def analyse(sql: str) -> Statement:
     """Raises MultiStatementError if something follows the semicolon."""
+    # In parentheses, too: ``(SELECT 1)`` is a SELECT.
     first = _first_word(sql)
     if first is None:
         return Statement(Kind.EMPTY, sql)
@@ -42,6 +44,7 @@ def needs_space(sql: str) -> bool:
     What frees space (DROP, TRUNCATE, dropped parts) and what every client says when it opens a store that is there
     (CREATE … IF NOT EXISTS) is not among them.
     """
+    # Lazily, here and in ``inserts``: an INSERT may have megabytes of rows in its text.
     words = (token.text.upper() for token in tokens(sql) if token.kind == "word" and not token.depth)
     first = next(words, "")
     if first not in _GROWING:

@@ -8,6 +8,7 @@ from agentstore.local.sql.tokens import Token, is_word_at, tokens
 
 def without_client_clauses(sql: str, *, keeps_outfile: bool) -> str:
     """The statement without what only a client acts on: the semicolon, INTO OUTFILE and FORMAT."""
+    # Most statements have none of these words, and are not taken apart.
     lowered = sql.lower()
     if not any(end in lowered for end in (";", "format", "outfile")):
         return sql
@@ -16,12 +17,14 @@ def without_client_clauses(sql: str, *, keeps_outfile: bool) -> str:
     end = found[-1].end if found else 0
     cuts: list[tuple[int, int]] = []
     for index, token in enumerate(found):
+        # A subquery has no FORMAT of the client's: what is within parentheses is something else of that name.
         if token.depth:
             continue
         if _is_format(found, index):
             cuts.append((token.start, found[index + 1].end))
         elif token.is_word("INTO") and not keeps_outfile and is_word_at(found, index + 1, "OUTFILE"):
             cuts.append((token.start, found[_end_of_outfile(found, index)].end))
+    # As many spaces in their place: the engine's errors name positions, and mean the text that the client sent.
     for start, stop in reversed(cuts):
         sql = sql[:start] + " " * (stop - start) + sql[stop:]
     return sql[:end]

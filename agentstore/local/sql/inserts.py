@@ -12,6 +12,7 @@ from agentstore.local.sql.tokens import Token, is_word_at, tokens, unquoted
 def analyse_insert(sql: str) -> Statement:
     """INSERT: does the text hold the rows (or say where they are), or will the client send them as blocks?"""
     seen: list[Token] = []
+    # Token by token, up to the word that decides: behind it there may be megabytes of rows.
     for token in tokens(sql):
         if token.depth == 0 and token.is_word("SELECT", "WITH", "FROM", "WATCH", "EXPLAIN") and len(seen) > 1:
             return _insert_select(without_client_clauses(sql, keeps_outfile=True))
@@ -22,6 +23,7 @@ def analyse_insert(sql: str) -> Statement:
         if token.depth == 0 and token.is_word("FORMAT") and _follows_target(seen):
             return _insert_with_format(sql, seen, token)
         if token.is_mark(";"):
+            # Only for its error, if another statement follows.
             end_of_statement(list(tokens(sql, token.start)))
             return _insert_of_blocks(sql, seen, token.start)
         seen.append(token)
@@ -96,6 +98,8 @@ def _column_names(rest: list[Token]) -> tuple[str, ...] | None:
         if token.is_mark(","):
             names.append(name)
             name = ""
+        # A name may be of several tokens, ``b.c``. All that is no name (``* EXCEPT``, a function) is for the engine to
+        # say.
         elif token.kind in ("word", "name") or re.fullmatch(r"[\w.]+", token.text):
             name += unquoted(token.text)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 def literal(value: str) -> str:
     """A string literal with this value."""
+    # The backslash first: those of the escaped quotes would be doubled, and the quotes end the literal.
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+# Every character is in some token, so nothing but comments and white space is passed over. Strings and quoted names
+# come before words and marks: what is within them must not be taken for a clause.
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|--[^\n]*|//[^\n]*|\#(?:!|\ )[^\n]*|/\*.*?(?:\*/|\Z))
       | (?P<string>'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\Z)|‘[^’]*(?:’|\Z)|(?P<tag>\$[^$]*\$).*?(?P=tag))
@@ -33,13 +35,17 @@ class Token:
 
 
 def tokens(sql: str, start: int = 0) -> Iterator[Token]:
-    """The tokens of ``sql`` from ``start``, without comments and white space; ``depth`` counts open parentheses."""
+    """The tokens of ``sql`` from ``start``, without comments and white space; ``depth`` counts open parentheses.
+
+    Lazily: who needs only the beginning does not pay for the rest.
+    """
     depth = 0
     for match in _TOKEN.finditer(sql, start):
         kind = match.lastgroup or "other"
         if kind == "skip":
             continue
         text = match[0]
+        # A closing mark has the depth of its opening one.
         if text in (")", "]", "}"):
             depth -= 1
         yield Token(kind, text, match.start(), match.end(), depth)
@@ -58,6 +64,7 @@ def unquoted(name: str) -> str:
         return name[1:-1]
     if name[:1] not in ('"', "`"):
         return name
+    # Doubled quotes before escapes: two escaped quotes would else become one.
     quote = name[0]
     inner = name[1:-1].replace(quote * 2, quote)
     return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL)
