@@ -67,6 +67,7 @@ def _forgiving(number: int, body: bytes, report: Report, *, torn: bool) -> list[
             value, position = _json.raw_decode(text, position)
             values.append(_clean(value))
         except RecursionError:
+            # Its end is not known, so nothing after it is looked for in this line.
             reason = "nested too deeply"
             break
         except ValueError as error:

@@ -23,6 +23,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     ``titles`` are titles that this file gives to conversations in *other* files, by the uuid of their last record.
     """
 
+    # Not shared between results, as they would be in a plain class: msgspec makes new lists and dicts for each.
     file: str = ""
     sessions: list[Session] = []
     messages: list[Message] = []

@@ -59,6 +59,7 @@ _NAMES = {
 }
 CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.items() for name in names.split()}
 
+# Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
 )

@@ -33,6 +33,7 @@ class Migration:
     @property
     def checksum(self) -> str:
         """SHA-256 of the file's text, hexadecimal."""
+        # Of the file, not of what is sent: that differs with a cluster.
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
@@ -74,6 +75,7 @@ def pending(
     migrations: Sequence[Migration], applied: Mapping[int, str], server: tuple[int, int] = (9999, 0)
 ) -> list[Migration]:
     """What is still to be applied to a database that recorded ``applied`` (version → checksum), on this server."""
+    # First of all: an older library does not know what a newer database's tables mean, and must not change them.
     newest = len(migrations)
     unknown = [version for version in applied if version > newest]
     if unknown:
@@ -92,6 +94,7 @@ def pending(
 
 def migrations_table(cluster: str = "") -> Sql:
     """The table that records what was applied."""
+    # Replacing, since two processes may apply and record one migration at once.
     return _render(
         """CREATE TABLE IF NOT EXISTS schema_migrations /*ON CLUSTER*/
         (

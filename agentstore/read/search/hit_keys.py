@@ -87,6 +87,7 @@ def _sessions_after(moment: int | None, later: Sql) -> Sql:
 
 
 def _later(column: Sql, moment: int | None, later: Sql) -> Sql:
+    # As ORDER sorts: NULL comes after every moment. A comparison with it alone would be NULL, and leave those rows out.
     if moment is None:
         return sql("({column} IS NULL AND {later})", column=column, later=later)
     return sql(

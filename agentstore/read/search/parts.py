@@ -34,6 +34,7 @@ class TableSize:
 
     def share(self, part: float) -> TableSize:
         """A part of it, of all that is not indexed in the whole: nobody knows whose rows those parts hold."""
+        # The rows may have been counted at another moment than the parts: there cannot be more than all.
         part = min(1.0, part)
         rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
         return TableSize(rows, granules, size, min(size, self.unindexed_bytes), self.unindexed, self.indexed)
@@ -108,6 +109,7 @@ def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched:
     part that somebody else inserted may have one; it is scanned all the same.) A part from before the index existed is
     known by the size of its indexes: the one on versions alone takes two numbers for every 64 granules, 16 bytes.
     """
+    # The subqueries are run once for the statement, not for each part: their answers are the same in every row.
     return sql(
         "SELECT {indexes} AS indexes, {rows}, {searched},"
         " table, name, rows, marks, data_uncompressed_bytes,"
@@ -126,6 +128,7 @@ def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched:
 
 def read_answer(columns: Columns) -> PartsState:
     """What ``query`` answered."""
+    # No part, no row: then nothing is known of the indexes either, and the next search asks for them again.
     if not columns:
         return PartsState()
     of = defaultdict[str, list[_Part]](list)
@@ -157,6 +160,7 @@ def _table(parts: Sequence[_Part]) -> TableSize:
 
 
 def _count(table: str, org_id: str) -> Sql:
+    # Without FINAL: old versions are counted, and a scan reads them, too.
     return sql("(SELECT count() FROM {table} WHERE org_id = {org_id})", table=identifier(table), org_id=org_id)
 
 
