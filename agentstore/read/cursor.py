@@ -28,19 +28,19 @@ SearchKey = tuple[int | None, str, _UInt32, _Kind, str, _UInt32]
 
 def encode_session_cursor(started_at: dt.datetime | None, session_id: str) -> str:
     """The cursor after this session."""
-    return _encode(f"{_rfc3339(started_at)}|{session_id}".encode())
+    return _to_base64(f"{_rfc3339(started_at)}|{session_id}".encode())
 
 
 def decode_session_cursor(cursor: str) -> tuple[dt.datetime | None, str]:
     """started_at and id of the last row seen, or ``InvalidCursorError``."""
-    text, separator, session_id = _decode(cursor).partition("|")
+    text, separator, session_id = _from_base64(cursor).partition("|")
     if not separator or not session_id:
         raise InvalidCursorError("cursor: not one of list_sessions", field="cursor")
     if not text:
         return None, session_id
     try:
         moment = dt.datetime.fromisoformat(text)
-        return moment.astimezone(dt.UTC) if moment.tzinfo else _refuse(), session_id
+        return moment.astimezone(dt.UTC) if moment.tzinfo else _raise_without_zone(), session_id
     except (ValueError, OverflowError):
         raise InvalidCursorError("cursor: its time cannot be read", field="cursor") from None
 
@@ -71,7 +71,7 @@ _Cursor = TypeVar("_Cursor", SearchCursor, WordsCursor)
 
 def encode_search_cursor(cursor: SearchCursor | WordsCursor) -> str:
     """The cursor as text."""
-    return _encode(msgspec.json.encode(cursor))
+    return _to_base64(msgspec.json.encode(cursor))
 
 
 def decode_search_cursor(text: str) -> SearchCursor:
@@ -86,7 +86,7 @@ def decode_words_cursor(text: str) -> WordsCursor:
 
 def _search_cursor(text: str, kind: type[_Cursor]) -> _Cursor:
     try:
-        cursor = msgspec.json.decode(_decode(text), type=kind)
+        cursor = msgspec.json.decode(_from_base64(text), type=kind)
         # A moment that is no datetime is no key of ours either. Found here it is an InvalidCursorError and not, some
         # statements later, an error of the search.
         for key in (cursor.key, getattr(cursor, "last", None)):
@@ -102,11 +102,11 @@ def _rfc3339(moment: dt.datetime | None) -> str:
     return "" if exact is None else exact.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _encode(data: bytes) -> str:
+def _to_base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _decode(cursor: Any) -> str:
+def _from_base64(cursor: Any) -> str:
     try:
         data = cursor.encode("ascii")
         # Strictly: by default other characters are left out, and a cursor that was cut or edited would be another one.
@@ -115,5 +115,5 @@ def _decode(cursor: Any) -> str:
         raise InvalidCursorError("cursor: not url-safe base64 of ours", field="cursor") from None
 
 
-def _refuse() -> dt.datetime:
+def _raise_without_zone() -> dt.datetime:
     raise ValueError("no timezone")
