@@ -58,6 +58,19 @@ async def test_who_waits_is_served_in_order_and_gives_up_its_place_when_cancelle
     assert budget.used == 0
 
 
+async def test_who_is_served_in_the_moment_after_it_was_cancelled_takes_nothing() -> None:
+    budget = Budget(10)
+    await budget.acquire(10)
+    gone, behind = (asyncio.ensure_future(budget.acquire(size)) for size in (5, 10))
+    await asyncio.sleep(0)
+    gone.cancel()
+    budget.release(10)  # before its task has noticed
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    await behind
+    assert (budget.used, len(budget._waiting)) == (10, 0)
+
+
 async def test_more_than_there_is_is_served_alone_and_room_takes_nothing() -> None:
     budget = Budget(10)
     await budget.acquire(99)
