@@ -246,6 +246,12 @@ def test_not_a_type_name() -> None:
         (b"\x01\x01\x01a\x0dArray(UInt64)" + b"\xff" * 8, ProtocolError),
         (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x09" + b"\0" * 7, ProtocolError),  # version
         (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x01" + b"\0" * 7 + b"\xff" * 8, ProtocolError),
+        (b"\x01\x01\x01a\x16LowCardinality(String)\x01" + b"\0" * 8 + b"\x02" + b"\0" * 6 + b"\xff" * 8, ProtocolError),
+        # As many as may be claimed, each of 16 MB: the strings behind them are further off than a search can begin.
+        (
+            b"\x01\x01\x01a" + text("Array(Tuple(FixedString(16000000), String))") + b"\xff" * 6 + b"\0\0",
+            PacketTooLargeError,
+        ),
         (b"\x01\x01\x01a\x06String" + b"\xff" * 12, ProtocolError),  # a length of more than 64 bits
         (b"\x01\x01\x01a\x04JSON" + b"\x09" + b"\0" * 7, UnmeasurableTypeError),  # version
         (b"\x01\x01\x01a\x04JSON" + b"\x02" + b"\0" * 7 + b"\xff\xff\xff\x7f", PacketTooLargeError),  # paths
