@@ -63,6 +63,7 @@ class Versions:
         self._looked_at: int | None = None
         self._expired = True
         self._look: asyncio.Task[None] | None = None
+        self._closed = False
         self._waits_again_at = 0.0
         self._token: str | None = None
         self._id = 0
@@ -86,7 +87,7 @@ class Versions:
         """Returns when the next version may be drawn: after the store's first look, for which it waits ``seconds``.
 
         Later looks are waited for a part of that: a server that does not answer must not hold up what is accepted.
-        Raises what the last try of a first look raised.
+        Raises what the last try of a first look raised, and ``StoreClosedError`` where a look is due after ``aclose``.
         """
         now = local_nanoseconds()
         if self._looked_at is None:
@@ -146,7 +147,8 @@ class Versions:
         return found
 
     async def aclose(self) -> None:
-        """End a look that is under way."""
+        """End a look that is under way; there will be no other."""
+        self._closed = True
         if self._look is not None:
             self._look.cancel()
             await asyncio.wait([self._look])
@@ -163,6 +165,9 @@ class Versions:
         return now - looked_at > _AWAITED_AFTER or self._clock.has_jumped(now=now, wall=time.time_ns())
 
     def _begin_look(self) -> asyncio.Task[None]:
+        # A call may come this far after the looks were ended: nobody would end the one that it begins.
+        if self._closed:
+            raise _closed()
         # One look for all who need one, in a task of its own: a caller that is cancelled or stops waiting does not end
         # it for the others.
         if self._look is None or self._look.done():
@@ -175,7 +180,7 @@ class Versions:
         look = self._begin_look()
         await asyncio.wait([look])
         if look.cancelled():
-            raise StoreClosedError("the store was closed before the rows were accepted")
+            raise _closed()
         error = look.exception()
         if error is not None:
             raise error
@@ -275,6 +280,10 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
         most=MOST,
     )
     return join(" UNION ALL ", [time_there, *stored, purges])
+
+
+def _closed() -> StoreClosedError:
+    return StoreClosedError("the store was closed before the rows were accepted")
 
 
 def _retrieved(task: asyncio.Task[None]) -> None:
