@@ -194,7 +194,8 @@ class Versions:
             # One that is under way may have asked before the write that this one comes after was stored.
             await asyncio.wait([self._look], timeout=seconds)
         look = self._begin_look()
-        await asyncio.wait([look], timeout=seconds)
+        # The rest of the time, where one was waited for already: what a call may wait is for both.
+        await asyncio.wait([look], timeout=max(0.0, began + seconds - loop_time()))
         if not look.done() or look.cancelled() or look.exception() is not None:
             # A server that hangs must not hold up one call after the other, each for a look of its own.
             waited = loop_time() - began

@@ -29,7 +29,9 @@ from agentstore import (
     WriteError,
 )
 from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.protocols import Columns
 from agentstore.write import versions, writers
+from agentstore.write.looptime import loop_time
 from agentstore.write.sweep import sweep
 from tests.builders import at, call, commit, message, session
 from tests.faults.proxy import Fault, Proxy
@@ -248,6 +250,35 @@ async def test_stores_that_are_ahead_keep_the_order_of_their_calls(own: AsyncCli
                 clock._last -= 10**9 if store is other else 0
                 await store.write_session(org, session("s", display_name=name))
                 assert (await own.get_session(org, "s")).display_name == name
+
+
+async def test_a_write_waits_for_two_looks_no_longer_than_for_one(
+    own: AsyncClickHouseStore, org: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are ahead, so it waits for the look that is under way and then for one of its own; neither is answered."""
+    await store_ahead(own, org, "ahead")
+    await own.write_session(org, session("before"))
+    assert own._writer is not None
+    learner, executor, answered, passed = own._writer.versions, own._open_pool, asyncio.Event(), 0.0
+
+    async def fetch(query: Sql) -> Columns:
+        await answered.wait()
+        answered.clear()
+        return await executor.fetch(query)
+
+    monkeypatch.setattr(learner, "_executor", SimpleNamespace(fetch=fetch))
+    monkeypatch.setattr(versions, "loop_time", lambda: loop_time() + passed)
+    monkeypatch.setattr(versions, "_LOOK_SECONDS", HOUR)
+    first = learner._begin_look()
+    waiting = asyncio.create_task(learner.ready(4 * HOUR))
+    await asyncio.sleep(0)
+    passed = float(HOUR)  # all of its time, and only now the first one is answered
+    answered.set()
+    async with asyncio.timeout(30):
+        await waiting
+    assert first.done()
+    assert learner._look is not first
+    assert not learner._begin_look().done()
 
 
 async def test_a_look_reads_no_rows_where_none_is_ahead(own: AsyncClickHouseStore, org: str) -> None:
