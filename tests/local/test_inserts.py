@@ -215,6 +215,15 @@ async def test_a_cancel_that_comes_with_its_query_is_heard(server: LocalServer) 
     assert b"still in step" in await raw.all()
 
 
+async def test_a_cancel_that_comes_with_its_insert_is_heard(server: LocalServer) -> None:
+    """It is there before the server says which columns it expects, so no block follows."""
+    await query_alone(server, "CREATE TABLE t (a UInt8) ORDER BY a")
+    raw = await Raw.connect(server, HELLO, query_packet("INSERT INTO t (a) VALUES"), NO_TABLES, b"\x03")
+    raw.writer.write(query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    assert b"still in step" in await raw.all()
+    assert await query_alone(server, "SELECT count() FROM t") == [(0,)]
+
+
 async def test_cancel_in_the_middle_of_a_result(server: LocalServer) -> None:
     raw = await Raw.connect(server, HELLO, query_packet("SELECT number FROM numbers(10000000000)"), NO_TABLES)
     await raw.reader.readexactly(1 << 20)

@@ -176,7 +176,7 @@ class QueryRunner:
             prepare()
             return self._session.plan_insert(statement)
 
-        planned = await self._submit(plan)
+        planned = await self._submit_wanted(plan)
         # From here on the client sends blocks: a byte among them is not a Cancel.
         self._channel.on_input = None
         await self._insert(planned, reply)
@@ -247,34 +247,12 @@ class QueryRunner:
         self._channel.write(b"".join(parts))
         spool = Spool(self._context.engine.path, space=self._context.engine.space)
         try:
-            if await self._receive_rows(spool, len(plan.columns)) and spool.size:
+            # A Cancel may have come before the header, and was taken out of the input: nothing follows it.
+            if not self._cancelled and await self._incoming.rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))
         finally:
             spool.close()
         self._channel.write(packets.END_OF_STREAM)
-
-    async def _receive_rows(self, spool: Spool, columns: int) -> bool:
-        """Blocks into the spool, up to the empty one. False: the client cancelled. Raises EngineError after the last
-        one if any did not have this many columns: the engine would fill those that are missing."""
-        wrong: set[int] = set()
-        while True:
-            packet = await self._channel.read(packets.read_packet_type(self._channel.buffer))
-            if packet == ClientPacket.DATA:
-                await self._incoming.name()
-                shape = await self._incoming.block(spool)
-                if shape.rows and shape.columns != columns:
-                    wrong.add(shape.columns)
-                if shape.is_end and wrong:
-                    text = f"A block has {wrong.pop()} columns, this INSERT needs {columns}"
-                    raise EngineError.make(20, "NUMBER_OF_COLUMNS_DOESNT_MATCH", text)
-                if shape.is_end:
-                    return True
-            elif packet == ClientPacket.CANCEL:
-                return False
-            elif packet == ClientPacket.PING:
-                self._channel.write(packets.PONG)
-            else:
-                raise packets.unexpected(packet, "Data")
 
 
 def _check(query: Query) -> None:
