@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -27,6 +28,8 @@ from agentstore.local.session.spool import Spool
 from agentstore.local.sql.analysis import analyse
 from agentstore.local.sql.statement import Kind, MultiStatementError, Statement
 
+logger = logging.getLogger("agentstore.local")
+
 R = TypeVar("R")
 
 QUERY_WAS_CANCELLED = 394
@@ -35,7 +38,7 @@ CANCEL_GRACE_SECONDS = 0.1
 ANALYSED_AT_ONCE = 1 << 14
 # How often a client that waits for a result hears that the query still runs, and what it has read.
 SIGN_OF_LIFE_SECONDS = 0.25
-# A request to end a statement that the engine has not registered yet is lost, so it is repeated.
+# A request to end a statement that the engine has not registered yet is lost, so it is repeated, as one that fails.
 KILL_AGAIN_SECONDS = 0.25
 
 
@@ -90,7 +93,10 @@ class QueryRunner:
         try:
             await asyncio.wait([work], timeout=grace_seconds)
             while not work.done():
-                await loop.run_in_executor(self._context.control, self._context.engine.kill, self.tag)
+                try:
+                    await loop.run_in_executor(self._context.control, self._context.engine.kill, self.tag)
+                except EngineError as error:  # of the request, as where memory is short: the statement goes on
+                    logger.warning("a statement of %s cannot be ended yet: %s", self.tag, error)
                 await asyncio.wait([work], timeout=KILL_AGAIN_SECONDS)
         finally:
             self._killer = None
