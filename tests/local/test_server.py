@@ -23,6 +23,7 @@ from agentstore.local.protocol.wire import text, varint
 from agentstore.local.server import server as server_module
 from agentstore.local.server.channel import Channel
 from agentstore.local.server.server import LocalServer
+from agentstore.local.session.session import Session
 from tests.local.conftest import ServerThread
 from tests.local.talk import (
     DEADLINE,
@@ -222,6 +223,29 @@ async def test_closing_leaves_no_connection_that_was_just_being_made(
         client.setblocking(False)
         async with asyncio.timeout(DEADLINE):
             assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
+
+
+async def test_a_login_that_is_under_way_when_the_server_closes_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered, it would promise that what the client sends next is read."""
+    begun, may_end, begin = threading.Event(), threading.Event(), Session.open
+
+    def held(self: Session, database: str) -> None:
+        begun.set()
+        assert may_end.wait(DEADLINE)
+        begin(self, database)
+
+    monkeypatch.setattr(Session, "open", held)
+    server = LocalServer(tmp_path / "db")
+    await server.start()
+    raw = await Raw.connect(server, HELLO)
+    await until(begun.is_set)
+    closing = asyncio.create_task(server.aclose(grace_seconds=DEADLINE))
+    await until(lambda: server._is_closed)
+    may_end.set()
+    assert await raw.all() == b""
+    await closing
 
 
 async def test_closing_lets_a_running_query_end(tmp_path: Path) -> None:
