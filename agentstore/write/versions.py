@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
 from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
 from agentstore.protocols import Executor
-from agentstore.write import writers
+from agentstore.write import store_numbers
 from agentstore.write.clock import MOST, HybridClock, local_nanoseconds
 from agentstore.write.looptime import loop_time
 from agentstore.write.retry import retried
@@ -34,7 +34,7 @@ _LOOK_SECONDS = 5.0
 # Nobody waits for this many times as long as a wait that was in vain, unless a look succeeds.
 _PAUSE_FACTOR = 6
 # A sixth of the lease is left over: it began at the server, some time before its answer came.
-_CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
+_CLAIM_RENEWED_AFTER = store_numbers.LEASE_SECONDS * 1_000_000_000 // 6
 _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
 
 # Ids that an error's text names; the error itself carries all.
@@ -220,10 +220,10 @@ class Versions:
     async def _hold_a_number(self) -> None:
         age = local_nanoseconds() - self._claimed_at
         if self._token is None or age > _CLAIM_ENDS_AFTER:
-            self._id, self._token = await writers.claim(self._executor)
+            self._id, self._token = await store_numbers.claim(self._executor)
             self._clock.use_id(self._id)
         elif age > _CLAIM_RENEWED_AFTER:
-            await writers.renew(self._executor, self._id, self._token)
+            await store_numbers.renew(self._executor, self._id, self._token)
         else:
             return
         self._claimed_at = local_nanoseconds()

@@ -30,7 +30,7 @@ from agentstore import (
 )
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.protocols import Columns
-from agentstore.write import versions, writers
+from agentstore.write import store_numbers, versions
 from agentstore.write.looptime import loop_time
 from agentstore.write.sweep import sweep
 from tests.builders import at, call, commit, message, session
@@ -374,7 +374,7 @@ async def test_two_stores_never_draw_the_same_version(own: AsyncClickHouseStore)
 async def test_a_number_that_is_held_is_not_given_again(own: AsyncClickHouseStore) -> None:
     """Claims made one after the other while all others are held, from as few numbers as there are claims."""
     pool = own._open_pool
-    claimed = [await writers.claim(pool) for _ in range(20)]
+    claimed = [await store_numbers.claim(pool) for _ in range(20)]
     assert len({id for id, _ in claimed}) == len({token for _, token in claimed}) == 20
 
 
