@@ -24,7 +24,7 @@ from agentstore.local.protocol.blocks import (
 )
 from agentstore.local.protocol.column_shapes import UnmeasurableTypeError
 from agentstore.local.protocol.columns import column_of
-from agentstore.local.protocol.compression import Method, compress
+from agentstore.local.protocol.compression import CompressionMethod, compress
 from agentstore.local.protocol.type_names import TypeNameError, parse_type
 from agentstore.local.protocol.wire import (
     NEED_MORE,
@@ -160,7 +160,7 @@ def send(port: int, sql: str, block: bytes, compressed: bool) -> None:
 
     def data(content: bytes) -> bytes:
         content = BLOCK_INFO + content
-        return b"\x02\x00" + (compress(Method.LZ4, content) if compressed else content)
+        return b"\x02\x00" + (compress(CompressionMethod.LZ4, content) if compressed else content)
 
     hello = b"\x00" + text("test") + bytes(2) + varint(54032) + text("") + text("default") + text(PASSWORD)
     query = b"\x01\x00\x00\x00\x02" + varint(compressed) + text(sql)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol import packets
-from agentstore.local.protocol.compression import Method
+from agentstore.local.protocol.compression import CompressionMethod
 from agentstore.local.protocol.packets import ClientPacket, Hello, Query
 from agentstore.local.server.channel import Channel
 from agentstore.local.server.context import ServerContext
@@ -150,7 +150,7 @@ class QueryRunner:
 
     async def _execute(self, query: Query, statement: Statement, tables: list[ExternalTable]) -> None:
         await self._settle_killer()
-        reply = Reply(self.revision, _method(query))
+        reply = Reply(self.revision, _compression_method(query))
         self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
         self._channel.on_input = self._on_input
         try:
@@ -266,8 +266,8 @@ def _check(query: Query) -> None:
         raise EngineError.make(48, "NOT_IMPLEMENTED", f"Query stage {query.stage} is not supported")
 
 
-def _method(query: Query) -> Method | None:
+def _compression_method(query: Query) -> CompressionMethod | None:
     if not query.compression:
         return None
     named = next((s.value for s in query.settings if s.name == "network_compression_method"), "LZ4")
-    return {"ZSTD": Method.ZSTD, "NONE": Method.NONE}.get(named.upper(), Method.LZ4)
+    return {"ZSTD": CompressionMethod.ZSTD, "NONE": CompressionMethod.NONE}.get(named.upper(), CompressionMethod.LZ4)
