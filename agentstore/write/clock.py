@@ -1,9 +1,10 @@
 """The hybrid clock of one store: what time it is on the server, as versions that no other store draws. Pure.
 
-A version is nanoseconds since 1970 whose low ``ID_BITS`` bits are the number of the store (``write/writers.py``), so
-two stores never draw the same one. The clock is the server's: learned from its answers, carried on between them by a
-local clock that also runs while the machine sleeps. It never goes backwards, and it starts above everything that was
-stored when it last looked: a server whose clock stepped back, or rows from a server that is ahead, shadow nothing.
+A version is nanoseconds since 1970 whose low ``ID_BITS`` bits are the number of the store
+(``write/store_numbers.py``), so two stores never draw the same one. The clock is the server's: learned from its
+answers, carried on between them by a local clock that also runs while the machine sleeps. It never goes backwards, and
+it starts above everything that was stored when it last looked: a server whose clock stepped back, or rows from a server
+that is ahead, shadow nothing.
 """
 
 from __future__ import annotations
