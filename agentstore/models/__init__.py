@@ -6,6 +6,7 @@ All Structs are frozen; every field has the default a caller may rely on. Times 
 """
 
 from agentstore.models.answered import (
+    Changes,
     DailyActivity,
     GitLinkResult,
     HeatmapCell,
@@ -42,6 +43,7 @@ from agentstore.models.written import (
 )
 
 __all__ = [
+    "Changes",
     "Confidence",
     "DailyActivity",
     "DateLike",

@@ -18,6 +18,20 @@ class SessionPage(Record, frozen=True):
     total: int = 0
 
 
+class Changes(Record, frozen=True):
+    """What ``changes`` found, and where to go on: give it to the next call, or its ``version``.
+
+    ``session_ids`` are sessions of which anything was written, ``deleted_session_ids`` those that are deleted or purged
+    by now; both sorted, and none is in both. ``seen`` is for the next call: what has been told and is too young to be
+    left behind, one number for each session.
+    """
+
+    version: int = 0
+    session_ids: list[str] = msgspec.field(default_factory=list)
+    deleted_session_ids: list[str] = msgspec.field(default_factory=list)
+    seen: dict[str, int] = msgspec.field(default_factory=dict)
+
+
 class Highlight(Record, frozen=True):
     """A hit inside a snippet, as code-point offsets, end exclusive."""
 

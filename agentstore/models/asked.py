@@ -15,6 +15,7 @@ DateLike = dt.date | dt.datetime | str | None
 # msgspec allows one str-like type in a union, and `DateLike` has three: the fields are typed for people here and are
 # checked where they are used, with an error that names the field.
 _Date = Any
+_DATES = ("date_from", "date_to", "active_from", "active_to")
 
 
 def _parse_dates(record: SessionFilter | SearchQuery) -> None:
@@ -22,8 +23,8 @@ def _parse_dates(record: SessionFilter | SearchQuery) -> None:
 
     Other text is kept, and refused with ``InvalidArgumentError`` by the method that is given it.
     """
-    for name in ("date_from", "date_to"):
-        value = getattr(record, name)
+    for name in _DATES:
+        value = getattr(record, name, None)
         if isinstance(value, str):
             msgspec.structs.force_setattr(record, name, parse_iso(value))
 
@@ -38,10 +39,17 @@ def parse_iso(text: str) -> dt.date | dt.datetime | str:
 
 
 class SessionFilter(Record, frozen=True):
-    """What ``list_sessions`` returns: exact matches combined with AND; "" matches everything.
+    """What ``list_sessions`` returns: all conditions hold; the default of each matches everything.
 
-    ``date_from`` and ``date_to`` (on ``started_at``) take a ``date``, a zone-aware ``datetime`` or ISO text; a date
-    means that whole day in UTC, both ends included.
+    Texts match exactly, but for ``id_prefix`` (what the id begins with) and ``title`` (text within ``display_name`` or
+    ``first_message``, in any case, folded as a search folds it). No character in them means anything but itself.
+    ``starred_by`` is a user's id. ``with_commits``: only sessions with a git link. ``parent_session_id`` finds
+    continuations and forks; subagents too with ``include_subagents``.
+
+    Dates are a ``date``, a zone-aware ``datetime`` or ISO text; a date means that whole day in UTC, both ends included.
+    ``date_from`` and ``date_to`` are about ``started_at``. ``active_from`` and ``active_to``: the time from
+    ``started_at`` to ``ended_at`` has a moment in that span. Without ``ended_at``, or with one that is before it, a
+    session is the moment of its start; without ``started_at`` it does not match.
     """
 
     user_id: str = ""
@@ -54,6 +62,15 @@ class SessionFilter(Record, frozen=True):
     limit: int = 50
     include_subagents: bool = False
     include_deleted: bool = False
+    id_prefix: str = ""
+    parent_session_id: str = ""
+    title: str = ""
+    git_branch: str = ""
+    starred_by: str = ""
+    with_commits: bool = False
+    project_path: str = ""
+    active_from: _Date = None
+    active_to: _Date = None
 
     def __post_init__(self) -> None:
         _parse_dates(self)

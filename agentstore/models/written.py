@@ -13,7 +13,10 @@ Confidence = Literal["high", "medium"]
 
 
 class Session(Record, frozen=True):
-    """One conversation with an agent. ``commit_count`` is derived on read and ignored on write."""
+    """One conversation with an agent.
+
+    ``commit_count`` (its git links) and ``tool_call_count`` are derived on read and ignored on write.
+    """
 
     id: str
     org_id: str = ""
@@ -37,6 +40,7 @@ class Session(Record, frozen=True):
     total_output_tokens: int = 0
     peak_context_tokens: int = 0
     commit_count: int = 0
+    tool_call_count: int = 0
 
 
 class Message(Record, frozen=True):
