@@ -9,6 +9,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Executor
 from agentstore.read.floors import CONTENT, MARKS
 from agentstore.read.scope import text
+from agentstore.write.rows import PURGED
 
 Counts = dict[str, int]
 
@@ -46,10 +47,10 @@ def counted(org_id: str, session_ids: tuple[str, ...]) -> Sql:
     return sql(
         "SELECT 'link', session_id, _version, 1 FROM git_links FINAL WHERE {these} UNION ALL"
         " SELECT toString(scope), session_id, _version, 1 FROM session_floors FINAL"
-        " WHERE scope IN {scopes} AND {these} UNION ALL"
+        " WHERE scope != {purged} AND {these} UNION ALL"
         " SELECT 'calls', session_id, min(_version), count() FROM tool_calls FINAL WHERE {these} GROUP BY session_id",
         these=_these(org_id, session_ids),
-        scopes=(CONTENT, MARKS),
+        purged=PURGED,
     )
 
 

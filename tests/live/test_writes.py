@@ -155,7 +155,7 @@ async def test_a_later_write_wins_also_with_less_in_it(store: AsyncClickHouseSto
         ),
     )
     await store.write_session(org, bare[0], [bare[1]], [bare[2]])
-    assert await store.get_session(org, "full") == stored(bare[0], org)
+    assert await store.get_session(org, "full") == stored(bare[0], org, tool_call_count=1)
     assert await store.get_session_messages(org, "full") == [stored(bare[1], org, session_id="full")]
     assert await store.get_session_tool_calls(org, "full") == [stored(bare[2], org, session_id="full")]
 
