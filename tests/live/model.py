@@ -65,8 +65,8 @@ class Model:
 
     def set(self, kind: str, key: str | tuple[str, str], *, there: bool = True) -> None:
         """A mark (by session id), a star (by session and user) or a commit (by session and SHA), set or taken away."""
-        kept: set[Any] = {"marked": self.marked, "stars": self.stars, "commits": self.commits}[kind]
-        (kept.add if there else kept.discard)(key)
+        sets: dict[str, set[Any]] = {"marked": self.marked, "stars": self.stars, "commits": self.commits}
+        (sets[kind].add if there else sets[kind].discard)(key)
         self.told.add(key if isinstance(key, str) else key[0])
 
     def list_sessions(self, **asked: Any) -> list[Session]:
