@@ -156,7 +156,7 @@ async def test_no_read_shows_what_was_deleted(store: AsyncClickHouseStore, org: 
     """A read that is new to a protocol fails here where it forgets the floors."""
     await filled(store, org, "mine")
     await store.delete_sessions(org, ["s", "deleted"])
-    for name in READS:
+    for name in READS.keys() - {"changes"}:  # which says by their ids that they are gone
         assert await told(store, org, name) == await told(store, f"{org}-empty", name), name
 
 
