@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         WrongLoopError,
     )
     from agentstore.models import (
+        Changes,
         DailyActivity,
         GitLink,
         GitLinkResult,
@@ -75,6 +76,7 @@ __all__ = [
     "AgentStoreError",
     "AsyncClickHouseStore",
     "AuthenticationError",
+    "Changes",
     "ConfigError",
     "ConnectOptions",
     "ConnectionFailedError",
@@ -126,7 +128,7 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
-        "DailyActivity GitLink GitLinkResult HeatmapCell Highlight Message MessagePin ModelTokenUsage "
+        "Changes DailyActivity GitLink GitLinkResult HeatmapCell Highlight Message MessagePin ModelTokenUsage "
         "ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
         "SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
     ),

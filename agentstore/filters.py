@@ -20,6 +20,7 @@ class AnalyticsKeywords(TypedDict, total=False):
     """What a method takes with ``**keywords: Unpack[AnalyticsKeywords]``; see ``AnalyticsFilter``."""
 
     project_name: str
+    user_id: str
     date_from: DateLike
     date_to: DateLike
     tz: str
@@ -27,9 +28,13 @@ class AnalyticsKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticsFilter:
-    """Which sessions are counted: of one project or all, started in a span of dates as they are in the zone ``tz``."""
+    """Which sessions are counted: of one project and one user, or all ("").
+
+    Started in a span of dates, as they are in the zone ``tz``.
+    """
 
     project_name: str = ""
+    user_id: str = ""
     date_from: DateLike = None
     date_to: DateLike = None
     tz: str = "UTC"

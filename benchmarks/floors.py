@@ -41,9 +41,12 @@ def _no_floor(org_id: str, among: Sql) -> Sql:
     return sql("toUInt64(0)")
 
 
-def _versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
+def _counted(org_id: str, session_ids: tuple[str, ...]) -> Sql:
     return sql(
-        "SELECT session_id, _version, 1 FROM git_links FINAL WHERE org_id = {org_id} AND session_id IN {ids}",
+        "SELECT 'link', session_id, _version, 1 FROM git_links FINAL"
+        " WHERE org_id = {org_id} AND session_id IN {ids} UNION ALL"
+        " SELECT 'calls', session_id, min(_version), count() FROM tool_calls FINAL"
+        " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id",
         org_id=org_id,
         ids=session_ids,
     )
@@ -52,7 +55,7 @@ def _versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
 # Where the statements ask for floors, and what stood there before there were any.
 _BEFORE = {
     "agentstore.read.messages.above_floor": _everything,
-    "agentstore.read.sessions.versions_of_links": _versions_of_links,
+    "agentstore.read.session_counts.counted": _counted,
     "agentstore.read.search.results.moments": _moments,
     "agentstore.read.search.results.floor_of_row": _no_floor,
     "agentstore.read.search.substring_sql.moments": _moments,

@@ -1,10 +1,11 @@
-"""The meaning of search, written as plainly as possible: what the fast code is compared with."""
+"""The meaning of search and of filters, written as plainly as possible: what the fast code is compared with."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
-from agentstore import Highlight
+from agentstore import Highlight, Session, SessionFilter
 from agentstore.read.search.folding import variants
 
 BEFORE, LENGTH, DOTS = 100, 200, "..."
@@ -41,3 +42,55 @@ def snippet(text: str, needle: str) -> tuple[str, list[Highlight]]:
 def first_containing(texts: Sequence[str], needle: str) -> str | None:
     """The first of the texts that contains the needle."""
     return next((text for text in texts if positions(text, needle)), None)
+
+
+EXACT = ("user_id", "project_id", "project_name", "agent_type", "parent_session_id", "git_branch", "project_path")
+
+
+def matches(session: Session, filter: SessionFilter, *, starred_by: set[str], commits: int, marked: bool) -> bool:
+    """Whether a list with this filter shows a session that these users starred and that has so many git links."""
+    is_subagent = session.relationship_type == "subagent" or (
+        session.relationship_type == "" and session.parent_session_id != ""
+    )
+    return (
+        session.user_message_count > 0
+        and (filter.include_subagents or not is_subagent)
+        and (filter.include_deleted or not marked)
+        and all(getattr(filter, name) in ("", getattr(session, name)) for name in EXACT)
+        and session.id.startswith(filter.id_prefix)
+        and (not filter.title or any(positions(text, filter.title) for text in titles(session)))
+        and (not filter.starred_by or filter.starred_by in starred_by)
+        and (not filter.with_commits or commits > 0)
+        and _within(session, filter)
+    )
+
+
+def titles(session: Session) -> tuple[str, str]:
+    """Where ``title`` is looked for."""
+    return session.display_name, session.first_message
+
+
+def _within(session: Session, filter: SessionFilter) -> bool:
+    spans = [(filter.date_from, filter.date_to), (filter.active_from, filter.active_to)]
+    if not any(bound for span in spans for bound in span):
+        return True
+    if session.started_at is None:
+        return False
+    ended_at = max(session.started_at, session.ended_at or session.started_at)
+    moments = [(session.started_at, session.started_at), (session.started_at, ended_at)]
+    return all(
+        _first(span[0]) <= _last(span[1]) and begin <= _last(span[1]) and end >= _first(span[0])
+        for span, (begin, end) in zip(spans, moments, strict=True)
+    )
+
+
+def _first(value: dt.date | dt.datetime | None) -> dt.datetime:
+    if isinstance(value, dt.datetime):
+        return value
+    return dt.datetime.combine(value or dt.date.min, dt.time.min, dt.UTC)
+
+
+def _last(value: dt.date | dt.datetime | None) -> dt.datetime:
+    if isinstance(value, dt.datetime):
+        return value
+    return dt.datetime.combine(value or dt.date.max, dt.time.max, dt.UTC)

@@ -34,6 +34,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(arguments)
     if origin is list:
         return st.lists(values(arguments[0]), max_size=3)
+    if origin is dict:
+        return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=3)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*map(values, arguments))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

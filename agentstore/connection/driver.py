@@ -197,7 +197,7 @@ class NativeConnection:
             if error.errno is not None:  # the system's: TCP found nobody there any more
                 raise self._lost(error, query_id) from error
             late = OperationTimeoutError(f"no answer within {timeout:g} s", hint=f"query_id {query_id}")
-            raise _unanswered(late) from error
+            raise _with_unknown_outcome(late) from error
         except ServerException as error:
             # The server ends a refused read with its exception: nothing else of it is on the way.
             self.usable = keep_on_refusal
@@ -223,7 +223,8 @@ class NativeConnection:
     def _lost(self, error: BaseException, query_id: str) -> AgentStoreError:
         self._tell_peer(answered=False)
         reason = "its host does not answer any more" if self._given_up else repr(error)
-        return _unanswered(ConnectionFailedError(f"the connection was lost: {reason}", hint=f"query_id {query_id}"))
+        lost = ConnectionFailedError(f"the connection was lost: {reason}", hint=f"query_id {query_id}")
+        return _with_unknown_outcome(lost)
 
     def _tell_peer(self, *, answered: bool) -> None:
         if self.peer is not None:
@@ -248,7 +249,7 @@ def _where(host: Host, address: str) -> str:
     return str(host) if address in ("", host.name) else f"{host} ({address})"
 
 
-def _unanswered(error: AgentStoreError) -> AgentStoreError:
+def _with_unknown_outcome(error: AgentStoreError) -> AgentStoreError:
     error.outcome_unknown = True
     return error
 

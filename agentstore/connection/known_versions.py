@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Version = tuple[int, int, int, int]
-# What makes a defect concern a database: row TTL is somebody's own, no table of ours with a text index has one.
-Fact = Literal["row TTL"]
+# What a database may have that makes a defect concern it: row TTL is somebody's own, no table of ours with a text index
+# has one.
+DatabaseFeature = Literal["row TTL"]
 
 _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
@@ -26,7 +27,7 @@ class Defect:
     source: str
     first: Version
     fixed: tuple[Version, ...]
-    concerns: Fact | None = None
+    concerns: DatabaseFeature | None = None
 
     def fix_for(self, version: Version) -> Version | None:
         """The first version with the fix from this one on; None where this one is not broken."""
@@ -71,13 +72,13 @@ def defects_of(text: str) -> list[Defect]:
     return [one for one in DEFECTS if version is not None and one.fix_for(version) is not None]
 
 
-def warnings(text: str, facts: Iterable[Fact] = ()) -> list[str]:
-    """What to tell whoever opens a store on a server of this version, for a database of which these facts hold."""
-    version, known = parse(text), set(facts)
+def warnings(text: str, features: Iterable[DatabaseFeature] = ()) -> list[str]:
+    """What to tell whoever opens a store on a server of this version, for a database that has these features."""
+    version, there = parse(text), set(features)
     return [
         f"ClickHouse {text}: {one.what} (ClickHouse {one.source}); fixed in {_text(one.fix_for(version))}"
         for one in defects_of(text)
-        if version is not None and (one.concerns is None or one.concerns in known)
+        if version is not None and (one.concerns is None or one.concerns in there)
     ]
 
 

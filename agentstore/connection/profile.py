@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from agentstore.connection.driver import NativeConnection
-from agentstore.connection.known_versions import Fact, defects_of, warnings
+from agentstore.connection.known_versions import DatabaseFeature, defects_of, warnings
 from agentstore.connection.needs import (
     NEEDS,
     READ_YOUR_WRITES,
@@ -111,7 +111,7 @@ class Profiles:
         )
 
     async def _warn(self, connection: NativeConnection, fitted: Fitted, version: str) -> None:
-        facts: list[Fact] = []
+        features: list[DatabaseFeature] = []
         if any(one.concerns == "row TTL" for one in defects_of(version)):
             query = sql(
                 "SELECT count() FROM system.tables WHERE database = {database} AND name IN ('messages', 'tool_calls')"
@@ -123,8 +123,8 @@ class Profiles:
             except QueryError as error:
                 logger.debug("cannot look for a TTL: %s", error)
             else:
-                facts = ["row TTL"] if columns[0][0] else []
-        for text in warnings(version, facts):
+                features = ["row TTL"] if columns[0][0] else []
+        for text in warnings(version, features):
             logger.warning("%s", text)
 
 

@@ -116,7 +116,7 @@ def _where(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     """The condition over ``sessions FINAL`` of those that are counted."""
     conditions = session_conditions(
         org_id,
-        equal={"project_name": filter.project_name},
+        equal={"project_name": filter.project_name, "user_id": filter.user_id},
         date_from=filter.date_from,
         date_to=filter.date_to,
         tz=filter.tz,

@@ -35,6 +35,32 @@ def date_conditions(date_from: Any, date_to: Any, tz: str = "UTC") -> list[Sql]:
     return found
 
 
+def overlap_conditions(active_from: Any, active_to: Any, tz: str = "UTC") -> list[Sql]:
+    """Conditions that the time from ``started_at`` to ``ended_at`` has a moment in the span, read as above."""
+    lower = _moment(active_from, "active_from", tz)
+    upper = _moment(active_to, "active_to", tz)
+    if lower is None and upper is None:
+        return []
+    if _is_upside_down(lower, upper, tz):
+        return [sql("0")]
+    found = [sql("started_at IS NOT NULL")]
+    if lower is not None:
+        # One that ends before it starts, or does not say when, is the moment of its start.
+        moment = lower if isinstance(lower, dt.datetime) else _midnight(lower, tz)
+        found.append(sql("(started_at >= {moment} OR ifNull(ended_at >= {moment}, 0))", moment=moment))
+    return found + date_conditions(None, upper, tz)
+
+
+def _is_upside_down(lower: dt.date | None, upper: dt.date | None, tz: str) -> bool:
+    """Whether nothing is in the span: a session that goes on over both ends, the wrong way round, would match both."""
+    if lower is None or upper is None:
+        return False
+    begin = lower if isinstance(lower, dt.datetime) else _midnight(lower, tz)
+    if isinstance(upper, dt.datetime):
+        return begin > upper
+    return upper < dt.date.max and begin >= _midnight(upper + dt.timedelta(days=1), tz)
+
+
 def _moment(value: Any, field: str, tz: str) -> dt.date | dt.datetime | None:
     zone(tz)
     if isinstance(value, str) and value:

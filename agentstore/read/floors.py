@@ -59,18 +59,5 @@ def moments(org_id: str, sessions: Sql, also: Sql = _NOTHING) -> Sql:
     )
 
 
-def versions_of_links(org_id: str, session_ids: tuple[str, ...]) -> Sql:
-    """``session_id``, ``_version`` and 1 for each git link of the sessions, and the same with 0 for each floor.
-
-    Both at once: a subquery for the floors would be run before the rest, and a page of a list would wait for it.
-    """
-    return sql(
-        "SELECT session_id, _version, 1 FROM git_links FINAL WHERE {condition} UNION ALL"
-        " SELECT session_id, _version, 0 FROM session_floors FINAL WHERE scope = {scope} AND {condition}",
-        condition=sql("org_id = {org_id} AND session_id IN {ids}", org_id=text(org_id, "org_id"), ids=session_ids),
-        scope=MARKS,
-    )
-
-
 def _and(condition: Sql | None) -> Sql:
     return sql(" AND {condition}", condition=condition) if condition else sql("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import AsyncIterator
 
 from agentstore.connection.sql import Sql, sql
@@ -15,10 +14,12 @@ from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import expect, page_limit, session_conditions, text
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build, selection
-from agentstore.read.floors import versions_of_links
 from agentstore.read.lanes import ReadLanes
+from agentstore.read.session_counts import link_and_call_counts
+from agentstore.read.session_filter import filter_conditions
 
-_COLUMNS, _TIMES = selection(Session.__struct_fields__, "commit_count")
+# What is counted comes last among the fields, in this order.
+_COLUMNS, _TIMES = selection(Session.__struct_fields__, "commit_count", "tool_call_count")
 _ID = Session.__struct_fields__.index("id")
 
 # Where a session has no started_at, any other is later.
@@ -41,7 +42,7 @@ class SessionReads(ReadLanes):
         expect(filter, SessionFilter, "filter")
         limit = page_limit(filter.limit)
         start = _after_cursor(filter.cursor)
-        where = _filter_conditions(org_id, filter)
+        where = filter_conditions(org_id, filter)
         counted, found = await gather_both(
             lambda: pool.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
             lambda: _in_order(pool, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
@@ -62,13 +63,13 @@ class SessionReads(ReadLanes):
         """Any session by its id, or ``NotFoundError``."""
         pool = self._open_pool
         where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
-        columns, links = await gather_both(
+        columns, counts = await gather_both(
             lambda: pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
-            lambda: _link_counts(pool, org_id, (id,)),
+            lambda: link_and_call_counts(pool, org_id, (id,)),
         )
         if not columns:
             raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
-        return _with_links(columns, links)[0]
+        return _with_counts(columns, counts)[0]
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
@@ -108,7 +109,7 @@ class SessionReads(ReadLanes):
 
 
 async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) -> AsyncIterator[Session]:
-    where = _filter_conditions(org_id, filter)
+    where = filter_conditions(org_id, filter)
     after = _after_cursor(filter.cursor)
     while True:
         found = await _in_order(
@@ -124,8 +125,8 @@ async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) 
 async def _in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -> list[Session]:
     """The first ``count`` sessions that satisfy ``where``: started_at descending, id descending, without one last.
 
-    The server sorts keys and then reads the other columns of these rows only (lazy materialization). Git links are
-    counted for these sessions, not for the organisation.
+    The server sorts keys and then reads the other columns of these rows only (lazy materialization). Git links
+    and tool calls are counted for these sessions, not for the organisation.
     """
     columns = await executor.fetch(
         sql(
@@ -138,36 +139,12 @@ async def _in_order(executor: Executor, org_id: str, where: Sql, *, count: int) 
     )
     if not columns:
         return []
-    return _with_links(columns, await _link_counts(executor, org_id, columns[_ID]))
+    return _with_counts(columns, await link_and_call_counts(executor, org_id, columns[_ID]))
 
 
-async def _link_counts(executor: Executor, org_id: str, ids: tuple[str, ...]) -> dict[str, int]:
-    floors: dict[str, int] = {}
-    links: list[tuple[str, int]] = []
-    for id, version, is_link in zip(*await executor.fetch(versions_of_links(org_id, ids)), strict=True):
-        if is_link:
-            links.append((id, version))
-        else:
-            floors[id] = version
-    return Counter(id for id, version in links if version >= floors.get(id, 0))
-
-
-def _with_links(columns: Columns, links: dict[str, int]) -> list[Session]:
-    counts = tuple(links.get(id, 0) for id in columns[_ID])
-    return build(Session, [*columns, counts], time_columns=_TIMES)
-
-
-def _filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
-    """The WHERE clause over ``sessions FINAL`` of a filter."""
-    expect(filter, SessionFilter, "filter")
-    return session_conditions(
-        org_id,
-        equal={name: getattr(filter, name) for name in ("user_id", "project_id", "project_name", "agent_type")},
-        date_from=filter.date_from,
-        date_to=filter.date_to,
-        include_subagents=filter.include_subagents,
-        include_deleted=filter.include_deleted,
-    )
+def _with_counts(columns: Columns, counts: tuple[dict[str, int], dict[str, int]]) -> list[Session]:
+    derived = [tuple(count.get(id, 0) for id in columns[_ID]) for count in counts]
+    return build(Session, [*columns, *derived], time_columns=_TIMES)
 
 
 def _after_cursor(cursor: str) -> Sql:

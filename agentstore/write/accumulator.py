@@ -4,8 +4,9 @@ Rows are sent in the order in which they were accepted, whole entries at a time,
 to wait for rows of other tables (a session row for its messages); what was accepted after it then waits too, so the
 order holds without any other bookkeeping.
 
-No step costs more than the entries it hands out, however many wait: all entries are given the same time, so the first
-one is always the one whose linger or deadline ends first.
+No step costs more than the entries it hands out, or those of one batch, however many wait: all entries are given the
+same time, so the first one is always the one whose linger or deadline ends first. A batch is looked through in vain
+where enough waits for one, and not all of that is ready.
 """
 
 from __future__ import annotations

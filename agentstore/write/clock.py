@@ -1,9 +1,10 @@
 """The hybrid clock of one store: what time it is on the server, as versions that no other store draws. Pure.
 
-A version is nanoseconds since 1970 whose low ``ID_BITS`` bits are the number of the store (``write/writers.py``), so
-two stores never draw the same one. The clock is the server's: learned from its answers, carried on between them by a
-local clock that also runs while the machine sleeps. It never goes backwards, and it starts above everything that was
-stored when it last looked: a server whose clock stepped back, or rows from a server that is ahead, shadow nothing.
+A version is nanoseconds since 1970 whose low ``ID_BITS`` bits are the number of the store
+(``write/store_numbers.py``), so two stores never draw the same one. The clock is the server's: learned from its
+answers, carried on between them by a local clock that also runs while the machine sleeps. It never goes backwards, and
+it starts above everything that was stored when it last looked: a server whose clock stepped back, or rows from a server
+that is ahead, shadow nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ _TICK = 1 << ID_BITS
 # Larger versions are no times (the year 2116): somebody wrote them by hand, and a clock set above them would be stuck.
 # Far from 2 ** 63 - 1 and 2 ** 64 - 1, which one writes by hand: a clock just above them would draw what others ignore.
 MOST = 1 << 62
+# Rows of this age are not sent any more: late enough for any outage that callers wait for; early enough for floors to
+# be few.
+OLDEST_ATTEMPT_SECONDS = 1800
+# Rows of this age have arrived, or never will: an attempt that began in time and took some minutes is over by then.
+ARRIVED_AFTER_SECONDS = OLDEST_ATTEMPT_SECONDS + 600
 # A wall clock that runs this much apart from the local one was set, or the machine was stopped from outside.
 _JUMP_NANOSECONDS = 200_000_000
 

@@ -10,15 +10,13 @@ from collections.abc import Iterator, Sequence
 from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError, SchemaError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
-from agentstore.write.clock import local_nanoseconds
+from agentstore.write.clock import OLDEST_ATTEMPT_SECONDS, local_nanoseconds
 from agentstore.write.entry import Entry
 from agentstore.write.outage import OutageLog
 from agentstore.write.retry import retried
 from agentstore.write.rows import encode_block
 from agentstore.write.statistics import Counters
 
-# Late enough for any outage that callers wait for; early enough for floors to be few.
-OLDEST_ATTEMPT_SECONDS = 1800
 # Callers woken between two breaths of the event loop: each of them then runs a little.
 _WOKEN_AT_ONCE = 256
 # Refused rows that are searched for in one entry. Its call fails with the first one; the others behind it in the queue

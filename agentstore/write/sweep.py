@@ -1,7 +1,7 @@
 """Floors that have done their work are swept away, so that reads have few of them to look at.
 
 A floor hides what is older than itself, also what arrives late. Nothing older arrives any more once the floor is older
-than any attempt to send it can be (``OLDEST_ATTEMPT_SECONDS``, and a margin). Then tombstones take its place: each row
+than any attempt to send it can be (``ARRIVED_AFTER_SECONDS``). Then tombstones take its place: each row
 below the floor gets one, at the version just below it, and the floor goes. What was stored meanwhile is above both.
 Two stores that sweep at once do the same thing twice. The age is the server's time less the floor's version: where
 the server's clock is set forward by more than that, floors go early, and a row that arrives late after that, with a key
@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.errors import AgentStoreError
 from agentstore.protocols import Executor
-from agentstore.write.delivery import OLDEST_ATTEMPT_SECONDS
+from agentstore.write.clock import ARRIVED_AFTER_SECONDS
 from agentstore.write.looptime import loop_time
 from agentstore.write.rows import FLOORED, Table
 
 logger = logging.getLogger("agentstore.write")
 
-SWEPT_AFTER_SECONDS = OLDEST_ATTEMPT_SECONDS + 600
+SWEPT_AFTER_SECONDS = ARRIVED_AFTER_SECONDS
 _EVERY_SECONDS = 60.0
 _AT_ONCE = 500
 

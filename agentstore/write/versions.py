@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
 from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
 from agentstore.protocols import Executor
-from agentstore.write import writers
+from agentstore.write import store_numbers
 from agentstore.write.clock import MOST, HybridClock, local_nanoseconds
 from agentstore.write.looptime import loop_time
 from agentstore.write.retry import retried
@@ -34,7 +34,7 @@ _LOOK_SECONDS = 5.0
 # Nobody waits for this many times as long as a wait that was in vain, unless a look succeeds.
 _PAUSE_FACTOR = 6
 # A sixth of the lease is left over: it began at the server, some time before its answer came.
-_CLAIM_RENEWED_AFTER = writers.LEASE_SECONDS * 1_000_000_000 // 6
+_CLAIM_RENEWED_AFTER = store_numbers.LEASE_SECONDS * 1_000_000_000 // 6
 _CLAIM_ENDS_AFTER = _CLAIM_RENEWED_AFTER * 5
 
 # Ids that an error's text names; the error itself carries all.
@@ -63,6 +63,7 @@ class Versions:
         self._looked_at: int | None = None
         self._expired = True
         self._look: asyncio.Task[None] | None = None
+        self._closed = False
         self._waits_again_at = 0.0
         self._token: str | None = None
         self._id = 0
@@ -86,7 +87,7 @@ class Versions:
         """Returns when the next version may be drawn: after the store's first look, for which it waits ``seconds``.
 
         Later looks are waited for a part of that: a server that does not answer must not hold up what is accepted.
-        Raises what the last try of a first look raised.
+        Raises what the last try of a first look raised, and ``StoreClosedError`` where a look is due after ``aclose``.
         """
         now = local_nanoseconds()
         if self._looked_at is None:
@@ -146,7 +147,8 @@ class Versions:
         return found
 
     async def aclose(self) -> None:
-        """End a look that is under way."""
+        """End a look that is under way; there will be no other."""
+        self._closed = True
         if self._look is not None:
             self._look.cancel()
             await asyncio.wait([self._look])
@@ -163,6 +165,9 @@ class Versions:
         return now - looked_at > _AWAITED_AFTER or self._clock.has_jumped(now=now, wall=time.time_ns())
 
     def _begin_look(self) -> asyncio.Task[None]:
+        # A call may come this far after the looks were ended: nobody would end the one that it begins.
+        if self._closed:
+            raise _closed()
         # One look for all who need one, in a task of its own: a caller that is cancelled or stops waiting does not end
         # it for the others.
         if self._look is None or self._look.done():
@@ -175,7 +180,7 @@ class Versions:
         look = self._begin_look()
         await asyncio.wait([look])
         if look.cancelled():
-            raise StoreClosedError("the store was closed before the rows were accepted")
+            raise _closed()
         error = look.exception()
         if error is not None:
             raise error
@@ -189,7 +194,8 @@ class Versions:
             # One that is under way may have asked before the write that this one comes after was stored.
             await asyncio.wait([self._look], timeout=seconds)
         look = self._begin_look()
-        await asyncio.wait([look], timeout=seconds)
+        # The rest of the time, where one was waited for already: what a call may wait is for both.
+        await asyncio.wait([look], timeout=max(0.0, began + seconds - loop_time()))
         if not look.done() or look.cancelled() or look.exception() is not None:
             # A server that hangs must not hold up one call after the other, each for a look of its own.
             waited = loop_time() - began
@@ -214,10 +220,10 @@ class Versions:
     async def _hold_a_number(self) -> None:
         age = local_nanoseconds() - self._claimed_at
         if self._token is None or age > _CLAIM_ENDS_AFTER:
-            self._id, self._token = await writers.claim(self._executor)
+            self._id, self._token = await store_numbers.claim(self._executor)
             self._clock.use_id(self._id)
         elif age > _CLAIM_RENEWED_AFTER:
-            await writers.renew(self._executor, self._id, self._token)
+            await store_numbers.renew(self._executor, self._id, self._token)
         else:
             return
         self._claimed_at = local_nanoseconds()
@@ -275,6 +281,10 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
         most=MOST,
     )
     return join(" UNION ALL ", [time_there, *stored, purges])
+
+
+def _closed() -> StoreClosedError:
+    return StoreClosedError("the store was closed before the rows were accepted")
 
 
 def _retrieved(task: asyncio.Task[None]) -> None:

@@ -76,7 +76,7 @@ class Writer:
         deadline = loop_time() + seconds
         try:
             self._request_flush()
-            # The last turn passes after all others: until then the batchers go on accepting.
+            # The last turn ends after all others: until then the batchers go on accepting.
             if self._last_turn is not None and not self._last_turn.done():
                 await asyncio.wait([self._last_turn], timeout=seconds)
             await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
@@ -112,7 +112,7 @@ class Writer:
         """
         # Evaluated before anything is awaited: this call waits for what was submitted before it, not for what is
         # submitted meanwhile.
-        await _turn_of(self._last_turn)
+        await _turn_ended(self._last_turn)
         entries = await self._accepted(await prepare())
         missing = self._take_at_once(entries)
         if missing:
@@ -132,17 +132,17 @@ class Writer:
         self._last_turn = turn
 
         async def carry_out() -> None:
-            await _turn_of(previous)
+            await _turn_ended(previous)
             entries = await self._accepted(await prepare())
             missing = self._take_at_once(entries)
             await self._put_all(missing, begun=len(missing) < len(entries))
             # As soon as it is accepted: the next one need not wait for the server.
-            _pass(turn)
+            _end_turn(turn)
             await _committed(entries)
 
         receipt = self._receipt(carry_out())
         # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
-        receipt.task.add_done_callback(lambda task: _pass(turn))
+        receipt.task.add_done_callback(lambda task: _end_turn(turn))
         return receipt
 
     async def flush(self) -> None:
@@ -151,7 +151,7 @@ class Writer:
         # Twice: what was submitted may be waiting for room, which lingering rows take up; and once it is accepted, it
         # is not to linger either.
         self._request_flush()
-        await _turn_of(self._last_turn)
+        await _turn_ended(self._last_turn)
         self._request_flush()
         for batcher in self._batchers.values():
             await batcher.drained()
@@ -273,13 +273,13 @@ def _refuse(entries: deque[Entry], error: AgentStoreError) -> None:
         entry.settle(entry.failure(error, certain=True))
 
 
-def _pass(turn: asyncio.Future[None]) -> None:
+def _end_turn(turn: asyncio.Future[None]) -> None:
     if not turn.done():
         turn.set_result(None)
 
 
-async def _turn_of(turn: asyncio.Future[None] | None) -> None:
-    """Returns when the submitted write with this turn has been accepted."""
+async def _turn_ended(turn: asyncio.Future[None] | None) -> None:
+    """Returns when the submitted write with this turn has been accepted, or has failed or was cancelled before."""
     if turn is not None and not turn.done():
         await asyncio.wait([turn])  # not the future itself: a cancelled waiter would cancel it for all
 

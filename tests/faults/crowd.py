@@ -20,7 +20,7 @@ import zstandard
 from asynch.proto.connection import Connection as Client
 
 from agentstore.local.protocol.blocks import EMPTY_BLOCK
-from agentstore.local.protocol.compression import HEADER, Method, checksum, compress
+from agentstore.local.protocol.compression import HEADER, CompressionMethod, checksum, compress
 from agentstore.local.protocol.wire import text, varint
 from tests.faults.server import PASSWORD
 from tests.local.talk import ENDLESS, HELLO, NO_TABLES, query_packet
@@ -72,7 +72,7 @@ class Crowd:
         await self._send(LOGIN + query_packet(LARGE) + NO_TABLES, self._random.uniform(1, 10))
 
     async def half_open(self) -> None:
-        claimed = bytes(16) + struct.pack("<BII", Method.ZSTD, 1000, 60 * MIB)
+        claimed = bytes(16) + struct.pack("<BII", CompressionMethod.ZSTD, 1000, 60 * MIB)
         beginning = LOGIN + query_packet(INSERT) + NO_TABLES
         said = [b"", LOGIN[:5], beginning, beginning + b"\x02", LOGIN + _compressed(INSERT) + b"\x02\x00" + claimed]
         await self._send(self._random.choice(said), self._random.uniform(1, 10))
@@ -82,9 +82,9 @@ class Crowd:
         huge = b"\xff" * 9 + b"\x01"
         packets = [
             data + _bomb(8 * MIB),
-            data + bytes(16) + struct.pack("<BII", Method.ZSTD, 1 << 30, 1 << 30),
+            data + bytes(16) + struct.pack("<BII", CompressionMethod.ZSTD, 1 << 30, 1 << 30),
             LOGIN + b"\x01" + huge,
-            data + compress(Method.LZ4, EMPTY_BLOCK[:-2] + huge + huge),
+            data + compress(CompressionMethod.LZ4, EMPTY_BLOCK[:-2] + huge + huge),
             data + self._random.randbytes(5000),
             self._random.randbytes(5000),
         ]
@@ -116,13 +116,15 @@ class Crowd:
 
 def _compressed(sql: str) -> bytes:
     packet, end = query_packet(sql), varint(0) + text(sql)
-    return packet[: -len(end)] + varint(1) + text(sql) + b"\x02" + text("") + compress(Method.LZ4, EMPTY_BLOCK)
+    return (
+        packet[: -len(end)] + varint(1) + text(sql) + b"\x02" + text("") + compress(CompressionMethod.LZ4, EMPTY_BLOCK)
+    )
 
 
 def _bomb(rows: int) -> bytes:
     content = EMPTY_BLOCK[:-2] + varint(1) + varint(rows) + text("s") + text("String") + bytes(rows)
     body = zstandard.ZstdCompressor().compress(content)
-    rest = struct.pack("<BII", Method.ZSTD, HEADER + len(body), len(content)) + body
+    rest = struct.pack("<BII", CompressionMethod.ZSTD, HEADER + len(body), len(content)) + body
     return checksum(rest) + rest
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
-from agentstore import Message, SearchResult, Session, ToolCall
+from agentstore import Message, SearchResult, Session, SessionFilter, ToolCall
 from tests import reference
 
 CallKey = tuple[str, int, str, int]
@@ -23,6 +24,12 @@ class Model:
     messages: dict[tuple[str, int], Message] = field(default_factory=dict)
     calls: dict[CallKey, ToolCall] = field(default_factory=dict)
     marked: set[str] = field(default_factory=set)
+    stars: set[tuple[str, str]] = field(default_factory=set)
+    commits: set[tuple[str, str]] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    """Sessions that were deleted and not written since."""
+    told: set[str] = field(default_factory=set)
+    """Sessions of which something was written since this was cleared: what ``changes`` has to tell."""
 
     def write_session(self, session: Session, messages: list[Message], calls: list[ToolCall], *, replace: bool) -> None:
         if replace:
@@ -36,26 +43,44 @@ class Model:
     def write_batch(self, sessions: list[Session], messages: list[Message], calls: list[ToolCall]) -> None:
         for session in sessions:
             self.sessions[session.id] = msgspec.structs.replace(session, org_id=self.org)
+            self.told.add(session.id)
+            self.gone.discard(session.id)
         for message in messages:
             self.messages[message.session_id, message.ordinal] = msgspec.structs.replace(message, org_id=self.org)
+            self.told.add(message.session_id)
         for call in calls:
             key = (call.session_id, call.message_ordinal, call.tool_use_id, call.call_index)
             self.calls[key] = msgspec.structs.replace(call, org_id=self.org)
+            self.told.add(call.session_id)
 
     def delete_sessions(self, ids: list[str]) -> None:
         for id in ids:
             self.sessions.pop(id, None)
             self.marked.discard(id)
+            self.told.add(id)
+            self.gone.add(id)
             self._forget(id)
+            self.stars = {star for star in self.stars if star[0] != id}
+            self.commits = {commit for commit in self.commits if commit[0] != id}
 
-    def list_sessions(self, *, include_subagents: bool = False, include_deleted: bool = False) -> list[Session]:
-        return [
-            session
-            for session in sorted(self.sessions.values(), key=_newest, reverse=True)
-            if session.user_message_count > 0
-            and (include_subagents or not _is_subagent(session))
-            and (include_deleted or session.id not in self.marked)
-        ]
+    def set(self, kind: str, key: str | tuple[str, str], *, there: bool = True) -> None:
+        """A mark (by session id), a star (by session and user) or a commit (by session and SHA), set or taken away."""
+        sets: dict[str, set[Any]] = {"marked": self.marked, "stars": self.stars, "commits": self.commits}
+        (sets[kind].add if there else sets[kind].discard)(key)
+        self.told.add(key if isinstance(key, str) else key[0])
+
+    def list_sessions(self, **asked: Any) -> list[Session]:
+        """All that the filter matches, in order."""
+        filter = SessionFilter(**asked)
+        found = []
+        for session in sorted(self.sessions.values(), key=_newest, reverse=True):
+            commits = sum(id == session.id for id, _ in self.commits)
+            counts = {"commit_count": commits, "tool_call_count": sum(key[0] == session.id for key in self.calls)}
+            starred_by = {user for id, user in self.stars if id == session.id}
+            marked = session.id in self.marked
+            if reference.matches(session, filter, starred_by=starred_by, commits=commits, marked=marked):
+                found.append(msgspec.structs.replace(session, **counts))
+        return found
 
     def get_session_messages(self, id: str) -> list[Message]:
         return [self.messages[key] for key in sorted(self.messages) if key[0] == id]
@@ -86,12 +111,6 @@ class Model:
 
 def _newest(session: Session) -> tuple[bool, dt.datetime, str]:
     return session.started_at is not None, session.started_at or LONG_AGO, session.id
-
-
-def _is_subagent(session: Session) -> bool:
-    if session.relationship_type == "":
-        return session.parent_session_id != ""
-    return session.relationship_type == "subagent"
 
 
 def _result(session: Session, ordinal: int, role: str, text: str, needle: str) -> SearchResult:

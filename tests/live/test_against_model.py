@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from agentstore import AsyncClickHouseStore, Message, SearchQuery, Session, SessionDelete, SessionFilter, ToolCall
-from tests.builders import at, call, message, session
+from agentstore import (
+    AsyncClickHouseStore,
+    Changes,
+    Message,
+    SearchQuery,
+    Session,
+    SessionDelete,
+    SessionFilter,
+    SessionStar,
+    ToolCall,
+)
+from tests.builders import at, call, commit, message, session
 from tests.live.model import Model
 
 LETTERS = ["a", "A", "b", "ä", "Ä", "ß", "ẞ", "ς", "σ", "Σ", "ſ", "s", "日", "😀", "%", "_", "\\", "'", "\n", "\0", " "]
 IDS = ["s1", "s2", "S1", "ä", "'; --"]
 STEPS = 30
 NEEDLES = 25
+FILTERS = 40
+USERS, BRANCHES = ["", "u", "U"], ["", "main", "%", "_"]
 
 
 class Author:
@@ -33,6 +47,12 @@ class Author:
             user_message_count=self.random.choice([0, 1, 1, 1]),
             parent_session_id=self.random.choice(["", "", "s1"]),
             relationship_type=self.random.choice(["", "", "continuation", "subagent", "fork"]),
+            ended_at=self.random.choice([None, at(0), at(1), at(1, micro=2), at(3)]),
+            user_id=self.random.choice(USERS),
+            git_branch=self.random.choice(BRANCHES),
+            project_path=self.random.choice(BRANCHES),
+            display_name=self.text(),
+            first_message=self.text(),
             user_name=self.text(),
             agent_type=self.random.choice(["codex", "claude"]),
         )
@@ -51,11 +71,28 @@ class Author:
             for n, name, index in self.random.sample(keys, k=self.random.randrange(5))
         ]
 
+    def filter(self) -> dict[str, Any]:
+        """A filter of one to three conditions."""
+        moment = [at(0), at(1), at(1, micro=1), at(1, micro=2), at(2), at(4), at().date(), at(day=6).date(), None]
+        kinds: dict[str, Callable[[], Any]] = {
+            **dict.fromkeys(("date_from", "date_to", "active_from", "active_to"), lambda: self.random.choice(moment)),
+            **dict.fromkeys(("git_branch", "project_path"), lambda: self.random.choice(BRANCHES)),
+            **dict.fromkeys(("user_id", "starred_by"), lambda: self.random.choice(USERS)),
+            "id_prefix": lambda: self.random.choice(["s", "S", "'", "ä", "s1", "s_", "%"]),
+            "parent_session_id": lambda: self.random.choice(["s1", "S1"]),
+            "title": lambda: "".join(self.random.choices(LETTERS, k=self.random.choice([1, 1, 2]))),
+            "with_commits": lambda: True,
+            "agent_type": lambda: "codex",
+        }
+        chosen = self.random.sample(sorted(kinds), k=self.random.choice([1, 1, 2, 3]))
+        flags = {name: self.random.random() < 0.5 for name in ("include_subagents", "include_deleted")}
+        return {**{name: kinds[name]() for name in chosen}, **flags}
+
 
 async def step(author: Author, store: AsyncClickHouseStore, model: Model) -> None:
     """One random write, to the store and to the model."""
     org, id = model.org, author.random.choice(IDS)
-    kind = author.random.choice(["write", "write", "replace", "batch", "mark", "unmark", "delete"])
+    kind = author.random.choice(["write", "write", "replace", "batch", "mark", "unmark", "star", "link", "delete"])
     if kind in ("write", "replace"):
         one, messages, calls = author.session(id), author.messages(), author.calls()
         await store.write_session(org, one, messages, calls, replace=kind == "replace")
@@ -68,13 +105,45 @@ async def step(author: Author, store: AsyncClickHouseStore, model: Model) -> Non
         model.write_batch(sessions, messages, calls)
     elif kind == "mark":
         await store.write_session_deletes(org, [SessionDelete(session_id=id)])
-        model.marked.add(id)
+        model.set("marked", id)
     elif kind == "unmark":
         await store.remove_session_deletes(org, [SessionDelete(session_id=id)])
-        model.marked.discard(id)
+        model.set("marked", id, there=False)
+    elif kind == "star":
+        user, there = author.random.choice(USERS[1:]), author.random.random() < 0.7
+        change = store.write_session_stars if there else store.remove_session_stars
+        await change(org, [SessionStar(session_id=id, user_id=user)])
+        model.set("stars", (id, user), there=there)
+    elif kind == "link":
+        sha = author.random.choice(["abcd", "abce"])
+        await store.write_git_links(org, [commit(id, sha)])
+        model.set("commits", (id, sha))
     else:
         await store.delete_sessions(org, [id])
         model.delete_sessions([id])
+
+
+async def tells(store: AsyncClickHouseStore, model: Model, last: Changes) -> Changes:
+    """What was just written is told, and what is gone as gone."""
+    found = await store.changes(model.org, last)
+    told = {*found.session_ids, *found.deleted_session_ids}
+    assert model.told <= told <= {*IDS}
+    assert set(found.deleted_session_ids) == told & model.gone
+    assert len(found.session_ids) + len(found.deleted_session_ids) == len(told)
+    return found
+
+
+async def listed(store: AsyncClickHouseStore, org: str, given: dict[str, Any]) -> list[Session]:
+    """All pages of a filter, of two sessions each; all say the same total, and so does the iterator."""
+    found, cursor, totals = list[Session](), "", set[int]()
+    while True:
+        page = await store.list_sessions(org, SessionFilter(**given, limit=2, cursor=cursor))
+        found, cursor, totals = found + page.sessions, page.next_cursor, totals | {page.total}
+        if not cursor:
+            break
+    assert totals == {len(found)}
+    assert [one async for one in store.iter_sessions(org, SessionFilter(**given))] == found
+    return found
 
 
 @pytest.mark.parametrize("round", range(2))
@@ -82,8 +151,18 @@ async def test_a_random_history(store: AsyncClickHouseStore, org: str, round: in
     seed = random.getrandbits(32)
     print(f"seed {seed}")  # shown where the test fails
     author, model = Author(seed), Model(org)
+    told, began = await store.changes(org), await store.changes(org)
+    touched = set[str]()
     for _ in range(STEPS):
+        model.told.clear()
         await step(author, store, model)
+        told = await tells(store, model, told)
+        touched |= model.told
+    everything = await store.changes(org, began.version)
+    assert {*everything.session_ids, *everything.deleted_session_ids} == touched
+    for _ in range(FILTERS):
+        given = author.filter()
+        assert await listed(store, org, given) == model.list_sessions(**given), given
     for subagents in (False, True):
         for deleted in (False, True):
             asked = SessionFilter(include_subagents=subagents, include_deleted=deleted)

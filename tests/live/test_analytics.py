@@ -18,6 +18,8 @@ from agentstore import (
 )
 from tests.builders import at, call, commit, message, pull_request, session
 
+METHODS = ("usage_by_user", "activity_heatmap", "tool_usage_distribution", "daily_activity", "token_usage_by_model")
+
 HIDDEN: dict[str, dict[str, Any]] = {
     "silent": {"user_message_count": 0},
     "subagent": {"relationship_type": "subagent"},
@@ -162,6 +164,28 @@ async def test_the_twenty_most_used_tools(store: AsyncClickHouseStore, org: str)
     assert await store.tool_usage_distribution(org, date_from="2026-01-06") == []
 
 
+async def test_of_one_user_is_what_an_organisation_with_nobody_else_says(store: AsyncClickHouseStore, org: str) -> None:
+    users = ["ada", "Ada", "%", "ada", "ada", "", "ada"]
+
+    async def write(to: str, number: int, user: str) -> None:
+        fields = {"user_id": user, "user_name": user, "project_name": f"p{number % 2}", "message_count": number}
+        one = session(f"s{number}", started_at=at(number), total_output_tokens=number, **fields)
+        tokens = message(0, model="opus", output_tokens=number + 1, source_id=f"r{number}")
+        await store.write_session(to, one, [tokens], [call(0, tool_name=f"T{number % 3}")])
+        await store.write_git_links(to, [commit(one.id, "abcd")])
+
+    for number, user in enumerate(users):
+        await write(org, number, user)
+        await write(f"{org} {user}", number, user)
+    for user in ("ada", "Ada", "%", "nobody"):
+        for given in ({}, {"project_name": "p0"}, {"date_from": at(3)}):
+            for name in METHODS:
+                of_one = await getattr(store, name)(org, user_id=user, **given)
+                assert of_one == await getattr(store, name)(f"{org} {user}", **given), (name, user, given)
+                assert of_one or user != "ada"
+    assert len(await store.usage_by_user(org, user_id="")) == len(await store.usage_by_user(org)) > 3
+
+
 async def test_an_empty_organisation_has_empty_lists(store: AsyncClickHouseStore, org: str) -> None:
     assert await store.usage_by_user(org) == []
     assert await store.activity_heatmap(org) == []
@@ -182,6 +206,8 @@ async def test_an_empty_organisation_has_empty_lists(store: AsyncClickHouseStore
         {"date_to": dt.datetime(2026, 1, 1)},
         {"date_to": 5},
         {"project_name": None},
+        {"user_id": None},
+        {"user_id": 7},
     ],
     ids=repr,
 )

@@ -63,14 +63,15 @@ async def test_in_every_field_of_every_record(store: AsyncClickHouseStore, org: 
     await store.write_git_links(org, [everywhere(GitLink, given, **link)])
     await store.write_session_stars(org, [everywhere(SessionStar, given)])
     await store.write_message_pins(org, [everywhere(MessagePin, given)])
-    read = same(Session, relationship_type="fork", commit_count=1, **one)
+    read = same(Session, relationship_type="fork", commit_count=1, tool_call_count=1, **one)
     assert await store.get_session(org, given) == read
     assert await store.get_session_messages(org, given) == [same(Message, ordinal=0)]
     assert await store.get_session_tool_calls(org, given) == [same(ToolCall, message_ordinal=0)]
     assert await store.get_session_git_links(org, given) == [same(GitLink, **link)]
     assert await store.list_session_stars(org, given) == [same(SessionStar)]
     assert await store.list_message_pins(org, given) == [same(MessagePin)]
-    for filter in ("user_id", "project_id", "project_name", "agent_type"):
+    equal = ("user_id", "project_id", "project_name", "agent_type", "parent_session_id", "git_branch", "project_path")
+    for filter in (*equal, "id_prefix", "title", "starred_by"):
         for wanted, expected in ((given, [read]), (given + "x", [])):
             narrowed = msgspec.structs.replace(SessionFilter(), **{filter: wanted})
             assert (await store.list_sessions(org, narrowed)).sessions == expected

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import msgspec
@@ -17,11 +18,12 @@ from agentstore import (
     AuthenticationError,
     ConnectionFailedError,
     ConnectOptions,
+    Message,
     NotFoundError,
     SchemaError,
     StoreClosedError,
 )
-from tests.builders import session
+from tests.builders import message, session
 from tests.live.conftest import drop
 from tests.live.relay import address_of, relaying, until
 from tests.live.test_tenancy import READS, WRITES
@@ -124,6 +126,31 @@ async def test_closing_while_it_opens_leaves_nothing_open(options: ConnectOption
             await opening
         await until(lambda: relay.open == 0)
         assert "closed" in repr(store)
+
+
+async def test_a_call_still_being_encoded_when_the_store_is_closed_leaves_no_task(
+    server: Server, database: str, org: str
+) -> None:
+    """It is the store's first write, so it would look at the server before it finds that it is not accepted."""
+    store = await AsyncClickHouseStore.connect(server.dsn, database=database, batch_rows=1)
+    open_still = True
+
+    def endless() -> Iterator[Message]:  # encoded one by one, a turn of the loop for each
+        for n in itertools.takewhile(lambda _: open_still, itertools.count()):
+            yield message(n)
+
+    tasks = asyncio.all_tasks()
+    writing = asyncio.create_task(store.write_session(org, session("s"), endless()))
+    await asyncio.sleep(0)
+    await store.aclose()
+    assert not writing.done()
+    open_still = False
+    async with asyncio.timeout(30):
+        while not writing.done():
+            assert asyncio.all_tasks() - tasks <= {writing}
+            await asyncio.sleep(0)
+    with pytest.raises(StoreClosedError, match="before the rows were accepted"):
+        await writing
 
 
 async def test_cancelled_while_it_opens_it_can_be_opened_again(options: ConnectOptions, org: str) -> None:

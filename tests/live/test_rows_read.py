@@ -100,7 +100,7 @@ async def fill(server: Server, database: str) -> None:
 ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
     "get_session": (
         lambda reads: reads.get_session("o", "s03000"),
-        {"sessions": FEW_SESSIONS, "git_links": FEW_SESSIONS},
+        {"sessions": FEW_SESSIONS, "git_links": FEW_SESSIONS, "tool_calls": FEW_TEXTS},
     ),
     "get_session_messages": (
         lambda reads: reads.get_session_messages("o", "s03000", after_ordinal=None, limit=None),
@@ -116,7 +116,7 @@ ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
     ),
 }
 WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {
-    "list_sessions": (lambda reads: reads.list_sessions("o", SessionFilter()), {"git_links"}),
+    "list_sessions": (lambda reads: reads.list_sessions("o", SessionFilter()), {"git_links", "tool_calls"}),
     "list_users": (lambda reads: reads.list_users("o"), set()),
     "list_projects": (lambda reads: reads.list_projects("o"), set()),
     "list_agents": (lambda reads: reads.list_agents("o"), set()),

@@ -63,10 +63,12 @@ async def test_read_back_equal(store: AsyncClickHouseStore, written: str, import
         for session in result.sessions:
             links = [link for link in result.git_links if link.session_id == session.id]
             keys = {(link.commit_sha, link.pr_url) for link in links}
-            assert await store.get_session(org, session.id) == stored(session, org, commit_count=len(keys))
+            called = [call for call in result.tool_calls if call.session_id == session.id]
+            counts = {"commit_count": len(keys), "tool_call_count": len(called)}
+            assert await store.get_session(org, session.id) == stored(session, org, **counts)
             messages = [stored(message, org) for message in result.messages if message.session_id == session.id]
             assert await store.get_session_messages(org, session.id) == messages
-            calls = (stored(call, org) for call in result.tool_calls if call.session_id == session.id)
+            calls = (stored(call, org) for call in called)
             assert await store.get_session_tool_calls(org, session.id) == in_order(calls)
             found = await store.get_session_git_links(org, session.id)
             assert {(link.commit_sha, link.pr_url): link for link in found} == {

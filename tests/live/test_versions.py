@@ -29,7 +29,9 @@ from agentstore import (
     WriteError,
 )
 from agentstore.connection.sql import Sql, identifier, join, sql
-from agentstore.write import versions, writers
+from agentstore.protocols import Columns
+from agentstore.write import store_numbers, versions
+from agentstore.write.looptime import loop_time
 from agentstore.write.sweep import sweep
 from tests.builders import at, call, commit, message, session
 from tests.faults.proxy import Fault, Proxy
@@ -250,6 +252,35 @@ async def test_stores_that_are_ahead_keep_the_order_of_their_calls(own: AsyncCli
                 assert (await own.get_session(org, "s")).display_name == name
 
 
+async def test_a_write_waits_for_two_looks_no_longer_than_for_one(
+    own: AsyncClickHouseStore, org: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are ahead, so it waits for the look that is under way and then for one of its own; neither is answered."""
+    await store_ahead(own, org, "ahead")
+    await own.write_session(org, session("before"))
+    assert own._writer is not None
+    learner, executor, answered, passed = own._writer.versions, own._open_pool, asyncio.Event(), 0.0
+
+    async def fetch(query: Sql) -> Columns:
+        await answered.wait()
+        answered.clear()
+        return await executor.fetch(query)
+
+    monkeypatch.setattr(learner, "_executor", SimpleNamespace(fetch=fetch))
+    monkeypatch.setattr(versions, "loop_time", lambda: loop_time() + passed)
+    monkeypatch.setattr(versions, "_LOOK_SECONDS", HOUR)
+    first = learner._begin_look()
+    waiting = asyncio.create_task(learner.ready(4 * HOUR))
+    await asyncio.sleep(0)
+    passed = float(HOUR)  # all of its time, and only now the first one is answered
+    answered.set()
+    async with asyncio.timeout(30):
+        await waiting
+    assert first.done()
+    assert learner._look is not first
+    assert not learner._begin_look().done()
+
+
 async def test_a_look_reads_no_rows_where_none_is_ahead(own: AsyncClickHouseStore, org: str) -> None:
     """So it does not grow with the tables: by the server's plan, of parts just written and of merged ones."""
     for first in (0, 10_000):
@@ -343,7 +374,7 @@ async def test_two_stores_never_draw_the_same_version(own: AsyncClickHouseStore)
 async def test_a_number_that_is_held_is_not_given_again(own: AsyncClickHouseStore) -> None:
     """Claims made one after the other while all others are held, from as few numbers as there are claims."""
     pool = own._open_pool
-    claimed = [await writers.claim(pool) for _ in range(20)]
+    claimed = [await store_numbers.claim(pool) for _ in range(20)]
     assert len({id for id, _ in claimed}) == len({token for _, token in claimed}) == 20
 
 

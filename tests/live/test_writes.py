@@ -90,7 +90,7 @@ FULL_LINK = GitLink(
 async def test_every_field_comes_back_as_it_was_written(store: AsyncClickHouseStore, org: str) -> None:
     await store.write_session(org, FULL_SESSION, [FULL_MESSAGE], [FULL_CALL])
     await store.write_git_links(org, [FULL_LINK])
-    assert await store.get_session(org, "full") == stored(FULL_SESSION, org, commit_count=1)
+    assert await store.get_session(org, "full") == stored(FULL_SESSION, org, commit_count=1, tool_call_count=1)
     assert await store.get_session_messages(org, "full") == [stored(FULL_MESSAGE, org)]
     assert await store.get_session_tool_calls(org, "full") == [stored(FULL_CALL, org)]
     assert await store.get_session_git_links(org, "full") == [stored(FULL_LINK, org)]
@@ -98,7 +98,7 @@ async def test_every_field_comes_back_as_it_was_written(store: AsyncClickHouseSt
 
 async def test_every_default_comes_back_as_the_default(store: AsyncClickHouseStore, org: str) -> None:
     await store.write_session(org, Session(id="bare"), [Message(ordinal=0)], [ToolCall(message_ordinal=0)])
-    assert await store.get_session(org, "bare") == Session(id="bare", org_id=org)
+    assert await store.get_session(org, "bare") == Session(id="bare", org_id=org, tool_call_count=1)
     assert await store.get_session_messages(org, "bare") == [Message(ordinal=0, org_id=org, session_id="bare")]
     assert await store.get_session_tool_calls(org, "bare") == [
         ToolCall(message_ordinal=0, org_id=org, session_id="bare")
@@ -155,7 +155,7 @@ async def test_a_later_write_wins_also_with_less_in_it(store: AsyncClickHouseSto
         ),
     )
     await store.write_session(org, bare[0], [bare[1]], [bare[2]])
-    assert await store.get_session(org, "full") == stored(bare[0], org)
+    assert await store.get_session(org, "full") == stored(bare[0], org, tool_call_count=1)
     assert await store.get_session_messages(org, "full") == [stored(bare[1], org, session_id="full")]
     assert await store.get_session_tool_calls(org, "full") == [stored(bare[2], org, session_id="full")]
 

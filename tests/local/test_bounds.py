@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from agentstore.local.protocol.blocks import EMPTY_BLOCK
-from agentstore.local.protocol.compression import HEADER, Method, checksum, compress
+from agentstore.local.protocol.compression import HEADER, CompressionMethod, checksum, compress
 from agentstore.local.protocol.wire import text, varint
 from agentstore.local.server import compressed_frames as frames
 from agentstore.local.server import outgoing as outflow
@@ -58,6 +58,19 @@ async def test_who_waits_is_served_in_order_and_gives_up_its_place_when_cancelle
     assert budget.used == 0
 
 
+async def test_who_is_served_in_the_moment_after_it_was_cancelled_takes_nothing() -> None:
+    budget = Budget(10)
+    await budget.acquire(10)
+    gone, behind = (asyncio.ensure_future(budget.acquire(size)) for size in (5, 10))
+    await asyncio.sleep(0)
+    gone.cancel()
+    budget.release(10)  # before its task has noticed
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    await behind
+    assert (budget.used, len(budget._waiting)) == (10, 0)
+
+
 async def test_more_than_there_is_is_served_alone_and_room_takes_nothing() -> None:
     budget = Budget(10)
     await budget.acquire(99)
@@ -74,19 +87,21 @@ async def test_more_than_there_is_is_served_alone_and_room_takes_nothing() -> No
 
 def frame(content: bytes) -> bytes:
     body = zstandard.ZstdCompressor().compress(content)
-    rest = struct.pack("<BII", Method.ZSTD, HEADER + len(body), len(content)) + body
+    rest = struct.pack("<BII", CompressionMethod.ZSTD, HEADER + len(body), len(content)) + body
     return checksum(rest) + rest
 
 
 def claim(inside: int, size: int = 1000) -> bytes:
     """The beginning of a frame that never ends."""
-    return bytes(16) + struct.pack("<BII", Method.ZSTD, size, inside)
+    return bytes(16) + struct.pack("<BII", CompressionMethod.ZSTD, size, inside)
 
 
 def compressed_query(sql: str) -> bytes:
     packet = query_packet(sql)
     end = varint(0) + text(sql)
-    return packet[: -len(end)] + varint(1) + text(sql) + b"\x02" + text("") + compress(Method.LZ4, EMPTY_BLOCK)
+    return (
+        packet[: -len(end)] + varint(1) + text(sql) + b"\x02" + text("") + compress(CompressionMethod.LZ4, EMPTY_BLOCK)
+    )
 
 
 def bomb(rows: int) -> bytes:
@@ -105,7 +120,7 @@ async def test_the_loop_goes_on_while_a_frame_inflates_and_is_measured(server: L
         await asyncio.sleep(0)
         turns += 1
     assert turns > 500  # in the one or two of before, everybody else waited for all of it
-    raw.writer.write(DATA + compress(Method.LZ4, EMPTY_BLOCK) + b"\x63")
+    raw.writer.write(DATA + compress(CompressionMethod.LZ4, EMPTY_BLOCK) + b"\x63")
     assert b"Unexpected packet 99" in await raw.all()
 
 

@@ -24,7 +24,7 @@ from agentstore.local.protocol.blocks import (
 )
 from agentstore.local.protocol.column_shapes import UnmeasurableTypeError
 from agentstore.local.protocol.columns import column_of
-from agentstore.local.protocol.compression import Method, compress
+from agentstore.local.protocol.compression import CompressionMethod, compress
 from agentstore.local.protocol.type_names import TypeNameError, parse_type
 from agentstore.local.protocol.wire import (
     NEED_MORE,
@@ -160,7 +160,7 @@ def send(port: int, sql: str, block: bytes, compressed: bool) -> None:
 
     def data(content: bytes) -> bytes:
         content = BLOCK_INFO + content
-        return b"\x02\x00" + (compress(Method.LZ4, content) if compressed else content)
+        return b"\x02\x00" + (compress(CompressionMethod.LZ4, content) if compressed else content)
 
     hello = b"\x00" + text("test") + bytes(2) + varint(54032) + text("") + text("default") + text(PASSWORD)
     query = b"\x01\x00\x00\x00\x02" + varint(compressed) + text(sql)
@@ -246,6 +246,12 @@ def test_not_a_type_name() -> None:
         (b"\x01\x01\x01a\x0dArray(UInt64)" + b"\xff" * 8, ProtocolError),
         (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x09" + b"\0" * 7, ProtocolError),  # version
         (b"\x01\x01\x01a\x16LowCardinality(String)" + b"\x01" + b"\0" * 7 + b"\xff" * 8, ProtocolError),
+        (b"\x01\x01\x01a\x16LowCardinality(String)\x01" + b"\0" * 8 + b"\x02" + b"\0" * 6 + b"\xff" * 8, ProtocolError),
+        # As many as may be claimed, each of 16 MB: the strings behind them are further off than a search can begin.
+        (
+            b"\x01\x01\x01a" + text("Array(Tuple(FixedString(16000000), String))") + b"\xff" * 6 + b"\0\0",
+            PacketTooLargeError,
+        ),
         (b"\x01\x01\x01a\x06String" + b"\xff" * 12, ProtocolError),  # a length of more than 64 bits
         (b"\x01\x01\x01a\x04JSON" + b"\x09" + b"\0" * 7, UnmeasurableTypeError),  # version
         (b"\x01\x01\x01a\x04JSON" + b"\x02" + b"\0" * 7 + b"\xff\xff\xff\x7f", PacketTooLargeError),  # paths

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from agentstore.local.protocol.compression import (
     HEADER,
+    CompressionMethod,
     CorruptFrameError,
-    Method,
     checksum,
     compress,
     open_frame,
@@ -32,7 +32,7 @@ from agentstore.local.protocol.wire import (
 from tests.local.conftest import PASSWORD, ServerThread
 
 LIMIT = 1 << 26
-METHODS = list(Method)
+METHODS = list(CompressionMethod)
 
 
 def read_frame(buffer: ByteBuffer, limit: int) -> Reader[bytes]:
@@ -49,12 +49,12 @@ def read_all(data: bytes) -> bytes:
 
 
 @given(data=st.binary(min_size=1, max_size=5000), method=st.sampled_from(METHODS))
-def test_round_trip(data: bytes, method: Method) -> None:
+def test_round_trip(data: bytes, method: CompressionMethod) -> None:
     assert read_all(compress(method, data)) == data
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_large_data_goes_in_several_frames(method: Method) -> None:
+def test_large_data_goes_in_several_frames(method: CompressionMethod) -> None:
     data = bytes(range(256)) * 12_000
     frames = compress(method, data)
     assert read_all(frames) == data
@@ -64,7 +64,7 @@ def test_large_data_goes_in_several_frames(method: Method) -> None:
 
 def test_golden_frame() -> None:
     # CityHash128 of the rest; the method (not compressed); 9 + 3 bytes in all; 3 inside.
-    frame = compress(Method.NONE, b"abc")
+    frame = compress(CompressionMethod.NONE, b"abc")
     assert frame[16:] == b"\x02" + struct.pack("<II", 12, 3) + b"abc"
     assert frame[:16] == checksum(frame[16:])
     assert frame[:16].hex(" ") == GOLDEN_CHECKSUM
@@ -74,7 +74,7 @@ GOLDEN_CHECKSUM = "c3 c1 56 a6 6b 08 83 dc 19 61 b8 4f 7d 1a 8a 0d"
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_any_changed_byte_is_noticed(method: Method) -> None:
+def test_any_changed_byte_is_noticed(method: CompressionMethod) -> None:
     frame = compress(method, b"some bytes, some bytes, some bytes")
     for position in range(len(frame)):
         broken = bytearray(frame)
@@ -84,7 +84,7 @@ def test_any_changed_byte_is_noticed(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_strict_prefix_wants_more(method: Method) -> None:
+def test_every_strict_prefix_wants_more(method: CompressionMethod) -> None:
     frame = compress(method, b"some bytes")
     for end in range(len(frame)):
         with pytest.raises(ProtocolError, match="ends too early"):
@@ -122,9 +122,9 @@ def test_zstd_bomb_is_refused() -> None:
         complete(read_frame(ByteBuffer(framed(0x90, bomb, HEADER + len(bomb), 1000)), LIMIT))
 
 
-@pytest.mark.parametrize("method", [Method.LZ4, Method.ZSTD])
+@pytest.mark.parametrize("method", [CompressionMethod.LZ4, CompressionMethod.ZSTD])
 @pytest.mark.parametrize("size", [1, 100, 900_000])
-def test_server_answers_in_the_method_asked_for(local: ServerThread, method: Method, size: int) -> None:
+def test_server_answers_in_the_method_asked_for(local: ServerThread, method: CompressionMethod, size: int) -> None:
     client = Client("127.0.0.1", port=local.port, password=PASSWORD, compression=method.name.lower())
     try:
         # Two of the largest size make more than one frame. The driver reads what the server sends, whatever the method.
@@ -145,9 +145,9 @@ def test_a_wrong_checksum_ends_the_connection_and_not_the_server(local: ServerTh
     client.execute("CREATE TABLE IF NOT EXISTS frames (a String) ENGINE = Memory")
     with socket.create_connection(("127.0.0.1", local.port), 20) as raw:
         block = b"\x01\x00\x02\xff\xff\xff\xff\x00" + b"\x01\x01\x01a\x06String\x01x"
-        frame = bytearray(compress(Method.LZ4, block))
+        frame = bytearray(compress(CompressionMethod.LZ4, block))
         frame[3] ^= 1
-        end = compress(Method.LZ4, b"\x01\x00\x02\xff\xff\xff\xff\x00\x00\x00")
+        end = compress(CompressionMethod.LZ4, b"\x01\x00\x02\xff\xff\xff\xff\x00\x00\x00")
         raw.sendall(hello(PASSWORD) + insert("INSERT INTO frames VALUES", compressed=True) + b"\x02\x00" + end)
         raw.sendall(b"\x02\x00" + bytes(frame))
         answer = b""

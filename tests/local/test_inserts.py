@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from asynch.errors import ServerException
 
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol.blocks import EMPTY_BLOCK
 from agentstore.local.protocol.wire import text, varint
 from agentstore.local.server.server import LocalServer
@@ -215,6 +216,15 @@ async def test_a_cancel_that_comes_with_its_query_is_heard(server: LocalServer) 
     assert b"still in step" in await raw.all()
 
 
+async def test_a_cancel_that_comes_with_its_insert_is_heard(server: LocalServer) -> None:
+    """It is there before the server says which columns it expects, so no block follows."""
+    await query_alone(server, "CREATE TABLE t (a UInt8) ORDER BY a")
+    raw = await Raw.connect(server, HELLO, query_packet("INSERT INTO t (a) VALUES"), NO_TABLES, b"\x03")
+    raw.writer.write(query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    assert b"still in step" in await raw.all()
+    assert await query_alone(server, "SELECT count() FROM t") == [(0,)]
+
+
 async def test_cancel_in_the_middle_of_a_result(server: LocalServer) -> None:
     raw = await Raw.connect(server, HELLO, query_packet("SELECT number FROM numbers(10000000000)"), NO_TABLES)
     await raw.reader.readexactly(1 << 20)
@@ -243,6 +253,52 @@ async def test_a_lost_client_ends_its_query_and_leaves_no_thread(server: LocalSe
     await until(lambda: not server._connections)
     await until(lambda: threading.active_count() <= threads)
     assert await query_alone(server, "SELECT count() FROM system.processes") == [(1,)]
+
+
+@pytest.fixture
+def refuses_one_kill(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """The first request to end a statement fails, once it may: it has begun, and it may fail."""
+    begun, may_fail, kill = threading.Event(), threading.Event(), server._engine.kill
+
+    def refusing_once(tag: str) -> None:
+        if begun.is_set():
+            kill(tag)
+            return
+        begun.set()
+        assert may_fail.wait(DEADLINE)
+        raise EngineError.make(241, "MEMORY_LIMIT_EXCEEDED", "in this test")
+
+    monkeypatch.setattr(server._engine, "kill", refusing_once)
+    return begun, may_fail
+
+
+async def test_a_request_to_end_a_query_is_repeated_where_it_fails(
+    server: LocalServer, refuses_one_kill: tuple[threading.Event, threading.Event]
+) -> None:
+    begun, may_fail = refuses_one_kill
+    may_fail.set()
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS), NO_TABLES)
+    await working(server)
+    raw.writer.write(b"\x03" + query_packet("SELECT 'still in step'") + NO_TABLES + b"\x63")
+    assert b"still in step" in await raw.all()
+    assert begun.is_set()
+
+
+async def test_a_session_is_closed_also_where_a_late_request_to_end_its_query_fails(
+    server: LocalServer, refuses_one_kill: tuple[threading.Event, threading.Event]
+) -> None:
+    begun, may_fail = refuses_one_kill
+    raw = await Raw.connect(server, HELLO, query_packet(ENDLESS, "mine"), NO_TABLES)
+    connection = await working(server)
+    work = connection._queries._work
+    raw.writer.transport.abort()
+    await raw.close()
+    await until(begun.is_set)
+    await query_alone(server, "KILL QUERY WHERE query_id = 'mine'")
+    await until(work.done)
+    may_fail.set()
+    await until(lambda: not server._connections)
+    assert connection._queries._session._connection is None
 
 
 @pytest.mark.parametrize("last", [b"", b"\x03"], ids=["silent", "cancels"])

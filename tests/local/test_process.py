@@ -6,19 +6,29 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import threading
+from asyncio import Task
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from clickhouse_driver.errors import NetworkError, ServerException
 
+from agentstore.connection.dial import new_pool
+from agentstore.connection.sql import sql
 from agentstore.local.client.acquire import acquire, find_running, stop
 from agentstore.local.directory.endpoint import Endpoint, Publication, read_endpoint
-from agentstore.local.directory.layout import resolve
-from agentstore.local.directory.lock import is_held
+from agentstore.local.directory.layout import prepare, resolve
+from agentstore.local.directory.lock import FileLock, is_held
 from agentstore.local.directory.log_file import bound_log
 from agentstore.local.process.lifetime import idle_seconds_left, withdraw_if_idle
+from agentstore.local.server import server as server_module
+from agentstore.local.server.channel import Channel
+from agentstore.local.server.server import LocalServer
+from agentstore.local.session.session import Session
+from agentstore.settings import resolve_target
 from tests.local.server_processes import (
+    DEADLINE_SECONDS,
     end_all_servers,
     finish,
     foreground,
@@ -28,6 +38,7 @@ from tests.local.server_processes import (
     wait_for_end,
     wait_until,
 )
+from tests.local.talk import until
 
 SERVE = ("-m", "agentstore.local", "--path")
 
@@ -214,6 +225,56 @@ async def test_a_connection_at_the_last_moment_keeps_the_server(
         assert read_endpoint(tmp_path / "server.json") == (None if ends else endpoint)
     finally:
         publication.withdraw()
+
+
+@pytest.mark.parametrize("moment", ["as it connects", "in its login"])
+async def test_a_client_of_a_server_that_just_ends_is_served_by_the_next(
+    store: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a statement that is sent once and never again: the server that ended has not read it."""
+    home, loop, ending, has_begun = resolve(store), asyncio.get_running_loop(), list[Task[None]](), threading.Event()
+    prepare(home)
+    lock = FileLock.take(home.server_lock)
+    assert lock is not None
+    server = LocalServer(home.data, password="secret")
+    await server.start()
+    publication = Publication(home.endpoint_file, Endpoint("127.0.0.1", server.port, "default", "secret", os.getpid()))
+    publication.publish()
+
+    async def end() -> None:
+        publication.withdraw()
+        await server.aclose()
+        lock.release()
+
+    def begin_to_end() -> None:
+        ending.append(loop.create_task(end()))
+        loop.call_soon(has_begun.set)  # behind the first step of the task
+
+    class Ending(Channel):
+        def __init__(self, on_open: Callable[[Channel], None]) -> None:
+            super().__init__(on_open)
+            begin_to_end()
+
+    def end_and_open(self: Session, database: str, begin: Callable[[Session, str], None] = Session.open) -> None:
+        loop.call_soon_threadsafe(begin_to_end)
+        assert has_begun.wait(DEADLINE_SECONDS)
+        begin(self, database)
+
+    pool = new_pool(resolve_target(f"local:{store}", {"database": "default"}))
+    try:
+        await pool.fetch(sql("SELECT 1"))  # of a connection made from now on nothing is asked before its statement
+        await pool._close_all(pool._idle)
+        await until(lambda: server.connection_count == 0)
+        if moment == "as it connects":
+            monkeypatch.setattr(server_module, "Channel", Ending)
+        else:
+            monkeypatch.setattr(Session, "open", end_and_open)
+        await pool.execute(sql("CREATE TABLE t (n UInt8) ORDER BY n"))
+        assert await pool.fetch(sql("SELECT count() FROM t")) == [(0,)]
+        assert len(ending) == 1
+    finally:
+        await pool.aclose()
+        await (ending[0] if ending else end())
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------

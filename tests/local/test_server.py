@@ -7,7 +7,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ from clickhouse_driver import Client as Driver
 from agentstore.local.protocol import packets as protocol
 from agentstore.local.protocol.blocks import EMPTY_BLOCK, header_block
 from agentstore.local.protocol.wire import text, varint
+from agentstore.local.server import server as server_module
+from agentstore.local.server.channel import Channel
 from agentstore.local.server.server import LocalServer
+from agentstore.local.session.session import Session
 from tests.local.conftest import ServerThread
 from tests.local.talk import (
     DEADLINE,
@@ -194,6 +197,55 @@ async def test_a_fault_of_the_server_itself_ends_one_connection(
             assert b"internal error" in await raw.all()
         assert "ZeroDivisionError" in caplog.text
         assert await execute(other, "SELECT 1") == [(1,)]
+
+
+async def test_closing_leaves_no_connection_that_was_just_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket is accepted already, and the server is told of the connection in the next turn of the loop."""
+    made: list[Channel] = []
+
+    class Seen(Channel):
+        def __init__(self, on_open: Callable[[Channel], None]) -> None:
+            super().__init__(on_open)
+            made.append(self)
+
+    monkeypatch.setattr(server_module, "Channel", Seen)
+    server = LocalServer(tmp_path / "db")
+    await server.start()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        async with asyncio.timeout(DEADLINE):
+            while not made:  # noqa: ASYNC110 (each turn of the loop counts)
+                await asyncio.sleep(0)
+        assert not server._connections
+        await server.aclose(grace_seconds=0)
+        assert not server._connections
+        client.setblocking(False)
+        async with asyncio.timeout(DEADLINE):
+            assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
+
+
+async def test_a_login_that_is_under_way_when_the_server_closes_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered, it would promise that what the client sends next is read."""
+    begun, may_end, begin = threading.Event(), threading.Event(), Session.open
+
+    def held(self: Session, database: str) -> None:
+        begun.set()
+        assert may_end.wait(DEADLINE)
+        begin(self, database)
+
+    monkeypatch.setattr(Session, "open", held)
+    server = LocalServer(tmp_path / "db")
+    await server.start()
+    raw = await Raw.connect(server, HELLO)
+    await until(begun.is_set)
+    closing = asyncio.create_task(server.aclose(grace_seconds=DEADLINE))
+    await until(lambda: server._is_closed)
+    may_end.set()
+    assert await raw.all() == b""
+    await closing
 
 
 async def test_closing_lets_a_running_query_end(tmp_path: Path) -> None:

@@ -78,6 +78,28 @@ def test_what_cannot_be_guarded_is_said(library: str, reason: str) -> None:
         install(library)
 
 
+REFUSED = """\
+    protect = write_guard._protect
+    def refused(address, protection):
+        if protection & 2:  # PROT_WRITE
+            raise OSError("mprotect")
+        protect(address, protection)
+    write_guard._protect = refused
+    try:
+        write_guard.install(library)
+    except write_guard.UnguardedError:
+        write_guard._protect = protect
+"""
+
+
+def test_a_guard_that_could_not_be_put_in_is_put_in_when_asked_again(tmp_path: Path) -> None:
+    """Taken for one that stands, nothing would be guarded, and nobody would count the failed writes either."""
+    program = PROGRAM.replace("    write_guard.install(library)\n", REFUSED, 1)
+    code, output, errors = run_python("-c", program, str(tmp_path), "limit")
+    assert (code, output) == (-signal.SIGKILL, "")
+    assert TEXT.decode() in errors
+
+
 UNGUARDED = """\
 import resource, sys
 from agentstore.local.engine import write_guard

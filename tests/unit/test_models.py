@@ -23,7 +23,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "project_path": "", "machine": "", "agent_type": "", "first_message": "", "started_at": None, "ended_at": None,
         "message_count": 0, "user_message_count": 0, "parent_session_id": "", "relationship_type": "",
         "source_created_at": "", "display_name": "", "git_branch": "", "total_output_tokens": 0,
-        "peak_context_tokens": 0, "commit_count": 0,
+        "peak_context_tokens": 0, "commit_count": 0, "tool_call_count": 0,
     },
     "Message": {
         **T, "ordinal": REQUIRED, "role": "", "content": "", "timestamp": None, "has_thinking": False,
@@ -45,6 +45,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "SessionFilter": {
         "user_id": "", "project_id": "", "project_name": "", "agent_type": "", "date_from": None, "date_to": None,
         "cursor": "", "limit": 50, "include_subagents": False, "include_deleted": False,
+        "id_prefix": "", "parent_session_id": "", "title": "", "git_branch": "", "starred_by": "",
+        "with_commits": False, "project_path": "", "active_from": None, "active_to": None,
     },
     "SessionPage": {"sessions": [], "next_cursor": "", "total": 0},
     "SearchQuery": {
@@ -58,6 +60,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "agent_type": "", "started_at": None, "first_message": "", "snippet": "", "highlights": [],
         "source_id": "",
     },
+    "Changes": {"version": 0, "session_ids": [], "deleted_session_ids": [], "seen": {}},
     "Highlight": {"start": REQUIRED, "end": REQUIRED},
     "GitLinkResult": {
         "session_id": "", "user_id": "", "user_name": "", "project_id": "", "project_name": "", "agent_type": "",
@@ -118,11 +121,12 @@ def test_frozen_and_equal_by_value(kind: type[Record], data: st.DataObject) -> N
     assert msgspec.structs.replace(record) is not record
 
 
-@pytest.mark.parametrize("kind", [SessionFilter, SearchQuery])
-def test_a_filter_takes_dates_as_they_come(kind: Any) -> None:
+@pytest.mark.parametrize(("kind", "name"), [(SessionFilter, "date"), (SearchQuery, "date"), (SessionFilter, "active")])
+def test_a_filter_takes_dates_as_they_come(kind: Any, name: str) -> None:
     def dates(**given: Any) -> tuple[Any, Any]:
-        made = kind(**({"query": "x"} if kind is SearchQuery else {}), **given)
-        return made.date_from, made.date_to
+        named = {key.replace("date", name): value for key, value in given.items()}
+        made = kind(**({"query": "x"} if kind is SearchQuery else {}), **named)
+        return getattr(made, f"{name}_from"), getattr(made, f"{name}_to")
 
     day, moment = dt.date(2026, 1, 5), dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
     assert dates(date_from=day, date_to=moment) == (day, moment)

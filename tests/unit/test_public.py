@@ -9,7 +9,7 @@ import agentstore
 from agentstore import AsyncClickHouseStore, ReadStore, Store, models
 
 NAMES = [
-    "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "ConfigError", "ConnectOptions",
+    "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "Changes", "ConfigError", "ConnectOptions",
     "ConnectionFailedError", "DailyActivity", "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
     "OperationTimeoutError",
@@ -19,7 +19,7 @@ NAMES = [
     "StoreClosedError", "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
     "WrongLoopError", "__version__",
 ]  # fmt: skip
-SCOPE = "project_name='', date_from=None, date_to=None, tz='UTC'"
+SCOPE = "project_name='', user_id='', date_from=None, date_to=None, tz='UTC'"
 WRITES = {
     "write_session": "org_id, session, messages=(), tool_calls=(), *, replace=False",
     "write_batch": "org_id, sessions, messages=(), tool_calls=()",
@@ -50,6 +50,7 @@ READS = {
     "list_session_stars": "org_id, session_id=''",
     "list_message_pins": "org_id, session_id=''",
     "list_session_deletes": "org_id",
+    "changes": "org_id, since=None",
     "usage_by_user": f"org_id, *, {SCOPE}",
     "activity_heatmap": f"org_id, *, {SCOPE}",
     "tool_usage_distribution": f"org_id, *, {SCOPE}",

@@ -39,10 +39,10 @@ async def acquire(
 ) -> Endpoint:
     """The server that runs on ``path``, started if none does: one server, however many callers ask at once.
 
-    The server was alive when this returned. It may end right after (idle, or killed): a connection that is then
-    refused, or closed before the login is answered, has done nothing, and the next call starts a new server.
-    Everything acknowledged by the last one is there. Call it before each new connection: while a server runs, it
-    costs little more than reading a small file.
+    The server was alive when this returned. It may end right after, idle or killed: a connection that is then refused,
+    or closed before the login is answered, has done nothing, and the next call starts a new server, which has
+    everything that the last one acknowledged. A login that is answered keeps a server from ending because it was idle.
+    Call this before each new connection: while a server runs, it costs little more than reading a small file.
 
     A server started here ends by itself after ``idle_timeout_seconds`` without a connection (default: the environment
     variable ``AGENTSTORE_LOCAL_IDLE_SECONDS``, else 60). With ``fsync`` it answers an insert only once it would survive

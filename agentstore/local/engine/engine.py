@@ -30,11 +30,11 @@ _NO_REASON = "Error initializing EmbeddedServer: ."
 class Work:
     """What a running statement has done so far, and the rows it expects to read in all."""
 
-    read_rows: int
-    read_bytes: int
-    total_rows: int
-    written_rows: int
-    written_bytes: int
+    read_rows: int = 0
+    read_bytes: int = 0
+    total_rows: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

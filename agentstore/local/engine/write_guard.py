@@ -67,7 +67,7 @@ _reserve = -1
 def install(library: str) -> None:
     """Lead the ``write`` of a loaded shared library through the guard; once more does nothing.
 
-    Raises UnguardedError, with nothing changed, on other systems than Linux on x86-64.
+    Raises UnguardedError, with nothing changed, on other systems than Linux on x86-64 and where memory stays protected.
     """
     if library in _installed:
         return
@@ -80,9 +80,14 @@ def install(library: str) -> None:
         # Before the page is made: the descriptor's number is written into it, and never changes.
         _use_reserve(None)
         page, address = _make(_reserve)
+        # The last that can fail, and before anything is changed: what is half installed would count as a guard.
+        for slot in slots:
+            _protect(slot, mmap.PROT_READ | mmap.PROT_WRITE)
         # Before the first slot leads there: memory that the engine may call is not freed any more.
         _installed[library] = page
-        _replace(slots, address)
+        for slot in slots:
+            # One aligned store: callers see the old function or the new one.
+            ctypes.c_uint64.from_address(slot).value = address
     except (OSError, ValueError, struct.error, AttributeError) as error:
         raise UnguardedError(f"{library}: {error}") from error
 
@@ -115,12 +120,6 @@ def _make(reserve: int) -> tuple[mmap.mmap, int]:
     # Never writable and executable at once: hardened systems allow only one of them.
     _protect(address, mmap.PROT_READ | mmap.PROT_EXEC)
     return page, address
-
-
-def _replace(slots: list[int], target: int) -> None:
-    for slot in slots:
-        _protect(slot, mmap.PROT_READ | mmap.PROT_WRITE)
-        ctypes.c_uint64.from_address(slot).value = target  # one aligned store: callers see the old or the new one
 
 
 def _protect(address: int, protection: int) -> None:

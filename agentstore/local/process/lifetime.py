@@ -171,7 +171,7 @@ async def withdraw_if_idle(publication: Publication, idle_since: Callable[[], fl
     """Stop sending clients here; True if none came meanwhile, else all is as before.
 
     A client that read the file a moment ago gets this linger to come in. One that is later still is refused, or cut off
-    before any of its statements is read, so nothing of it can be half done, and it asks for a server again.
+    before its login is answered, so nothing of it can be half done, and it asks for a server again.
     """
     # Nothing was awaited since the caller found the server idle, so this is a time: two Nones would be equal below, and
     # a server in use would end.

@@ -33,6 +33,8 @@ MAX_DYNAMIC_DEPTH = 32
 MAX_DYNAMIC_TYPES = 256
 MAX_PATHS = 100_000
 MAX_NAME = 1 << 20
+# Elements that a column may claim: far more than fit into any block, so who claims them is told so at once.
+MAX_ELEMENTS = 1 << 48
 # Some milliseconds of work: a reader says then that it can go on, and whoever runs it may do something else first.
 STRINGS_AT_ONCE = 1 << 13
 
@@ -78,7 +80,9 @@ class Text(Column):
 def _skip_empty_strings(buffer: ByteBuffer, rows: int) -> int:
     """Step over the empty strings that come next; how many. Columns are empty for the most part, or all zeros as what
     is meant to inflate, and one by one each would cost as much as a long one."""
-    run = _EMPTY_STRINGS.match(buffer.data, buffer.pos, buffer.pos + rows)
+    # Only in what has arrived: wide values may have moved the position further than a search in bytes can count to.
+    arrived = min(rows, buffer.unread)
+    run = _EMPTY_STRINGS.match(buffer.data, buffer.pos, buffer.pos + arrived) if arrived else None
     if run is None:
         return 0
     buffer.pos = run.end()
@@ -148,11 +152,7 @@ class Array(Column):
     def body(self, buffer: ByteBuffer, rows: int) -> Reader[None]:
         if rows:
             buffer.pos += (rows - 1) * 8
-            elements = yield from read_uint(buffer, 8)
-            # Far above any block's limit, and below what positions and searches in bytes can count to.
-            if elements >= 1 << 48:
-                raise ProtocolError(f"an array column claims {elements} elements")
-            yield from self.inner.body(buffer, elements)
+            yield from self.inner.body(buffer, (yield from _elements(buffer, "an array column")))
 
 
 class Tuple(Column):
@@ -186,8 +186,7 @@ class LowCardinality(Column):
             if flags & 0xFF > 3 or flags & 0x100:
                 raise ProtocolError(f"a LowCardinality column has the unknown form {flags:#x}")
             if flags & 0x200:
-                keys = yield from read_uint(buffer, 8)
-                yield from self.keys.body(buffer, keys)
+                yield from self.keys.body(buffer, (yield from _elements(buffer, "a LowCardinality column")))
             indexes = yield from read_uint(buffer, 8)
             # With 0 this loop would not get on, for as long as a client sends such pieces.
             if not 0 < indexes <= remaining:
@@ -264,6 +263,13 @@ class Json(Column):
         paths = yield from _names(buffer, "paths", MAX_PATHS)
         columns = yield from _prefixes([*self.typed, *[self.dynamic] * len(paths)], buffer, depth)
         return Tuple([*columns, Array(Tuple([Text(), Text()]))])
+
+
+def _elements(buffer: ByteBuffer, what: str) -> Reader[int]:
+    count = yield from read_uint(buffer, 8)
+    if count >= MAX_ELEMENTS:
+        raise ProtocolError(f"{what} claims {count} elements")
+    return count
 
 
 def _prefixes(columns: Sequence[Column], buffer: ByteBuffer, depth: int) -> Reader[list[Column]]:

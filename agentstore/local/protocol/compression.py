@@ -25,7 +25,7 @@ HEADER = 9
 LZ4_MAX_RATIO = 255
 
 
-class Method(IntEnum):
+class CompressionMethod(IntEnum):
     NONE = 0x02
     LZ4 = 0x82
     ZSTD = 0x90
@@ -44,15 +44,15 @@ def checksum(data: bytes) -> bytes:
     return pack("<QQ", high, low)
 
 
-def compress(method: Method, data: bytes) -> bytes:
+def compress(method: CompressionMethod, data: bytes) -> bytes:
     """``data`` as one frame after another."""
     return b"".join(_frame(method, data[start : start + FRAME_SIZE]) for start in range(0, len(data), FRAME_SIZE))
 
 
-def _frame(method: Method, data: bytes) -> bytes:
-    if method is Method.LZ4:
+def _frame(method: CompressionMethod, data: bytes) -> bytes:
+    if method is CompressionMethod.LZ4:
         body = bytes(lz4.block.compress(data, store_size=False))
-    elif method is Method.ZSTD:
+    elif method is CompressionMethod.ZSTD:
         body = zstandard.ZstdCompressor(level=1).compress(data)
     else:
         body = data
@@ -123,7 +123,7 @@ def _zstd(body: bytes, size: int) -> bytes:
 
 
 _DECODERS: dict[int, Callable[[bytes, int], bytes]] = {
-    Method.NONE: lambda body, size: body,
-    Method.LZ4: _lz4,
-    Method.ZSTD: _zstd,
+    CompressionMethod.NONE: lambda body, size: body,
+    CompressionMethod.LZ4: _lz4,
+    CompressionMethod.ZSTD: _zstd,
 }

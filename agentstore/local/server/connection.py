@@ -75,7 +75,7 @@ class Connection:
 
     def stop(self) -> None:
         """End the conversation as soon as no query runs; at once if none does."""
-        # Looked at after each query; a conversation that waits for the next one, or for its login, is woken below.
+        # Looked at after the login and after each query; a conversation that waits for either is woken below.
         self._stopping = True
         if self._idle or not self.authenticated:
             self._channel.end_input()
@@ -107,6 +107,9 @@ class Connection:
             await self._queries.open(hello)
         except EngineError as error:
             self._say_goodbye(packets.exception(error.code, str(error)))
+            return False
+        if self._stopping:
+            # Unanswered, so that the client knows that nothing was done for it, and asks for a server again.
             return False
         info = self._context.info
         revision = self._queries.revision

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
 
+from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol import packets
 from agentstore.local.protocol.blocks import BlockShape, ColumnHeader, read_block
 from agentstore.local.protocol.packets import MAX_SMALL_STRING, ClientPacket
@@ -69,6 +70,32 @@ class IncomingBlocks:
                 raise PacketTooLargeError("the number of external tables", MAX_TABLES + 1, MAX_TABLES)
             table.columns = table.columns or [(column.name, column.kind) for column in columns]
             tables[name] = table
+
+    async def rows(self, spool: Spool, columns: int) -> bool:
+        """The rows of an INSERT, up to the empty block. False: the client cancelled.
+
+        Raises EngineError after the last block if any did not have this many columns: the engine would fill those that
+        are missing.
+        """
+        wrong: set[int] = set()
+        while True:
+            packet = await self._channel.read(packets.read_packet_type(self._channel.buffer))
+            if packet == ClientPacket.DATA:
+                await self.name()
+                shape = await self.block(spool)
+                if shape.rows and shape.columns != columns:
+                    wrong.add(shape.columns)
+                if shape.is_end and wrong:
+                    text = f"A block has {wrong.pop()} columns, this INSERT needs {columns}"
+                    raise EngineError.make(20, "NUMBER_OF_COLUMNS_DOESNT_MATCH", text)
+                if shape.is_end:
+                    return True
+            elif packet == ClientPacket.CANCEL:
+                return False
+            elif packet == ClientPacket.PING:
+                self._channel.write(packets.PONG)
+            else:
+                raise packets.unexpected(packet, "Data")
 
     def _external_spool(self) -> Spool:
         return Spool(self._context.engine.path, EXTERNAL_MEMORY_BYTES, self._context.engine.space)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 
 
 class Budget:
@@ -15,7 +15,8 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        # How much each one waits for, in order; any of them can be taken out without a search.
+        self._waiting: OrderedDict[asyncio.Future[None], int] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Budget {self.used} of {self.limit}, {len(self._waiting)} wait>"
@@ -35,8 +36,7 @@ class Budget:
             self.used += size
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (size, turn)
-        self._waiting.append(entry)
+        self._waiting[turn] = size
         try:
             await turn
         except asyncio.CancelledError:
@@ -44,7 +44,8 @@ class Budget:
             if turn.done() and not turn.cancelled():
                 self.release(size)
             else:
-                self._waiting.remove(entry)
+                # Passed over by `_serve` since it was cancelled, it is not there any more.
+                self._waiting.pop(turn, None)
                 self._serve()  # it may have stood in the way of smaller ones
             raise
 
@@ -61,8 +62,8 @@ class Budget:
         return not self.used or self.used + max(size, 1) <= self.limit
 
     def _serve(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            size, turn = self._waiting.popleft()
+        while self._waiting and self._fits(next(iter(self._waiting.values()))):
+            turn, size = self._waiting.popitem(last=False)
             if not turn.done():
                 # Taken for it now, not when its task wakes: until then others would be given the same bytes.
                 self.used += size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from agentstore.local.engine.errors import EngineError
 from agentstore.local.protocol import packets
-from agentstore.local.protocol.compression import Method
+from agentstore.local.protocol.compression import CompressionMethod
 from agentstore.local.protocol.packets import ClientPacket, Hello, Query
 from agentstore.local.server.channel import Channel
 from agentstore.local.server.context import ServerContext
@@ -27,6 +28,8 @@ from agentstore.local.session.spool import Spool
 from agentstore.local.sql.analysis import analyse
 from agentstore.local.sql.statement import Kind, MultiStatementError, Statement
 
+logger = logging.getLogger("agentstore.local")
+
 R = TypeVar("R")
 
 QUERY_WAS_CANCELLED = 394
@@ -35,7 +38,7 @@ CANCEL_GRACE_SECONDS = 0.1
 ANALYSED_AT_ONCE = 1 << 14
 # How often a client that waits for a result hears that the query still runs, and what it has read.
 SIGN_OF_LIFE_SECONDS = 0.25
-# A request to end a statement that the engine has not registered yet is lost, so it is repeated.
+# A request to end a statement that the engine has not registered yet is lost, so it is repeated, as one that fails.
 KILL_AGAIN_SECONDS = 0.25
 
 
@@ -90,7 +93,10 @@ class QueryRunner:
         try:
             await asyncio.wait([work], timeout=grace_seconds)
             while not work.done():
-                await loop.run_in_executor(self._context.control, self._context.engine.kill, self.tag)
+                try:
+                    await loop.run_in_executor(self._context.control, self._context.engine.kill, self.tag)
+                except EngineError as error:  # of the request, as where memory is short: the statement goes on
+                    logger.warning("a statement of %s cannot be ended yet: %s", self.tag, error)
                 await asyncio.wait([work], timeout=KILL_AGAIN_SECONDS)
         finally:
             self._killer = None
@@ -144,7 +150,7 @@ class QueryRunner:
 
     async def _execute(self, query: Query, statement: Statement, tables: list[ExternalTable]) -> None:
         await self._settle_killer()
-        reply = Reply(self.revision, _method(query))
+        reply = Reply(self.revision, _compression_method(query))
         self._abandonable = statement.kind in (Kind.SELECT, Kind.ROWS)
         self._channel.on_input = self._on_input
         try:
@@ -176,7 +182,7 @@ class QueryRunner:
             prepare()
             return self._session.plan_insert(statement)
 
-        planned = await self._submit(plan)
+        planned = await self._submit_wanted(plan)
         # From here on the client sends blocks: a byte among them is not a Cancel.
         self._channel.on_input = None
         await self._insert(planned, reply)
@@ -247,34 +253,12 @@ class QueryRunner:
         self._channel.write(b"".join(parts))
         spool = Spool(self._context.engine.path, space=self._context.engine.space)
         try:
-            if await self._receive_rows(spool, len(plan.columns)) and spool.size:
+            # A Cancel may have come before the header, and was taken out of the input: nothing follows it.
+            if not self._cancelled and await self._incoming.rows(spool, len(plan.columns)) and spool.size:
                 await self._submit(partial(self._session.commit_insert, plan, spool))
         finally:
             spool.close()
         self._channel.write(packets.END_OF_STREAM)
-
-    async def _receive_rows(self, spool: Spool, columns: int) -> bool:
-        """Blocks into the spool, up to the empty one. False: the client cancelled. Raises EngineError after the last
-        one if any did not have this many columns: the engine would fill those that are missing."""
-        wrong: set[int] = set()
-        while True:
-            packet = await self._channel.read(packets.read_packet_type(self._channel.buffer))
-            if packet == ClientPacket.DATA:
-                await self._incoming.name()
-                shape = await self._incoming.block(spool)
-                if shape.rows and shape.columns != columns:
-                    wrong.add(shape.columns)
-                if shape.is_end and wrong:
-                    text = f"A block has {wrong.pop()} columns, this INSERT needs {columns}"
-                    raise EngineError.make(20, "NUMBER_OF_COLUMNS_DOESNT_MATCH", text)
-                if shape.is_end:
-                    return True
-            elif packet == ClientPacket.CANCEL:
-                return False
-            elif packet == ClientPacket.PING:
-                self._channel.write(packets.PONG)
-            else:
-                raise packets.unexpected(packet, "Data")
 
 
 def _check(query: Query) -> None:
@@ -282,8 +266,8 @@ def _check(query: Query) -> None:
         raise EngineError.make(48, "NOT_IMPLEMENTED", f"Query stage {query.stage} is not supported")
 
 
-def _method(query: Query) -> Method | None:
+def _compression_method(query: Query) -> CompressionMethod | None:
     if not query.compression:
         return None
     named = next((s.value for s in query.settings if s.name == "network_compression_method"), "LZ4")
-    return {"ZSTD": Method.ZSTD, "NONE": Method.NONE}.get(named.upper(), Method.LZ4)
+    return {"ZSTD": CompressionMethod.ZSTD, "NONE": CompressionMethod.NONE}.get(named.upper(), CompressionMethod.LZ4)

@@ -9,7 +9,7 @@ from agentstore.local.engine.connection import Chunk
 from agentstore.local.engine.engine import Work
 from agentstore.local.protocol import packets
 from agentstore.local.protocol.blocks import BLOCK_INFO, header_block
-from agentstore.local.protocol.compression import Method, compress
+from agentstore.local.protocol.compression import CompressionMethod, compress
 from agentstore.local.protocol.packets import ServerPacket
 from agentstore.local.session.totals import Extras
 
@@ -23,13 +23,13 @@ class Reply:
     statement, whichever is more: nothing is told twice.
     """
 
-    def __init__(self, revision: int, method: Method | None) -> None:
+    def __init__(self, revision: int, method: CompressionMethod | None) -> None:
         self._revision = revision
         self._method = method
         self._rows = self._blocks = self._bytes = 0
         self._rows_before_limit: int | None = None
-        self._done = Work(0, 0, 0, 0, 0)
-        self._told = self._done
+        self._done = Work()
+        self._progress_sent = self._done
 
     def header(self, columns: Sequence[tuple[str, str]]) -> list[bytes]:
         """Names and types of columns, no rows."""
@@ -57,9 +57,10 @@ class Reply:
         """What there is to tell beyond what was told; b"" if that is nothing."""
         # Never less than was told: a look at the running statement may be older than the blocks, and a negative
         # increment cannot be said.
-        now = Work(*map(max, astuple(done), astuple(self._told)))
-        rows, size, total, *written = (new - old for new, old in zip(astuple(now), astuple(self._told), strict=True))
-        self._told = now
+        sent = astuple(self._progress_sent)
+        now = tuple(map(max, astuple(done), sent))
+        rows, size, total, *written = (new - old for new, old in zip(now, sent, strict=True))
+        self._progress_sent = Work(*now)
         if not (rows or size or total or any(written)):
             return b""
         return packets.progress(self._revision, rows, size, total, (written[0], written[1]))

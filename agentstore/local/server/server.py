@@ -187,6 +187,9 @@ class LocalServer:
 
     def _accept(self, channel: Channel) -> None:
         assert self._host is not None  # listening begins after the engine is open
+        if self._is_closed:  # it was let in before the listening ended, but nobody would tell it to end any more
+            channel.abort()
+            return
         excess = len(self._connections) - self._max_connections
         if excess >= self._max_connections // 4 + 1:  # not even told: too many wait for that already
             channel.abort()

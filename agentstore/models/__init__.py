@@ -1,0 +1,74 @@
+"""The records of the store. Field names are also the JSON names and the column names.
+
+All Structs are frozen; every field has the default a caller may rely on. Times are timezone-aware
+``datetime`` in UTC with microseconds, absent times are ``None``. Every Struct round-trips through ``msgspec.json`` and
+``msgspec.msgpack``. They stand in ``written`` (what is stored), ``asked`` and ``answered``; import them from here.
+"""
+
+from agentstore.models.answered import (
+    Changes,
+    DailyActivity,
+    GitLinkResult,
+    HeatmapCell,
+    Highlight,
+    ModelTokenUsage,
+    ProjectInfo,
+    SearchPage,
+    SearchResult,
+    SessionPage,
+    ToolUsageStat,
+    UserInfo,
+    UserUsage,
+)
+from agentstore.models.asked import (
+    DateLike,
+    SearchQuery,
+    SessionFilter,
+    parse_iso,
+)
+from agentstore.models.record import (
+    Record,
+)
+from agentstore.models.written import (
+    Confidence,
+    GitLink,
+    LinkType,
+    Message,
+    MessagePin,
+    RelationshipType,
+    Session,
+    SessionDelete,
+    SessionStar,
+    ToolCall,
+)
+
+__all__ = [
+    "Changes",
+    "Confidence",
+    "DailyActivity",
+    "DateLike",
+    "GitLink",
+    "GitLinkResult",
+    "HeatmapCell",
+    "Highlight",
+    "LinkType",
+    "Message",
+    "MessagePin",
+    "ModelTokenUsage",
+    "ProjectInfo",
+    "Record",
+    "RelationshipType",
+    "SearchPage",
+    "SearchQuery",
+    "SearchResult",
+    "Session",
+    "SessionDelete",
+    "SessionFilter",
+    "SessionPage",
+    "SessionStar",
+    "ToolCall",
+    "ToolUsageStat",
+    "UserInfo",
+    "UserUsage",
+    "parse_iso",
+]

@@ -1,0 +1,149 @@
+"""Records that answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from agentstore.models.record import Record
+from agentstore.models.written import Session
+
+
+class SessionPage(Record, frozen=True):
+    """One page of sessions; ``next_cursor`` is "" on the last one, ``total`` counts all that the filter matches."""
+
+    sessions: list[Session] = msgspec.field(default_factory=list)
+    next_cursor: str = ""
+    total: int = 0
+
+
+class Changes(Record, frozen=True):
+    """What ``changes`` found, and where to go on: give it to the next call, or its ``version``.
+
+    ``session_ids`` are sessions of which anything was written, ``deleted_session_ids`` those that are deleted or purged
+    by now; both sorted, and none is in both. ``seen`` is for the next call: what has been told and is too young to be
+    left behind, one number for each session.
+    """
+
+    version: int = 0
+    session_ids: list[str] = msgspec.field(default_factory=list)
+    deleted_session_ids: list[str] = msgspec.field(default_factory=list)
+    seen: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Highlight(Record, frozen=True):
+    """A hit inside a snippet, as code-point offsets, end exclusive."""
+
+    start: int
+    end: int
+
+
+class SearchResult(Record, frozen=True):
+    """One matching message (its own role) or tool call (role "tool", ``source_id`` that of the message it is in)."""
+
+    session_id: str = ""
+    ordinal: int = 0
+    role: str = ""
+    user_id: str = ""
+    user_name: str = ""
+    project_name: str = ""
+    agent_type: str = ""
+    started_at: dt.datetime | None = None
+    first_message: str = ""
+    snippet: str = ""
+    highlights: list[Highlight] = msgspec.field(default_factory=list)
+    source_id: str = ""
+
+
+class SearchPage(Record, frozen=True):
+    """One page of hits; ``total`` is exact, or at least 1,000 where ``total_is_lower_bound``."""
+
+    results: list[SearchResult] = msgspec.field(default_factory=list)
+    next_cursor: str = ""
+    total: int = 0
+    total_is_lower_bound: bool = False
+
+
+class GitLinkResult(Record, frozen=True):
+    """A git link together with the session it was made in."""
+
+    session_id: str = ""
+    user_id: str = ""
+    user_name: str = ""
+    project_id: str = ""
+    project_name: str = ""
+    agent_type: str = ""
+    started_at: dt.datetime | None = None
+    first_message: str = ""
+    commit_sha: str = ""
+    pr_url: str = ""
+    link_type: str = ""
+    confidence: str = ""
+    message_ordinal: int = 0
+
+
+class UserInfo(Record, frozen=True):
+    """A user, named by their latest session."""
+
+    id: str = ""
+    name: str = ""
+
+
+class ProjectInfo(Record, frozen=True):
+    """A project, with the path of its latest session."""
+
+    id: str = ""
+    name: str = ""
+    path: str = ""
+
+
+class UserUsage(Record, frozen=True):
+    """What one user did with one agent in one project."""
+
+    user_id: str = ""
+    user_name: str = ""
+    agent_type: str = ""
+    project_name: str = ""
+    session_count: int = 0
+    message_count: int = 0
+    commit_count: int = 0
+    total_output_tokens: int = 0
+    peak_context_tokens: int = 0
+
+
+class HeatmapCell(Record, frozen=True):
+    """Session starts in one hour of one weekday (1 = Monday … 7 = Sunday)."""
+
+    day_of_week: int = 0
+    hour: int = 0
+    session_count: int = 0
+
+
+class ToolUsageStat(Record, frozen=True):
+    """How often a tool was called."""
+
+    tool_name: str = ""
+    category: str = ""
+    usage_count: int = 0
+
+
+class DailyActivity(Record, frozen=True):
+    """What happened on one day."""
+
+    date: dt.date
+    session_count: int = 0
+    message_count: int = 0
+    total_output_tokens: int = 0
+
+
+class ModelTokenUsage(Record, frozen=True):
+    """Tokens of one model, each API response counted once."""
+
+    model: str = ""
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    context_tokens: int = 0
+    message_count: int = 0

@@ -1,0 +1,56 @@
+"""The conditions that a ``SessionFilter`` stands for. Pure."""
+
+from __future__ import annotations
+
+from agentstore.connection.sql import Sql, join, sql, valid_text
+from agentstore.models import SessionFilter
+from agentstore.read.conditions import expect, session_conditions, text
+from agentstore.read.dates import overlap_conditions
+from agentstore.read.floors import MARKS, above_floors
+from agentstore.read.search.term_sql import contains
+
+_EQUAL = ("user_id", "project_id", "project_name", "agent_type", "parent_session_id", "git_branch", "project_path")
+_TITLES = (sql("display_name"), sql("first_message"))
+
+
+def filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
+    """The WHERE clause over ``sessions FINAL`` of a filter. What is not valid is ``InvalidArgumentError``."""
+    expect(filter, SessionFilter, "filter")
+    conditions = [
+        session_conditions(
+            org_id,
+            equal={name: getattr(filter, name) for name in _EQUAL},
+            date_from=filter.date_from,
+            date_to=filter.date_to,
+            include_subagents=filter.include_subagents,
+            include_deleted=filter.include_deleted,
+        ),
+        *overlap_conditions(filter.active_from, filter.active_to),
+    ]
+    # Functions that know no wildcards: nothing of the text has to be escaped.
+    if text(filter.id_prefix, "id_prefix"):
+        conditions.append(sql("startsWith(id, {prefix})", prefix=filter.id_prefix))
+    if text(filter.title, "title"):
+        conditions.append(_titled(filter.title))
+    if text(filter.starred_by, "starred_by"):
+        stars = sql("FROM session_stars FINAL WHERE user_id = {user}", user=filter.starred_by)
+        conditions.append(_marked(org_id, stars))
+    expect(filter.with_commits, bool, "with_commits")
+    if filter.with_commits:
+        conditions.append(_marked(org_id, sql("FROM git_links FINAL WHERE 1")))
+    return join(" AND ", conditions)
+
+
+def _titled(title: str) -> Sql:
+    needle = valid_text(title)  # as it is stored, before it becomes a regular expression
+    return sql("({held})", held=join(" OR ", [contains(column, needle) for column in _TITLES]))
+
+
+def _marked(org_id: str, rows: Sql) -> Sql:
+    """The condition that there is such a row of the session, above its floor."""
+    return sql(
+        "id IN (SELECT session_id {rows} AND org_id = {org_id} AND {seen})",
+        rows=rows,
+        org_id=text(org_id, "org_id"),
+        seen=above_floors(org_id, MARKS),
+    )
