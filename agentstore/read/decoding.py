@@ -13,8 +13,7 @@ from agentstore.protocols import Columns
 
 T = TypeVar("T")
 
-# Up to here (the year 2096) a float of seconds keeps the microsecond. msgspec converts such floats in a tenth of the
-# time.
+# Up to here (the year 2096) a float of seconds keeps the microsecond. msgspec converts floats in a tenth of the time.
 _EXACT_IN_FLOAT = 4 * 10**15
 
 _TIME_FIELDS = frozenset({"started_at", "ended_at", "timestamp"})

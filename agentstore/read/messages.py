@@ -25,8 +25,8 @@ _ANY_MESSAGE_COLUMNS, _ANY_MESSAGE_TIMES = selection(Message.__struct_fields__, 
 # less, and a large session is read faster.
 _IN_BLOCKS = {"max_block_size": 8192}
 
-# Ordinals have 32 bits, so a session has no more messages. A larger limit is lowered to this: beyond 64 bits the server
-# would refuse it.
+# Ordinals have 32 bits, so a session has no more messages. A larger limit is lowered to this: the server would refuse
+# one beyond 64 bits.
 _LARGEST_LIMIT = 2**32
 
 # Of an iterator: of how many rows the sizes are asked at a time, and how many bytes of text are then fetched at a time.

@@ -13,8 +13,7 @@ def detach_outside(sandbox: Sandbox, connection: EngineConnection) -> list[str]:
     That is views, tables with such engines or defaults, dictionaries and databases. Nothing is dropped: a server that
     may reach outside has it again.
     """
-    # First of all, and databases before tables: to list the tables of one that reaches outside, the engine may go
-    # there.
+    # First of all, and databases before tables: to list the tables of such a database the engine may reach outside.
     _leave_out_files(connection)
     taken: list[str] = []
     for row in connection.describe("SELECT name, lower(engine) AS engine FROM system.databases"):

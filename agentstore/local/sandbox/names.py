@@ -35,8 +35,7 @@ OUTSIDE_SETTINGS = _words(
     "dialect format_avro_schema_registry_url format_schema format_template_resultset format_template_row "
     "input_format_record_errors_file_path output_format_schema parallel_replicas_custom_key"
 )
-# Table functions that take a structure as text. The parser does not look into it, and it may have defaults:
-# expressions.
+# Table functions that take a structure as text. The parser does not look into it, and defaults in it are expressions.
 STRUCTURED = _words("format fuzzjson generaterandom input null values")
 # Statements whose JSON from the parser is complete. Others may have parts that it leaves out.
 STATEMENT_TYPES = _words(

@@ -51,8 +51,7 @@ class Sandbox:
 
     def __init__(self, connection: EngineConnection) -> None:
         """Asks the engine what it knows of."""
-        # Once. Functions that users define later are checked when they are made, so they name nothing that reaches
-        # outside.
+        # Once: functions that users define from now on are checked then, so they call nothing that reaches outside.
         outside = outside_names(connection)
         self._rules = Rules(outside)
         calls = "|".join(re.escape(name) for name in sorted(outside | STRUCTURED - {"values"}))
@@ -92,8 +91,7 @@ class Sandbox:
     def check(self, connection: EngineConnection, statement: Statement) -> None:
         """Refuse a statement that reaches outside. Raises EngineError.
 
-        ``connection`` is not a client's, whose settings could change what the parser does; it runs nothing but the
-        parser.
+        ``connection`` is no client's: its settings could change what the parser does. It runs the parser only.
         """
         sql = _as_it_runs(statement)
         if DEFAULTS.search(statement.structure) or "\\x" in statement.structure:

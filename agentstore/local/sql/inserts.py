@@ -98,8 +98,7 @@ def _column_names(rest: list[Token]) -> tuple[str, ...] | None:
         if token.is_mark(","):
             names.append(name)
             name = ""
-        # A name may be of several tokens, ``b.c``. All that is no name (``* EXCEPT``, a function) is for the engine to
-        # say.
+        # A name may be of several tokens, ``b.c``. What is no name (``* EXCEPT``, a function) is left to the engine.
         elif token.kind in ("word", "name") or re.fullmatch(r"[\w.]+", token.text):
             name += unquoted(token.text)
         else:

@@ -33,7 +33,7 @@ class TableSize:
     indexed: tuple[str, ...] = ()
 
     def share(self, part: float) -> TableSize:
-        """A part of it, of all that is not indexed in the whole: nobody knows whose rows those parts hold."""
+        """A part of it. All that is not indexed counts as that part's: nobody knows whose rows are in there."""
         # The rows may have been counted at another moment than the parts: there cannot be more than all.
         part = min(1.0, part)
         rows, granules, size = (math.ceil(number * part) for number in (self.rows, self.granules, self.bytes))
@@ -55,7 +55,7 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True)
 class TableSizes:
-    """The searched tables and the number of session rows: of all organisations, or what is about one's own of them."""
+    """How big the searched tables are, and how many sessions there are: of all organisations, or of one, estimated."""
 
     sessions: int = 0
     of: Mapping[str, TableSize] = field(default_factory=dict)
@@ -72,8 +72,7 @@ class TableSizes:
     def share_of_sessions(self, sessions: int, messages: int) -> TableSizes:
         """The part of them that is read for so many of its sessions, which have so many messages by their own count.
 
-        Each counts as an average session, or as what it says if that is more; and a granule is read with its
-        neighbours.
+        They count as average sessions, or as what they say if that is more. With each a granule more is read.
         """
         said = messages / max(1, self["messages"].rows)
         each = {name: 1 / max(1, self.sessions) + 1 / max(1, table.granules) for name, table in self}
@@ -85,12 +84,11 @@ class TableSizes:
 
 @dataclass(frozen=True, slots=True)
 class PartsState:
-    """What the server said: the tables, the rows of an organisation, and how many sessions are searched, with the sum
-    of
-    their ``message_count``.
+    """What the server said: the tables, the rows of an organisation, and the sessions that are searched.
 
-    What was not asked is 0, and everything is where nothing is stored. ``has_indexes``: all texts are indexed, or are
-    going to be when their parts are merged; never so on old servers.
+    ``searched`` is the number of those sessions and the sum of their ``message_count``. What was not asked is 0; where
+    nothing is stored everything is. ``has_indexes``: all texts are indexed, or are going to be when their parts are
+    merged; never so on old servers.
     """
 
     sizes: TableSizes = TableSizes()
@@ -100,8 +98,7 @@ class PartsState:
 
 
 def query(*, ask_for_indexes: bool = True, rows_of: str | None = None, searched: Sql | None = None) -> Sql:
-    """One row for each part, to be read by ``read_answer``. To add them up would take the server longer than it takes
-    us.
+    """One row for each part, to be read by ``read_answer``: we add them up faster than the server would.
 
     ``rows_of``: an organisation, whose rows are counted. ``searched``: the condition on the sessions that are counted.
 

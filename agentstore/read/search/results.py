@@ -61,7 +61,7 @@ async def open_rows(
         after=after_key(after),
     )
     columns = await executor.fetch(query, SCAN)
-    # The order of the rows is any: the caller has the keys in order, and looks each one up.
+    # In no order: the caller has the keys in order, and looks each one up.
     return dict(_result(rows.terms, row[:12], row[12:]) for row in zip(*columns, strict=True))
 
 
@@ -85,7 +85,7 @@ async def open_rows_concurrently(
     )
     texts, of_sessions = await gather_both(lambda: executor.fetch(snippets, SCAN), lambda: executor.fetch(sessions))
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
-    # A row whose session is not there was deleted, or belongs to one that the filters leave out: no hit.
+    # A row whose session is not among them is no hit: it was deleted, or the filters leave it out.
     found = dict(_result(rows.terms, row, by_id[row[0]]) for row in zip(*texts, strict=True) if row[0] in by_id)
     # Texts and moments meet only here, so the server could neither sort the rows nor leave out those of earlier pages.
     return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}

@@ -74,8 +74,8 @@ def _whole_word_in_any(columns: Sequence[Sql], term: Term) -> Sql:
 
 def _position_of_first(column: Sql, term: Term) -> Sql:
     if term.whole:
-        # What is found begins one character before the word, and the padded text one before the column: so the offset
-        # is right as it is.
+        # What is found begins one character before the word, and the padded text one before the column: the offset is
+        # right as it is.
         pattern = f"([^{joining_class()}]{term.pattern}[^{joining_class()}])"
         return _position_of_match(sql("concat(' ', {column}, ' ')", column=column), pattern)
     if folding.folds_on_server(term.text):
