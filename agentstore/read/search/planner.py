@@ -34,8 +34,8 @@ _MOST_UNINDEXED, _MOST_UNINDEXED_TWICE = 0.5, 0.1
 # together are the half that may be spent in vain.
 _CHECK_SHARE, _SECOND_CHECK_SHARE = 0.3, 0.2
 # So many sessions are read that they should hold 1.25 times the candidates that are wanted. Rows lie in the order of
-# session ids, not of time. So each of the newest sessions is taken for a granule of its own to read, and so is each
-# candidate where there are fewer candidates than sessions.
+# session ids, not of time. So each of the newest sessions is taken for a granule of its own to read (a longer one costs
+# more than that), and so is each candidate where there are fewer candidates than sessions.
 _SPARE = 1.25
 # Where no index helps, how many sessions are scanned first: for the hits that a page counts, and for the rows that are
 # ranked. And which share of all sessions they may be: small, because each one is read with its neighbours in the
