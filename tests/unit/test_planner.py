@@ -59,6 +59,11 @@ def test_the_step_for_so_many_candidates(messages: int, calls: int, step: planne
     assert next_step({"messages": messages, "tool_calls": calls}, BIG, wanted=WANTED) == step
 
 
+def test_candidates_in_most_granules_are_checked_before_a_page_of_them_is_opened() -> None:
+    assert next_step({"messages": 128}, LONG, wanted=WANTED) == OpenCandidates()
+    assert next_step({"messages": 129}, LONG, wanted=WANTED) == CheckCandidates()
+
+
 def test_where_sessions_hold_candidates_the_newest_sessions_are_read() -> None:
     step = next_step({"messages": 600_000, "tool_calls": 500_000}, BIG, wanted=WANTED)
     assert step == ReadNewestSessions(61, frozenset())

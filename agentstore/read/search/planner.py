@@ -22,9 +22,10 @@ from dataclasses import dataclass
 
 from agentstore.read.search.parts import TableSize, TableSizes
 
-# So many candidates are opened at once, with their sessions and the text around the hit. A look at the indexes returns
-# as many keys of each table: with fewer, hits would be lost.
-OPENED = 512
+# So many candidates are opened at once, with their sessions and the text around the hit, if they are few among the
+# granules; the smaller number always. A look at the indexes returns as many keys of each table: with fewer, hits would
+# be lost.
+OPENED, _ALWAYS_OPENED = 512, 128
 # Candidates are counted up to here: a count that reaches it may be any larger number.
 COUNTED = 1_000_000
 # The share of the bytes that may lie in parts without an index. Candidates in these are found by reading texts, so with
@@ -152,7 +153,7 @@ def next_step(counts: Mapping[str, int], sizes: TableSizes, *, wanted: int, each
     if not total:
         return NothingFound()
     # Before the share without an index is looked at: the keys are known, so nothing is looked for a second time.
-    if total <= OPENED:
+    if total <= _ALWAYS_OPENED or (total <= OPENED and _cheap_to_open(counts, sizes)):
         return OpenCandidates()
     # All that follow find the candidates again, which reads these parts a second time, and the scan a third.
     if _unindexed_share(sizes, counts) > _MOST_UNINDEXED_TWICE:
@@ -178,6 +179,12 @@ def next_step(counts: Mapping[str, int], sizes: TableSizes, *, wanted: int, each
         if _STATEMENT_COST + read + each * sum(rows.values()) <= most:
             return CheckNewest(limits, few)
     return ScanTexts(few)
+
+
+def _cheap_to_open(counts: Mapping[str, int], sizes: TableSizes) -> bool:
+    """Whether reading a granule for each of the candidates leaves most of the texts unread."""
+    opened = sum(_cost_of_granules(sizes[name], count) for name, count in counts.items())
+    return opened <= _CHECK_SHARE * sum(_cost_of_scan(sizes[name]) for name in counts)
 
 
 def checked_at_once(wanted: int) -> int:
