@@ -112,6 +112,14 @@ def test_a_statement_more_is_worth_it_only_where_a_scan_takes_long() -> None:
     assert next_step(frequent, short, wanted=WANTED) == ScanTexts(frozenset())
 
 
+def test_long_sessions_are_not_read_first_where_few_of_them_are_most_of_the_texts() -> None:
+    """A hundred sessions of 5,000 messages: 64 of them would be two thirds of the scan that may follow."""
+    long = TableSizes(100, {"messages": TableSize(500_000, 1954, 500 << 20)})
+    assert next_step({"messages": 2_001}, long, wanted=WANTED) == ScanTexts(frozenset())
+    assert planner.more_sessions(20, 2_000, 10_000, long, ["messages"], {"messages": 500_000}) is None
+    assert isinstance(next_step({"messages": 50_000}, long, wanted=WANTED), ReadNewestSessions)
+
+
 def test_the_newest_sessions_are_read_first_only_where_they_are_few() -> None:
     assert planner.worth_reading_first(64, 12_800)
     assert not planner.worth_reading_first(64, 12_799)
@@ -133,7 +141,7 @@ def test_no_plan_costs_more_than_half_a_scan_beside_one() -> None:
             granules = max(1, size >> 17)
             of[name] = TableSize(granules * 256, granules, size, int(size * rng.choice((0, 0, rng.random() ** 3))))
         rows = {name: one.rows for name, one in of.items()}
-        sizes = TableSizes(sessions=max(1, rows["messages"] // rng.randrange(1, 300)), of=of)
+        sizes = TableSizes(sessions=max(1, int(rows["messages"] / 10 ** rng.uniform(0, 5))), of=of)
         counts = {
             name: min(planner.COUNTED, int(count * rng.choice((0, 1e-4, 0.01, 1)) * rng.random()))
             for name, count in rows.items()
@@ -150,7 +158,8 @@ def test_no_plan_costs_more_than_half_a_scan_beside_one() -> None:
         if isinstance(step, CheckNewest | ReadNewestSessions):
             for name, one in of.items():
                 texts = step.count if isinstance(step, ReadNewestSessions) else step.limits.get(name, counts[name])
-                read += math.floor(one.bytes * min(1, texts / one.granules))
+                share = step.count / sizes.sessions if isinstance(step, ReadNewestSessions) else 0
+                read += math.floor(one.bytes * min(1, max(share, texts / one.granules)))
         assert read <= every / 2, (sizes, counts, step)
     assert kinds == {NothingFound, OpenCandidates, CheckCandidates, CheckNewest, ReadNewestSessions, ScanTexts}
 

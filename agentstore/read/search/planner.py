@@ -35,8 +35,8 @@ _MOST_UNINDEXED, _MOST_UNINDEXED_TWICE = 0.5, 0.1
 # together are the half that may be spent in vain.
 _CHECK_SHARE, _SECOND_CHECK_SHARE = 0.3, 0.2
 # So many sessions are read that they should hold 1.25 times the candidates that are wanted. Rows lie in the order of
-# session ids, not of time. So each of the newest sessions is taken for a granule of its own to read (a longer one costs
-# more than that), and so is each candidate where there are fewer candidates than sessions.
+# session ids, not of time. So each of the newest sessions is a granule of its own to read, or its share of all where
+# sessions are longer; and so is each candidate where there are fewer candidates than sessions.
 _SPARE = 1.25
 # Where no index helps, how many sessions are scanned first: for the hits that a page counts, and for the rows that are
 # ranked. And which share of all sessions they may be: small, because each one is read with its neighbours in the
@@ -132,10 +132,7 @@ def more_sessions(
     sessions = 1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions
     rows = sum((counts or {name: sizes[name].rows for name in names}).values())
     most = _SECOND_CHECK_SHARE * (rows * WORDS_COST + sum(_cost_of_scan(sizes[name]) for name in names))
-    cheap = (
-        _STATEMENT_COST + sum(_cost_of_granules(sizes[name], sessions) for name in names) + WORDS_COST * _SPARE * wanted
-        <= most
-    )
+    cheap = _STATEMENT_COST + _cost_of_sessions(sizes, names, sessions) + WORDS_COST * _SPARE * wanted <= most
     return sessions if cheap else None
 
 
@@ -165,10 +162,7 @@ def next_step(counts: Mapping[str, int], sizes: TableSizes, *, wanted: int, each
     # A candidate or more in each session: the newest candidates lie in few sessions, which are read whole.
     if total >= sizes.sessions:
         sessions = 1 + math.ceil(_SPARE * wanted * sizes.sessions / total)
-        cheap = (
-            _STATEMENT_COST + sum(_cost_of_granules(sizes[name], sessions) for name in counts) + each * _SPARE * wanted
-            <= most
-        )
+        cheap = _STATEMENT_COST + _cost_of_sessions(sizes, counts, sessions) + each * _SPARE * wanted <= most
         return ReadNewestSessions(sessions, few) if cheap else ScanTexts(few)
     # A table with few candidates is checked whole if that is cheap. Cut, it might end long before the others, and what
     # was checked of these behind its last hit would be thrown away.
@@ -206,6 +200,14 @@ def _worth_narrowing(counts: Mapping[str, int], sizes: TableSizes) -> frozenset[
     """The tables with fewer candidates than granules: to read only those granules reads less than the table."""
     # A count that reached COUNTED may stand for any larger number. A table without candidates is not read any more.
     return frozenset(name for name, count in counts.items() if 0 < count < min(COUNTED, sizes[name].granules))
+
+
+def _cost_of_sessions(sizes: TableSizes, names: Collection[str], sessions: int) -> float:
+    """What reading so many sessions costs, where they are alike: a granule of each table for each of them at least."""
+    share = sessions / max(1, sizes.sessions)
+    return sum(
+        max(_cost_of_granules(sizes[name], sessions), min(1.0, share) * _cost_of_scan(sizes[name])) for name in names
+    )
 
 
 def _cost_of_granules(table: TableSize, granules: int) -> float:
