@@ -102,7 +102,8 @@ class MessageReads(ReadLanes):
     def iter_messages(self, org_id: str, session_id: str = "") -> AsyncIterator[Message]:
         """All messages of a session, or ("") of the whole organisation, by session_id and ordinal, in bounded memory.
 
-        Some megabytes of text are held at a time, whatever the number and length of the messages.
+        Some megabytes of text are held at a time, whatever the number and length of the messages; and what is written
+        into a stretch of them just before it is read.
         """
         return _iterate(self._heavy, org_id, session_id)
 

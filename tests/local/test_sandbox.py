@@ -45,6 +45,7 @@ REACHING = [
     "SELECT * FROM file\u00a0('{secret}', 'LineAsString')",
     "SELECT * FROM file" + " " * 200_000 + "('{secret}', 'LineAsString')",
     "SELECT '" + "x" * 65_280 + "', * FROM file('{secret}', 'LineAsString')",
+    "SELECT " + "abs(" * 400 + "length(file('{secret}'))" + ")" * 400,
     "SELECT * FROM `file`('{secret}', 'LineAsString')",
     'SELECT * FROM "file"(\'{secret}\', \'LineAsString\')',
     "SELECT * FROM “file”('{secret}', 'LineAsString')",
