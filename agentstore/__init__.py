@@ -5,7 +5,7 @@ Layers, each importing only from those above it::
     errors                                      the error tree
     models · filters · settings                 records · what analytics are asked for · where the store is
     connection.sql                              query text
-    protocols · home                            the doors between the rooms · the loop a store belongs to
+    protocols · home                            what the parts expect of each other · the loop a store belongs to
     schema.plan · write.rows · read.cursor …    pure: decide, send nothing
     connection.wire (asynch) · driver · pool    I/O, one thing each
     read.* · write.writer · schema.migrate      see an Executor and a Sink, never the pool
