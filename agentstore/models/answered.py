@@ -21,9 +21,9 @@ class SessionPage(Record, frozen=True):
 class Changes(Record, frozen=True):
     """What ``changes`` found, and where to go on: give it to the next call, or its ``version``.
 
-    ``session_ids`` are sessions of which anything was written, ``deleted_session_ids`` those that are deleted or purged
-    by now; both sorted, and none is in both. ``seen`` is for the next call: what has been told and is too young to be
-    left behind, one number for each session.
+    ``session_ids`` are sessions of which anything was written, ``deleted_session_ids`` those of them that were deleted
+    or purged since; both sorted, and none is in both. ``seen`` is for the next call: what has been told and is too
+    young to be left behind, one number for each session.
     """
 
     version: int = 0

@@ -15,12 +15,14 @@ ID_BITS = 12
 _TICK = 1 << ID_BITS
 # Larger versions are no times (the year 2116): somebody wrote them by hand, and a clock set above them would be stuck.
 # Far from 2 ** 63 - 1 and 2 ** 64 - 1, which one writes by hand: a clock just above them would draw what others ignore.
-MOST = 1 << 62
+HIGHEST_TIME = 1 << 62
 # Rows of this age are not sent any more: late enough for any outage that callers wait for; early enough for floors to
 # be few.
 OLDEST_ATTEMPT_SECONDS = 1800
-# Rows of this age have arrived, or never will: an attempt that began in time and took some minutes is over by then.
-ARRIVED_AFTER_SECONDS = OLDEST_ATTEMPT_SECONDS + 600
+# An attempt that has begun by then is given up this much later, whatever time the caller's options would leave it.
+LAST_ATTEMPT_SECONDS = 300
+# Rows of this age have arrived, or never will: what was sent last had as long again to reach the server and be stored.
+ARRIVED_AFTER_SECONDS = OLDEST_ATTEMPT_SECONDS + 2 * LAST_ATTEMPT_SECONDS
 # A wall clock that runs this much apart from the local one was set, or the machine was stopped from outside.
 _JUMP_NANOSECONDS = 200_000_000
 
@@ -71,7 +73,7 @@ class HybridClock:
 
     def rise_above(self, stored: int, *, now: int) -> None:
         """Rows up to this version are stored: what is drawn from now on is above it."""
-        if stored >= MOST:
+        if stored >= HIGHEST_TIME:
             return
         self._last = max(self._last, stored)
         if self._last > self._server(now):

@@ -7,10 +7,12 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+import anyio
+
 from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError, SchemaError, WriteError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
-from agentstore.write.clock import OLDEST_ATTEMPT_SECONDS, local_nanoseconds
+from agentstore.write.clock import LAST_ATTEMPT_SECONDS, OLDEST_ATTEMPT_SECONDS, local_nanoseconds
 from agentstore.write.entry import Entry
 from agentstore.write.outage import OutageLog
 from agentstore.write.retry import retried
@@ -84,8 +86,10 @@ class Delivery:
 
         async def attempt() -> None:
             # At each attempt: in the pause before it the machine may have slept, and deadlines of the loop with it.
-            self._check_age()
-            await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
+            age = self._checked_age()
+            # With a long timeout, too, no row may arrive later than floors and changes rely on (ARRIVED_AFTER_SECONDS).
+            with anyio.fail_after(OLDEST_ATTEMPT_SECONDS + LAST_ATTEMPT_SECONDS - age):
+                await self._sink.insert(batch.table.name, batch.table.header, blocks, batch.settings)
 
         try:
             await retried(attempt, deadline=self._deadline, rng=self._rng, on_retry=self._on_retry)
@@ -97,9 +101,10 @@ class Delivery:
             return error
         return None
 
-    def _check_age(self) -> None:
-        """Refuse to send what is too old, by a clock that runs through suspend, as the loop's does not.
+    def _checked_age(self) -> float:
+        """The age of the rows in seconds, by a clock that runs through suspend, as the loop's does not.
 
+        Refuses to send what is too old.
         Floors that are older are swept away (``sweep.py``), and would not hide these rows any more.
         """
         age = (local_nanoseconds() - self._drawn_at) / 1e9
@@ -108,6 +113,7 @@ class Delivery:
             # Trying again cannot help: it only gets older.
             old.retriable = False
             raise old
+        return age
 
     def _on_retry(self, error: AgentStoreError, pause: float) -> None:
         self.last_error = error

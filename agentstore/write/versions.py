@@ -21,7 +21,7 @@ from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
 from agentstore.errors import OperationTimeoutError, SessionPurgedError, StoreClosedError
 from agentstore.protocols import Executor
 from agentstore.write import store_numbers
-from agentstore.write.clock import MOST, HybridClock, local_nanoseconds
+from agentstore.write.clock import HIGHEST_TIME, HybridClock, local_nanoseconds
 from agentstore.write.looptime import loop_time
 from agentstore.write.retry import retried
 from agentstore.write.rows import PURGED, TABLES
@@ -267,7 +267,7 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
             kind=_STORED,
             table=identifier(table.name),
             reached=reached,
-            most=MOST,
+            most=HIGHEST_TIME,
         )
         for table in TABLES
     ]
@@ -278,7 +278,7 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
         kind=_PURGED,
         scope=PURGED,
         newest=newest_purge,
-        most=MOST,
+        most=HIGHEST_TIME,
     )
     return join(" UNION ALL ", [time_there, *stored, purges])
 

@@ -140,6 +140,15 @@ async def test_an_answer_that_went_through_json_is_as_good(store: AsyncClickHous
     assert all(mark < 2**53 for mark in last.seen.values())
 
 
+async def test_what_somebody_took_out_of_the_tables_is_told(own: AsyncClickHouseStore, org: str) -> None:
+    began = await own.changes(org)
+    await own.write_session(org, session("s"))
+    last = await own.changes(org, began)
+    await execute(own, Sql("SYSTEM START MERGES"))
+    await execute(own, Sql("ALTER TABLE sessions DELETE WHERE id = 's' SETTINGS mutations_sync = 2"))
+    assert (await own.changes(org, last)).session_ids == ["s"]
+
+
 async def test_another_organisation_is_never_told(store: AsyncClickHouseStore, org: str) -> None:
     mine = await store.changes(org)
     for other in ("", "%", f"{org}%", org[:-1], f"{org} ", org.upper(), f"{org}\0", f"{org}' OR '1'='1"):
@@ -153,7 +162,8 @@ async def test_another_organisation_is_never_told(store: AsyncClickHouseStore, o
     assert "theirs" in told(await store.changes(f"{org}\0", 1))
 
 
-@pytest.mark.parametrize("bad", [-1, True, "1", 1.0, b"1", 2**62, 2**64, Changes(version=-1), [], {}], ids=repr)
+@pytest.mark.parametrize("bad", [-1, True, "1", 1.0, b"1", 2**62, 2**64, Changes(version=-1), [], {},
+                                 Changes(version=5, seen=[])], ids=repr)  # type: ignore[arg-type]  # fmt: skip
 async def test_what_is_no_answer_is_refused(store: AsyncClickHouseStore, org: str, bad: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^since: ") as caught:
         await store.changes(org, bad)

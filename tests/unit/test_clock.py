@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentstore.write.clock import ID_BITS, MOST, HybridClock, local_nanoseconds
+from agentstore.write.clock import HIGHEST_TIME, ID_BITS, HybridClock, local_nanoseconds
 
 SECOND = 1_000_000_000
 TICK = 1 << ID_BITS
@@ -90,7 +90,7 @@ def test_it_says_whether_it_is_ahead_of_the_server() -> None:
 
 def test_a_version_that_is_no_time_does_not_wedge_the_clock() -> None:
     one = clock()
-    for absurd in (MOST, 2**63 - 1, 2**64 - 1):
+    for absurd in (HIGHEST_TIME, 2**63 - 1, 2**64 - 1):
         one.rise_above(absurd, now=0)
     assert one.draw(now=0) < SERVER + SECOND
 

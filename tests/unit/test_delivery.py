@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from agentstore.errors import AgentStoreError, ConnectionFailedError, StoreClosedError
+from agentstore.errors import AgentStoreError, ConnectionFailedError, StoreClosedError, WriteError
+from agentstore.write.clock import OLDEST_ATTEMPT_SECONDS
 from agentstore.write.delivery import Delivery
 from agentstore.write.entry import Entry
 from agentstore.write.outage import OutageLog
@@ -44,6 +45,21 @@ async def test_every_attempt_sends_the_same_bytes_settings_and_token() -> None:
     assert len(server.attempts) == 4
     assert all(attempt == server.attempts[0] for attempt in server.attempts)
     assert counters.retries == 3
+
+
+async def test_an_attempt_ends_in_time_for_what_relies_on_it_whatever_the_callers_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agentstore.write.delivery.LAST_ATTEMPT_SECONDS", 0)
+    server, entry = Server(), entry_of(1)
+    server.open.clear()
+    sending = delivery(server, [entry])
+    sending._deadline = anyio.current_time() + 10**6
+    sending._drawn_at -= (OLDEST_ATTEMPT_SECONDS * 1000 - 500) * 10**6
+    await sending.run()
+    assert failed_keys(entry) == keys_of(1)
+    assert isinstance(entry.error, WriteError)
+    assert "too old to be sent" in str(entry.error)
 
 
 async def test_only_the_callers_of_bad_rows_fail_and_are_told_exactly_which() -> None:
