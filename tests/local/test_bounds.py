@@ -184,8 +184,8 @@ async def test_clients_that_do_not_read_share_a_bound_and_hold_up_nobody(
         assert await query_alone(server, "SELECT 1") == [(1,)]
         assert len(await query_alone(server, "SELECT repeat('x', 100000) FROM numbers(1000)")) == 1000
         await until(lambda: not budget.is_short)
-        # Two blocks of 65 MB were held for each of the sixteen: 2 GB. With the bound 703 MiB were seen at most, of which
-        # much is what the engine's allocator has not given back yet.
+        # Two blocks of 65 MB were held for each of the sixteen: 2 GB. With the bound 703 MiB were seen at most, much of
+        # which the engine's allocator has not given back yet.
         assert rss_bytes() - before < 1000 * MIB
         raws[0].writer.write(b"\x63")
         assert (await raws[0].all()).count(b"x" * 1000) == 300_000  # from the file, and what follows it
