@@ -74,7 +74,8 @@ async def test_calls_are_told_at_their_deadline_though_the_server_hangs() -> Non
         assert "not known to be stored" in str(flying.error)
         # Between the two deadlines it may have been sent, too, where the machine is slow.
         if len(server.attempts) == 1:
-            assert "were not stored" in str(waiting.error)
+            # Told by its caller's deadline, or by the delivery that had its turn at that very moment.
+            assert "were not stored" in str(waiting.error) or "before it was sent" in str(waiting.error)
         server.open.set()
     assert 2 not in server.stored or len(server.attempts) > 1
 
