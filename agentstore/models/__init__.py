@@ -20,15 +20,8 @@ from agentstore.models.answered import (
     UserInfo,
     UserUsage,
 )
-from agentstore.models.asked import (
-    DateLike,
-    SearchQuery,
-    SessionFilter,
-    parse_iso,
-)
-from agentstore.models.record import (
-    Record,
-)
+from agentstore.models.asked import DateLike, SearchQuery, SessionFilter, parse_iso
+from agentstore.models.record import Record
 from agentstore.models.written import (
     Confidence,
     GitLink,

@@ -97,13 +97,14 @@ def test_ticks_are_exact(moment: dt.datetime) -> None:
     assert from_ticks(None) is None
 
 
-def test_nothing_else_makes_query_text() -> None:
-    """Whoever calls ``Sql`` with text of their own could let a value in unquoted."""
+@pytest.mark.parametrize(("maker", "where"), [("Sql", "connection/sql.py"), ("of_package", "schema/plan.py")])
+def test_nothing_else_makes_query_text(maker: str, where: str) -> None:
+    """Whoever makes it of text of their own could let a value in unquoted."""
     package = Path(agentstore.__file__).parent
     makers = {
-        str(path.relative_to(package))
+        path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Sql"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == maker
     }
-    assert makers == {str(Path("connection", "sql.py"))}
+    assert makers == {where}
