@@ -77,7 +77,7 @@ class SessionFilter(Record, frozen=True):
 
 
 class SearchQuery(Record, frozen=True):
-    """What ``search`` looks for, within the filters of ``SessionFilter``, or in one session (``session_id``).
+    """What ``search`` looks for, in the sessions that match these filters (see ``SessionFilter``), or in one session.
 
     ``role`` "tool": tool calls; another: messages of that role. ``tool_name``: calls of that tool. Mode "substring":
     rows that hold the query in any case, the latest session first; "words": all its words and "phrases in quotes".
