@@ -7,7 +7,8 @@
 -- message_sources finds those families: which sessions hold a message of this source_id. It may name sessions that have
 -- it no more, and never lacks one that was written since.
 --
--- subagent: tokens and tools of a subagent count for its root session. browsable is the same for lists (0003).
+-- Tokens and tools of a subagent count for its root session. A row of scope 'subagents' repeats what that needs:
+-- origin_session_id is its parent, and there are its start and its tokens. So no statistic reads all sessions for them.
 
 CREATE TABLE IF NOT EXISTS message_sources /*ON CLUSTER*/
 (
@@ -25,13 +26,13 @@ ALTER TABLE session_floors /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS copied_links Array(UInt64),
     ADD COLUMN IF NOT EXISTS copied_messages UInt32,
     ADD COLUMN IF NOT EXISTS copied_output_tokens UInt64,
-    ADD COLUMN IF NOT EXISTS origin_session_id String;
-
-ALTER TABLE sessions /*ON CLUSTER*/
-    ADD COLUMN IF NOT EXISTS subagent Bool MATERIALIZED relationship_type = 'subagent'
-        OR (relationship_type = '' AND parent_session_id != '');
-
-ALTER TABLE sessions /*ON CLUSTER*/ MATERIALIZE COLUMN subagent;
+    ADD COLUMN IF NOT EXISTS origin_session_id String,
+    ADD COLUMN IF NOT EXISTS started_at Nullable(DateTime64(6, 'UTC')),
+    ADD COLUMN IF NOT EXISTS total_output_tokens UInt64;
 
 INSERT INTO message_sources (org_id, source, session_id)
     SELECT org_id, cityHash64(source_id), session_id FROM messages WHERE source_id != '';
+
+INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, started_at, total_output_tokens, _version)
+    SELECT org_id, 'subagents', id, parent_session_id, started_at, total_output_tokens, _version FROM sessions FINAL
+    WHERE relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != '');

@@ -13,23 +13,17 @@ from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analyti
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import EVERYTHING, text
-from agentstore.read.copies import own_links, with_own_totals
+from agentstore.read.copies import own_links
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS, above_floors, owned, with_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.subagents import (
-    counted_sessions,
-    is_counted_itself,
-    is_narrow,
-    possible_roots,
-    spending_sessions,
-    subagents,
-)
+from agentstore.read.subagents import counted_sessions, is_narrow, spending_sessions, with_own_totals
 
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
+_OF_USERS = sql("user_id, user_name, toString(agent_type) AS agent, project_name, peak_context_tokens")
 
 
 class AnalyticsReads(ReadLanes):
@@ -39,32 +33,22 @@ class AnalyticsReads(ReadLanes):
     async def usage_by_user(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[UserUsage]:
         """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
         filter = AnalyticsFilter(**keywords)
-        spent = subagents(org_id, filter, sql("id, message_count, total_output_tokens"))
-        sessions = sql(
-            "SELECT id, user_id, user_name, toString(agent_type) AS agent, project_name, started_at, message_count,"
-            " total_output_tokens, peak_context_tokens, {counted} AS counted FROM sessions FINAL WHERE {roots}",
-            counted=is_counted_itself(filter),
-            roots=possible_roots(org_id, filter),
-        )
         columns = await self._heavy.fetch(
             sql(
                 "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
                 " agent, project_name, sum(counted) AS session_count, sumIf(own_messages, counted),"
-                " sumIf(links.links, counted), sumIf(own_tokens, counted) + sum(spent.tokens),"
+                " sumIf(links.links, counted), sumIf(own_tokens, counted) + sum(arraySum(spent.2)),"
                 " maxIf(peak_context_tokens, counted)"
                 " FROM ({sessions}) AS s"
                 " LEFT JOIN (SELECT session_id, count() AS links FROM git_links FINAL"
                 " WHERE org_id = {org_id} AND {seen} AND {own} GROUP BY session_id) AS links"
                 " ON links.session_id = s.id"
-                " LEFT JOIN (SELECT root, sum(own_tokens) AS tokens FROM ({spent}) GROUP BY root) AS spent"
-                " ON spent.root = s.id"
-                " WHERE counted OR spent.tokens > 0"
+                " WHERE counted OR notEmpty(spent)"
                 " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
-                sessions=with_own_totals(org_id, sessions),
+                sessions=with_own_totals(org_id, filter, _OF_USERS),
                 org_id=org_id,
                 seen=above_floors(org_id, MARKS),
                 own=own_links(org_id),
-                spent=with_own_totals(org_id, spent),
             )
         )
         return await build_in_slices(UserUsage, columns)
@@ -102,23 +86,20 @@ class AnalyticsReads(ReadLanes):
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:
         """Sessions, messages and output tokens per day in ``tz``, ascending."""
         filter = AnalyticsFilter(**keywords)
-        columns = sql("id, started_at, message_count, total_output_tokens")
-        sessions = sql(
-            "SELECT {columns}, 1 AS counted FROM sessions FINAL WHERE {where} UNION ALL"
-            " SELECT {columns}, 0 FROM ({subagents})",
-            columns=columns,
-            where=counted_sessions(org_id, filter, _STARTED),
-            subagents=subagents(org_id, filter, columns, _STARTED, sql("total_output_tokens > 0")),
-        )
-        columns_of_days = await self._heavy.fetch(
+        # What is spent by the session itself, and by each of its subagents, each with its own start.
+        columns = await self._heavy.fetch(
             sql(
-                "SELECT toDate32({start}) AS day, sum(counted), sumIf(own_messages, counted), sum(own_tokens)"
-                " FROM ({sessions}) GROUP BY day ORDER BY day",
+                "SELECT toDate32({start}) AS day, sum(sessions), sum(messages), sum(tokens) FROM ("
+                "SELECT part.1 AS started_at, part.2 AS sessions, part.3 AS messages, part.4 AS tokens FROM ("
+                "SELECT arrayJoin(arrayConcat(if(counted, [(started_at, 1, toUInt64(own_messages), own_tokens)], []),"
+                " arrayMap(s -> (s.1, 0, toUInt64(0), s.2), spent))) AS part FROM ({sessions})))"
+                " WHERE {started} GROUP BY day ORDER BY day",
                 start=_local_start(filter),
-                sessions=with_own_totals(org_id, sessions),
+                sessions=with_own_totals(org_id, filter, sql("user_id")),
+                started=_STARTED,
             )
         )
-        return build(DailyActivity, columns_of_days)
+        return build(DailyActivity, columns)
 
     @takes_analytics_keywords
     async def token_usage_by_model(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ModelTokenUsage]:

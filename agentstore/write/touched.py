@@ -10,7 +10,7 @@ from agentstore.connection.sql import valid_text
 from agentstore.models import GitLink, Message, Session, SessionDelete
 
 # What the place of a session among those it shares messages with depends on.
-Facts = tuple[bool, str, str, dt.datetime | None]
+Facts = tuple[bool, str, str, dt.datetime | None, int]
 _NO_ORDINAL = 1 << 32
 
 
@@ -48,8 +48,10 @@ class Touched:
         for chunk in chunks:
             yield chunk
             for one in chunk:
-                place = one.user_message_count > 0, one.relationship_type, one.parent_session_id, one.started_at
-                self.facts[valid_text(one.id)] = place
+                linked, parent = one.relationship_type, one.parent_session_id
+                # What a subagent spent is repeated elsewhere, each time it changes.
+                tokens = one.total_output_tokens if parent and linked in ("", "subagent") else -1
+                self.facts[valid_text(one.id)] = one.user_message_count > 0, linked, parent, one.started_at, tokens
 
     def links(self, chunks: Iterable[list[GitLink]]) -> Iterator[list[GitLink]]:
         """Links to write or to remove."""
@@ -72,6 +74,11 @@ class Touched:
         self.altered |= other.altered
         self.hidden |= other.hidden
         self.removed |= other.removed
+
+    @property
+    def subagents(self) -> set[str]:
+        """Those among the session rows that are, or say that they are, subagents."""
+        return {id for id, facts in self.facts.items() if facts[4] >= 0 or facts[1] == "subagent"}
 
     @property
     def ids(self) -> set[str]:
