@@ -18,12 +18,15 @@ from agentstore.read.dates import zone
 from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS, above_floors, owned, with_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.subagents import counted_sessions, is_narrow, spending_sessions, with_own_totals
+from agentstore.read.subagents import corrections, counted_sessions, is_narrow, spending_sessions
 
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
-_OF_USERS = sql("user_id, user_name, toString(agent_type) AS agent, project_name, peak_context_tokens")
+_NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
+# Totals are the writers' word. Where they say less than what is to be taken away, nothing is left.
+_TOKENS = sql("if(sum(more_tokens) > sum(less_tokens), sum(more_tokens) - sum(less_tokens), 0)")
+_MESSAGES = sql("if(sum(messages) > sum(less_messages), sum(messages) - sum(less_messages), 0)")
 
 
 class AnalyticsReads(ReadLanes):
@@ -33,22 +36,32 @@ class AnalyticsReads(ReadLanes):
     async def usage_by_user(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[UserUsage]:
         """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
         filter = AnalyticsFilter(**keywords)
+        whose = sql("user_id, user_name, toString(agent_type) AS agent, project_name")
         columns = await self._heavy.fetch(
             sql(
-                "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
-                " agent, project_name, sum(counted) AS session_count, sumIf(own_messages, counted),"
-                " sumIf(links.links, counted), sumIf(own_tokens, counted) + sum(arraySum(spent.2)),"
-                " maxIf(peak_context_tokens, counted)"
-                " FROM ({sessions}) AS s"
-                " LEFT JOIN (SELECT session_id, count() AS links FROM git_links FINAL"
+                "SELECT user_id, argMax(user_name, (sessions, ifNull(started_at, {never}))),"
+                " agent, project_name, sum(sessions) AS session_count, {messages}, sum(links), {tokens}, max(peak)"
+                " FROM ("
+                "SELECT {whose}, started_at, 1 AS sessions, links.links AS links, peak_context_tokens AS peak,"
+                " toUInt64(message_count) AS messages, total_output_tokens AS more_tokens, toUInt64(0) AS less_tokens,"
+                " toUInt64(0) AS less_messages FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
+                " (SELECT session_id, count() AS links FROM git_links FINAL"
                 " WHERE org_id = {org_id} AND {seen} AND {own} GROUP BY session_id) AS links"
-                " ON links.session_id = s.id"
-                " WHERE counted OR notEmpty(spent)"
+                " ON links.session_id = s.id UNION ALL {corrections})"
                 " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
-                sessions=with_own_totals(org_id, filter, _OF_USERS),
+                never=_NEVER,
+                messages=_MESSAGES,
+                tokens=_TOKENS,
+                whose=whose,
+                where=counted_sessions(org_id, filter),
                 org_id=org_id,
                 seen=above_floors(org_id, MARKS),
                 own=own_links(org_id),
+                corrections=corrections(
+                    org_id,
+                    filter,
+                    sql("{whose}, started_at, 0, toUInt64(0), toUInt64(0), toUInt64(0) AS messages", whose=whose),
+                ),
             )
         )
         return await build_in_slices(UserUsage, columns)
@@ -86,17 +99,20 @@ class AnalyticsReads(ReadLanes):
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:
         """Sessions, messages and output tokens per day in ``tz``, ascending."""
         filter = AnalyticsFilter(**keywords)
-        # What is spent by the session itself, and by each of its subagents, each with its own start.
+        start = _local_start(filter)
         columns = await self._heavy.fetch(
             sql(
-                "SELECT toDate32({start}) AS day, sum(sessions), sum(messages), sum(tokens) FROM ("
-                "SELECT part.1 AS started_at, part.2 AS sessions, part.3 AS messages, part.4 AS tokens FROM ("
-                "SELECT arrayJoin(arrayConcat(if(counted, [(started_at, 1, toUInt64(own_messages), own_tokens)], []),"
-                " arrayMap(s -> (s.1, 0, toUInt64(0), s.2), spent))) AS part FROM ({sessions})))"
-                " WHERE {started} GROUP BY day ORDER BY day",
-                start=_local_start(filter),
-                sessions=with_own_totals(org_id, filter, sql("user_id")),
-                started=_STARTED,
+                "SELECT day, sum(sessions), {messages}, {tokens} FROM ("
+                "SELECT toDate32({start}) AS day, 1 AS sessions, toUInt64(message_count) AS messages,"
+                " total_output_tokens AS more_tokens, toUInt64(0) AS less_tokens, toUInt64(0) AS less_messages"
+                " FROM sessions FINAL WHERE {where} UNION ALL {corrections}) GROUP BY day ORDER BY day",
+                messages=_MESSAGES,
+                tokens=_TOKENS,
+                start=start,
+                where=counted_sessions(org_id, filter, _STARTED),
+                corrections=corrections(
+                    org_id, filter, sql("toDate32({start}), 0, toUInt64(0)", start=start), _STARTED
+                ),
             )
         )
         return build(DailyActivity, columns)

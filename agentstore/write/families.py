@@ -148,28 +148,39 @@ class Families:
 
     async def _decide(self, touched: Touched) -> None:
         org_id = touched.org_id
-        affected = await self._affected(touched)
-        if not affected:
-            return
+        if touched.lowest:
+            await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
+        shared, known, repeated = await self._look(touched)
+        changed = touched.facts.keys() | touched.hidden | touched.removed
+        subagents = touched.facts.keys() & (touched.parents.keys() | repeated)
         # Drawn before anything is read: whoever commits later decides later, at a higher version.
         version, _ = self._versions.draw()
+        if subagents:
+            await self._executor.execute(families_sql.note_subagents(org_id, subagents, version))
+        roots = await self._roots(org_id, {*changed, *touched.parents.values()}) if subagents or repeated else {}
+        # Subagents of what has changed: whether they count, and for whom, has changed with it.
+        below = {id for id, root in roots.items() if root in changed}
+        affected = await self._affected(touched, shared, known, below)
+        if affected:
+            await self._decide_owners(org_id, affected, version)
+        if again := affected | (changed & (known | repeated)) | subagents | below:
+            roots |= await self._roots(org_id, affected - roots.keys()) if affected - roots.keys() else {}
+            version, _ = self._versions.draw()
+            await self._executor.execute(families_sql.repeat(org_id, again, roots, version))
+
+    async def _decide_owners(self, org_id: str, affected: set[str], version: int) -> None:
         groups = await self._groups(org_id, affected)
         families = numbered([*([id] for id in affected), *groups])
         ranked, counted = in_order(families, await self._members(org_id, set(families)))
         numbers = [families[id] for id in ranked]
         await self._executor.execute(families_sql.decide(org_id, affected, ranked, numbers, counted, version))
 
-    async def _affected(self, touched: Touched) -> set[str]:
-        """The sessions for which it is to be decided anew."""
+    async def _affected(self, touched: Touched, shared: set[str], known: set[str], below: set[str]) -> set[str]:
+        """The sessions for which it is to be decided anew what they own."""
         org_id = touched.org_id
-        if touched.lowest:
-            await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
-        shared, known, subagents = await self._look(touched)
-        if changed := touched.facts.keys() & (touched.subagents | subagents):
-            await self._note_subagents(touched, changed, subagents)
         again = known & (touched.facts.keys() | touched.altered | touched.hidden)
-        if touched.hidden:
-            again |= await self._ids(families_sql.children(org_id, touched.hidden))
+        if touched.hidden | touched.removed:
+            again |= below
         if again:
             again = again.union(*await self._groups(org_id, again))
         gone = known & touched.removed
@@ -177,21 +188,14 @@ class Families:
             again |= gone | await self._ids(families_sql.relatives(org_id, gone))
         return shared | again
 
-    async def _note_subagents(self, touched: Touched, changed: set[str], former: set[str]) -> None:
-        org_id = touched.org_id
-        version, _ = self._versions.draw()
-        parents = {id: touched.facts[id][2] for id in changed & touched.subagents}
-        columns = await self._executor.fetch(families_sql.known_roots(org_id, {*parents, *parents.values()}))
-        known = dict(zip(*columns, strict=True)) if columns else {}
-        # Those that worked for one that turns out to be a subagent itself work for its root.
-        below = {id for id, root in known.items() if root in parents}
-        roots = chains(known | parents)
-        statement = families_sql.note_subagents(org_id, changed | below, former, roots, version)
-        await self._executor.execute(statement)
+    async def _roots(self, org_id: str, ids: set[str]) -> dict[str, str]:
+        """The session that each subagent works for, of these and of those that work for one of these."""
+        columns = await self._executor.fetch(families_sql.known_roots(org_id, ids))
+        return chains(dict(zip(*columns, strict=True))) if columns else {}
 
     async def _look(self, touched: Touched) -> tuple[set[str], set[str], set[str]]:
         """Sessions that share messages just written; those of the touched ones that have a family already; and those
-        of them that are known to be subagents."""
+        of them that are known to be subagents, or to have some."""
         columns = await self._executor.fetch(
             families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids)
         )

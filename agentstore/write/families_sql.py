@@ -19,27 +19,49 @@ def note_sources(org_id: str, session_ids: Collection[str], versions: Collection
     )
 
 
-def note_subagents(
-    org_id: str, session_ids: Collection[str], former: Collection[str], roots: Mapping[str, str], version: int
-) -> Sql:
-    """Repeat of the subagents among the sessions what statistics ask for; ``former`` ones may be none any more.
-
-    ``roots``: the session that a subagent's parent works for, where that is a subagent itself.
-    """
+def note_subagents(org_id: str, session_ids: Collection[str], version: int) -> Sql:
+    """Have a row for each subagent among the sessions, and none for one that is none any more."""
     return sql(
-        "INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, started_at, total_output_tokens,"
-        " _version, _deleted)"
-        " SELECT org_id, {scope}, id, transform(parent_session_id, {parents}, {roots}, parent_session_id), started_at,"
-        " total_output_tokens, {version}, NOT {subagent}"
-        " FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids} AND ({subagent} OR id IN {former})",
+        "INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, _version, _deleted)"
+        " SELECT org_id, {scope}, id, parent_session_id, {version}, NOT {subagent} FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids}",
         scope=SUBAGENTS,
         version=version,
-        parents=list(roots) or [""],
-        roots=list(roots.values()) or [""],
         subagent=_IS_SUBAGENT,
         org_id=org_id,
         ids=_tuple(session_ids),
-        former=_tuple(former),
+    )
+
+
+def repeat(org_id: str, session_ids: Collection[str], roots: Mapping[str, str], version: int) -> Sql:
+    """Write what totals need of the sessions into their rows of both scopes; ``roots`` are those of subagents."""
+    return sql(
+        "INSERT INTO session_floors (org_id, scope, session_id, own_from, copied_ordinals, copied_links,"
+        " copied_messages, copied_output_tokens, copied_in_totals, origin_session_id, started_at, total_output_tokens,"
+        " counts, user_id,"
+        " user_name, project_name, agent_type, _version)"
+        " WITH transform(session_id, {subagents}, {roots}, session_id) AS root,"
+        " (SELECT groupArray(session_id) FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {all})"
+        " AS hidden"
+        " SELECT org_id, scope, session_id, own_from, copied_ordinals, copied_links, copied_messages,"
+        " copied_output_tokens, if(root = session_id, copied_messages, 0),"
+        " if(scope = {scope}, root, origin_session_id), s.began, s.tokens,"
+        " r.browsable AND NOT has(hidden, session_id) AND NOT has(hidden, root),"
+        " r.user_id, r.user_name, r.project_name, r.agent_type, {version}"
+        " FROM (SELECT *, root FROM session_floors FINAL WHERE org_id = {org_id} AND scope IN {scopes}"
+        " AND session_id IN {ids}) AS f"
+        " LEFT ANY JOIN (SELECT id, started_at AS began, total_output_tokens AS tokens FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids}) AS s ON s.id = f.session_id"
+        " LEFT ANY JOIN (SELECT id, browsable, user_id, user_name, project_name, agent_type FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {all}) AS r ON r.id = f.root",
+        subagents=list(roots) or [""],
+        roots=list(roots.values()) or [""],
+        org_id=org_id,
+        scope=SUBAGENTS,
+        scopes=(COPIES, SUBAGENTS),
+        ids=_tuple(session_ids),
+        all=_tuple({*session_ids, *roots.values()}),
+        version=version,
     )
 
 
@@ -57,18 +79,21 @@ def known_roots(org_id: str, session_ids: Collection[str]) -> Sql:
 def look(org_id: str, session_ids: Collection[str], versions: Collection[int], touched: Collection[str]) -> Sql:
     """``kind`` 'shared': sessions that hold a source id of these messages, where more than one does. 'copies': those of
     the ``touched`` sessions that have a family already, and what are copies there. 'subagents': those that are known to
-    be subagents.
+    be subagents, or to have some.
     """
     return sql(
         "SELECT 'shared' AS kind, arrayJoin(sessions) AS id, toUInt32(0) AS own_from, false AS scattered"
         " FROM ({shared}) UNION DISTINCT"
         " SELECT toString(scope), session_id, own_from, notEmpty(copied_ordinals) FROM session_floors FINAL"
-        " WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched}",
+        " WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched} UNION DISTINCT"
+        " SELECT {subagents}, origin_session_id, 0, false FROM session_floors FINAL"
+        " WHERE org_id = {org_id} AND scope = {subagents} AND origin_session_id IN {touched}",
         shared=_shared(
             org_id, sql("SELECT cityHash64(source_id) FROM ({rows})", rows=_written(org_id, session_ids, versions))
         ),
         org_id=org_id,
         scopes=(COPIES, SUBAGENTS),
+        subagents=SUBAGENTS,
         touched=_tuple(touched),
     )
 
@@ -114,17 +139,6 @@ def members(org_id: str, session_ids: Collection[str]) -> Sql:
         " FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
         subagent=_IS_SUBAGENT,
         org_id=org_id,
-        ids=_tuple(session_ids),
-    )
-
-
-def children(org_id: str, session_ids: Collection[str]) -> Sql:
-    """The subagents of sessions: they count with them, and not without them."""
-    return sql(
-        "SELECT session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
-        " AND origin_session_id IN {ids}",
-        org_id=org_id,
-        scope=SUBAGENTS,
         ids=_tuple(session_ids),
     )
 
