@@ -11,7 +11,9 @@ Records are compared by digests of what they are known by (see ``record_key``), 
 
 from __future__ import annotations
 
+import array
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,19 +21,27 @@ from agentstore.importers.projects import parse_time
 
 
 class Trace(NamedTuple):
-    """The records of a file in their order, each once: its digest, and the time that it has ("" if none)."""
+    """The records of a file in their order, each once: a digest and a time of each, 16 bytes together.
 
-    times: Mapping[bytes, str]
-    size: int  # of the file: of two files with the same records the longer one has more beside them
+    ``size`` is the file's: of two files with the same records the longer one has more beside them.
+    """
+
+    digests: array.array[int]
+    times: array.array[float]
+    size: int = 0
 
 
 def trace_of(keys: Iterable[tuple[str, str]], size: int = 0) -> Trace:
     """Make a trace from the key and the time of each record; those without a key are left out."""
-    times: dict[bytes, str] = {}
+    digests, times = array.array("Q"), array.array("d")
+    seen: set[int] = set()
     for key, time in keys:
-        if key:
-            times.setdefault(_digest(key), time)
-    return Trace(times, size)
+        if key and (digest := _digest(key)) not in seen:
+            seen.add(digest)
+            digests.append(digest)
+            moment = parse_time(time)
+            times.append(moment.timestamp() if moment else math.inf)
+    return Trace(digests, times, size)
 
 
 def record_key(kind: str, uuid: str, message_id: str, time: str, text: str) -> str:
@@ -43,46 +53,47 @@ def record_key(kind: str, uuid: str, message_id: str, time: str, text: str) -> s
     return f"t {time} {text}" if time or text else ""
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.blake2b(key.encode("utf-8", errors="replace"), digest_size=8).digest()
+def _digest(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", errors="replace"), digest_size=8).digest(), "big")
 
 
 def sort_out(session_id: str, traces: Mapping[str, Trace]) -> dict[str, str]:
     """The id of each file's session, for files that all say they are ``session_id``; "" where another has it all."""
+    members = {name: set(trace.digests) for name, trace in traces.items()}
     ids = dict.fromkeys(traces, "")
-    _branch(session_id, session_id, _without_contained(traces), traces, ids)
-    return ids
-
-
-def _without_contained(traces: Mapping[str, Trace]) -> list[str]:
-    """The files that hold something which no other of them holds; of equal ones the longer, else the first."""
-    names = sorted(traces, key=lambda name: (-len(traces[name].times), -traces[name].size, name))
-    kept: list[str] = []
-    for name in names:
-        own = traces[name].times.keys()
-        if own and not any(own <= traces[other].times.keys() for other in kept):
-            kept.append(name)
-    return kept
-
-
-def _branch(root: str, id: str, names: Sequence[str], traces: Mapping[str, Trace], ids: dict[str, str]) -> None:
-    # By a list of what is left to do, not by recursion: a session may have been forked any number of times.
-    left = [(id, list(names))]
+    # A list of what is left to do, and no recursion: a session may have been forked any number of times.
+    left = [(session_id, _without_contained(traces, members))]
     while left:
         id, group = left.pop()
         if len(group) < 2:
             ids.update(dict.fromkeys(group, id))
             continue
-        common = set(traces[group[0]].times).intersection(*(traces[name].times for name in group[1:]))
-        ways: dict[bytes, list[str]] = {}
-        for name in group:
-            ways.setdefault(next(digest for digest in traces[name].times if digest not in common), []).append(name)
-        # The first to go on is the session: a way that is there already stays first, however the others grow.
-        ordered = sorted(ways, key=lambda digest: (_moment(traces[ways[digest][0]].times[digest]), digest))
-        left.append((id, ways[ordered[0]]))
-        left += [(f"{root}~{digest.hex()[:8]}", ways[digest]) for digest in ordered[1:]]
+        first, *others = _ways(group, traces, members)
+        left.append((id, first[1]))
+        left += [(f"{session_id}~{digest >> 32:08x}", names) for digest, names in others]
+    return ids
 
 
-def _moment(time: str) -> float:
-    moment = parse_time(time)
-    return moment.timestamp() if moment else float("inf")
+def _without_contained(traces: Mapping[str, Trace], members: Mapping[str, set[int]]) -> list[str]:
+    """The files that hold something which no other of them holds; of equal ones the longer, else the first."""
+    kept: list[str] = []
+    for name in sorted(traces, key=lambda name: (-len(members[name]), -traces[name].size, name)):
+        if members[name] and not any(members[name] <= members[other] for other in kept):
+            kept.append(name)
+    return kept or sorted(traces)[:1]  # in none of them does anybody speak: one stands for all
+
+
+def _ways(
+    group: Sequence[str], traces: Mapping[str, Trace], members: Mapping[str, set[int]]
+) -> list[tuple[int, list[str]]]:
+    """Where the files of a group part: those that go on with the same record, the first to go on first.
+
+    A way that is there already stays before those that come later, however any of them grows.
+    """
+    common = set.intersection(*(members[name] for name in group))
+    ways: dict[int, tuple[float, list[str]]] = {}
+    for name in group:
+        digests, times, _ = traces[name]
+        place = next(place for place, digest in enumerate(digests) if digest not in common)
+        ways.setdefault(digests[place], (times[place], []))[1].append(name)
+    return [(digest, names) for digest, (_, names) in sorted(ways.items(), key=lambda way: (way[1][0], way[0]))]

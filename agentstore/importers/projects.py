@@ -2,8 +2,8 @@
 
 What tells it, the surest first:
 
-1. the repository's git remote (``git_remotes``), where the records or the directory say it: two clones, on two machines,
-   under two names, are one project
+1. the repository's git remote (``git_remotes``), where the records or the directory say it: two clones, on two
+   machines, under two names, are one project
 2. the path of the directory; worktrees that tools make belong to the repository they were made from
 
 ===========================================================  ==========================================================
@@ -11,6 +11,8 @@ directory                                                    repository
 ===========================================================  ==========================================================
 ``R/.worktrees/x``, ``R/.claude/worktrees/x`` (any tool's)   ``R``
 ``R.worktrees/x``                                            ``R``
+``R-worktrees/x``, ``R_worktrees/x``                         ``R``, but only where sessions of ``R`` are known: such a
+                                                             folder may as well hold worktrees of many repositories
 ``~/.codex/worktrees/<id>/N``                                N, whose path is not known
 ``~/.t3/worktrees/N/x`` (``.cursor``, ``.superset``, …),     N, likewise
 ``~/conductor/workspaces/N/x``
@@ -18,9 +20,8 @@ directory                                                    repository
 anything else                                                the directory
 ===========================================================  ==========================================================
 
-``R-worktrees/x`` is left alone: such a folder may as well hold worktrees of many repositories. An importer of one file
-knows the path and the records of that file only, and guesses nothing; whoever knows more (``Repositories``: all files of
-a tree) finds the repository that a worktree named N was made from.
+An importer of one file knows the path and the records of that file only, and guesses nothing. ``Repositories`` knows
+all files of a tree, and so where the repository is that a worktree named N was made from, if there is only one.
 
 A project's ``path`` is always the directory itself.
 """
@@ -40,6 +41,7 @@ _WINDOWS = re.compile(r"(?:[A-Za-z]:|\\\\[^\\])")
 _HOME = re.compile(r"(?:/(?:var/)?(?:home|Users)/[^/]+|/root|[A-Za-z]:/Users/[^/]+)", re.IGNORECASE)
 _INSIDE = re.compile(r"(.+?)/(?:\.worktrees|\.[\w-]+/worktrees)(?:/.*)?", re.DOTALL)
 _BESIDE = re.compile(r"(.*/[^/]*[^/.])\.worktrees/.+", re.DOTALL)
+_BESIDE_IF_KNOWN = re.compile(r"(.*/([^/]+))[-_]worktrees/.+", re.DOTALL)
 _BY_HOST = re.compile(r"(.*/\.?worktrees/(?:github/)?[\w-]+(?:\.[\w-]+)+/[^/]+/([^/]+))/.+", re.DOTALL)
 _OF_TOOL = re.compile(r"(.*?)/(\.[\w-]+/worktrees|conductor/workspaces)/([^/]+)(?:/([^/]+))?(?:/.*)?", re.DOTALL)
 
@@ -144,7 +146,9 @@ class Repositories:
         if origin := self._origins.get(root.path):
             return root_of(origin)
         if root.is_known:
-            return root
+            beside = _BESIDE_IF_KNOWN.fullmatch(root.path)
+            is_worktree = beside is not None and beside.group(1) in self._by_name.get(beside.group(2), ())
+            return Root(beside.group(1), beside.group(2)) if beside and is_worktree else root
         # Only where one repository of that name is known: with two it would be a guess.
         known = self._by_name.get(root.name, set())
         return Root(next(iter(known)), root.name) if len(known) == 1 else root
