@@ -67,17 +67,23 @@ def place_of(file: str) -> Place:
     """Read a path, of whatever system; nothing is looked up."""
     path = pathlib.PurePosixPath(file.replace("\\", "/"))
     folders = path.parts[:-1]
-    if _FOLDER not in folders:
-        return Place(path.stem, path.stem.startswith(_AGENT), "", folders)
-    above = _above_subagents(folders)
+    if not path.stem.startswith(_AGENT):
+        return Place(path.stem, False, "", folders)
+    above, below = _around_subagents(folders)
+    if not above or below[:1] not in ((), ("workflows",)):
+        return Place(path.stem, True, "", folders)  # the flat layout, somewhere below a folder of that name
     # A subagent that has a folder of its own for its subagents: they belong to the session above all the same.
-    while above and above[-1].startswith(_AGENT) and _FOLDER in above:
-        above = _above_subagents(above)
-    return Place(path.stem, True, above[-1] if above else "", above[:-1])
+    while above[-1].startswith(_AGENT) and (further := _around_subagents(above[:-1])[0]):
+        above = further
+    return Place(path.stem, True, above[-1], above[:-1])
 
 
-def _above_subagents(folders: tuple[str, ...]) -> tuple[str, ...]:
-    return folders[: len(folders) - 1 - folders[::-1].index(_FOLDER)]
+def _around_subagents(folders: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The folders above the last one named ``subagents``, and those below it; nothing above where there is none."""
+    if _FOLDER not in folders:
+        return (), ()
+    last = len(folders) - 1 - folders[::-1].index(_FOLDER)
+    return folders[:last], folders[last + 1 :]
 
 
 def subagent_id(session_id: str, agent_id: str) -> str:

@@ -30,7 +30,9 @@ class Told(NamedTuple):
 class Tree:
     """Read all files of a tree over. A file that cannot be read is left to its import, which says why."""
 
-    def __init__(self, files: Iterable[pathlib.Path], name_of: Callable[[pathlib.Path], str], *, local_git: bool) -> None:
+    def __init__(
+        self, files: Iterable[pathlib.Path], name_of: Callable[[pathlib.Path], str], *, local_git: bool
+    ) -> None:
         self.titles: dict[str, str] = {}
         self.repositories = Repositories()
         self._told: dict[pathlib.Path, Told] = {}

@@ -57,8 +57,8 @@ def _repository(folder: pathlib.Path) -> Repository:
     named = re.match(r"gitdir:\s*([^\r\n\x00]+)", _read(git))
     if not named:
         return Repository()
-    own = folder / named.group(1).strip()
-    if not _may_look(os.path.normpath(own)):
+    own = pathlib.Path(os.path.normpath(folder / named.group(1).strip()))
+    if not _may_look(str(own)):
         return Repository()
     # A worktree's config is its repository's; a submodule is a repository of its own.
     common = _read(own / "commondir").strip()

@@ -22,8 +22,8 @@ from agentstore.importers.shell_text import code_of
 
 _LONGEST = 1024
 _SCHEMES = frozenset({"ssh", "git", "http", "https", "git+ssh", "ssh+git", "git+https"})
-# ``host:path`` of ssh, its user taken off; no drive letter (``C:``), and no path with a colon in it (``./a:b``).
-_SCP = re.compile(r"(?!\w:)\[?([\w.-]{1,255}|[0-9a-f:]{2,45}(?=\]))\]?:(?!//)(.+)", re.IGNORECASE)
+# ``host:path`` of ssh, its user taken off.
+_SCP = re.compile(r"(?:\[([0-9a-f:]{2,45})\]|([\w.-]{1,255})):(?!//)(.+)", re.IGNORECASE)
 _HOST = re.compile(r"[\w.-]{1,255}|[0-9a-f:]{2,45}")
 _SAME_HOST = {
     "ssh.github.com": "github.com",
@@ -35,7 +35,7 @@ _SAME_HOST = {
 _ALIAS = re.compile(r"(github\.com|gitlab\.com|bitbucket\.org)[-_.][\w.-]+")
 # Their paths are the same in any case.
 _FOLDING = frozenset({"github.com", "gitlab.com", "bitbucket.org", "dev.azure.com"})
-_PART = re.compile(r"[^@:?#\\\x00-\x1f\x7f]{1,255}")
+_PART = re.compile(r"(?! )[^@:?#\\\x00-\x1f\x7f\ud800-\udfff]{1,255}(?<! )")
 
 _REMOTE_LINE = re.compile(r"^origin[ \t]{1,9}(\S{1,1024}) \(fetch\)", re.MULTILINE)
 _PUSH_LINE = re.compile(r"^(?:To|From) (\S{1,1024})$", re.MULTILINE)
@@ -98,10 +98,10 @@ def _host_and_path(url: str) -> tuple[str, str]:
             return "", ""
         return (host, urllib.parse.unquote(split.path)) if split.scheme.lower() in _SCHEMES else ("", "")
     before, colon, _ = url.partition(":")
-    if not colon or "/" in before or "\\" in before:
+    if not colon or "/" in before or "\\" in before or len(before) == 1:  # a path, with a drive's letter maybe
         return "", ""
     found = _SCP.fullmatch(url.rpartition("@")[2] if "@" in url.partition("/")[0] else url)
-    return (found.group(1), found.group(2)) if found else ("", "")
+    return (found.group(1) or found.group(2), found.group(3)) if found else ("", "")
 
 
 def remote_of_request(url: str) -> Remote:

@@ -86,7 +86,7 @@ def root_of(cwd: str) -> Root:
     path = cwd
     if _WINDOWS.match(cwd):
         # One directory, whatever the case of its drive letter and the way of its slashes.
-        path = cwd[:1].upper() + cwd[1:].replace("\\", "/")
+        path = (cwd[:1].upper() + cwd[1:]).replace("\\", "/")
     if by_host := _BY_HOST.fullmatch(path):
         return Root(by_host.group(1), by_host.group(2), is_known=False)
     if (of_tool := _OF_TOOL.fullmatch(path)) and _is_tools_own(*of_tool.groups()):
