@@ -1,7 +1,7 @@
 """A tree of Claude Code's files: what is to be known of all of them before one can be imported.
 
-Who each session is where several files claim to be it (``claude_copies``), the titles that files give to each other, and
-which directories are one project. All files are read once for that, in blocks; nothing depends on their order.
+Who each session is where several files claim to be it (``claude_copies``), the titles that files give to each other,
+and which directories are one project. All files are read once for that, in blocks; nothing depends on their order.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ CLOCK = Remote("github.com/ada/clock", "clock")
 @pytest.mark.parametrize(
     "url",
     [
-        "git@github.com:ada/clock.git", "git@github.com:ada/clock", "github.com:ada/clock/", "git@GitHub.com:Ada/clock.git",
+        "git@github.com:ada/clock.git", "git@github.com:ada/clock", "github.com:ada/clock/",
+        "git@GitHub.com:Ada/clock.git",
         "ssh://git@github.com/ada/clock.git", "ssh://git@ssh.github.com:443/ada/clock.git", "git://github.com/ada/clock",
         "https://github.com/ada/clock", "https://github.com/ada/clock.git/", "http://www.github.com:80/ada//clock",
         "https://ada:s3cret@github.com/ada/clock.git", "https://x-access-token:ghs_abc@github.com/ada/clock?x=y#z",
@@ -47,7 +48,8 @@ def test_servers_that_spell_ssh_and_https_differently(one: str, other: str) -> N
 @pytest.mark.parametrize(
     "url",
     [
-        "", "clock", "/srv/git/clock.git", "../clock", "C:\\src\\clock", "C:/src/clock", "file:///srv/clock.git", "./a:b",
+        "", "clock", "/srv/git/clock.git", "../clock", "C:\\src\\clock", "C:/src/clock", "file:///srv/clock.git",
+        "./a:b",
         "https://", "https://[", "https:///ada", "ssh://host", "ftp://host/x", "x" * 5000, "https://h/a/../b", "git@h:",
         "https://localhost:3000/a/b", "git@127.0.0.1:a/b", "https://user:pa/ss@github.com/ada/clock", "a b:c",
         "https://github.com/tok\x00en/x", "remote: error", "\ud800@h:x/y\ud800", "https://h/a@b/c",

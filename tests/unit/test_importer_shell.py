@@ -31,9 +31,11 @@ def test_quoted_words_and_documents_are_no_code(command: str, code: str) -> None
 @pytest.mark.parametrize(
     "command",
     [
-        "git commit -m x", MESSAGE, "git -C '/a b' commit", 'git -c user.name="A B" -c x=y commit -m z', "/usr/bin/git commit",
+        "git commit -m x", MESSAGE, "git -C '/a b' commit", 'git -c user.name="A B" -c x=y commit -m z',
+        "/usr/bin/git commit",
         "cd a && GIT_EDITOR=true git --no-pager commit --amend --no-edit", "git.exe commit", "git \\\n commit -m x",
-        "git --git-dir=.git --work-tree . commit", "git add -A; git commit", "if true; then git commit; fi", "(git commit)",
+        "git --git-dir=.git --work-tree . commit", "git add -A; git commit", "if true; then git commit; fi",
+        "(git commit)",
         "bash -lc 'git commit -m x'", 'ssh host "cd r && git commit"', "cat > m <<EOF\nIt's\nEOF\ngit commit -F m",
         "git commit -F - <<'EOF'\nx\nEOF", "git commit\r\n", 'echo "it\'s" && git commit', "eval \"git commit\"",
     ],
