@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import pathlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agentstore.importers.jsonl import Record
-from agentstore.importers.projects import parse_time, project_of
+import msgspec
+
+from agentstore.importers.claude_lines import Line
+from agentstore.importers.projects import project_of
+from agentstore.importers.times import parse_time
 from agentstore.models import RelationshipType, Session
 
 AGENT = "claude-code"
-
-
-def text(record: Any, key: str) -> str:
-    """A text field; "" where it is missing or something else."""
-    value = record.get(key) if isinstance(record, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 class Owner(NamedTuple):
@@ -36,56 +32,39 @@ class Identity(NamedTuple):
     relationship: RelationshipType
 
 
-class Facts:
+class Facts(msgspec.Struct, array_like=True):
     """Collects the facts, record by record.
 
-    Of working directories the first counts, of branches the last. A session begins at the earliest time of all records
-    and ends at the latest one, since the order of a file is not the order of time.
+    Of working directories the first counts, of branches the last (but a detached HEAD is none). A session begins at the
+    earliest time of all records and ends at the latest one, since the order of a file is not the order of time.
     """
 
-    def __init__(self) -> None:
-        self.cwd = ""
-        self.git_branch = ""
-        self.started: dt.datetime | None = None
-        self.ended: dt.datetime | None = None
-        self.started_text = ""
-        self.sidechain: bool | None = None
-        self._session_id = ""
-        self._first_uuid = ""
-        self._agent_id = ""
-        self._forked_from = ""
-        self._custom_title = ""
-        self._ai_title = ""
-        self._summaries: dict[str, str] = {}
-        self._uuids: dict[str, None] = {}  # a set that keeps its order: the latest summary counts
+    cwd: str = ""
+    git_branch: str = ""
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
+    started_text: str = ""
+    sidechain: bool | None = None
+    session_id: str = ""
+    first_uuid: str = ""
+    agent_id: str = ""
+    forked_from: str = ""
+    custom_title: str = ""
+    ai_title: str = ""
+    summary: str = ""  # of its latest record that has one
 
-    def see(self, record: Record) -> None:
-        self.cwd = self.cwd or text(record, "cwd")
-        self.git_branch = text(record, "gitBranch") or self.git_branch
-        self._see_time(text(record, "timestamp") or text(record.get("snapshot"), "timestamp"))
-        if uuid := text(record, "uuid"):
-            self._uuids[uuid] = None
+    def see(self, line: Line, moment: dt.datetime | None) -> None:
+        if line.cwd and not self.cwd:
+            self.cwd = line.cwd
+        branch = line.gitBranch
+        if branch and branch != self.git_branch and (branch != "HEAD" or not self.git_branch):
+            self.git_branch = branch
+        if moment is not None:
+            self._see_time(moment, line.timestamp or "")
+        elif line.snapshot is not None and not line.timestamp and (written := line.snapshot.timestamp):
+            self._see_time(parse_time(written), written)
 
-    def see_speaker(self, record: Record) -> None:
-        """The first line of a person or the model says whose session it is."""
-        # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
-        if self.sidechain is None:
-            self.sidechain = record.get("isSidechain") is True
-            self._session_id = text(record, "sessionId")
-            self._first_uuid = text(record, "uuid")
-            self._agent_id = text(record, "agentId")
-            self._forked_from = text(record.get("forkedFrom"), "sessionId")
-
-    def see_title(self, kind: str, record: Record) -> None:
-        if kind == "custom-title":
-            self._custom_title = text(record, "customTitle") or self._custom_title
-        elif kind == "ai-title":
-            self._ai_title = text(record, "aiTitle") or self._ai_title
-        elif leaf := text(record, "leafUuid"):
-            self._summaries[leaf] = text(record, "summary")
-
-    def _see_time(self, written: str) -> None:
-        moment = parse_time(written)
+    def _see_time(self, moment: dt.datetime | None, written: str) -> None:
         if moment is None:
             return
         if self.started is None or moment < self.started:
@@ -93,15 +72,25 @@ class Facts:
         if self.ended is None or moment > self.ended:
             self.ended = moment
 
-    def _display_name(self, titles: Mapping[str, str]) -> str:
+    def see_speaker(self, line: Line) -> None:
+        """The first line of a person or the model says whose session it is."""
+        # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
+        if self.sidechain is None:
+            self.sidechain = line.isSidechain is True
+            self.session_id = line.sessionId or ""
+            self.first_uuid = line.uuid or ""
+            self.agent_id = line.agentId or ""
+            self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
+
+    def see_title(self, line: Line) -> None:
+        self.custom_title = line.customTitle or self.custom_title
+        self.ai_title = line.aiTitle or self.ai_title
+
+    def _display_name(self) -> str:
         """What the user called it, else what the agent did, else the summary of its latest record that has one."""
-        summaries = (self._summaries.get(uuid) or titles.get(uuid) for uuid in reversed(self._uuids))
-        return self._custom_title or self._ai_title or next(filter(None, summaries), "")
+        return self.custom_title or self.ai_title or self.summary
 
-    def titles_of_others(self) -> dict[str, str]:
-        return {leaf: title for leaf, title in self._summaries.items() if leaf not in self._uuids and title}
-
-    def session(self, file: str, owner: Owner, titles: Mapping[str, str]) -> Session:
+    def session(self, file: str, owner: Owner) -> Session:
         """The session's row, all but what is counted from its messages."""
         identity, project = self._identity(file), project_of(self.cwd)
         return Session(
@@ -118,14 +107,14 @@ class Facts:
             parent_session_id=identity.parent,
             relationship_type=identity.relationship,
             source_created_at=self.started_text,
-            display_name=self._display_name(titles),
+            display_name=self._display_name(),
             git_branch=self.git_branch,
         )
 
     def _id_without_file_name(self) -> str:
-        if self.sidechain and self._agent_id:
-            return f"agent-{self._agent_id}"
-        return self._session_id or self._first_uuid or "unknown"
+        if self.sidechain and self.agent_id:
+            return f"agent-{self.agent_id}"
+        return self.session_id or self.first_uuid or "unknown"
 
     def _identity(self, file: str) -> Identity:
         # Not the path class of this machine: the transcript may have been written on another one.
@@ -135,11 +124,11 @@ class Facts:
         if "subagents" in folders:
             # The last folder of this name: one further up may have it, too, and says nothing.
             above = folders[: len(folders) - 1 - folders[::-1].index("subagents")]
-            return Identity(own, above[-1] if above else self._session_id, "subagent")
+            return Identity(own, above[-1] if above else self.session_id, "subagent")
         if own.startswith("agent-"):
-            return Identity(own, self._session_id, "subagent")
-        if self._forked_from and self._forked_from != own:
-            return Identity(own, self._forked_from, "fork")
-        if self._session_id and self._session_id != own:
-            return Identity(own, self._session_id, "continuation")
+            return Identity(own, self.session_id, "subagent")
+        if self.forked_from and self.forked_from != own:
+            return Identity(own, self.forked_from, "fork")
+        if self.session_id and self.session_id != own:
+            return Identity(own, self.session_id, "continuation")
         return Identity(own, "", "")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from agentstore.importers.claude_code import import_claude_code
-from agentstore.importers.claude_facts import text
+from agentstore.importers.claude_lines import Line, lenient
 from agentstore.importers.jsonl import read_records
 from agentstore.importers.results import ImportProblem, ImportResult
 
@@ -81,8 +81,8 @@ def _titles(path: pathlib.Path) -> dict[str, str]:
     starts = {data.rfind(b"\n", 0, found.start()) + 1 for found in _SUMMARY.finditer(data)}
     lines = b"".join(data[start : (data.find(b"\n", start) + 1) or len(data)] for start in sorted(starts))
     records = [record for _, record in read_records(lines, lambda _line, _reason: None)]
-    named = {text(record, "leafUuid"): text(record, "summary") for record in records if record.get("type") == "summary"}
-    return {leaf: summary for leaf, summary in named.items() if leaf and summary}
+    summaries = [lenient(Line, record) for record in records if record.get("type") == "summary"]
+    return {line.leafUuid: line.summary for line in summaries if line.leafUuid and line.summary}
 
 
 def _order(path: pathlib.Path) -> tuple[str, str, bool, str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # What tools append to a repository's path for a worktree: it is still that project.
 _WORKTREE = re.compile(r"[/\\]\.(?:claude[/\\])?worktrees[/\\].*", re.DOTALL)
@@ -27,15 +26,3 @@ def project_of(cwd: str) -> Project:
         return Project("", "", "")
     identity = hashlib.sha256(root.encode("utf-8", errors="replace")).hexdigest()[:16]
     return Project(identity, _SEPARATOR.split(root)[-1] or root, cwd)
-
-
-def parse_time(value: Any) -> dt.datetime | None:
-    """ISO 8601 text as UTC, without a zone taken as UTC; None for anything else and for years outside 1970 to 2200."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(value.strip())
-        moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if 1970 <= moment.year <= 2200 else None
