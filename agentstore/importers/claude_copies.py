@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from agentstore.importers.projects import parse_time
+from agentstore.importers.times import parse_time
 
 
 class Trace(NamedTuple):

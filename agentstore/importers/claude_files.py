@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
 import stat
 from collections.abc import Iterator
 
-from agentstore.importers.claude_code import import_claude_code
-from agentstore.importers.claude_identity import order_of
+from agentstore.importers.claude_code import PIECE_BYTES, iter_claude_code
+from agentstore.importers.claude_identity import order_of, place_of
 from agentstore.importers.claude_kin import CLAUDE_CODE, HEAD, agent_of
 from agentstore.importers.claude_tree import Tree
 from agentstore.importers.file_blocks import read_start
@@ -18,6 +19,7 @@ from agentstore.importers.results import ImportProblem, ImportResult
 # Files that share the folders and the suffix, and are no transcripts.
 _NO_TRANSCRIPTS = frozenset({"history.jsonl", "journal.jsonl"})
 _MOST_META = 65536
+_MOST_OUTPUT = 64 * 1024 * 1024
 # What only Claude Code writes into the first records of a file; other agents' files may lie in the same tree.
 _MARKERS = re.compile(
     rb'"(?:parentUuid|leafUuid|customTitle|aiTitle|permissionMode|lastPrompt)"\s*:'
@@ -60,10 +62,12 @@ def import_claude_code_tree(
     machine: str = "",
     others: bool = False,
     local_git: bool = False,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[ImportResult]:
-    """Import every transcript below ``root``, one result per file in the order of ``find_claude_code``.
+    """Import every transcript below ``root``, one result per file in the order of ``find_claude_code``; of a file of
+    more than ``piece_bytes`` several, one after the other (``ImportResult.piece``).
 
-    One file is in memory at a time. Files are read twice: the first time for what they say about each other
+    A piece of one file is in memory at a time. Files are read twice: the first time for what they say about each other
     (``claude_tree``). Of files that hold one session the one that has all of it is imported; the others' results say
     only that they were held. A file that cannot be read is a result with one problem (line 0); nothing raises but a
     missing ``root``.
@@ -82,21 +86,23 @@ def import_claude_code_tree(
             yield ImportResult(file=name, skipped_records={_HELD: 1})
             continue
         try:
-            data = path.read_bytes()
+            with path.open("rb") as stream:
+                yield from iter_claude_code(
+                    stream,
+                    file=name,
+                    user_id=user_id,
+                    user_name=user_name,
+                    machine=machine,
+                    titles=tree.titles,
+                    agent_files=told.agent_files,
+                    read_output=functools.partial(_saved_output, path),
+                    meta=_meta_beside(path),
+                    identity=told.identity,
+                    repositories=tree.repositories,
+                    piece_bytes=piece_bytes,
+                )
         except OSError as error:
             yield ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {error.strerror}")])
-            continue
-        yield import_claude_code(
-            data,
-            file=name,
-            user_id=user_id,
-            user_name=user_name,
-            machine=machine,
-            titles=tree.titles,
-            meta=_meta_beside(path),
-            identity=told.identity,
-            repositories=tree.repositories,
-        )
 
 
 def _name_of(path: pathlib.Path) -> str:
@@ -108,10 +114,25 @@ def _meta_beside(path: pathlib.Path) -> bytes:
     """The file that says what a subagent was asked to do; b"" where there is none that can be read."""
     if not path.name.startswith("agent-"):
         return b""
+    return _read_beside(path.with_name(f"{path.stem}.meta.json"), _MOST_META) or b""
+
+
+def _saved_output(path: pathlib.Path, name: str) -> str | None:
+    """A result that was too long for the transcript: it is in the folder of the session, also for its subagents."""
+    place = place_of(_name_of(path))
+    folder = pathlib.Path(*path.parts[: len(place.folders) + 1]) if place.session_folder else path.with_suffix("")
+    data = _read_beside(folder / "tool-results" / name, _MOST_OUTPUT)
+    return data.decode("utf-8", errors="replace") if data is not None else None
+
+
+def _read_beside(path: pathlib.Path, most: int) -> bytes | None:
+    """A file that belongs to a transcript. No link: who made the transcripts may not choose what else is read."""
     try:
-        return read_start(path.with_name(f"{path.stem}.meta.json"), _MOST_META)
+        if path.is_symlink() or path.parent.is_symlink():
+            return None
+        return read_start(path, most)
     except (OSError, ValueError):
-        return b""
+        return None
 
 
 def _is_transcript(path: pathlib.Path, *, others: bool) -> bool:

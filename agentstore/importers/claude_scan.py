@@ -8,25 +8,27 @@ whose name does not say it, or says the same as another's. Both read a file in b
 from __future__ import annotations
 
 import contextlib
+import io
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from agentstore.importers.claude_copies import Trace, record_key, trace_of
-from agentstore.importers.claude_identity import Named
+from agentstore.importers.claude_identity import Named, is_session_name, place_of
 from agentstore.importers.file_blocks import blocks, first_lines_with, lines_with
-from agentstore.importers.git_remotes import Remote, remote_of_request, remotes_in
+from agentstore.importers.git_remotes import Remote, origin_in, remote_of_request
 from agentstore.importers.jsonl import Record, read_records, to_json
 from agentstore.importers.projects import Repositories, root_of
 from agentstore.importers.tools import category
 
-_NEEDLES = (b'"summary"', b'"pr-link"', b'"worktree-state"', b"git remote", b"(fetch)")
+_NEEDLES = (b'"summary"', b'"pr-link"', b'"worktree-state"', b"git remote", b"remote.origin.url")
 _SPEAKS = (b'"user"', b'"assistant"')
 _OF_REQUEST = 2  # a rank: a request may go to another repository than the one it was made from
 _LONGEST_ASIDE = 1 << 22
-_MAX_PENDING = 1000
+_MAX_ASKED = 50  # that wait for an answer
+_END = 1 << 20
 
 
 class _Worktree(msgspec.Struct):
@@ -74,7 +76,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
     """The titles that a file gives, by the record that each is of, and its directory; what it says of directories is
     learned."""
     titles: dict[str, str] = {}
-    commands: dict[str, tuple[str, str]] = {}
+    asked: dict[str, tuple[str, str]] = {}
     requests: set[Remote] = set()
     cwd = ""
     for block in blocks(path, longest=_LONGEST_ASIDE):
@@ -89,7 +91,9 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
             elif line.type == "worktree-state" and (worktree := line.worktreeSession):
                 repositories.learn_worktree(_text(worktree.worktreePath), _text(worktree.originalCwd))
             elif line.message:
-                _learn_remotes(line, commands, repositories)
+                _note_questions(line, asked)
+        if asked:
+            _learn_answers(block, asked, repositories)
     repositories.learn_directory(cwd)
     # Only where it is plain which repository it is: the directory's, by its name, and no second one.
     if len(requests) == 1 and (request := next(iter(requests))) and _same(root_of(cwd).name, request.name):
@@ -105,15 +109,22 @@ def _first_cwd(block: bytes) -> str:
     return next(filter(None, (_text(line.cwd) for line in _decoded(first_lines_with(block, b'"cwd"')))), "")
 
 
-def _learn_remotes(line: _Line, commands: dict[str, tuple[str, str]], repositories: Repositories) -> None:
-    """A command that asks for remotes, or the answer to one: both are needed, and the directory it was asked in."""
+def _note_questions(line: _Line, asked: dict[str, tuple[str, str]]) -> None:
+    """Commands that may ask for remotes, by the id of their call, with the directory they run in."""
     for block in _blocks_of(line):
         if block.type == "tool_use" and category(_text(block.name)) == "Bash" and isinstance(block.input, dict):
-            if len(commands) < _MAX_PENDING and (command := _text(block.input.get("command"))):
-                commands[_text(block.id)] = (command, _text(line.cwd))
-        elif block.type == "tool_result" and (asked := commands.pop(_text(block.tool_use_id), None)):
-            for rank, remote in remotes_in(asked[0], _text_of_result(block.content)):
-                repositories.learn_remote(asked[1], remote, rank)
+            command, id = _text(block.input.get("command")), _text(block.id)
+            if command and id and len(asked) < _MAX_ASKED:
+                asked[id] = (command, _text(line.cwd))
+
+
+def _learn_answers(block: bytes, asked: dict[str, tuple[str, str]], repositories: Repositories) -> None:
+    ids = [id.encode("utf-8", errors="replace") for id in asked]
+    for line in _decoded(lines_with(block, *ids)):
+        for answer in _blocks_of(line):
+            if answer.type == "tool_result" and (known := asked.pop(_text(answer.tool_use_id), None)):
+                command, cwd = known
+                repositories.learn_remote(cwd, origin_in(command, _text_of_result(answer.content)))
 
 
 def _text_of_result(content: Any) -> str:
@@ -132,9 +143,28 @@ def trace(path: pathlib.Path) -> tuple[Named, Trace]:
             if line.type not in ("user", "assistant"):
                 continue
             first = first or line
-            last = _text(line.sessionId) or last
+            last = _text(line.sessionId) or last if is_session_name(_text(line.sessionId)) else last
             keys.append((_key_of(line), _text(line.timestamp)))
     return _named(first, last), trace_of(keys, path.stat().st_size)
+
+
+def last_session_id(stream: BinaryIO, file: str) -> str:
+    """What the end of a file calls its session; "" where the name of the file does, or where it cannot be seen.
+
+    The last line that somebody speaks in: where a session goes on in a new file, that begins with lines of the old one.
+    """
+    place = place_of(file)
+    if not place.stem or place.is_subagent or is_session_name(place.stem) or not stream.seekable():
+        return ""
+    begin = stream.tell()
+    stream.seek(max(begin, stream.seek(0, io.SEEK_END) - _END))
+    end = stream.read(_END)
+    stream.seek(begin)
+    last = ""
+    for line in _decoded(lines_with(end, *_SPEAKS)):
+        if line.type in ("user", "assistant"):
+            last = _text(line.sessionId) or last
+    return last if is_session_name(last) else ""
 
 
 def _key_of(line: _Line) -> str:

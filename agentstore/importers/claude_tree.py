@@ -13,18 +13,22 @@ from typing import NamedTuple
 from agentstore.importers.claude_copies import Trace, sort_out
 from agentstore.importers.claude_identity import Identity, Named, identity_of, is_session_name, place_of
 from agentstore.importers.claude_scan import look_over, trace
-from agentstore.importers.git_directory import Repository, repository_of
+from agentstore.importers.git_directory import repository_of
 from agentstore.importers.projects import Repositories
 
 _ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
 
 
 class Told(NamedTuple):
-    """What the tree says of one file: who its session is, where that is not what file and records say by themselves.
-    ``is_held`` means that another file has all of it."""
+    """What the tree says of one file. ``identity``: who its session is, where that is not what file and records say by
+    themselves; ``is_held``: another file has all of it; ``agent_files``: the subagents of it that have files."""
 
     identity: Identity | None = None
     is_held: bool = False
+    agent_files: frozenset[str] = frozenset()
+
+
+Known = dict[pathlib.Path, tuple[Named, Trace]]
 
 
 class Tree:
@@ -36,54 +40,61 @@ class Tree:
         self.titles: dict[str, str] = {}
         self.repositories = Repositories()
         self._told: dict[pathlib.Path, Told] = {}
-        self._looked_up: dict[str, Repository] = {}
+        self._looked_up: set[str] = set()
         self._name_of = name_of
-        claims: dict[str, list[pathlib.Path]] = {}
-        known: dict[pathlib.Path, tuple[Named, Trace]] = {}
+        claims: dict[str, list[tuple[pathlib.Path, Identity]]] = {}
+        known: Known = {}
         for path in files:
             try:
                 titles, cwd = look_over(path, self.repositories)
                 self.titles |= titles
                 if local_git:
                     self._look_up(cwd)
-                claims.setdefault(self._id_of(path, known), []).append(path)
+                claimed = self._claimed(path, known)
+                claims.setdefault(claimed.id, []).append((path, claimed))
             except OSError:
                 continue
-        for id, paths in claims.items():
-            self._settle(id, paths, known)
+        self._settle(claims, known)
 
     def told(self, path: pathlib.Path) -> Told:
         return self._told.get(path, Told())
 
     def _look_up(self, cwd: str) -> None:
         if cwd and cwd not in self._looked_up:
-            found = self._looked_up[cwd] = repository_of(cwd)
+            self._looked_up.add(cwd)
+            found = repository_of(cwd)
             if found.root:
                 self.repositories.learn_worktree(cwd, found.root)
                 self.repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
 
-    def _id_of(self, path: pathlib.Path, known: dict[pathlib.Path, tuple[Named, Trace]]) -> str:
-        """The id that a file claims, by its name alone where that says it."""
+    def _claimed(self, path: pathlib.Path, known: Known) -> Identity:
+        """Who a file says its session is; its name alone, where that is enough."""
         name = self._name_of(path)
         place = place_of(name)
         if not is_session_name(place.session_folder if place.is_subagent else place.stem):
             known[path] = trace(path)
-        named, _ = known.get(path, (Named(), None))
-        return identity_of(name, named).id
+        return identity_of(name, known[path][0] if path in known else Named())
 
-    def _settle(self, id: str, paths: list[pathlib.Path], known: dict[pathlib.Path, tuple[Named, Trace]]) -> None:
-        if len(paths) == 1 and paths[0] not in known:
-            return
-        for path in paths:
+    def _settle(self, claims: dict[str, list[tuple[pathlib.Path, Identity]]], known: Known) -> None:
+        agents: dict[str, set[str]] = {}
+        for id, files in claims.items():
+            for _, claimed in files:
+                if claimed.relationship == "subagent":
+                    agents.setdefault(claimed.root, set()).add(id.rpartition(":agent-")[2])
+        for id, files in claims.items():
+            # Who is alone, and is known by its name, needs no comparison; the records say whose continuation it is.
+            names = {self._name_of(path): path for path, _ in files}
+            ids = self._compared(id, names, known) if len(files) > 1 else dict.fromkeys(names, id)
+            for name, path in names.items():
+                own = identity_of(name, known[path][0]) if path in known else None
+                agent_files = frozenset(agents.get(files[0][1].root, ()))
+                self._told[path] = Told(_as(ids[name], own) if own else None, not ids[name], agent_files)
+
+    def _compared(self, id: str, names: dict[str, pathlib.Path], known: Known) -> dict[str, str]:
+        for path in names.values():
             if path not in known:
                 known[path] = trace(path)
-        # By names, not by places in the list: two files of one tree never have the same.
-        names = {self._name_of(path): path for path in paths}
-        ids = sort_out(id, {name: known[path][1] for name, path in names.items()})
-        for name, path in names.items():
-            self._told[path] = Told(is_held=True)
-            if ids[name]:
-                self._told[path] = Told(_as(ids[name], identity_of(name, known[path][0])))
+        return sort_out(id, {name: known[path][1] for name, path in names.items()})
 
 
 def _as(id: str, own: Identity) -> Identity:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from agentstore.importers.shell_text import code_of
@@ -38,12 +37,10 @@ _FOLDING = frozenset({"github.com", "gitlab.com", "bitbucket.org", "dev.azure.co
 _PART = re.compile(r"(?! )[^@:?#\\\x00-\x1f\x7f\ud800-\udfff]{1,255}(?<! )")
 
 _REMOTE_LINE = re.compile(r"^origin[ \t]{1,9}(\S{1,1024}) \(fetch\)", re.MULTILINE)
-_PUSH_LINE = re.compile(r"^(?:To|From) (\S{1,1024})$", re.MULTILINE)
 _URL_LINE = re.compile(r"\s*(\S{1,1024})\s*")
 _GIT = r"(?<![\w./-])git\s{1,9}"
 _LISTS = re.compile(_GIT + r"remote\s{1,9}(?:-v|--verbose|show)\b")
 _TELLS = re.compile(_GIT + r"(?:remote\s{1,9}get-url\s{1,9}origin|config\s{1,9}(?:--get\s{1,9})?remote\.origin\.url)\b")
-_TALKS = re.compile(_GIT + r"(?:push|fetch|pull)\b")
 # What runs elsewhere tells nothing about the directory of the session.
 _ELSEWHERE = re.compile(r"(?<![\w-])(?:cd|pushd|ssh|docker|podman|kubectl|chroot|git\s{1,9}-C|--git-dir)\b")
 
@@ -113,24 +110,19 @@ def remote_of_request(url: str) -> Remote:
     return remote if remote.key.count("/") >= 2 else Remote()
 
 
-def remotes_in(command: str, result: str) -> Iterator[tuple[int, Remote]]:
-    """What a git command prints about the repository it runs in, each with a rank: the lower, the surer.
+def origin_in(command: str, result: str) -> Remote:
+    """What a git command prints about the remote ``origin`` of the repository it runs in, if it was asked for that.
 
-    0: the URL of ``origin``; 1: what was pushed to or fetched from, which may be a fork. Nothing where the command goes
-    to another directory or machine first.
+    Nothing where the command goes to another directory or machine first; and nothing of what was pushed to or fetched
+    from, which may be a fork.
     """
-    if "git" not in command:
-        return
+    if "remote" not in command:
+        return Remote()
     code = code_of(command)
     if _ELSEWHERE.search(code):
-        return
+        return Remote()
     if _LISTS.search(code):
-        found = [(0, url) for url in _REMOTE_LINE.findall(result)]
-    elif _TELLS.search(code):
-        whole = _URL_LINE.fullmatch(result[:2048])
-        found = [(0, whole.group(1))] if whole else []
-    elif _TALKS.search(code):
-        found = [(1, url) for url in _PUSH_LINE.findall(result)]
+        found = _REMOTE_LINE.search(result)
     else:
-        return
-    yield from ((rank, remote) for rank, url in found if (remote := remote_of(url)))
+        found = _URL_LINE.fullmatch(result[:2048]) if _TELLS.search(code) else None
+    return remote_of(found.group(1)) if found else Remote()

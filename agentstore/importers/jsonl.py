@@ -12,14 +12,16 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import msgspec
 
 Record = dict[str, Any]
 Report = Callable[[int, str], None]
 
-_BOM = b"\xef\xbb\xbf"
+MAX_LINE_BYTES = 64 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+_STRETCH_BYTES = 256 * 1024
 _MAX_RESTARTS = 50  # per line, so that a hostile one cannot make the time grow with the square of its length
 _MAX_DIGITS = 400  # of an integer; Python refuses to convert more than 4,300 and the time grows with the square
 _decode = msgspec.json.Decoder().decode
@@ -28,9 +30,41 @@ _space = re.compile(r"[\s\x00]*")
 _record_start = re.compile(r'\{"parentUuid":')
 
 
+class Stretch(NamedTuple):
+    """Consecutive bytes of a file: whole lines, the last line without its end, or a part of a line that is too long."""
+
+    data: bytes
+    kind: Literal["lines", "tail", "too long", "end of too long"]
+
+
+def stretches(stream: BinaryIO) -> Iterator[Stretch]:
+    """The bytes of a stream up to its end, a few hundred kilobytes or one line at a time."""
+    held: list[bytes] = []
+    size, too_long = 0, False
+    while data := stream.read(_STRETCH_BYTES):
+        cut = data.find(b"\n") + 1 if too_long else data.rfind(b"\n") + 1
+        if too_long:
+            yield Stretch(data[: cut or len(data)], "end of too long" if cut else "too long")
+            if not cut:
+                continue
+            too_long, data = False, data[cut:]
+            cut = data.rfind(b"\n") + 1
+        if cut:
+            yield Stretch(b"".join([*held, data[:cut]]), "lines")
+            held, size, data = [], 0, data[cut:]
+        if data:
+            held.append(data)
+            size += len(data)
+        if size > MAX_LINE_BYTES:
+            yield Stretch(b"".join(held), "too long")
+            held, size, too_long = [], 0, True
+    if held:
+        yield Stretch(b"".join(held), "tail")
+
+
 def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
     """Yield (1-based line, object) for each JSON object of the file; ``report(line, reason)`` gets everything else."""
-    lines = io.BytesIO(data.removeprefix(_BOM))  # shares the buffer, where split() would hold the file twice
+    lines = io.BytesIO(data.removeprefix(BOM))  # shares the buffer, where split() would hold the file twice
     for number, line in enumerate(lines, 1):
         body = line.strip(b" \t\r\n")
         if body.startswith(b"//"):
@@ -72,7 +106,9 @@ def _forgiving(number: int, body: bytes, report: Report, *, torn: bool) -> list[
             break
         except ValueError as error:
             reason = "truncated last line" if torn else f"bad JSON: {error}"[:200]
-            position, restarts = _next_record(text, position), restarts + 1
+            # A last line that is still being written ends here: what it holds inside may look like a record.
+            position = len(text) if torn else _next_record(text, position)
+            restarts += 1
         position = _skip(text, position)
     if reason:
         report(number, reason)

@@ -28,11 +28,10 @@ A project's ``path`` is always the directory itself.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentstore.importers.git_remotes import Remote
 
@@ -158,15 +157,3 @@ class Repositories:
             keys = {remote.key for remote in remotes}
             return min(remotes) if len(keys) == 1 else Remote()
         return Remote()
-
-
-def parse_time(value: Any) -> dt.datetime | None:
-    """ISO 8601 text as UTC, without a zone taken as UTC; None for anything else and for years outside 1970 to 2200."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(value.strip())
-        moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if 1970 <= moment.year <= 2200 else None

@@ -45,7 +45,7 @@ Lines with ``isMeta`` that come from nobody else are kept out (bodies of skills,
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 FIRST_MESSAGE_LENGTH = 300
 
@@ -166,45 +166,3 @@ def first_line(typed: str) -> str:
     """A prompt as the name of its session: one line, at most 300 code points and "..."."""
     line = re.sub(r"\r\n|\r|\n", " ", typed.strip())
     return line if len(line) <= FIRST_MESSAGE_LENGTH else line[:FIRST_MESSAGE_LENGTH] + "..."
-
-
-# --- content blocks ------------------------------------------------------------------------------------------------
-
-
-def blocks_of(content: Any) -> list[dict[str, Any]]:
-    """Message content as a list of blocks, whatever it is; text becomes one text block."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    if isinstance(content, dict):
-        return [content]
-    if isinstance(content, list):
-        return [
-            {"type": "text", "text": block} if isinstance(block, str) else block
-            for block in content
-            if isinstance(block, (str, dict))
-        ]
-    return []
-
-
-def block_text(block: dict[str, Any]) -> str:
-    """What can be read of a block of a prompt or a tool result; data such as base64 images becomes a placeholder."""
-    kind = block.get("type")
-    text = block.get("text")
-    if kind in ("text", None) and isinstance(text, str):
-        return text
-    if kind in ("image", "document"):
-        return _placeholder(kind, block)
-    if kind == "tool_reference":
-        return f"[Tool reference: {block.get('tool_name', '')}]"
-    return text if isinstance(text, str) else ""
-
-
-def _placeholder(kind: str, block: dict[str, Any]) -> str:
-    source = block.get("source")
-    media = source.get("media_type") if isinstance(source, dict) else None
-    return f"[{kind.capitalize()}: {media}]" if isinstance(media, str) and media else f"[{kind.capitalize()}]"
-
-
-def result_text(content: Any) -> str:
-    """The content of a tool result as text, its blocks on lines of their own."""
-    return "\n".join(filter(None, map(block_text, blocks_of(content))))

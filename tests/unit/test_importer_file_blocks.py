@@ -48,5 +48,5 @@ def test_the_start_of_what_is_no_file_is_not_read(tmp_path: pathlib.Path) -> Non
     (tmp_path / "file").write_bytes(b"abc")
     assert read_start(tmp_path / "file", 2) == b"ab"
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "gone", pathlib.Path("/dev/zero")):
-        with pytest.raises(OSError, match="not a regular|No such"):
+        with pytest.raises(OSError, match=r"not a regular|No such"):
             read_start(path, 2)

@@ -1,0 +1,330 @@
+"""One conversation while it is being read: records in, rows out, and what has to be remembered between them.
+
+The newest ``OPEN_MESSAGES`` messages are held whole, since lines of a response need not be adjacent. An older response
+is closed: it stays as it is. Blocks that come for it later are mostly a replay and known as such; one that was never
+seen becomes a message of its own, without tokens, so that nothing is lost and ordinals never move.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import msgspec
+
+from agentstore.importers.blocks import block_text, blocks_of, result_text
+from agentstore.importers.claude_calls import Calls, Result
+from agentstore.importers.claude_known import Known, digest
+from agentstore.importers.claude_lines import Block, Line, Said
+from agentstore.importers.claude_memory import Context, Memory, add
+from agentstore.importers.claude_outputs import whole_output
+from agentstore.importers.claude_rows import Draft
+from agentstore.importers.claude_titles import Titles
+from agentstore.importers.jsonl import to_json
+from agentstore.importers.prompts import Speaker, first_line, is_message_of_others, read_prompt, speaker_of
+from agentstore.models import GitLink, Message, Session, ToolCall
+
+OPEN_MESSAGES = 32
+_METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})  # what a record that is written again may change
+_NO_PROMPTS = ("<task-notification", "<agent-notification")  # of the program; it queues them as well
+
+
+class Conversation:
+    """Takes the records of one conversation in order."""
+
+    def __init__(self, memory: Memory, context: Context, titles: Mapping[str, str]) -> None:
+        self._memory = memory
+        self._context = context
+        self._known = Known(memory.known)
+        self.facts = memory.facts
+        self.titles = Titles(memory.titles, titles)
+        self.calls = Calls(
+            memory.calls,
+            self._known,
+            lambda number: context.skip("tool_result/orphan", number),
+            lambda remote: self.facts.see_origin(remote, self._cwd),
+        )
+        self._open = {draft.ordinal: draft for draft in memory.drafts}
+        self._responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}
+        self._changed: dict[int, Draft] = {}
+        self.moment: dt.datetime | None = None
+        self._cwd = ""  # of the record at hand
+
+    def memory(self) -> bytes:
+        """All that is remembered, on its own: later records do not change it."""
+        held = msgspec.structs.replace(
+            self._memory, titles=self.titles.held(), drafts=list(self._open.values()), known=self._known.packed()
+        )
+        return msgspec.msgpack.encode(held)
+
+    def see(self, line: Line, moment: dt.datetime | None) -> None:
+        """Every record, also of those that are kept out: they have times and directories, too."""
+        self.moment = moment
+        self._cwd = line.cwd or ""
+        self.facts.see(line, moment)
+        if line.uuid and (title := self.titles.see(line.uuid)):
+            self.facts.summary = title
+
+    def see_summary(self, line: Line) -> None:
+        if title := self.titles.take(line.leafUuid or "", line.summary or ""):
+            self.facts.summary = title
+
+    # --- people ----------------------------------------------------------------------------------------------------
+
+    def take_user(self, line: Line) -> None:
+        self.facts.see_speaker(line)
+        content = line.message.content if line.message else None
+        if content is None:
+            self._context.report("user record without message content")
+            return
+        spoken = []
+        # Results are taken also from lines that are kept out below: their calls would look as if nothing came back.
+        for block in blocks_of(content):
+            if block.type is not None and block.type.endswith("tool_result"):
+                self._take_result(line, block)
+            else:
+                spoken.append(block)
+        if line.isMeta is True and not _is_of_others(line, spoken):
+            self._context.skip("user/meta")
+        elif spoken:
+            self.add_prompt(line, spoken, injected=line.isCompactSummary is True or self._is_inline(line))
+
+    def _is_inline(self, line: Line) -> bool:
+        """Whether the line is of a sidechain inside the file of another session: the agent wrote the prompts there."""
+        return line.isSidechain is True and not self.facts.sidechain
+
+    def add_prompt(self, line: Line, blocks: list[Block], *, injected: bool = False, attached: bool = False) -> None:
+        fresh = self._fresh(line, blocks)
+        said = "\n".join(filter(None, map(block_text, fresh)))
+        if not said.strip():
+            self._context.skip("user/replayed or empty")
+            return
+        self.calls.take_notifications(said)
+        prompt = read_prompt(said, injected=injected, speaker=_speaker(line))
+        written = prompt.content if said != prompt.content else "\n".join(block.text or "" for block in fresh)
+        twin = self._memory.queue.twin(written, self.moment, is_attachment=attached)
+        if twin is not None:
+            self._complete(twin, line, prompt.content)
+            return
+        self._new_draft(prompt.role, line.uuid or "", prompt.content)
+        if prompt.role == "user":
+            self._count_typed(prompt.typed)
+
+    def _count_typed(self, typed: str) -> None:
+        self._memory.typed += 1
+        if self._memory.typed == 1:
+            self._memory.first_message = first_line(typed)
+
+    def _complete(self, ordinal: int, line: Line, content: str) -> None:
+        """A prompt from the queue has come again as a line of its own, which may have images, and has an id."""
+        self._context.skip("user/queued before")
+        draft = self._open.get(ordinal)
+        if draft is not None:
+            draft.source_id = line.uuid or ""
+            draft.parts = [content]
+            self._changed[ordinal] = draft
+
+    def take_queue(self, line: Line) -> None:
+        """See ``claude_queue``."""
+        queue, said = self._memory.queue, result_text(line.content)
+        self.calls.take_notifications(said)
+        self._context.skip("queue-operation")
+        if line.operation == "enqueue":
+            queue.put(said)
+        elif line.operation == "popAll":
+            queue.clear()
+        elif line.operation in ("remove", "dequeue") and (text := queue.take(said)):
+            self._take_queued(line, text)
+
+    def _take_queued(self, line: Line, text: str) -> None:
+        # A dequeued command is carried out by the program, and is a prompt only if it prompts the model. One that was
+        # taken out while the model worked was given to the model, as text.
+        is_command = line.operation == "dequeue" and text.startswith("/")
+        prompt = read_prompt(f"<command-name>{text}</command-name>" if is_command else text)
+        if (
+            prompt.role != "user"
+            or text.lstrip().startswith(_NO_PROMPTS)
+            or not self._fresh(line, [Block("text", text)])
+        ):
+            return
+        is_dequeued = line.operation == "dequeue"
+        self._memory.queue.became(text, self._memory.messages, self.moment, is_dequeued=is_dequeued)
+        self._new_draft("user", "", text)
+        self._count_typed(text)
+
+    def add_system(self, line: Line, content: str, *, injected: bool) -> None:
+        if self._fresh(line, [Block(content=content)]):
+            shown = read_prompt(content, injected=injected).content
+            self._new_draft("system", line.uuid or "", shown)
+
+    def _fresh(self, line: Line, blocks: list[Block]) -> list[Block]:
+        """The blocks that no earlier line said at the same instant: a file may be written again into itself.
+
+        A replay has new uuids, may split a prompt's blocks over lines, and may change ``cwd``, ``version`` and the
+        like. Where the time is missing, only a second copy of the whole record counts as one.
+        """
+        if self.moment is None:
+            whole = {key: value for key, value in self._context.whole().items() if key not in _METADATA}
+            keys = [digest("record", to_json(whole))] * len(blocks)
+        else:
+            moment = line.timestamp or ""
+            keys = [digest("said", moment, msgspec.json.encode(block).decode()) for block in blocks]
+        # All of them before any is noted: one record may say the same thing twice, and without a time all its blocks
+        # have one key.
+        fresh = [block for key, block in zip(keys, blocks, strict=True) if key not in self._known]
+        for key in keys:
+            self._known.add(key)
+        return fresh
+
+    # --- the model -------------------------------------------------------------------------------------------------
+
+    def take_assistant(self, line: Line) -> None:
+        self.facts.see_speaker(line)
+        message = line.message
+        if message is None:
+            self._context.report("assistant record without message")
+            return
+        if message.misshapen:
+            self._context.report("assistant message whose content is neither text nor blocks")
+        source_id = message.id or line.uuid or ""
+        draft = self._responses.get(source_id)
+        if draft is None and source_id and digest("response", source_id) in self._known:
+            self._take_late(line, message, source_id)
+            return
+        if draft is None:
+            draft = self._new_draft("assistant", source_id)
+            draft.is_response = True
+            if source_id:
+                self._responses[source_id] = draft
+        draft.model = draft.model or message.model or ""
+        draft.take_usage(bytes(message.usage))
+        self._changed[draft.ordinal] = draft
+        # Only what earlier lines said is a replay: one line may well say the same thing twice.
+        noted: list[int] = []
+        for block in blocks_of(message.content):
+            self._take_block(line, draft, block, noted)
+        draft.seen.update(noted)
+
+    def _take_late(self, line: Line, message: Said, source_id: str) -> None:
+        """A line of a response that is closed."""
+        fresh = [block for block in blocks_of(message.content) if not self._is_late_replay(block, source_id)]
+        if not fresh:
+            return
+        draft = self._new_draft("assistant", line.uuid or "")
+        draft.model = message.model or ""
+        noted: list[int] = []
+        for block in fresh:
+            self._take_block(line, draft, block, noted, source_id)
+        for key in noted:
+            self._known.add(key)
+
+    def _is_late_replay(self, block: Block, source_id: str) -> bool:
+        if _is_call(block) and block.id:
+            return self.calls.is_known(block.id)
+        if block.type is not None and block.type.endswith("tool_result"):
+            return True
+        return _key(block, source_id) in self._known
+
+    def _take_block(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str = "") -> None:
+        """Add a block to its response, unless it is a replay; ``noted`` gets what to know it by."""
+        kind = block.type or ""
+        # Calls are known across the whole file by their id; all else only within the response.
+        if _is_call(block) and block.id:
+            if not self.calls.is_known(block.id):
+                self.calls.add(draft.new_call(block.id, block.name or "", block.input), line.uuid or "")
+            return
+        key = _key(block, source_id or draft.source_id)
+        noted.append(key)
+        part = ""
+        if _is_call(block):
+            if key not in draft.seen:
+                self.calls.add(draft.new_call("", block.name or "", block.input), line.uuid or "")
+        elif kind.endswith("tool_result"):
+            self._take_result(line, block)
+        elif kind in ("thinking", "redacted_thinking"):
+            draft.has_thinking = True
+            part = f"[Thinking]\n{block.thinking}\n[/Thinking]" if block.thinking else ""
+        else:
+            part = block_text(block)
+            if not part and kind != "text":
+                add(self._context.unknown, f"block/{kind}")
+        if part and key not in draft.seen:
+            draft.parts.append(part)
+
+    def _take_result(self, line: Line, block: Block) -> None:
+        tool_id = block.tool_use_id or ""
+        text = result_text(block.text if block.content is None else block.content)
+        text = whole_output(text, tool_id, line.toolUseResult, self._context.read_output)
+        self.calls.take_result(tool_id, line, Result(text, block.is_error is True, self.moment))
+
+    # --- rows ------------------------------------------------------------------------------------------------------
+
+    def _new_draft(self, role: str, source_id: str, *parts: str) -> Draft:
+        # Counted in the order of first appearance, and never given away again: so ordinals stay when the file grows.
+        memory = self._memory
+        draft = Draft(memory.messages, role, self.moment, source_id, list(parts))
+        memory.messages += 1
+        self._open[draft.ordinal] = self._changed[draft.ordinal] = draft
+        if len(self._open) > OPEN_MESSAGES:
+            self._close(self._open.pop(draft.ordinal - OPEN_MESSAGES))
+        return draft
+
+    def _close(self, draft: Draft) -> None:
+        if draft.is_response and draft.source_id:
+            del self._responses[draft.source_id]
+            self._known.add(digest("response", draft.source_id))
+            for key in draft.seen:
+                self._known.add(key)
+        output, context = draft.tokens()
+        self._memory.output_tokens += output
+        self._memory.peak_context = max(self._memory.peak_context, context)
+
+    def with_totals(self, session: Session) -> list[Session]:
+        """The session's row as far as it was read; none while nobody has spoken."""
+        memory = self._memory
+        if not memory.messages:
+            return []
+        tokens = [draft.tokens() for draft in self._open.values()]
+        row = msgspec.structs.replace(
+            session,
+            first_message=memory.first_message,
+            message_count=memory.messages,
+            user_message_count=memory.typed,
+            total_output_tokens=memory.output_tokens + sum(output for output, _ in tokens),
+            peak_context_tokens=max([memory.peak_context, *(context for _, context in tokens)]),
+        )
+        return [row]
+
+    def changed(self, session_id: str, root: str) -> tuple[list[Message], list[ToolCall]]:
+        """The rows that are new or have changed since this was called last."""
+        messages = [draft.to_row(session_id) for _, draft in sorted(self._changed.items())]
+        self._changed.clear()
+        return messages, self.calls.changed(session_id, root)
+
+    def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
+        return self.calls.changed_links(session_id, user_id) if self._memory.messages else []
+
+    def add_link(self, line: Line) -> None:
+        self.facts.see_request(line.prUrl or "")
+        self.calls.take_pull_request(max(0, self._memory.messages - 1), self.moment, line.prUrl)
+
+
+def _speaker(line: Line) -> Speaker:
+    """Who says so itself; what was attached says it inside."""
+    origin = (line.attachment.origin if line.attachment else None) or line.origin
+    return speaker_of((origin.kind if origin else None) or "", line.promptSource or "")
+
+
+def _is_of_others(line: Line, spoken: list[Block]) -> bool:
+    """Whether an injected line is what another agent or session said."""
+    return bool(spoken) and is_message_of_others(block_text(spoken[0]), _speaker(line))
+
+
+def _is_call(block: Block) -> bool:
+    return block.type is not None and block.type.endswith("tool_use")
+
+
+def _key(block: Block, source_id: str) -> int:
+    if _is_call(block):
+        return digest(source_id, "call", block.name or "", to_json(block.input))
+    return digest(source_id, block.type or "", block.thinking or block.text or "")
