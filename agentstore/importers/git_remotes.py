@@ -14,7 +14,6 @@ one for ssh and another for https. Paths of this or another machine's disk name 
 from __future__ import annotations
 
 import re
-import urllib.parse
 from typing import NamedTuple
 
 from agentstore.importers.shell_text import code_of
@@ -23,6 +22,11 @@ _LONGEST = 1024
 _SCHEMES = frozenset({"ssh", "git", "http", "https", "git+ssh", "ssh+git", "git+https"})
 # ``host:path`` of ssh, its user taken off.
 _SCP = re.compile(r"(?:\[([0-9a-f:]{2,45})\]|([\w.-]{1,255})):(?!//)(.+)", re.IGNORECASE)
+# Scheme, host and path; everything before the last "@" of its part is who comes, everything after the path a question.
+_URL = re.compile(
+    r"([a-z][a-z0-9+.-]{0,20})://(?:[^/?#]*@)?(\[[0-9a-f:]{2,45}\]|[^/:?#@\[\]]+)(?::\d*)?(/[^?#]*)", re.I
+)
+_ESCAPE = re.compile(r"%([2-7][0-9a-f])", re.I)
 _HOST = re.compile(r"[\w.-]{1,255}|[0-9a-f:]{2,45}")
 _SAME_HOST = {
     "ssh.github.com": "github.com",
@@ -88,12 +92,10 @@ def _on_every_way(host: str, parts: list[str]) -> tuple[str, list[str]]:
 
 def _host_and_path(url: str) -> tuple[str, str]:
     if "://" in url:
-        try:
-            split = urllib.parse.urlsplit(url)
-            host = split.hostname or ""
-        except ValueError:
+        parts = _URL.match(url)
+        if not parts or parts.group(1).lower() not in _SCHEMES:
             return "", ""
-        return (host, urllib.parse.unquote(split.path)) if split.scheme.lower() in _SCHEMES else ("", "")
+        return parts.group(2).strip("[]"), _ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), parts.group(3))
     before, colon, _ = url.partition(":")
     if not colon or "/" in before or "\\" in before or len(before) == 1:  # a path, with a drive's letter maybe
         return "", ""

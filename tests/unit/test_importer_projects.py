@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from agentstore.importers.git_directory import repository_of
-from agentstore.importers.git_remotes import Remote, remote_of, remote_of_request, remotes_in
+from agentstore.importers.git_remotes import Remote, origin_in, remote_of, remote_of_request
 from agentstore.importers.projects import Repositories, project_of, root_of
 
 CLOCK = Remote("github.com/ada/clock", "clock")
@@ -90,22 +90,22 @@ LISTED = "origin\tgit@github.com:ada/clock.git (fetch)\norigin\tgit@github.com:a
 @pytest.mark.parametrize(
     ("command", "result", "expected"),
     [
-        ("git remote -v", LISTED, [(0, CLOCK)]),
-        ("git status && git remote --verbose", f"clean\n{LISTED}", [(0, CLOCK)]),
-        ("git remote get-url origin", "https://x:y@github.com/ada/clock\n", [(0, CLOCK)]),
-        ("git config --get remote.origin.url", "git@github.com:ada/clock.git", [(0, CLOCK)]),
-        ("git push", "To github.com:ada/clock.git\n   1..2  main -> main", [(1, CLOCK)]),
-        ("cd ../other && git remote -v", LISTED, []),
-        ("git -C ../other remote -v", LISTED, []),
-        ("ssh host 'git remote -v'", LISTED, []),
-        ("cat notes", LISTED, []),
-        ("echo 'git remote -v'", LISTED, []),
-        ("git remote get-url origin", "error: No such remote 'origin'", []),
-        ("git remote -v", "origin\t/srv/clock.git (fetch)", []),
+        ("git remote -v", LISTED, CLOCK),
+        ("git status && git remote --verbose", f"clean\n{LISTED}", CLOCK),
+        ("git remote get-url origin", "https://x:y@github.com/ada/clock\n", CLOCK),
+        ("git config --get remote.origin.url", "git@github.com:ada/clock.git", CLOCK),
+        ("git push", "To github.com:fork/clock.git\n   1..2  main -> main", Remote()),
+        ("cd ../other && git remote -v", LISTED, Remote()),
+        ("git -C ../other remote -v", LISTED, Remote()),
+        ("ssh host 'git remote -v'", LISTED, Remote()),
+        ("cat remote", LISTED, Remote()),
+        ("echo 'git remote -v'", LISTED, Remote()),
+        ("git remote get-url origin", "error: No such remote 'origin'", Remote()),
+        ("git remote -v", "origin\t/srv/clock.git (fetch)", Remote()),
     ],
 )
-def test_what_git_prints_about_remotes(command: str, result: str, expected: list[tuple[int, Remote]]) -> None:
-    assert list(remotes_in(command, result)) == expected
+def test_what_git_prints_about_remotes(command: str, result: str, expected: Remote) -> None:
+    assert origin_in(command, result) == expected
 
 
 @pytest.mark.parametrize(
