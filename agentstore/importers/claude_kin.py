@@ -44,6 +44,8 @@ _MODELS = (
     (re.compile(r"(?:.*/)?(?:kimi|moonshot)", re.IGNORECASE), "kimi-cli"),
     (re.compile(r"(?:.*/)?(?:iflow|glm|tstars)", re.IGNORECASE), "iflow"),
 )
+_WORDS = (b'"parts"', b"qwen", b"qwq", b"coder-model", b"kimi", b"moonshot", b"iflow", b"glm", b"tstars", b"session-")
+_BEGIN = 16384
 _TOOLS = frozenset({
     "run_shell_command", "read_file", "write_file", "list_directory", "replace", "search_file_content",
     "read_many_files", "todo_write", "edit",
@@ -70,7 +72,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 def agent_of(file: str, head: bytes) -> str:
     """The ``agent_type`` of a file of this shape, by its path and its first bytes (``HEAD`` of them are enough)."""
-    return _by_place(file) or _by_records(head[:HEAD]) or CLAUDE_CODE
+    return _by_place(file) or (_may_be_others(head[:HEAD]) and _by_records(head[:HEAD])) or CLAUDE_CODE
 
 
 def _by_place(file: str) -> str:
@@ -82,6 +84,17 @@ def _by_place(file: str) -> str:
         if folders[position] in _FOLDERS and folders[position + 1] in _KEPT_IN:
             return _FOLDERS[folders[position]]
     return ""
+
+
+def _may_be_others(head: bytes) -> bool:
+    """Whether it is worth to decode: nearly all files are Claude Code's."""
+    begin = head[:_BEGIN]
+    if b'"parts"' in begin or b'"session-' in begin:
+        return True
+    if b'"model":"claude' in head:
+        return False
+    lowered = head.lower()
+    return any(word in lowered for word in _WORDS)
 
 
 def _by_records(head: bytes) -> str:

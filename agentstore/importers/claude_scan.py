@@ -160,11 +160,18 @@ def last_session_id(stream: BinaryIO, file: str) -> str:
     stream.seek(max(begin, stream.seek(0, io.SEEK_END) - _END))
     end = stream.read(_END)
     stream.seek(begin)
-    last = ""
-    for line in _decoded(lines_with(end, *_SPEAKS)):
-        if line.type in ("user", "assistant"):
-            last = _text(line.sessionId) or last
-    return last if is_session_name(last) else ""
+    named = (_text(line.sessionId) for line in _decoded(_from_the_end(end)) if line.type in ("user", "assistant"))
+    return next(filter(is_session_name, named), "")
+
+
+def _from_the_end(data: bytes) -> Iterator[bytes]:
+    end = len(data)
+    while end > 0:
+        begin = data.rfind(b"\n", 0, end) + 1
+        line = data[begin:end]
+        if any(kind in line for kind in _SPEAKS):
+            yield line
+        end = begin - 1
 
 
 def _key_of(line: _Line) -> str:
