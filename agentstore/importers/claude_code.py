@@ -25,14 +25,13 @@ is bounded: after 32 later messages a response is closed (``claude_conversation`
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO
 
 from agentstore.importers.claude_facts import Owner
 from agentstore.importers.claude_outputs import ReadOutput
 from agentstore.importers.claude_reader import Reader
-from agentstore.importers.jsonl import stretches
+from agentstore.importers.jsonl import Stretch, stretches, stretches_of
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState, Trace
 
@@ -61,17 +60,14 @@ def import_claude_code(
     count twice. ``read_output`` gets the name of a file in the session's folder ``tool-results`` and gives its text, or
     None.
     """
-    (whole,) = iter_claude_code(
-        io.BytesIO(data),
-        file=file,
-        user_id=user_id,
-        user_name=user_name,
-        machine=machine,
-        titles=titles,
+    reader = Reader(
+        file,
+        Owner(user_id, user_name, machine),
+        titles=titles or {},
         agent_files=agent_files,
         read_output=read_output,
-        piece_bytes=len(data) + 1,
     )
+    (whole,) = _pieces(reader, Trace(), stretches_of(data), len(data) + 1)
     return whole
 
 
@@ -93,7 +89,7 @@ def iter_claude_code(
     The last row of each key in all pieces is the row that ``import_claude_code`` gives for the whole file. With the
     ``state`` of an earlier piece reading continues behind it, also after the file has grown; ``StaleStateError``, at
     once, if what was read before has changed. (The stream has to be seekable then.) A last line without an end is read,
-    but no state passes it: its rows come again when it is complete. A line of more than 64 MiB is skipped, and a problem.
+    but no state passes it: its rows come again when it is complete. A line over 64 MiB is skipped, and a problem.
     """
     if state is not None:
         state.open(stream)
@@ -105,13 +101,12 @@ def iter_claude_code(
         read_output=read_output,
         state=state,
     )
-    trace = Trace(stream, state)
-    return _pieces(reader, trace, stream, piece_bytes)
+    return _pieces(reader, Trace(stream, state), stretches(stream), piece_bytes)
 
 
-def _pieces(reader: Reader, trace: Trace, stream: BinaryIO, piece_bytes: int) -> Iterator[ImportResult]:
+def _pieces(reader: Reader, trace: Trace, parts: Iterator[Stretch], piece_bytes: int) -> Iterator[ImportResult]:
     size, is_first, is_skipping = 0, True, False
-    for stretch in stretches(stream):
+    for stretch in parts:
         size += len(stretch.data)
         if stretch.kind == "tail":
             # The state before it, and all at once: a last line may not be complete.

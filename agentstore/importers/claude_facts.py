@@ -10,7 +10,6 @@ import msgspec
 
 from agentstore.importers.claude_lines import Line
 from agentstore.importers.projects import project_of
-from agentstore.importers.times import parse_time
 from agentstore.models import RelationshipType, Session
 
 AGENT = "claude-code"
@@ -53,18 +52,13 @@ class Facts(msgspec.Struct, array_like=True):
     ai_title: str = ""
     summary: str = ""  # of its latest record that has one
 
-    def see(self, line: Line, moment: dt.datetime | None) -> None:
-        if line.cwd and not self.cwd:
-            self.cwd = line.cwd
+    def see_place(self, line: Line) -> None:
+        self.cwd = self.cwd or line.cwd or ""
         branch = line.gitBranch
-        if branch and branch != self.git_branch and (branch != "HEAD" or not self.git_branch):
+        if branch and (branch != "HEAD" or not self.git_branch):
             self.git_branch = branch
-        if moment is not None:
-            self._see_time(moment, line.timestamp or "")
-        elif line.snapshot is not None and not line.timestamp and (written := line.snapshot.timestamp):
-            self._see_time(parse_time(written), written)
 
-    def _see_time(self, moment: dt.datetime | None, written: str) -> None:
+    def see_time(self, moment: dt.datetime | None, written: str) -> None:
         if moment is None:
             return
         if self.started is None or moment < self.started:
@@ -75,12 +69,11 @@ class Facts(msgspec.Struct, array_like=True):
     def see_speaker(self, line: Line) -> None:
         """The first line of a person or the model says whose session it is."""
         # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
-        if self.sidechain is None:
-            self.sidechain = line.isSidechain is True
-            self.session_id = line.sessionId or ""
-            self.first_uuid = line.uuid or ""
-            self.agent_id = line.agentId or ""
-            self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
+        self.sidechain = line.isSidechain is True
+        self.session_id = line.sessionId or ""
+        self.first_uuid = line.uuid or ""
+        self.agent_id = line.agentId or ""
+        self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
 
     def see_title(self, line: Line) -> None:
         self.custom_title = line.customTitle or self.custom_title
