@@ -13,11 +13,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from agentstore.importers.claude_identity import subagent_id
 from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
+from agentstore.importers.git_remotes import Remote, origin_in
 from agentstore.importers.jsonl import REFUSED
-from agentstore.importers.tools import category, skill_name
+from agentstore.importers.tools import category, skill_name, text_of
 from agentstore.importers.tools import starts_subagent as _starts_subagent
 from agentstore.models import GitLink, ToolCall
 
@@ -91,7 +93,7 @@ class Call(msgspec.Struct, array_like=True):
         # What the result itself says has precedence; of others the first stands.
         self.agent_id = self.agent_id or agent_id
 
-    def to_row(self, session_id: str) -> ToolCall:
+    def to_row(self, session_id: str, root: str) -> ToolCall:
         result = self.result.text if self.result else ""
         return ToolCall(
             session_id=session_id,
@@ -105,7 +107,7 @@ class Call(msgspec.Struct, array_like=True):
             result_content=result,
             result_content_length=len(result) if self.result else None,
             is_error=self.result is not None and self.result.is_error,
-            subagent_session_id=self._subagent(result),
+            subagent_session_id=self._subagent(result, root),
         )
 
     def links(self) -> list[FoundLink]:
@@ -117,6 +119,12 @@ class Call(msgspec.Struct, array_like=True):
             return []
         return list(links_in(self.name, self._arguments(), self.result.text, is_error=self.result.is_error))
 
+    def origin(self) -> Remote:
+        """The remote of the directory that it ran in, if it asked for that."""
+        if self.result is None or "remote" not in self.input_json or category(self.name) != "Bash":
+            return Remote()
+        return origin_in(text_of(self._arguments(), "command", "cmd"), self.result.text)
+
     def _arguments(self) -> object:
         # Decoded again for the few that need it, so that what is held, and kept in the state, is one text.
         return value_of(self.input_json.encode("utf-8", errors="replace"))
@@ -125,13 +133,13 @@ class Call(msgspec.Struct, array_like=True):
         named = self.name in ("Skill", "skill")
         return skill_name(self.name, self._arguments(), result) if named or "SKILL.md" in self.input_json else ""
 
-    def _subagent(self, result: str) -> str:
+    def _subagent(self, result: str, root: str) -> str:
         # Only of tools that start subagents: other results may quote such a line, from a log or a transcript.
         if not starts_subagent(self.name):
             return ""
         named = None if self.agent_id else _AGENT_IN_RESULT.search(result)
         agent_id = named.group(1) if named else self.agent_id
-        return f"agent-{agent_id}" if agent_id else ""
+        return subagent_id(root, agent_id) if agent_id else ""
 
 
 class CallsMemory(msgspec.Struct, array_like=True):
@@ -147,13 +155,21 @@ class CallsMemory(msgspec.Struct, array_like=True):
 class Calls:
     """All calls of a file in order. A result may come before its call, hours after it, twice, or never.
 
-    ``count_orphan`` is told of results without a call: 1 for each that comes, -1 for each whose call comes after it.
+    ``count_orphan`` is told of results without a call: 1 for each that comes, -1 for each whose call comes after it;
+    ``see_origin`` of the remote of the repository, where a call asked for it.
     """
 
-    def __init__(self, memory: CallsMemory, known: Known, count_orphan: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        memory: CallsMemory,
+        known: Known,
+        count_orphan: Callable[[int], None],
+        see_origin: Callable[[Remote], None],
+    ) -> None:
         self.memory = memory
         self._known = known
         self._count_orphan = count_orphan
+        self._see_origin = see_origin
         self._turns = {call.id: turn for turn, call in memory.calls.items() if call.id}
         self._held = sum(call.characters() for call in memory.calls.values())
         self._held += sum(len(result.text) for result in memory.results.values())
@@ -221,6 +237,8 @@ class Calls:
             self._held += len(result.text)
             for found in call.links():
                 self._take_link(call.message_ordinal, result.timestamp, found)
+            if remote := call.origin():
+                self._see_origin(remote)
         if not call.is_waiting():
             self._forget(turn)
 
@@ -276,9 +294,9 @@ class Calls:
                 detected_at=moment,
             )
 
-    def changed(self, session_id: str) -> list[ToolCall]:
-        """The rows that are new or have changed since this was called last."""
-        rows = [call.to_row(session_id) for _, call in sorted(self._changed.items())]
+    def changed(self, session_id: str, root: str) -> list[ToolCall]:
+        """The rows that are new or have changed since this was called last; ``root`` as in ``Identity``."""
+        rows = [call.to_row(session_id, root) for _, call in sorted(self._changed.items())]
         self._changed.clear()
         return rows
 

@@ -25,13 +25,17 @@ is bounded: after 32 later messages a response is closed (``claude_conversation`
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO
 
 from agentstore.importers.claude_facts import Owner
+from agentstore.importers.claude_identity import Identity
 from agentstore.importers.claude_outputs import ReadOutput
-from agentstore.importers.claude_reader import Reader
+from agentstore.importers.claude_reader import Around, Reader
+from agentstore.importers.claude_scan import last_session_id
 from agentstore.importers.jsonl import Stretch, stretches, stretches_of
+from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState, Trace
 
@@ -48,25 +52,27 @@ def import_claude_code(
     titles: Mapping[str, str] | None = None,
     agent_files: Collection[str] | None = None,
     read_output: ReadOutput | None = None,
+    meta: bytes = b"",
+    identity: Identity | None = None,
+    repositories: Repositories | None = None,
 ) -> ImportResult:
     """Read one transcript file. Never raises for anything the file contains; equal bytes give equal results.
 
-    ``file`` is its path: its stem is the session's id, and a folder ``subagents`` tells the parent. Without it the id
-    is the one in the records. ``titles`` are titles found in other files (``ImportResult.titles``). A file in which
+    ``file`` is its path: it tells who the session is (``claude_identity``), where the records do not, and which agent
+    wrote it (``claude_kin``). ``titles`` are titles found in other files (``ImportResult.titles``). A file in which
     nobody speaks has no session.
 
     ``agent_files`` are the ids of subagents that have a file of their own. The messages of others, where the transcript
     has them, become sessions beside this one. Without it none do: who knows one file only cannot tell, and both would
     count twice. ``read_output`` gets the name of a file in the session's folder ``tool-results`` and gives its text, or
-    None.
+    None. ``meta`` are the bytes of the ``agent-….meta.json`` beside a subagent's file.
+
+    ``identity`` and ``repositories`` are what all files of a tree say (``import_claude_code_tree``): who the session is
+    where several claim to be it, and which repository its directory is. Without them only the file itself tells.
     """
-    reader = Reader(
-        file,
-        Owner(user_id, user_name, machine),
-        titles=titles or {},
-        agent_files=agent_files,
-        read_output=read_output,
-    )
+    last = last_session_id(io.BytesIO(data), file) if identity is None else ""
+    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last)
+    reader = Reader(file, Owner(user_id, user_name, machine), around)
     (whole,) = _pieces(reader, Trace(), stretches_of(data), len(data) + 1)
     return whole
 
@@ -81,6 +87,9 @@ def iter_claude_code(
     titles: Mapping[str, str] | None = None,
     agent_files: Collection[str] | None = None,
     read_output: ReadOutput | None = None,
+    meta: bytes = b"",
+    identity: Identity | None = None,
+    repositories: Repositories | None = None,
     state: ImportState | None = None,
     piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[ImportResult]:
@@ -91,16 +100,13 @@ def iter_claude_code(
     once, if what was read before has changed. (The stream has to be seekable then.) A last line without an end is read,
     but no state passes it: its rows come again when it is complete. A line over 64 MiB is skipped, and a problem.
     """
+    last = ""
     if state is not None:
         state.open(stream)
-    reader = Reader(
-        file,
-        Owner(user_id, user_name, machine),
-        titles=titles or {},
-        agent_files=agent_files,
-        read_output=read_output,
-        state=state,
-    )
+    elif identity is None:
+        last = last_session_id(stream, file)
+    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last)
+    reader = Reader(file, Owner(user_id, user_name, machine), around, state)
     return _pieces(reader, Trace(stream, state), stretches(stream), piece_bytes)
 
 

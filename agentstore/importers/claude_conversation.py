@@ -21,7 +21,7 @@ from agentstore.importers.claude_outputs import whole_output
 from agentstore.importers.claude_rows import Draft
 from agentstore.importers.claude_titles import Titles
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.prompts import first_line, read_prompt
+from agentstore.importers.prompts import Speaker, first_line, is_message_of_others, read_prompt, speaker_of
 from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, Session, ToolCall
 
@@ -39,12 +39,18 @@ class Conversation:
         self._known = Known(memory.known)
         self.facts = memory.facts
         self.titles = Titles(memory.titles, titles)
-        self.calls = Calls(memory.calls, self._known, lambda number: context.skip("tool_result/orphan", number))
+        self.calls = Calls(
+            memory.calls,
+            self._known,
+            lambda number: context.skip("tool_result/orphan", number),
+            lambda remote: self.facts.see_origin(remote, self._cwd),
+        )
         self._open = {draft.ordinal: draft for draft in memory.drafts}
         self._responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}
         self._changed: dict[int, Draft] = {}
-        self.moment: dt.datetime | None = None  # of the record at hand
+        self.moment: dt.datetime | None = None  # of the record at hand, as the two that follow
         self._written = ""
+        self._cwd = ""
 
     def memory(self) -> bytes:
         """All that is remembered, on its own: later records do not change it."""
@@ -56,6 +62,7 @@ class Conversation:
     def see(self, line: Line) -> None:
         """Every record, also of those that are kept out: they have times and directories, too."""
         facts, written = self.facts, line.timestamp or ""
+        self._cwd = line.cwd or ""
         # Much is as on the line before.
         if written != self._written:
             self._written, self.moment = written, parse_time(written)
@@ -85,7 +92,7 @@ class Conversation:
                 self._take_result(line, block)
             else:
                 spoken.append(block)
-        if line.isMeta is True:
+        if line.isMeta is True and not _is_of_others(line, spoken):
             self._context.skip("user/meta")
         elif spoken:
             self.add_prompt(line, spoken, injected=line.isCompactSummary is True or self._is_inline(line))
@@ -101,7 +108,7 @@ class Conversation:
             self._context.skip("user/replayed or empty")
             return
         self.calls.take_notifications(said)
-        prompt = read_prompt(said, injected=injected)
+        prompt = read_prompt(said, injected=injected, speaker=_speaker(line))
         written = prompt.content if said != prompt.content else "\n".join(block.text or "" for block in fresh)
         twin = self._memory.queue.twin(written, self.moment, is_attachment=attached)
         if twin is not None:
@@ -308,19 +315,31 @@ class Conversation:
         )
         return [row]
 
-    def changed(self, session_id: str) -> tuple[list[Message], list[ToolCall]]:
+    def changed(self, session_id: str, root: str) -> tuple[list[Message], list[ToolCall]]:
         """The rows that are new or have changed since this was called last."""
         messages = [draft.to_row(session_id) for _, draft in sorted(self._changed.items())]
         self._changed.clear()
-        return messages, self.calls.changed(session_id)
+        return messages, self.calls.changed(session_id, root)
 
     def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
         return self.calls.changed_links(session_id, user_id) if self._memory.messages else []
 
     def add_link(self, line: Line) -> None:
+        self.facts.see_request(line.prUrl or "")
         self.calls.take_pull_request(max(0, self._memory.messages - 1), self.moment, line.prUrl)
 
 
 def _written(block: Block) -> str:
     """All of a block, also of image data."""
     return msgspec.json.encode(block).decode("utf-8", errors="replace")
+
+
+def _speaker(line: Line) -> Speaker:
+    """Who says so itself; what was attached says it inside."""
+    origin = (line.attachment.origin if line.attachment else None) or line.origin
+    return speaker_of((origin.kind if origin else None) or "", line.promptSource or "")
+
+
+def _is_of_others(line: Line, spoken: list[Block]) -> bool:
+    """Whether an injected line is what another agent or session said."""
+    return bool(spoken) and is_message_of_others(block_text(spoken[0]), _speaker(line))

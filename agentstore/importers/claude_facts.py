@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import pathlib
 from typing import NamedTuple
 
 import msgspec
 
-from agentstore.importers.claude_lines import Line
-from agentstore.importers.projects import project_of
-from agentstore.models import RelationshipType, Session
+from agentstore.importers.claude_identity import Identity, Named
+from agentstore.importers.claude_lines import Line, Worktree
+from agentstore.importers.claude_names import Names
+from agentstore.importers.git_remotes import Remote, remote_of_request
+from agentstore.importers.projects import Project, Repositories, root_of
+from agentstore.models import Session
 
-AGENT = "claude-code"
+_MOST_WORKTREES = 16
 
 
 class Owner(NamedTuple):
@@ -21,14 +23,6 @@ class Owner(NamedTuple):
     user_id: str
     user_name: str
     machine: str
-
-
-class Identity(NamedTuple):
-    """Who a session is, and whom it comes from."""
-
-    id: str
-    parent: str
-    relationship: RelationshipType
 
 
 class Facts(msgspec.Struct, array_like=True):
@@ -48,8 +42,10 @@ class Facts(msgspec.Struct, array_like=True):
     first_uuid: str = ""
     agent_id: str = ""
     forked_from: str = ""
-    custom_title: str = ""
-    ai_title: str = ""
+    names: Names = msgspec.field(default_factory=Names)
+    origin: Remote = Remote()
+    requests: list[Remote] = []  # the repositories of its first pull requests, at most two
+    worktrees: list[tuple[str, str]] = []  # and where each was made from
     summary: str = ""  # of its latest record that has one
 
     def see_place(self, line: Line) -> None:
@@ -76,16 +72,48 @@ class Facts(msgspec.Struct, array_like=True):
         self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
 
     def see_title(self, line: Line) -> None:
-        self.custom_title = line.customTitle or self.custom_title
-        self.ai_title = line.aiTitle or self.ai_title
+        self.names.take_custom(line.customTitle or "")
+        self.names.take_ai(line.aiTitle or "")
 
-    def _display_name(self) -> str:
-        """What the user called it, else what the agent did, else the summary of its latest record that has one."""
-        return self.custom_title or self.ai_title or self.summary
+    def see_worktree(self, worktree: Worktree) -> None:
+        self.names.take_worktree(worktree.worktreeName or "")
+        made = (worktree.worktreePath or "", worktree.originalCwd or "")
+        if all(made) and made not in self.worktrees and len(self.worktrees) < _MOST_WORKTREES:
+            self.worktrees = [*self.worktrees, made]
 
-    def session(self, file: str, owner: Owner) -> Session:
+    def see_origin(self, remote: Remote, cwd: str) -> None:
+        """A command told the remote of the directory that it ran in. The first stands."""
+        if not self.origin and root_of(cwd).path == root_of(self.cwd).path:
+            self.origin = remote
+
+    def see_request(self, url: str) -> None:
+        remote = remote_of_request(url)
+        if remote and remote.key not in {known.key for known in self.requests}:
+            self.requests = [*self.requests, remote][:2]
+
+    def named(self, last_session_id: str) -> Named:
+        """What the records say about who the session is."""
+        return Named(
+            session_id=self.session_id,
+            last_session_id=last_session_id or self.session_id,
+            agent_id=self.agent_id,
+            uuid=self.first_uuid,
+            sidechain=self.sidechain is True,
+            forked_from=self.forked_from,
+        )
+
+    def project(self, repositories: Repositories | None) -> Project:
+        """The project, by what all files of a tree say, or by what this one does."""
+        if repositories is None:
+            repositories = Repositories()
+            for worktree, origin in self.worktrees:
+                repositories.learn_worktree(worktree, origin)
+        # Requests to two repositories: it is not plain which of them the directory is.
+        only = self.requests[0] if len(self.requests) == 1 else Remote()
+        return repositories.project(self.cwd, self.origin or only)
+
+    def session(self, identity: Identity, owner: Owner, agent: str, project: Project, meta: bytes = b"") -> Session:
         """The session's row, all but what is counted from its messages."""
-        identity, project = self._identity(file), project_of(self.cwd)
         return Session(
             id=identity.id,
             user_id=owner.user_id,
@@ -94,34 +122,12 @@ class Facts(msgspec.Struct, array_like=True):
             project_name=project.name,
             project_path=project.path,
             machine=owner.machine,
-            agent_type=AGENT,
+            agent_type=agent,
             started_at=self.started,
             ended_at=self.ended,
             parent_session_id=identity.parent,
             relationship_type=identity.relationship,
             source_created_at=self.started_text,
-            display_name=self._display_name(),
+            display_name=self.names.best(meta, self.summary),
             git_branch=self.git_branch,
         )
-
-    def _id_without_file_name(self) -> str:
-        if self.sidechain and self.agent_id:
-            return f"agent-{self.agent_id}"
-        return self.session_id or self.first_uuid or "unknown"
-
-    def _identity(self, file: str) -> Identity:
-        # Not the path class of this machine: the transcript may have been written on another one.
-        path = pathlib.PurePosixPath(file.replace("\\", "/"))
-        own = path.stem or self._id_without_file_name()
-        folders = path.parts[:-1]
-        if "subagents" in folders:
-            # The last folder of this name: one further up may have it, too, and says nothing.
-            above = folders[: len(folders) - 1 - folders[::-1].index("subagents")]
-            return Identity(own, above[-1] if above else self.session_id, "subagent")
-        if own.startswith("agent-"):
-            return Identity(own, self.session_id, "subagent")
-        if self.forked_from and self.forked_from != own:
-            return Identity(own, self.forked_from, "fork")
-        if self.session_id and self.session_id != own:
-            return Identity(own, self.session_id, "continuation")
-        return Identity(own, "", "")

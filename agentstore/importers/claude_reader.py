@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from agentstore.importers.blocks import blocks_of
 from agentstore.importers.claude_conversation import Conversation
 from agentstore.importers.claude_facts import Owner
+from agentstore.importers.claude_identity import Identity, identity_of, subagent_id
+from agentstore.importers.claude_kin import HEAD, agent_of
 from agentstore.importers.claude_lines import Chunk, Line, line_of
 from agentstore.importers.claude_memory import Context, Memory, add
 from agentstore.importers.claude_outputs import ReadOutput
 from agentstore.importers.jsonl import BOM, MAX_LINE_BYTES, Record
+from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState
 from agentstore.importers.times import parse_time
@@ -38,38 +42,48 @@ class FileMemory(msgspec.Struct, array_like=True):
     skipped: dict[str, int]
     unknown: dict[str, int]
     continued_in: str
+    agent: str
+    last_session_id: str
+
+
+class Around(NamedTuple):
+    """What is known from outside of the file: see ``import_claude_code``. ``last_session_id`` is what the end of the
+    file calls its session, where its name does not."""
+
+    titles: Mapping[str, str] = {}
+    agent_files: Collection[str] | None = None
+    read_output: ReadOutput | None = None
+    meta: bytes = b""
+    identity: Identity | None = None
+    repositories: Repositories | None = None
+    last_session_id: str = ""
 
 
 class Reader:
     """Takes the lines of one file in order and gives its rows, piece by piece."""
 
-    def __init__(
-        self,
-        file: str,
-        owner: Owner,
-        *,
-        titles: Mapping[str, str],
-        agent_files: Collection[str] | None,
-        read_output: ReadOutput | None,
-        state: ImportState | None = None,
-    ) -> None:
+    def __init__(self, file: str, owner: Owner, around: Around, state: ImportState | None = None) -> None:
         self.lines = state.line if state else 0
         self._at_start = state is None or not state.offset
         self._file = file
         self._owner = owner
-        self._agent_files = agent_files
+        self._around = around
         self._problems: list[ImportProblem] = []
         memory = msgspec.msgpack.decode(state.memory, type=FileMemory) if state else None
         self._skipped = memory.skipped if memory else {}
         self._unknown = memory.unknown if memory else {}
         self._continued_in = memory.continued_in if memory else ""
-        self._context = Context(self._report, self._skipped, self._unknown, self._whole, read_output)
+        self._agent = memory.agent if memory else ""
+        # Once known it stays: the rows that were given out have this id.
+        self._last_session_id = memory.last_session_id if memory else around.last_session_id
+        self._context = Context(self._report, self._skipped, self._unknown, self._whole, around.read_output)
         remembered = msgspec.msgpack.decode(memory.conversation, type=Memory) if memory else Memory()
-        self._main = Conversation(remembered, self._context, titles)
+        self._main = Conversation(remembered, self._context, around.titles)
         self._agents = {
             agent: self._conversation(msgspec.msgpack.decode(raw, type=Memory))
             for agent, raw in (memory.agents if memory else {}).items()
         }
+        self._pieces = 0 if self._at_start else 1  # that were given out
         self._number = 0  # of the line at hand
         self._whole_record: Record = {}
         self._chunk: Chunk | None = None
@@ -92,7 +106,11 @@ class Reader:
         """All that is remembered of the lines so far; later lines do not change it."""
         agents = {agent: msgspec.Raw(one.memory()) for agent, one in self._agents.items()}
         main = msgspec.Raw(self._main.memory())
-        return msgspec.msgpack.encode(FileMemory(main, agents, self._skipped, self._unknown, self._continued_in))
+        return msgspec.msgpack.encode(
+            FileMemory(
+                main, agents, self._skipped, self._unknown, self._continued_in, self._agent, self._last_session_id
+            )
+        )
 
     # --- lines -------------------------------------------------------------------------------------------------------
 
@@ -100,6 +118,7 @@ class Reader:
         """Whole lines; or the last one, whose end is missing (``complete``)."""
         body = data.removeprefix(BOM) if self._at_start else data
         self._at_start = False
+        self._agent = self._agent or agent_of(self._file, body[:HEAD])
         self._chunk = chunk = Chunk(body, self.lines + 1, self._report_at, complete=complete)
         see, takers = self._main.see, self._takers
         for self._number, self._line in chunk:
@@ -142,6 +161,8 @@ class Reader:
             self._main.calls.take_notifications(content)
             if line.snapshot is not None and not line.timestamp and (written := line.snapshot.timestamp):
                 self._main.facts.see_time(parse_time(written), written)
+            if line.worktreeSession is not None:
+                self._main.facts.see_worktree(line.worktreeSession)
             if kind == "continued-in":
                 self._continued_in = line.continuedInSessionId or self._continued_in
             add(self._skipped, f"{kind}/{subtype}" if subtype else kind)
@@ -153,7 +174,8 @@ class Reader:
         subtype = (data.type if data else None) or ""
         if data and subtype == "agent_progress" and data.agentId:
             self._main.calls.take_agent(line.parentToolUseID or "", data.agentId)
-            if self._agent_files is not None and data.agentId not in self._agent_files:
+            agent_files = self._around.agent_files
+            if agent_files is not None and data.agentId not in agent_files:
                 self._take_embedded(data.agentId, line, line_of(data.message))
                 return
         add(self._skipped, f"progress/{subtype}" if subtype else "progress")
@@ -180,24 +202,24 @@ class Reader:
 
     def piece(self, state: ImportState) -> ImportResult:
         """The rows that are new or have changed since the piece before."""
-        main = self._main.facts.session(self._file, self._owner)
+        identity = self._identity()
         sessions: list[Session] = []
         messages: list[Message] = []
         calls: list[ToolCall] = []
         links: list[GitLink] = []
-        told = [(self._main, main)]
+        told = [(self._main, identity)]
         for agent, conversation in self._agents.items():
             # Its id is the one that its own file, if it is found one day, will have.
-            told.append(
-                (conversation, conversation.facts.session(f"{main.id}/subagents/agent-{agent}.jsonl", self._owner))
-            )
-        for conversation, session in told:
-            sessions += conversation.with_totals(session)
-            new_messages, new_calls = conversation.changed(session.id)
+            own = Identity(subagent_id(identity.root, agent), identity.root, "subagent", identity.root)
+            told.append((conversation, own))
+        for conversation, who in told:
+            sessions += self._session(conversation, who)
+            new_messages, new_calls = conversation.changed(who.id, who.root)
             messages += new_messages
             calls += new_calls
-            links += conversation.changed_links(session.id, self._owner.user_id)
+            links += conversation.changed_links(who.id, self._owner.user_id)
         problems, self._problems = self._problems, []
+        self._pieces += 1
         return ImportResult(
             file=self._file,
             sessions=sessions,
@@ -208,6 +230,17 @@ class Reader:
             skipped_records={label: number for label, number in self._skipped.items() if number},
             unknown_records=dict(self._unknown),
             titles=dict(self._main.titles.memory.others),
+            replaces=[id for id in identity.replaces if id != identity.id],
             continued_in=self._continued_in,
+            piece=self._pieces - 1,
             state=state,
         )
+
+    def _identity(self) -> Identity:
+        return self._around.identity or identity_of(self._file, self._main.facts.named(self._last_session_id))
+
+    def _session(self, conversation: Conversation, identity: Identity) -> list[Session]:
+        facts = conversation.facts
+        meta = self._around.meta if conversation is self._main else b""
+        project = facts.project(self._around.repositories)
+        return conversation.with_totals(facts.session(identity, self._owner, self._agent, project, meta))

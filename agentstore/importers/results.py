@@ -28,6 +28,8 @@ class ImportResult(msgspec.Struct, frozen=True):
     ``titles`` are titles that this file gives to conversations in *other* files, by the uuid of their last record.
     ``replaces`` are ids that earlier versions gave to the same session: what is stored under them is to be deleted.
     ``continued_in`` is the session that the file says it goes on in; "" where it says none.
+    ``piece`` counts the pieces of a file from 0: what is stored of its session is replaced with the first of them, and
+    the others are added to it.
     ``state`` is where the next import of the same file may continue; None where an importer cannot.
     """
 
@@ -43,4 +45,5 @@ class ImportResult(msgspec.Struct, frozen=True):
     titles: dict[str, str] = {}
     replaces: list[str] = []
     continued_in: str = ""
+    piece: int = 0
     state: ImportState | None = None

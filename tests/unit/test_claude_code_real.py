@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 from typing import Any
 
 import msgspec
@@ -54,6 +55,16 @@ def queued_prompts(path: pathlib.Path) -> int:
     return found
 
 
+def expected_id(path: pathlib.Path) -> str:
+    """By the name of a file, if it is a session's; else by what its records call their session."""
+    if path.parent.name == "subagents":
+        return f"{path.parent.parent.name}:{path.stem}"
+    if len(path.stem) == 36:
+        return path.stem
+    named: list[bytes] = re.findall(rb'"sessionId": ?"([^"]+)"', path.read_bytes())
+    return named[0].decode()
+
+
 @pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
 def test_totals(row: dict[str, str]) -> None:
     read = imported(row)
@@ -66,7 +77,7 @@ def test_totals(row: dict[str, str]) -> None:
         assert read.sessions == []
         return
     (session,) = read.sessions
-    assert session.id == pathlib.PurePosixPath(row["file"]).stem
+    assert session.id == expected_id(ROOT / row["file"])
     assert session.total_output_tokens == int(row["output_tokens_dedup"])
     assert session.message_count == len(read.messages)
     name = pathlib.PurePosixPath(row["file"]).name
@@ -145,8 +156,20 @@ def test_the_whole_tree_is_imported_with_its_titles() -> None:
     read = list(import_claude_code_tree(ROOT / "claude-code", user_id="u", user_name="U", machine="m"))
     assert len(read) == len(rows())
     assert {s.user_id for r in read for s in r.sessions} == {"u"}
-    assert sum(len(r.tool_calls) for r in read) == sum(int(row["tool_calls"]) for row in rows())
-    assert sum(bool(s.display_name) for r in read for s in r.sessions) >= 8
-    parents = {s.id: s.parent_session_id for r in read for s in r.sessions if s.relationship_type == "subagent"}
-    assert parents == {"agent-a2018e5": "4b2030ed-5563-49ea-b703-6a002f2d3cc8"}
-    assert "agent-a2018e5" in {call.subagent_session_id for r in read for call in r.tool_calls}
+    sessions = [s for r in read for s in r.sessions]
+    assert sum(bool(s.display_name) for s in sessions) >= 8
+    held = [r for r in read if r.skipped_records == {"file/held by another": 1}]
+    assert {"growth" in r.file for r in held} == {True}
+    assert len(held) == sum("/growth/" in row["file"] for row in rows())
+    counted = [row for row in rows() if "/growth/" not in row["file"]]
+    embedded = {s.id for s in sessions} - {s.id for r in read for s in r.sessions[:1]}
+    own = [c for r in read for c in r.tool_calls if c.session_id not in embedded]
+    assert len(own) == sum(int(row["tool_calls"]) for row in counted)
+    parents = {s.id: s.parent_session_id for s in sessions if s.relationship_type == "subagent"}
+    session = "4b2030ed-5563-49ea-b703-6a002f2d3cc8"
+    agent = f"{session}:agent-a2018e5"
+    assert parents[agent] == session
+    assert agent in {call.subagent_session_id for call in own}
+    assert len({s.id for s in sessions}) == len(sessions)
+    # Whoever starts a subagent that the tree knows names it as the tree does.
+    assert embedded <= {call.subagent_session_id for call in own}

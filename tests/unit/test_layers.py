@@ -35,6 +35,7 @@ LAYERS = [
     {"read"},
     {"write"},
     {"store"},
+    {"ingest"},
     {""},
     {"cli", "__main__"},
 ]  # fmt: skip
