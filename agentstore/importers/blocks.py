@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agentstore.importers.claude_lines import Block, Source, lenient, value_of
+from agentstore.importers.jsonl import REFUSED
 
 Content = str | list[Block] | None
 
@@ -36,7 +37,7 @@ def _placeholder(kind: str, raw: msgspec.Raw) -> str:
 def _source(raw: msgspec.Raw) -> Source:
     try:
         return _decode_source(raw)
-    except msgspec.MsgspecError:
+    except REFUSED:
         value = value_of(raw)
         return lenient(Source, value) if isinstance(value, dict) else Source()
 

@@ -7,6 +7,7 @@ call, since it may precede it. What is held is bounded: beyond that the oldest i
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Callable
 
@@ -17,7 +18,9 @@ from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
 from agentstore.importers.git_remotes import Remote, origin_in
-from agentstore.importers.tools import category, skill_name, starts_subagent, text_of
+from agentstore.importers.jsonl import REFUSED
+from agentstore.importers.tools import category, skill_name, text_of
+from agentstore.importers.tools import starts_subagent as _starts_subagent
 from agentstore.models import GitLink, ToolCall
 
 HELD_CALLS = 200
@@ -25,8 +28,9 @@ HELD_RESULTS = 50
 HELD_CHARACTERS = 2_000_000  # of all of them
 _AGENT_IN_RESULT = re.compile(r"\bagentId: ([\w-]+)")
 _TASK_NOTIFICATION = re.compile(r"<task-id>([\w-]+)</task-id>\s*<tool-use-id>([^<\s]+)</tool-use-id>")
-# What a command must hold to be looked at closely, in any of the ways ``git_links`` knows.
-_MAKES_LINKS = ("git", "gh", "glab")
+
+
+starts_subagent = functools.lru_cache(1000)(_starts_subagent)
 
 
 class Outcome(msgspec.Struct, gc=False):
@@ -43,7 +47,7 @@ def _agent_in(line: Line) -> str:
         return ""
     try:
         return _decode_outcome(line.toolUseResult).agentId or ""
-    except msgspec.MsgspecError:
+    except REFUSED:
         value = value_of(line.toolUseResult)
         return lenient(Outcome, value).agentId or "" if isinstance(value, dict) else ""
 
@@ -109,7 +113,9 @@ class Call(msgspec.Struct, array_like=True):
     def links(self) -> list[FoundLink]:
         if self.result is None:
             return []
-        if not self.name.endswith("create_pull_request") and not any(word in self.input_json for word in _MAKES_LINKS):
+        # What holds none of this makes no link in any of the ways ``git_links`` knows.
+        text = self.input_json
+        if not ("git" in text or "gh" in text or "glab" in text or self.name.endswith("create_pull_request")):
             return []
         return list(links_in(self.name, self._arguments(), self.result.text, is_error=self.result.is_error))
 
@@ -169,9 +175,16 @@ class Calls:
         self._held += sum(len(result.text) for result in memory.results.values())
         self._changed: dict[int, Call] = {}
         self._links: dict[int, GitLink] = {}
+        self._last_id, self._last_number = "", 0
 
     def is_known(self, tool_id: str) -> bool:
-        return bool(tool_id) and (tool_id in self._turns or digest("tool", tool_id) in self._known)
+        return tool_id in self._turns or self._number(tool_id) in self._known
+
+    def _number(self, tool_id: str) -> int:
+        # The same is asked for twice of each call.
+        if tool_id != self._last_id:
+            self._last_id, self._last_number = tool_id, digest("tool", tool_id)
+        return self._last_number
 
     def add(self, call: Call, line_uuid: str) -> None:
         turn = self.memory.next
@@ -181,7 +194,7 @@ class Calls:
         if not call.id:
             call.line_uuid = line_uuid
         else:
-            self._known.add(digest("tool", call.id))
+            self._known.add(self._number(call.id))
             self._turns[call.id] = turn
             call.take_agent(self.memory.agent_ids.pop(call.id, ""))
             if early := self.memory.results.pop(call.id, None):
@@ -199,7 +212,7 @@ class Calls:
             self._answer(turn, result)
         elif not tool_id:
             self._count_orphan(1)
-        elif tool_id not in self.memory.results and digest("tool", tool_id) not in self._known:
+        elif tool_id not in self.memory.results and self._number(tool_id) not in self._known:
             self.memory.results[tool_id] = result
             self._held += len(result.text)
             self._count_orphan(1)
@@ -249,7 +262,7 @@ class Calls:
         if turn is not None:
             self.memory.calls[turn].take_agent(agent_id)
             self._changed[turn] = self.memory.calls[turn]
-        elif digest("tool", tool_id) not in self._known:
+        elif self._number(tool_id) not in self._known:
             self.memory.agent_ids.setdefault(tool_id, agent_id)
             if len(self.memory.agent_ids) > HELD_RESULTS:
                 self.memory.agent_ids.pop(next(iter(self.memory.agent_ids)))

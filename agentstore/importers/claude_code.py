@@ -34,7 +34,7 @@ from agentstore.importers.claude_identity import Identity
 from agentstore.importers.claude_outputs import ReadOutput
 from agentstore.importers.claude_reader import Around, Reader
 from agentstore.importers.claude_scan import last_session_id
-from agentstore.importers.jsonl import stretches
+from agentstore.importers.jsonl import Stretch, stretches, stretches_of
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState, Trace
@@ -70,20 +70,10 @@ def import_claude_code(
     ``identity`` and ``repositories`` are what all files of a tree say (``import_claude_code_tree``): who the session is
     where several claim to be it, and which repository its directory is. Without them only the file itself tells.
     """
-    (whole,) = iter_claude_code(
-        io.BytesIO(data),
-        file=file,
-        user_id=user_id,
-        user_name=user_name,
-        machine=machine,
-        titles=titles,
-        agent_files=agent_files,
-        read_output=read_output,
-        meta=meta,
-        identity=identity,
-        repositories=repositories,
-        piece_bytes=len(data) + 1,
-    )
+    last = last_session_id(io.BytesIO(data), file) if identity is None else ""
+    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last)
+    reader = Reader(file, Owner(user_id, user_name, machine), around)
+    (whole,) = _pieces(reader, Trace(), stretches_of(data), len(data) + 1)
     return whole
 
 
@@ -108,8 +98,7 @@ def iter_claude_code(
     The last row of each key in all pieces is the row that ``import_claude_code`` gives for the whole file. With the
     ``state`` of an earlier piece reading continues behind it, also after the file has grown; ``StaleStateError``, at
     once, if what was read before has changed. (The stream has to be seekable then.) A last line without an end is read,
-    but no state passes it: its rows come again when it is complete. A line of more than 64 MiB is skipped, and a
-    problem.
+    but no state passes it: its rows come again when it is complete. A line over 64 MiB is skipped, and a problem.
     """
     last = ""
     if state is not None:
@@ -118,12 +107,12 @@ def iter_claude_code(
         last = last_session_id(stream, file)
     around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last)
     reader = Reader(file, Owner(user_id, user_name, machine), around, state)
-    return _pieces(reader, Trace(stream, state), stream, piece_bytes)
+    return _pieces(reader, Trace(stream, state), stretches(stream), piece_bytes)
 
 
-def _pieces(reader: Reader, trace: Trace, stream: BinaryIO, piece_bytes: int) -> Iterator[ImportResult]:
+def _pieces(reader: Reader, trace: Trace, parts: Iterator[Stretch], piece_bytes: int) -> Iterator[ImportResult]:
     size, is_first, is_skipping = 0, True, False
-    for stretch in stretches(stream):
+    for stretch in parts:
         size += len(stretch.data)
         if stretch.kind == "tail":
             # The state before it, and all at once: a last line may not be complete.

@@ -22,6 +22,7 @@ from agentstore.importers.claude_rows import Draft
 from agentstore.importers.claude_titles import Titles
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.prompts import Speaker, first_line, is_message_of_others, read_prompt, speaker_of
+from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
@@ -47,8 +48,9 @@ class Conversation:
         self._open = {draft.ordinal: draft for draft in memory.drafts}
         self._responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}
         self._changed: dict[int, Draft] = {}
-        self.moment: dt.datetime | None = None
-        self._cwd = ""  # of the record at hand
+        self.moment: dt.datetime | None = None  # of the record at hand, as the two that follow
+        self._written = ""
+        self._cwd = ""
 
     def memory(self) -> bytes:
         """All that is remembered, on its own: later records do not change it."""
@@ -57,13 +59,18 @@ class Conversation:
         )
         return msgspec.msgpack.encode(held)
 
-    def see(self, line: Line, moment: dt.datetime | None) -> None:
+    def see(self, line: Line) -> None:
         """Every record, also of those that are kept out: they have times and directories, too."""
-        self.moment = moment
+        facts, written = self.facts, line.timestamp or ""
         self._cwd = line.cwd or ""
-        self.facts.see(line, moment)
+        # Much is as on the line before.
+        if written != self._written:
+            self._written, self.moment = written, parse_time(written)
+            facts.see_time(self.moment, written)
+        if line.gitBranch != facts.git_branch or not facts.cwd:
+            facts.see_place(line)
         if line.uuid and (title := self.titles.see(line.uuid)):
-            self.facts.summary = title
+            facts.summary = title
 
     def see_summary(self, line: Line) -> None:
         if title := self.titles.take(line.leafUuid or "", line.summary or ""):
@@ -72,7 +79,8 @@ class Conversation:
     # --- people ----------------------------------------------------------------------------------------------------
 
     def take_user(self, line: Line) -> None:
-        self.facts.see_speaker(line)
+        if self.facts.sidechain is None:
+            self.facts.see_speaker(line)
         content = line.message.content if line.message else None
         if content is None:
             self._context.report("user record without message content")
@@ -168,18 +176,18 @@ class Conversation:
             keys = [digest("record", to_json(whole))] * len(blocks)
         else:
             moment = line.timestamp or ""
-            keys = [digest("said", moment, msgspec.json.encode(block).decode()) for block in blocks]
+            keys = [digest("said", moment, _written(block)) for block in blocks]
         # All of them before any is noted: one record may say the same thing twice, and without a time all its blocks
         # have one key.
         fresh = [block for key, block in zip(keys, blocks, strict=True) if key not in self._known]
-        for key in keys:
-            self._known.add(key)
+        self._known.update(keys)
         return fresh
 
     # --- the model -------------------------------------------------------------------------------------------------
 
     def take_assistant(self, line: Line) -> None:
-        self.facts.see_speaker(line)
+        if self.facts.sidechain is None:
+            self.facts.see_speaker(line)
         message = line.message
         if message is None:
             self._context.report("assistant record without message")
@@ -187,23 +195,29 @@ class Conversation:
         if message.misshapen:
             self._context.report("assistant message whose content is neither text nor blocks")
         source_id = message.id or line.uuid or ""
-        draft = self._responses.get(source_id)
-        if draft is None and source_id and digest("response", source_id) in self._known:
+        draft = self._responses.get(source_id) or self._new_response(source_id)
+        if draft is None:
             self._take_late(line, message, source_id)
             return
-        if draft is None:
-            draft = self._new_draft("assistant", source_id)
-            draft.is_response = True
-            if source_id:
-                self._responses[source_id] = draft
         draft.model = draft.model or message.model or ""
         draft.take_usage(bytes(message.usage))
         self._changed[draft.ordinal] = draft
         # Only what earlier lines said is a replay: one line may well say the same thing twice.
         noted: list[int] = []
         for block in blocks_of(message.content):
-            self._take_block(line, draft, block, noted)
+            self._take_block(line, draft, block, noted, source_id)
         draft.seen.update(noted)
+
+    def _new_response(self, source_id: str) -> Draft | None:
+        """A message for a response; None if it is closed."""
+        number = digest("response", source_id) if source_id else 0
+        if number in self._known:
+            return None
+        draft = self._new_draft("assistant", source_id)
+        draft.number, draft.is_response = number, True
+        if source_id:
+            self._responses[source_id] = draft
+        return draft
 
     def _take_late(self, line: Line, message: Said, source_id: str) -> None:
         """A line of a response that is closed."""
@@ -215,33 +229,30 @@ class Conversation:
         noted: list[int] = []
         for block in fresh:
             self._take_block(line, draft, block, noted, source_id)
-        for key in noted:
-            self._known.add(key)
+        self._known.update(noted)
 
     def _is_late_replay(self, block: Block, source_id: str) -> bool:
-        if _is_call(block) and block.id:
-            return self.calls.is_known(block.id)
-        if block.type is not None and block.type.endswith("tool_result"):
-            return True
-        return _key(block, source_id) in self._known
+        kind = block.type or ""
+        if kind.endswith("tool_use"):
+            if block.id:
+                return self.calls.is_known(block.id)
+            return digest(source_id, "call", block.name or "", to_json(block.input)) in self._known
+        return (
+            kind.endswith("tool_result") or digest(source_id, kind, block.thinking or block.text or "") in self._known
+        )
 
-    def _take_block(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str = "") -> None:
+    def _take_block(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
         """Add a block to its response, unless it is a replay; ``noted`` gets what to know it by."""
         kind = block.type or ""
-        # Calls are known across the whole file by their id; all else only within the response.
-        if _is_call(block) and block.id:
-            if not self.calls.is_known(block.id):
-                self.calls.add(draft.new_call(block.id, block.name or "", block.input), line.uuid or "")
+        if kind.endswith("tool_use"):
+            self._take_call(line, draft, block, noted, source_id)
             return
-        key = _key(block, source_id or draft.source_id)
+        key = digest(source_id, kind, block.thinking or block.text or "")
         noted.append(key)
-        part = ""
-        if _is_call(block):
-            if key not in draft.seen:
-                self.calls.add(draft.new_call("", block.name or "", block.input), line.uuid or "")
-        elif kind.endswith("tool_result"):
+        if kind.endswith("tool_result"):
             self._take_result(line, block)
-        elif kind in ("thinking", "redacted_thinking"):
+            return
+        if kind == "thinking" or kind == "redacted_thinking":
             draft.has_thinking = True
             part = f"[Thinking]\n{block.thinking}\n[/Thinking]" if block.thinking else ""
         else:
@@ -250,6 +261,17 @@ class Conversation:
                 add(self._context.unknown, f"block/{kind}")
         if part and key not in draft.seen:
             draft.parts.append(part)
+
+    def _take_call(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
+        # Calls are known across the whole file by their id; without one only within the response, by name and input.
+        if block.id:
+            is_known = self.calls.is_known(block.id)
+        else:
+            key = digest(source_id, "call", block.name or "", to_json(block.input))
+            is_known = key in draft.seen
+            noted.append(key)
+        if not is_known:
+            self.calls.add(draft.new_call(block.id or "", block.name or "", block.input), line.uuid or "")
 
     def _take_result(self, line: Line, block: Block) -> None:
         tool_id = block.tool_use_id or ""
@@ -272,26 +294,24 @@ class Conversation:
     def _close(self, draft: Draft) -> None:
         if draft.is_response and draft.source_id:
             del self._responses[draft.source_id]
-            self._known.add(digest("response", draft.source_id))
-            for key in draft.seen:
-                self._known.add(key)
-        output, context = draft.tokens()
-        self._memory.output_tokens += output
-        self._memory.peak_context = max(self._memory.peak_context, context)
+            self._known.add(draft.number)
+            self._known.update(draft.seen)
+        self._memory.output_tokens += draft.output_tokens
+        self._memory.peak_context = max(self._memory.peak_context, draft.context_tokens)
 
     def with_totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""
         memory = self._memory
         if not memory.messages:
             return []
-        tokens = [draft.tokens() for draft in self._open.values()]
+        drafts = self._open.values()
         row = msgspec.structs.replace(
             session,
             first_message=memory.first_message,
             message_count=memory.messages,
             user_message_count=memory.typed,
-            total_output_tokens=memory.output_tokens + sum(output for output, _ in tokens),
-            peak_context_tokens=max([memory.peak_context, *(context for _, context in tokens)]),
+            total_output_tokens=memory.output_tokens + sum(draft.output_tokens for draft in drafts),
+            peak_context_tokens=max([memory.peak_context, *(draft.context_tokens for draft in drafts)]),
         )
         return [row]
 
@@ -309,6 +329,11 @@ class Conversation:
         self.calls.take_pull_request(max(0, self._memory.messages - 1), self.moment, line.prUrl)
 
 
+def _written(block: Block) -> str:
+    """All of a block, also of image data."""
+    return msgspec.json.encode(block).decode("utf-8", errors="replace")
+
+
 def _speaker(line: Line) -> Speaker:
     """Who says so itself; what was attached says it inside."""
     origin = (line.attachment.origin if line.attachment else None) or line.origin
@@ -318,13 +343,3 @@ def _speaker(line: Line) -> Speaker:
 def _is_of_others(line: Line, spoken: list[Block]) -> bool:
     """Whether an injected line is what another agent or session said."""
     return bool(spoken) and is_message_of_others(block_text(spoken[0]), _speaker(line))
-
-
-def _is_call(block: Block) -> bool:
-    return block.type is not None and block.type.endswith("tool_use")
-
-
-def _key(block: Block, source_id: str) -> int:
-    if _is_call(block):
-        return digest(source_id, "call", block.name or "", to_json(block.input))
-    return digest(source_id, block.type or "", block.thinking or block.text or "")

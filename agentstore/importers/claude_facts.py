@@ -12,7 +12,6 @@ from agentstore.importers.claude_lines import Line, Worktree
 from agentstore.importers.claude_names import Names
 from agentstore.importers.git_remotes import Remote, remote_of_request
 from agentstore.importers.projects import Project, Repositories, root_of
-from agentstore.importers.times import parse_time
 from agentstore.models import Session
 
 _MOST_WORKTREES = 16
@@ -49,18 +48,13 @@ class Facts(msgspec.Struct, array_like=True):
     worktrees: list[tuple[str, str]] = []  # and where each was made from
     summary: str = ""  # of its latest record that has one
 
-    def see(self, line: Line, moment: dt.datetime | None) -> None:
-        if line.cwd and not self.cwd:
-            self.cwd = line.cwd
+    def see_place(self, line: Line) -> None:
+        self.cwd = self.cwd or line.cwd or ""
         branch = line.gitBranch
-        if branch and branch != self.git_branch and (branch != "HEAD" or not self.git_branch):
+        if branch and (branch != "HEAD" or not self.git_branch):
             self.git_branch = branch
-        if moment is not None:
-            self._see_time(moment, line.timestamp or "")
-        elif line.snapshot is not None and not line.timestamp and (written := line.snapshot.timestamp):
-            self._see_time(parse_time(written), written)
 
-    def _see_time(self, moment: dt.datetime | None, written: str) -> None:
+    def see_time(self, moment: dt.datetime | None, written: str) -> None:
         if moment is None:
             return
         if self.started is None or moment < self.started:
@@ -71,12 +65,11 @@ class Facts(msgspec.Struct, array_like=True):
     def see_speaker(self, line: Line) -> None:
         """The first line of a person or the model says whose session it is."""
         # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
-        if self.sidechain is None:
-            self.sidechain = line.isSidechain is True
-            self.session_id = line.sessionId or ""
-            self.first_uuid = line.uuid or ""
-            self.agent_id = line.agentId or ""
-            self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
+        self.sidechain = line.isSidechain is True
+        self.session_id = line.sessionId or ""
+        self.first_uuid = line.uuid or ""
+        self.agent_id = line.agentId or ""
+        self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
 
     def see_title(self, line: Line) -> None:
         self.names.take_custom(line.customTitle or "")

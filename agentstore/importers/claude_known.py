@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import hashlib
+from collections.abc import Iterable
 
 
 def digest(*parts: str) -> int:
@@ -26,6 +27,10 @@ class Known:
         if number not in self._members:
             self._members.add(number)
             self._order.append(number)
+
+    def update(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.add(number)
 
     def packed(self) -> bytes:
         return self._order.tobytes()

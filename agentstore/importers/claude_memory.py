@@ -52,5 +52,3 @@ def add(counts: Counts, label: str, number: int = 1) -> None:
     if label not in counts and len(counts) >= 500:
         label = "(others)"
     counts[label] = counts.get(label, 0) + number
-    if not counts[label]:
-        del counts[label]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +22,6 @@ from agentstore.importers.states import ImportState
 from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, Session, ToolCall
 
-_TITLES = frozenset({"custom-title", "ai-title"})
 _SHOWN_SYSTEM = frozenset({"local_command", "away_summary"})
 _KEPT_OUT = frozenset({
     "agent-color", "agent-name", "agent-setting", "atis-latch", "attachment", "attribution-snapshot", "bridge-session",
@@ -64,7 +62,7 @@ class Around(NamedTuple):
 class Reader:
     """Takes the lines of one file in order and gives its rows, piece by piece."""
 
-    def __init__(self, file: str, owner: Owner, around: Around, state: ImportState | None) -> None:
+    def __init__(self, file: str, owner: Owner, around: Around, state: ImportState | None = None) -> None:
         self.lines = state.line if state else 0
         self._at_start = state is None or not state.offset
         self._file = file
@@ -90,8 +88,16 @@ class Reader:
         self._whole_record: Record = {}
         self._chunk: Chunk | None = None
         self._line = Line()
-        self._written = ""
-        self._moment: dt.datetime | None = None
+        self._takers: dict[str, Callable[[Line], None]] = {
+            "user": self._main.take_user,
+            "assistant": self._main.take_assistant,
+            "progress": self._take_progress,
+            "summary": self._main.see_summary,
+            "custom-title": self._main.facts.see_title,
+            "ai-title": self._main.facts.see_title,
+            "pr-link": self._main.add_link,
+            "queue-operation": self._main.take_queue,
+        }
 
     def _conversation(self, memory: Memory) -> Conversation:
         return Conversation(memory, self._context, {})
@@ -114,13 +120,15 @@ class Reader:
         self._at_start = False
         self._agent = self._agent or agent_of(self._file, body[:HEAD])
         self._chunk = chunk = Chunk(body, self.lines + 1, self._report_at, complete=complete)
-        for number, line in chunk:
-            self._number, self._line = number, line
+        see, takers = self._main.see, self._takers
+        for self._number, self._line in chunk:
+            line = self._line
             try:
-                self._take(line)
+                see(line)
+                takers.get(line.type or "", self._take_rest)(line)
             except RecursionError:  # the decoder may accept what is nested a little too deeply to be written again
                 self._report("nested too deeply")
-        self.lines += body.count(b"\n")
+        self.lines += chunk.count
         self._chunk = None
 
     def skip_line(self) -> None:
@@ -137,36 +145,11 @@ class Reader:
         """All of the record at hand, for the few of which what was decoded is not enough."""
         return self._chunk.whole(self._number, self._line) if self._chunk else {}
 
-    def _time(self, line: Line) -> dt.datetime | None:
-        written = line.timestamp or ""
-        # Many lines share their time with the one before.
-        if written != self._written:
-            self._written, self._moment = written, parse_time(written)
-        return self._moment
-
-    def _take(self, line: Line) -> None:
-        main, kind = self._main, line.type
-        main.see(line, self._time(line))
-        if kind == "user":
-            main.take_user(line)
-        elif kind == "assistant":
-            main.take_assistant(line)
-        elif kind == "progress":
-            self._take_progress(line)
-        elif kind == "summary":
-            main.see_summary(line)
-        elif kind in _TITLES:
-            main.facts.see_title(line)
-        elif kind == "pr-link":
-            main.add_link(line)
-        elif kind == "queue-operation":
-            main.take_queue(line)
-        elif kind in _KEPT_OUT or (kind or "").startswith(_KEPT_OUT_KINDS):
-            self._take_other(kind or "", line)
-        else:
+    def _take_rest(self, line: Line) -> None:
+        kind = line.type or ""
+        if kind not in _KEPT_OUT and not kind.startswith(_KEPT_OUT_KINDS):
             add(self._unknown, kind or "(no type)")
-
-    def _take_other(self, kind: str, line: Line) -> None:
+            return
         attachment = line.attachment if kind == "attachment" else None
         subtype = (attachment.type if attachment else line.subtype if kind == "system" else None) or ""
         content = line.content if isinstance(line.content, str) else ""
@@ -176,6 +159,8 @@ class Reader:
             self._main.add_prompt(line, blocks_of(attachment.prompt), attached=True)
         else:
             self._main.calls.take_notifications(content)
+            if line.snapshot is not None and not line.timestamp and (written := line.snapshot.timestamp):
+                self._main.facts.see_time(parse_time(written), written)
             if line.worktreeSession is not None:
                 self._main.facts.see_worktree(line.worktreeSession)
             if kind == "continued-in":
@@ -207,7 +192,7 @@ class Reader:
         line.cwd, line.gitBranch = line.cwd or outer.cwd, line.gitBranch or outer.gitBranch
         line.sessionId, line.agentId, line.isSidechain = outer.sessionId, agent, True
         conversation = self._agents[agent]
-        conversation.see(line, parse_time(line.timestamp))
+        conversation.see(line)
         if line.type == "user":
             conversation.take_user(line)
         else:
@@ -242,7 +227,7 @@ class Reader:
             tool_calls=calls,
             git_links=links,
             problems=problems,
-            skipped_records=dict(self._skipped),
+            skipped_records={label: number for label, number in self._skipped.items() if number},
             unknown_records=dict(self._unknown),
             titles=dict(self._main.titles.memory.others),
             replaces=[id for id in identity.replaces if id != identity.id],

@@ -9,7 +9,7 @@ import msgspec
 
 from agentstore.importers.claude_calls import Call
 from agentstore.importers.claude_lines import value_of
-from agentstore.importers.jsonl import to_json
+from agentstore.importers.jsonl import REFUSED, to_json
 from agentstore.importers.tools import describe_call
 from agentstore.models import Message
 
@@ -51,7 +51,7 @@ def usage_of(raw: bytes) -> Usage:
         return Usage()
     try:
         return _decode_usage(raw)
-    except msgspec.MsgspecError:
+    except REFUSED:
         value = value_of(raw)
         usage = Usage()
         for key, number in _integers(value, *_COUNTS).items():
@@ -80,20 +80,27 @@ class Draft(msgspec.Struct, array_like=True):
     source_id: str
     parts: list[str]
     is_response: bool = False
+    number: int = 0  # what to know the response by
     model: str = ""
     usage: bytes = b""
-    output: int = 0
+    input_tokens: int = 0
+    cache_read: int = 0
+    cache_written: int = 0
+    output_tokens: int = 0
     has_thinking: bool = False
     calls: int = 0
     seen: set[int] = msgspec.field(default_factory=set)  # digests of what its earlier lines held
 
     def take_usage(self, raw: bytes) -> None:
         """Keep the snapshot with the most output; of equal ones the later, which is the more complete."""
-        if raw == self.usage or not raw.startswith(b"{"):
+        # What the program wrote itself cost nothing.
+        if raw == self.usage or not raw.startswith(b"{") or self.model == SYNTHETIC:
             return
-        output = _count(usage_of(raw).output_tokens)
-        if output >= self.output:
-            self.usage, self.output = raw, output
+        usage = usage_of(raw)
+        output = _count(usage.output_tokens)
+        if output >= self.output_tokens:
+            self.usage, self.output_tokens, self.cache_written = raw, output, usage.written()
+            self.input_tokens, self.cache_read = _count(usage.input_tokens), _count(usage.cache_read_input_tokens)
 
     def new_call(self, call_id: str, name: str, arguments: Any) -> Call:
         # First of all, for it may raise: what is nested a little too deeply is decoded, and not encoded again.
@@ -102,18 +109,12 @@ class Draft(msgspec.Struct, array_like=True):
         self.calls += 1
         return call
 
-    def tokens(self) -> tuple[int, int]:
-        """Output and context of the response."""
-        if self.model == SYNTHETIC or not self.usage:
-            return 0, 0
-        usage = usage_of(self.usage)
-        return self.output, _count(usage.input_tokens) + _count(usage.cache_read_input_tokens) + usage.written()
+    @property
+    def context_tokens(self) -> int:
+        return self.input_tokens + self.cache_read + self.cache_written
 
     def to_row(self, session_id: str) -> Message:
         content = "\n".join(self.parts)
-        raw = b"" if self.model == SYNTHETIC else self.usage
-        usage = usage_of(raw)
-        fresh, read, written = _count(usage.input_tokens), _count(usage.cache_read_input_tokens), usage.written()
         return Message(
             session_id=session_id,
             ordinal=self.ordinal,
@@ -124,11 +125,18 @@ class Draft(msgspec.Struct, array_like=True):
             has_tool_use=self.calls > 0,
             content_length=len(content),
             model=self.model,
-            token_usage=to_json(value_of(raw)) if raw else "",
-            input_tokens=fresh,
-            cache_read_tokens=read,
-            cache_write_tokens=written,
-            output_tokens=_count(usage.output_tokens),
-            context_tokens=fresh + read + written,
+            token_usage=compact(self.usage),
+            input_tokens=self.input_tokens,
+            cache_read_tokens=self.cache_read,
+            cache_write_tokens=self.cache_written,
+            output_tokens=self.output_tokens,
+            context_tokens=self.context_tokens,
             source_id=self.source_id,
         )
+
+
+def compact(raw: bytes) -> str:
+    """JSON without spaces between its tokens."""
+    if b" " in raw or b"\\" in raw or not raw.isascii():
+        return to_json(value_of(raw))
+    return raw.decode()

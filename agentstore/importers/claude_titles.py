@@ -29,24 +29,23 @@ class Titles:
     def __init__(self, memory: TitlesMemory, elsewhere: Mapping[str, str]) -> None:
         self.memory = memory
         self._elsewhere = elsewhere
-        self._uuids = array.array("I", memory.uuids)
+        self._packed = array.array("I", memory.uuids)
+        self._fresh: list[str] = []  # those that are not packed yet
 
     def see(self, uuid: str) -> str:
         """Takes note of a record; returns the title, if this is the record that it belongs to."""
-        self._uuids.append(_short(uuid))
-        title = ""
+        self._fresh.append(uuid)
         if uuid in self.memory.others:
-            title = self.memory.others.pop(uuid)
-            return self._take(uuid, title, is_own=True)
+            return self._take(uuid, self.memory.others.pop(uuid), is_own=True)
         if uuid in self._elsewhere:
             return self._take(uuid, self._elsewhere[uuid], is_own=False)
-        return title
+        return ""
 
     def take(self, leaf: str, summary: str) -> str:
         """A summary; returns it if it is the title so far."""
         if not leaf or not summary:
             return ""
-        if _short(leaf) in self._uuids:
+        if _short(leaf) in self._uuids():
             return self._take(leaf, summary, is_own=True)
         self.memory.others[leaf] = summary
         if len(self.memory.others) > _MOST:
@@ -55,15 +54,20 @@ class Titles:
 
     def _take(self, uuid: str, title: str, *, is_own: bool) -> str:
         # The first record of this name: a file that was written again into itself ends where it ended before.
-        place = self._uuids.index(_short(uuid))
+        place = self._uuids().index(_short(uuid))
         memory = self.memory
         if not title or place < memory.place or (place == memory.place and memory.is_own and not is_own):
             return ""
         memory.place, memory.is_own = place, is_own
         return title
 
+    def _uuids(self) -> array.array[int]:
+        self._packed.extend(map(_short, self._fresh))
+        self._fresh.clear()
+        return self._packed
+
     def held(self) -> TitlesMemory:
-        return msgspec.structs.replace(self.memory, uuids=self._uuids.tobytes())
+        return msgspec.structs.replace(self.memory, uuids=self._uuids().tobytes())
 
 
 def _short(uuid: str) -> int:

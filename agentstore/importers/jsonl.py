@@ -24,6 +24,8 @@ BOM = b"\xef\xbb\xbf"
 _STRETCH_BYTES = 256 * 1024
 _MAX_RESTARTS = 50  # per line, so that a hostile one cannot make the time grow with the square of its length
 _MAX_DIGITS = 400  # of an integer; Python refuses to convert more than 4,300 and the time grows with the square
+# What msgspec raises for a text that it refuses.
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode = msgspec.json.Decoder().decode
 _surrogate = re.compile("[\ud800-\udfff]")
 _space = re.compile(r"[\s\x00]*")
@@ -62,6 +64,20 @@ def stretches(stream: BinaryIO) -> Iterator[Stretch]:
         yield Stretch(b"".join(held), "tail")
 
 
+def stretches_of(data: bytes) -> Iterator[Stretch]:
+    """The same of bytes that are in memory: they are copied once only."""
+    position, size = 0, len(data)
+    while position < size:
+        end = data.rfind(b"\n", position, position + _STRETCH_BYTES) + 1
+        end = end or data.find(b"\n", position + _STRETCH_BYTES) + 1
+        too_long = (end or size) - position > MAX_LINE_BYTES
+        if end:
+            yield Stretch(data[position:end], "end of too long" if too_long else "lines")
+        else:
+            yield Stretch(data[position:], "too long" if too_long else "tail")
+        position = end or size
+
+
 def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
     """Yield (1-based line, object) for each JSON object of the file; ``report(line, reason)`` gets everything else."""
     lines = io.BytesIO(data.removeprefix(BOM))  # shares the buffer, where split() would hold the file twice
@@ -87,7 +103,7 @@ def _values(number: int, body: bytes, report: Report, *, torn: bool) -> list[Any
     except RecursionError:
         report(number, "nested too deeply")
         return []
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except REFUSED:
         return _forgiving(number, body, report, torn=torn)
 
 

@@ -49,9 +49,9 @@ class ImportState(msgspec.Struct, frozen=True, array_like=True):
 class Trace:
     """What is left of the bytes that were read: their number, the first and the last ones."""
 
-    def __init__(self, stream: BinaryIO, state: ImportState | None) -> None:
+    def __init__(self, stream: BinaryIO | None = None, state: ImportState | None = None) -> None:
         self._offset, self._head, self._tail = 0, b"", b""
-        if state is not None and state.offset:
+        if stream is not None and state is not None and state.offset:
             length = min(state.offset, _PROOF_BYTES)
             stream.seek(0)
             self._head = _read(stream, length)
