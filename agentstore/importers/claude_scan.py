@@ -96,7 +96,8 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
             _learn_answers(block, asked, repositories)
     repositories.learn_directory(cwd)
     # Only where it is plain which repository it is: the directory's, by its name, and no second one.
-    if len(requests) == 1 and (request := next(iter(requests))) and _same(root_of(cwd).name, request.name):
+    requests.discard(Remote())
+    if len(requests) == 1 and _same(root_of(cwd).name, (request := next(iter(requests))).name):
         repositories.learn_remote(cwd, request, _OF_REQUEST)
     return titles, cwd
 
