@@ -12,7 +12,7 @@ from agentstore import ConnectOptions, Message, Session, ToolCall
 from agentstore.models import Record
 
 _TABLES: dict[type[Record], str] = {Message: "messages", ToolCall: "tool_calls", Session: "sessions"}
-_DERIVED = {"commit_count", "tool_call_count"}
+_DERIVED = {"commit_count", "tool_call_count", "copied_message_count", "origin_session_id"}
 
 
 class PlainWriter:

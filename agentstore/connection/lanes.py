@@ -20,8 +20,8 @@ from agentstore.connection.turns import Lane, Turns
 from agentstore.settings import ConnectOptions
 from agentstore.write.rows import TABLES
 
-# One insert for each table, and one look at the clock.
-_WRITER = len(TABLES) + 1
+# One insert for each table, one look at the clock, and one at families.
+_WRITER = len(TABLES) + 2
 # A purge holds a connection for as long as parts are rewritten, perhaps for minutes.
 _BACKGROUND, _HEALTH = 2, 1
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from agentstore.importers.claude_identity import subagent_id
+from agentstore.importers.claude_identity import LONGEST_ID, subagent_id
 from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
@@ -139,7 +139,7 @@ class Call(msgspec.Struct, array_like=True):
             return ""
         named = None if self.agent_id else _AGENT_IN_RESULT.search(result)
         agent_id = named.group(1) if named else self.agent_id
-        return subagent_id(root, agent_id) if agent_id else ""
+        return subagent_id(root, agent_id) if 0 < len(agent_id) <= LONGEST_ID else ""
 
 
 class CallsMemory(msgspec.Struct, array_like=True):

@@ -5,7 +5,8 @@ What becomes a message, in the order of the file, ordinals from 0:
 * one response of the model (all lines with the same ``message.id``, adjacent or not) is one message of role
   "assistant"; its usage is the snapshot with the most output; ``source_id`` is the message id, else the line's uuid
 * a line of type ``user`` is a message of role "user" or "system" (the table is in ``prompts``); lines that only carry
-  tool results are none, their results belong to the calls; injected lines (``isMeta``) are kept out
+  tool results are none, their results belong to the calls; injected lines (``isMeta``) are kept out, but for what
+  other agents and sessions say
 * a prompt that was queued while the model worked is one at the moment when it was taken out of the queue
   (``claude_queue``); ``attachment/queued_command``, where there is such a record, is read like a ``user`` line
 * local commands and recaps (``system/local_command``, ``system/away_summary``) are messages of role "system"

@@ -59,41 +59,55 @@ def _digest(key: str) -> int:
 
 def sort_out(session_id: str, traces: Mapping[str, Trace]) -> dict[str, str]:
     """The id of each file's session, for files that all say they are ``session_id``; "" where another has it all."""
-    members = {name: set(trace.digests) for name, trace in traces.items()}
     ids = dict.fromkeys(traces, "")
+    members = _not_contained(traces)
     # A list of what is left to do, and no recursion: a session may have been forked any number of times.
-    left = [(session_id, _without_contained(traces, members))]
+    left = [(session_id, list(members))]
+    given = {session_id}
     while left:
         id, group = left.pop()
         if len(group) < 2:
             ids.update(dict.fromkeys(group, id))
             continue
         first, *others = _ways(group, traces, members)
-        left.append((id, first[1]))
-        left += [(f"{session_id}~{digest >> 32:08x}", names) for digest, names in others]
+        left.append((id, first))
+        for names in others:
+            left.append((_fork_id(session_id, traces[names[0]], _common(group, members), given), names))
+            given.add(left[-1][0])
     return ids
 
 
-def _without_contained(traces: Mapping[str, Trace], members: Mapping[str, set[int]]) -> list[str]:
-    """The files that hold something which no other of them holds; of equal ones the longer, else the first."""
-    kept: list[str] = []
-    for name in sorted(traces, key=lambda name: (-len(members[name]), -traces[name].size, name)):
-        if members[name] and not any(members[name] <= members[other] for other in kept):
-            kept.append(name)
-    return kept or sorted(traces)[:1]  # in none of them does anybody speak: one stands for all
+def _fork_id(session_id: str, trace: Trace, common: set[int], given: set[str]) -> str:
+    """An id from the first record that is not in all of the others. (From a later one where that id is given: two files
+    may lack different records of a third.)"""
+    ids = (f"{session_id}~{digest >> 32:08x}" for digest in trace.digests if digest not in common)
+    return next((id for id in ids if id not in given), f"{session_id}~{_digest(repr(trace.digests)):016x}")
 
 
-def _ways(
-    group: Sequence[str], traces: Mapping[str, Trace], members: Mapping[str, set[int]]
-) -> list[tuple[int, list[str]]]:
+def _common(group: Sequence[str], members: Mapping[str, set[int]]) -> set[int]:
+    return set.intersection(*(members[name] for name in group))
+
+
+def _not_contained(traces: Mapping[str, Trace]) -> dict[str, set[int]]:
+    """The files that hold something which no other of them holds, with what they hold; of equal ones the longer, else
+    the first. Only of these are there sets in memory: a session may have hundreds of snapshots."""
+    kept: dict[str, set[int]] = {}
+    for name in sorted(traces, key=lambda name: (-len(traces[name].digests), -traces[name].size, name)):
+        own = traces[name].digests
+        if own and not any(other.issuperset(own) for other in kept.values()):
+            kept[name] = set(own)
+    return kept or {name: set() for name in sorted(traces)[:1]}  # where nobody speaks in any, one stands for all
+
+
+def _ways(group: Sequence[str], traces: Mapping[str, Trace], members: Mapping[str, set[int]]) -> list[list[str]]:
     """Where the files of a group part: those that go on with the same record, the first to go on first.
 
     A way that is there already stays before those that come later, however any of them grows.
     """
-    common = set.intersection(*(members[name] for name in group))
+    common = _common(group, members)
     ways: dict[int, tuple[float, list[str]]] = {}
     for name in group:
         digests, times, _ = traces[name]
         place = next(place for place, digest in enumerate(digests) if digest not in common)
         ways.setdefault(digests[place], (times[place], []))[1].append(name)
-    return [(digest, names) for digest, (_, names) in sorted(ways.items(), key=lambda way: (way[1][0], way[0]))]
+    return [names for _, (_, names) in sorted(ways.items(), key=lambda way: (way[1][0], way[0]))]

@@ -27,7 +27,7 @@ from agentstore.models import RelationshipType
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _AGENT = "agent-"
 _FOLDER = "subagents"
-_LONGEST_ID = 256  # what a record calls a session id may be any text; a longer one is none
+LONGEST_ID = 256  # what a record calls a session id may be any text; a longer one is none
 
 
 class Identity(NamedTuple):
@@ -100,6 +100,7 @@ def identity_of(file: str, named: Named) -> Identity:
     """Who the session of this file is; ``file`` may be "" where the name is not known."""
     place = place_of(file)
     inside = _usable(named.session_id)
+    named = named._replace(agent_id=_usable(named.agent_id), forked_from=_usable(named.forked_from))
     if place.is_subagent or _is_stray_subagent(place.stem, named):
         return _subagent(place, inside, named)
     own = place.stem
@@ -131,7 +132,7 @@ def _subagent(place: Place, inside: str, named: Named) -> Identity:
 
 
 def _usable(session_id: str) -> str:
-    return session_id if len(session_id) <= _LONGEST_ID else ""
+    return session_id if len(session_id) <= LONGEST_ID else ""
 
 
 def order_of(file: str) -> tuple[str, str, bool, str]:

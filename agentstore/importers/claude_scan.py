@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -23,7 +24,9 @@ from agentstore.importers.jsonl import Record, read_records, to_json
 from agentstore.importers.projects import Repositories, root_of
 from agentstore.importers.tools import category
 
-_NEEDLES = (b'"summary"', b'"pr-link"', b'"worktree-state"', b"git remote", b"remote.origin.url")
+# One pattern for all types, for each look takes time; it begins with a fixed text, which is found fast.
+_TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state)"')
+_ASKS = (b"git remote", b"remote.origin.url")
 _SPEAKS = (b'"user"', b'"assistant"')
 _OF_REQUEST = 2  # a rank: a request may go to another repository than the one it was made from
 _LONGEST_ASIDE = 1 << 22
@@ -81,7 +84,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
     cwd = ""
     for block in blocks(path, longest=_LONGEST_ASIDE):
         cwd = cwd or _first_cwd(block)
-        for line in _decoded(lines_with(block, *_NEEDLES)):
+        for line in _decoded(lines_with(block, *_ASKS, pattern=_TYPES)):
             if line.type == "summary":
                 leaf, title = _text(line.leafUuid), _text(line.summary)
                 if leaf and title:
@@ -96,7 +99,8 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
             _learn_answers(block, asked, repositories)
     repositories.learn_directory(cwd)
     # Only where it is plain which repository it is: the directory's, by its name, and no second one.
-    if len(requests) == 1 and (request := next(iter(requests))) and _same(root_of(cwd).name, request.name):
+    requests.discard(Remote())
+    if len(requests) == 1 and _same(root_of(cwd).name, (request := next(iter(requests))).name):
         repositories.learn_remote(cwd, request, _OF_REQUEST)
     return titles, cwd
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import stat
 from collections.abc import Iterator
 
@@ -55,9 +56,9 @@ def _grown(begun: list[bytes], part: bytes, length: int, longest: int, skipping:
     return [*begun, part], length + len(part), False
 
 
-def lines_with(block: bytes, *needles: bytes) -> Iterator[bytes]:
-    """The lines of a block that hold one of these texts, in their order, each once."""
-    starts: set[int] = set()
+def lines_with(block: bytes, *needles: bytes, pattern: re.Pattern[bytes] | None = None) -> Iterator[bytes]:
+    """The lines of a block that hold one of these texts, or this pattern, in their order, each once."""
+    starts = {block.rfind(b"\n", 0, found.start()) + 1 for found in pattern.finditer(block)} if pattern else set[int]()
     for needle in needles:
         position = block.find(needle)
         while position >= 0:

@@ -82,10 +82,7 @@ def _identity(known_by: str) -> str:
 
 def root_of(cwd: str) -> Root:
     """The repository of a directory, as far as its path tells."""
-    path = cwd
-    if _WINDOWS.match(cwd):
-        # One directory, whatever the case of its drive letter and the way of its slashes.
-        path = (cwd[:1].upper() + cwd[1:]).replace("\\", "/")
+    path = _plain(cwd)
     if by_host := _BY_HOST.fullmatch(path):
         return Root(by_host.group(1), by_host.group(2), is_known=False)
     if (of_tool := _OF_TOOL.fullmatch(path)) and _is_tools_own(*of_tool.groups()):
@@ -94,9 +91,16 @@ def root_of(cwd: str) -> Root:
         return Root(f"{home}/{folder}/{name}", name, is_known=False)
     if inside := _INSIDE.fullmatch(path) or _BESIDE.fullmatch(path):
         path = inside.group(1)
-    # ``or path``: the root of a file system has nothing left without its slash.
-    path = path.rstrip("/\\") or path
+    path = _plain(path)
     return Root(path, _SEPARATOR.split(path)[-1] or path)
+
+
+def _plain(path: str) -> str:
+    """One spelling of a path: on Windows, whatever the case of its drive letter and the way of its slashes."""
+    if _WINDOWS.match(path):
+        path = (path[:1].upper() + path[1:]).replace("\\", "/")
+    # ``or path``: the root of a file system has nothing left without its slash.
+    return path.rstrip("/\\") or path
 
 
 def _is_tools_own(home: str, folder: str, _first: str, second: str | None) -> bool:
@@ -132,8 +136,10 @@ class Repositories:
 
     def learn_worktree(self, worktree: str, origin: str) -> None:
         """The records say that a worktree was made from the repository in another directory."""
-        if worktree and origin and worktree != origin:
-            self._origins[root_of(worktree).path] = min(self._origins.get(root_of(worktree).path, origin), origin)
+        root, path = root_of(worktree), _plain(worktree)
+        # Where the path itself says whose it is, it was called from somewhere in there.
+        if worktree and origin and worktree != origin and (not root.is_known or root.path == path):
+            self._origins[root.path] = min(self._origins.get(root.path, origin), origin)
 
     def project(self, cwd: str, remote: Remote | None = None) -> Project:
         """The project of a session in ``cwd`` whose own records tell this remote, if any."""

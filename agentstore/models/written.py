@@ -15,7 +15,9 @@ Confidence = Literal["high", "medium"]
 class Session(Record, frozen=True):
     """One conversation with an agent.
 
-    ``commit_count`` (its git links) and ``tool_call_count`` are derived on read and ignored on write.
+    ``commit_count`` (its git links) and ``tool_call_count`` are derived on read and ignored on write. So are
+    ``copied_message_count``, how many of its messages another session has, too, and owns (a fork, a resume, a second
+    copy), and ``origin_session_id``, which that is. The session reads whole; totals count those messages there.
     """
 
     id: str
@@ -41,6 +43,8 @@ class Session(Record, frozen=True):
     peak_context_tokens: int = 0
     commit_count: int = 0
     tool_call_count: int = 0
+    copied_message_count: int = 0
+    origin_session_id: str = ""
 
 
 class Message(Record, frozen=True):

@@ -1,18 +1,31 @@
-"""Analytics over browsable sessions: who, when, with what, and how many tokens, each counted once."""
+"""Analytics over browsable sessions: who, when, with what, and how many tokens, each counted once.
+
+Sessions and messages are those of browsable sessions. Tokens and tools are theirs and their subagents'
+(``subagents``). What a fork or a resume copied counts in one session (``copies``, ``floors.owned``).
+"""
 
 from __future__ import annotations
 
 from typing import Unpack
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
 from agentstore.read.building import build_in_slices
-from agentstore.read.conditions import session_conditions, text
+from agentstore.read.conditions import EVERYTHING, text
+from agentstore.read.copies import own_links, with_own_totals
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
-from agentstore.read.floors import MARKS, above_floors
+from agentstore.read.floors import MARKS, above_floors, owned, with_floors
 from agentstore.read.lanes import ReadLanes
+from agentstore.read.subagents import (
+    counted_sessions,
+    is_counted_itself,
+    is_narrow,
+    possible_roots,
+    spending_sessions,
+    subagents,
+)
 
 TOP_TOOLS = 20
 
@@ -26,18 +39,32 @@ class AnalyticsReads(ReadLanes):
     async def usage_by_user(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[UserUsage]:
         """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
         filter = AnalyticsFilter(**keywords)
+        spent = subagents(org_id, filter, sql("id, message_count, total_output_tokens"))
+        sessions = sql(
+            "SELECT id, user_id, user_name, toString(agent_type) AS agent, project_name, started_at, message_count,"
+            " total_output_tokens, peak_context_tokens, {counted} AS counted FROM sessions FINAL WHERE {roots}",
+            counted=is_counted_itself(filter),
+            roots=possible_roots(org_id, filter),
+        )
         columns = await self._heavy.fetch(
             sql(
                 "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
-                " toString(agent_type) AS agent, project_name, count() AS session_count, sum(message_count),"
-                " sum(links.links), sum(total_output_tokens), max(peak_context_tokens)"
-                " FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
-                " (SELECT session_id, count() AS links FROM git_links FINAL WHERE org_id = {org_id} AND {seen}"
-                " GROUP BY session_id) AS links ON links.session_id = s.id"
+                " agent, project_name, sum(counted) AS session_count, sumIf(own_messages, counted),"
+                " sumIf(links.links, counted), sumIf(own_tokens, counted) + sum(spent.tokens),"
+                " maxIf(peak_context_tokens, counted)"
+                " FROM ({sessions}) AS s"
+                " LEFT JOIN (SELECT session_id, count() AS links FROM git_links FINAL"
+                " WHERE org_id = {org_id} AND {seen} AND {own} GROUP BY session_id) AS links"
+                " ON links.session_id = s.id"
+                " LEFT JOIN (SELECT root, sum(own_tokens) AS tokens FROM ({spent}) GROUP BY root) AS spent"
+                " ON spent.root = s.id"
+                " WHERE counted OR spent.tokens > 0"
                 " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
-                where=_where(org_id, filter),
+                sessions=with_own_totals(org_id, sessions),
                 org_id=org_id,
                 seen=above_floors(org_id, MARKS),
+                own=own_links(org_id),
+                spent=with_own_totals(org_id, spent),
             )
         )
         return await build_in_slices(UserUsage, columns)
@@ -51,24 +78,21 @@ class AnalyticsReads(ReadLanes):
                 "SELECT toDayOfWeek({start}) AS day, toHour({start}) AS hour, count() FROM sessions FINAL WHERE {where}"
                 " GROUP BY day, hour ORDER BY day, hour",
                 start=_local_start(filter),
-                where=_where(org_id, filter, _STARTED),
+                where=counted_sessions(org_id, filter, _STARTED),
             )
         )
         return build(HeatmapCell, columns)
 
     @takes_analytics_keywords
     async def tool_usage_distribution(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ToolUsageStat]:
-        """The 20 most used tools, ties by name."""
+        """The 20 most used tools, ties by name, subagents' calls among them."""
         filter = AnalyticsFilter(**keywords)
+        calls = sql("session_id, message_ordinal AS position, tool_name, tool_category")
         columns = await self._heavy.fetch(
             sql(
                 "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count"
-                " FROM tool_calls FINAL WHERE org_id = {org_id} AND {seen}"
-                " AND session_id IN (SELECT id FROM sessions FINAL WHERE {where})"
-                " GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {top}",
-                org_id=org_id,
-                seen=above_floors(org_id),
-                where=_where(org_id, filter),
+                " FROM ({rows}) GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {top}",
+                rows=_spent_rows(org_id, filter, sql("tool_calls"), calls),
                 top=TOP_TOOLS,
             )
         )
@@ -78,20 +102,32 @@ class AnalyticsReads(ReadLanes):
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:
         """Sessions, messages and output tokens per day in ``tz``, ascending."""
         filter = AnalyticsFilter(**keywords)
-        columns = await self._heavy.fetch(
+        columns = sql("id, started_at, message_count, total_output_tokens")
+        sessions = sql(
+            "SELECT {columns}, 1 AS counted FROM sessions FINAL WHERE {where} UNION ALL"
+            " SELECT {columns}, 0 FROM ({subagents})",
+            columns=columns,
+            where=counted_sessions(org_id, filter, _STARTED),
+            subagents=subagents(org_id, filter, columns, _STARTED, sql("total_output_tokens > 0")),
+        )
+        columns_of_days = await self._heavy.fetch(
             sql(
-                "SELECT toDate32({start}) AS day, count(), sum(message_count), sum(total_output_tokens)"
-                " FROM sessions FINAL WHERE {where} GROUP BY day ORDER BY day",
+                "SELECT toDate32({start}) AS day, sum(counted), sumIf(own_messages, counted), sum(own_tokens)"
+                " FROM ({sessions}) GROUP BY day ORDER BY day",
                 start=_local_start(filter),
-                where=_where(org_id, filter, _STARTED),
+                sessions=with_own_totals(org_id, sessions),
             )
         )
-        return build(DailyActivity, columns)
+        return build(DailyActivity, columns_of_days)
 
     @takes_analytics_keywords
     async def token_usage_by_model(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ModelTokenUsage]:
         """Tokens by model with output, most output first; each API response (source_id) counted once."""
         filter = AnalyticsFilter(**keywords)
+        messages = sql(
+            "session_id, ordinal AS position, source_id, model, input_tokens, cache_read_tokens, cache_write_tokens,"
+            " output_tokens, context_tokens"
+        )
         columns = await self._heavy.fetch(
             sql(
                 "SELECT m, sum(i), sum(cr), sum(cw), sum(o) AS output, sum(c), count() FROM ("
@@ -100,28 +136,32 @@ class AnalyticsReads(ReadLanes):
                 " SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
                 " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
                 " argMax(model, size) AS m"
-                " FROM messages FINAL WHERE org_id = {org_id} AND (output_tokens > 0 OR model != '') AND {seen}"
-                " AND session_id IN (SELECT id FROM sessions FINAL WHERE {where})"
-                " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', ordinal, 0)"
+                " FROM ({rows})"
+                " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', position, 0)"
                 ") GROUP BY m HAVING output > 0 ORDER BY output DESC, m",
-                org_id=org_id,
-                seen=above_floors(org_id),
-                where=_where(org_id, filter),
+                rows=_spent_rows(org_id, filter, sql("messages"), messages, sql("(output_tokens > 0 OR model != '')")),
             )
         )
         return build(ModelTokenUsage, columns)
 
 
-def _where(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
-    """The condition over ``sessions FINAL`` of those that are counted."""
-    conditions = session_conditions(
-        org_id,
-        equal={"project_name": filter.project_name, "user_id": filter.user_id},
-        date_from=filter.date_from,
-        date_to=filter.date_to,
-        tz=filter.tz,
+def _spent_rows(org_id: str, filter: AnalyticsFilter, table: Sql, columns: Sql, condition: Sql = EVERYTHING) -> Sql:
+    """These columns, with ``position``, of the rows that count: of the sessions and their subagents, each once."""
+    sessions = spending_sessions(org_id, filter)
+    # A join reads all rows of the organisation; by their ids, rows of few sessions are found in the sort key.
+    among = sql("session_id IN ({sessions})", sessions=sessions) if is_narrow(filter) else EVERYTHING
+    return sql(
+        "SELECT r.* FROM (SELECT {columns}, _version FROM {table} FINAL"
+        " WHERE org_id = {org_id} AND {condition} AND {among}) AS r"
+        " INNER JOIN ({sessions}) AS s ON s.id = r.session_id WHERE _version >= floor AND {owned}",
+        columns=columns,
+        table=table,
+        org_id=text(org_id, "org_id"),
+        condition=condition,
+        among=among,
+        sessions=with_floors(org_id, sessions),
+        owned=owned(sql("position")),
     )
-    return join(" AND ", [conditions, *more])
 
 
 def _local_start(filter: AnalyticsFilter) -> Sql:

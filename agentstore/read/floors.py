@@ -9,7 +9,7 @@ from __future__ import annotations
 from agentstore.connection.sql import Sql, sql
 from agentstore.read.conditions import text
 
-CONTENT, MARKS = "content", "marks"
+CONTENT, MARKS, COPIES = "content", "marks", "copies"
 _NOTHING = sql("")
 
 
@@ -43,20 +43,40 @@ def floor_of_row(org_id: str, scope: str = CONTENT, among: Sql | None = None) ->
 
 
 def moments(org_id: str, sessions: Sql, also: Sql = _NOTHING) -> Sql:
-    """``id``, ``moment`` (its start, in microseconds), ``floor`` (0 without one), and ``also``, of the sessions.
+    """``id``, ``moment`` (its start, in microseconds), ``floor`` (0 without one), what ``owned`` asks for, and
+    ``also``, of the sessions.
 
     For statements that join them anyway: few rows are left by then, and the floor costs them next to nothing.
     """
+    return with_floors(
+        org_id,
+        sql(
+            "SELECT id, toUnixTimestamp64Micro(started_at) AS moment{also} FROM sessions FINAL WHERE {sessions}",
+            sessions=sessions,
+            also=sql(", {also}", also=also) if also.text else also,
+        ),
+    )
+
+
+def with_floors(org_id: str, sessions: Sql) -> Sql:
+    """The rows of ``sessions``, which have an ``id``, with their ``floor`` and what ``owned`` asks for."""
     return sql(
-        "SELECT id, moment, ifNull(f.floor, 0) AS floor{also} FROM ("
-        "SELECT id, toUnixTimestamp64Micro(started_at) AS moment{also} FROM sessions FINAL WHERE {sessions}"
-        ") AS own LEFT ANY JOIN (SELECT session_id, _version AS floor FROM session_floors FINAL"
-        " WHERE scope = {scope} AND org_id = {org_id}) AS f ON f.session_id = own.id",
+        "SELECT own.*, ifNull(f.floor, 0) AS floor, ifNull(f.own_from, 0) AS own_from, f.copied_ordinals"
+        " FROM ({sessions}) AS own LEFT ANY JOIN ("
+        "SELECT session_id, maxIf(_version, scope = {content}) AS floor, maxIf(own_from, scope = {copies}) AS own_from,"
+        " anyIf(copied_ordinals, scope = {copies}) AS copied_ordinals FROM session_floors FINAL"
+        " WHERE scope IN ({content}, {copies}) AND org_id = {org_id} GROUP BY session_id) AS f"
+        " ON f.session_id = own.id",
         sessions=sessions,
-        also=sql(", {also}", also=also) if also.text else also,
-        scope=CONTENT,
+        content=CONTENT,
+        copies=COPIES,
         org_id=text(org_id, "org_id"),
     )
+
+
+def owned(ordinal: Sql) -> Sql:
+    """The condition on rows joined with ``with_floors`` that no other session owns them: they are no copies."""
+    return sql("{ordinal} >= own_from AND NOT has(copied_ordinals, {ordinal})", ordinal=ordinal)
 
 
 def _and(condition: Sql | None) -> Sql:

@@ -9,6 +9,7 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.models import GitLink, GitLinkResult
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
+from agentstore.read.copies import own_links
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
 
@@ -36,13 +37,16 @@ class GitLinkReads(ReadLanes):
         return await build_in_slices(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
 
     async def lookup_git_links(self, org_id: str, *, sha: str = "", pr_url: str = "") -> list[GitLinkResult]:
-        """Links by SHA prefix (4 or more hex digits, any case, also longer than stored) or else by exact PR URL."""
+        """Links by SHA prefix (4 or more hex digits, any case, also longer than stored) or else by exact PR URL.
+
+        What a fork or a resume copied is told once, for the session that it belongs to.
+        """
         columns = await self._open_pool.fetch(
             sql(
                 "SELECT l.session_id, if(s.user_id = '', l.user_id, s.user_id), s.user_name, s.project_id,"
                 " s.project_name, toString(s.agent_type), s.started, s.first_message, l.commit_sha, l.pr_url,"
                 " toString(l.link_type), toString(l.confidence), l.message_ordinal"
-                " FROM (SELECT * FROM git_links FINAL WHERE org_id = {org_id} AND {match} AND {seen}) AS l"
+                " FROM (SELECT * FROM git_links FINAL WHERE org_id = {org_id} AND {match} AND {seen} AND {own}) AS l"
                 " LEFT JOIN (SELECT id, user_id, user_name, project_id, project_name, agent_type, first_message,"
                 " toUnixTimestamp64Micro(started_at) AS started FROM sessions FINAL WHERE org_id = {org_id}"
                 " AND id IN (SELECT session_id FROM git_links FINAL WHERE org_id = {org_id} AND {match})) AS s"
@@ -52,6 +56,7 @@ class GitLinkReads(ReadLanes):
                 org_id=text(org_id, "org_id"),
                 match=_match(text(sha, "sha"), text(pr_url, "pr_url")),
                 seen=above_floors(org_id, MARKS),
+                own=own_links(org_id),
             )
         )
         return await build_in_slices(GitLinkResult, columns, time_columns=[_RESULT_FIELDS.index("started_at")])

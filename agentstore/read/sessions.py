@@ -15,11 +15,12 @@ from agentstore.read.conditions import expect, page_limit, session_conditions, t
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.decoding import build, selection
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.session_counts import link_and_call_counts
+from agentstore.read.session_counts import Derived, derived
 from agentstore.read.session_filter import filter_conditions
 
-# What is counted comes last among the fields, in this order.
-_COLUMNS, _TIMES = selection(Session.__struct_fields__, "commit_count", "tool_call_count")
+# What is derived comes last among the fields, in this order.
+_DERIVED = ("commit_count", "tool_call_count", "copied_message_count", "origin_session_id")
+_COLUMNS, _TIMES = selection(Session.__struct_fields__, *_DERIVED)
 _ID = Session.__struct_fields__.index("id")
 
 # Where a session has no started_at, any other is later.
@@ -63,13 +64,13 @@ class SessionReads(ReadLanes):
         """Any session by its id, or ``NotFoundError``."""
         pool = self._open_pool
         where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
-        columns, counts = await gather_both(
+        columns, found = await gather_both(
             lambda: pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
-            lambda: link_and_call_counts(pool, org_id, (id,)),
+            lambda: derived(pool, org_id, (id,)),
         )
         if not columns:
             raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
-        return _with_counts(columns, counts)[0]
+        return _with_derived(columns, found)[0]
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
@@ -139,12 +140,16 @@ async def _in_order(executor: Executor, org_id: str, where: Sql, *, count: int) 
     )
     if not columns:
         return []
-    return _with_counts(columns, await link_and_call_counts(executor, org_id, columns[_ID]))
+    return _with_derived(columns, await derived(executor, org_id, columns[_ID]))
 
 
-def _with_counts(columns: Columns, counts: tuple[dict[str, int], dict[str, int]]) -> list[Session]:
-    derived = [tuple(count.get(id, 0) for id in columns[_ID]) for count in counts]
-    return build(Session, [*columns, *derived], time_columns=_TIMES)
+def _with_derived(columns: Columns, found: Derived) -> list[Session]:
+    ids = columns[_ID]
+    more = [
+        *(tuple(count.get(id, 0) for id in ids) for count in found[:3]),
+        tuple(found.origins.get(id, "") for id in ids),
+    ]
+    return build(Session, [*columns, *more], time_columns=_TIMES)
 
 
 def _after_cursor(cursor: str) -> Sql:

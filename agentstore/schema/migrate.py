@@ -7,6 +7,9 @@ from agentstore.protocols import Executor
 from agentstore.schema.fitness import recorded, server_version
 from agentstore.schema.plan import Migration, load_migrations, migrations_table, pending
 
+# For statements that read a whole table, like the one that fills another with what is stored.
+_STATEMENT_SECONDS = 6 * 3600.0
+
 
 async def ensure_schema(executor: Executor, *, cluster: str = "") -> list[int]:
     """Bring the database to the current schema and return the versions applied.
@@ -34,7 +37,7 @@ async def _recorded(executor: Executor, cluster: str) -> dict[int, str]:
 
 async def _apply(executor: Executor, migration: Migration, cluster: str) -> None:
     for statement in migration.statements(cluster):
-        await executor.execute(statement)
+        await executor.execute(statement, timeout_seconds=_STATEMENT_SECONDS)
     # Recorded last: what is cut off before this is applied again, and each of its statements is harmless twice.
     await executor.execute(
         sql(

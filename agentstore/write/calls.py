@@ -17,6 +17,7 @@ from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
 from agentstore.write.normalize import Taken, checked_ids, chunked, number_calls, of_session
 from agentstore.write.rows import (
     CONTENT,
+    GIT_LINKS,
     MARKS,
     MESSAGES,
     PURGED,
@@ -27,6 +28,7 @@ from agentstore.write.rows import (
     SessionFloor,
     Table,
 )
+from agentstore.write.touched import Touched
 
 R = TypeVar("R")
 T = TypeVar("T", Message, ToolCall)
@@ -34,10 +36,14 @@ T = TypeVar("T", Message, ToolCall)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The rows of one call in stages: each stage is sent when all before it are stored, and fails if they fail."""
+    """The rows of one call in stages: each stage is sent when all before it are stored, and fails if they fail.
+
+    ``touched`` is what it may change of what counts where.
+    """
 
     org_id: str
     stages: tuple[list[Entry], ...]
+    touched: Touched
 
     @property
     def entries(self) -> list[Entry]:
@@ -78,28 +84,39 @@ class Calls:
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
         # Encoded first, though published last: a session that does not fit is refused before its messages cost
         # anything.
-        published = await self._encode(SESSIONS, org_id, [[session]], "session")
-        rows = await self._encode(MESSAGES, org_id, self._of_session(messages, session.id, "messages"), "messages")
+        touched = Touched(org_id)
+        published = await self._encode(SESSIONS, org_id, touched.sessions([[session]]), "session")
+        own = self._of_session(messages, session.id, "messages")
+        rows = await self._encode(MESSAGES, org_id, touched.messages(own), "messages")
         calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         floors = await self._floors(org_id, [session.id], CONTENT) if replace else []
+        touched.altered |= {session.id} if replace else set()
         # Published last: whoever sees the session in a list finds all that belongs to it.
-        return Call(org_id, (rows, floors, published))
+        return Call(org_id, (rows, floors, published), touched)
 
     async def batch(
         self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
     ) -> Call:
         """The same over many sessions."""
-        published = await self._encode(SESSIONS, org_id, self._chunks(sessions, "sessions"), "sessions")
-        rows = await self._encode(MESSAGES, org_id, self._chunks(messages, "messages"), "messages")
+        touched = Touched(org_id)
+        published = await self._encode(
+            SESSIONS, org_id, touched.sessions(self._chunks(sessions, "sessions")), "sessions"
+        )
+        rows = await self._encode(MESSAGES, org_id, touched.messages(self._chunks(messages, "messages")), "messages")
         calls = _numbered(self._chunks(tool_calls, "tool_calls"))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
-        return Call(org_id, (rows, published))
+        return Call(org_id, (rows, published), touched)
 
     async def rows(self, table: Table, org_id: str, records: Iterable[Any], *, name: str, remove: bool = False) -> Call:
         """Records of one table, written or removed by their keys."""
-        chunks = self._chunks(records, name)
-        return Call(org_id, (await self._encode(table, org_id, chunks, name, deleted=remove),))
+        touched = Touched(org_id)
+        chunks: Iterable[list[Any]] = self._chunks(records, name)
+        if table is GIT_LINKS:
+            chunks = touched.links(chunks)
+        elif table is SESSION_DELETES:
+            chunks = touched.marks(chunks)
+        return Call(org_id, (await self._encode(table, org_id, chunks, name, deleted=remove),), touched)
 
     async def removal(self, org_id: str, session_ids: Iterable[str], *, purge: bool = False) -> Call:
         """Whole sessions taken away: the session rows first, since from then on nothing leads to the rest."""
@@ -113,7 +130,7 @@ class Calls:
         )
         # One call, so one version: what was written before is below tombstones and floors alike, what is written later
         # is above both.
-        return Call(org_id, (gone, floors))
+        return Call(org_id, (gone, floors), Touched(org_id, removed=set(ids)))
 
     async def restoration(self, org_id: str, session_ids: Iterable[str]) -> Call:
         """Purged sessions that may be written again."""

@@ -81,14 +81,9 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
             try:
                 await _erase_from(executor, table, org_id, chunk, below, deadline)
             except AgentStoreError as error:
-                raise WriteError(
-                    f"texts of {len(chunk)} sessions may still be in parts of {table.name}: {error}",
-                    table=table.name,
-                    keys=[(org_id, session_id) for session_id in chunk],
-                    retriable=True,
-                    hint="they are invisible; purge again to go on",
-                ) from error
-        lifetime = max(lifetime, await _old_parts_lifetime(executor, table))
+                raise _not_erased(table.name, org_id, chunk, error) from error
+        lifetime = max(lifetime, await _old_parts_lifetime(executor, table.name))
+    await _forget_sources(executor, org_id, ids, deadline)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lifetime)
     return Purge(session_ids=list(ids), inactive_parts_until=until)
 
@@ -123,20 +118,46 @@ async def _erase_from(
     await retried(attempt, deadline=deadline, rng=random.Random())
 
 
-async def _old_parts_lifetime(executor: Executor, table: Table) -> int:
+async def _forget_sources(executor: Executor, org_id: str, ids: Sequence[str], deadline: float) -> None:
+    """Which messages the sessions held: only hashes, but nothing of a purged session is kept without need."""
+    for chunk in _chunks(ids):
+        statement = sql(
+            "ALTER TABLE message_sources DELETE WHERE org_id = {org_id} AND session_id IN {ids}",
+            org_id=org_id,
+            ids=chunk,
+        )
+        seconds = max(1.0, deadline - loop_time())
+        run = partial(executor.execute, statement, {"mutations_sync": 2}, timeout_seconds=seconds)
+        try:
+            await retried(run, deadline=deadline, rng=random.Random())
+        except AgentStoreError as error:
+            raise _not_erased("message_sources", org_id, chunk, error) from error
+
+
+async def _old_parts_lifetime(executor: Executor, table: str) -> int:
     """Seconds for which the server keeps parts of the table that are no longer active."""
     columns = await executor.fetch(
         sql(
             "SELECT toUInt64OrZero(extract(engine_full, 'old_parts_lifetime = (\\\\d+)')),"
             " (SELECT toUInt64OrZero(value) FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime')"
             " FROM system.tables WHERE database = currentDatabase() AND name = {table}",
-            table=table.name,
+            table=table,
         )
     )
     if not columns:
         return _OLD_PARTS_SECONDS
     (own,), (default,) = columns
     return int(own or default or 0)
+
+
+def _not_erased(table: str, org_id: str, ids: Sequence[str], error: AgentStoreError) -> WriteError:
+    return WriteError(
+        f"texts of {len(ids)} sessions may still be in parts of {table}: {error}",
+        table=table,
+        keys=[(org_id, session_id) for session_id in ids],
+        retriable=True,
+        hint="they are invisible; purge again to go on",
+    )
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:

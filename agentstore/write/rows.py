@@ -176,7 +176,10 @@ SESSION_DELETES = Table(
 
 
 class SessionFloor(Record, frozen=True):
-    """Rows of the session that are older than this one are not seen any more: those of ``scope``, see ddl/0004."""
+    """Rows of the session that are older than this one are not seen any more: those of ``scope``, see ddl/0004.
+
+    Of scope 'copies' it says which of them another session owns, and is written by statements only (ddl/0006).
+    """
 
     scope: str
     session_id: str

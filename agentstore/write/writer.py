@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,11 +24,14 @@ from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
 from agentstore.write.entry import Barrier, Entry
+from agentstore.write.families import Families
 from agentstore.write.looptime import loop_time
+from agentstore.write.outcome import committed, leave, refuse
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import SESSIONS, TABLES
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import Sweeper
+from agentstore.write.touched import Touched
 from agentstore.write.unlisted import UnlistedWarning
 from agentstore.write.versions import Versions
 
@@ -52,6 +56,7 @@ class Writer:
     ) -> None:
         self.calls = Calls(min(limits.batch_rows, limits.waiting_rows))
         self.versions = Versions(executor, on_look=self._on_look)
+        self.families = Families(executor, self.versions, deadline_seconds=deadline_seconds)
         self.background = background
         self._deadline_seconds = deadline_seconds
         self._sweeper = Sweeper(background)
@@ -80,6 +85,9 @@ class Writer:
             if self._last_turn is not None and not self._last_turn.done():
                 await asyncio.wait([self._last_turn], timeout=seconds)
             await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
+            # The calls whose rows were settled last have their turn first: they still have it decided.
+            await asyncio.sleep(0)
+            await self.families.aclose(deadline)
         finally:
             await self._end(deadline)
 
@@ -88,6 +96,7 @@ class Writer:
         with anyio.CancelScope(shield=True):
             # The batchers first: when all rows are settled, those who wait for them end by themselves.
             await asyncio.gather(*(batcher.aclose(deadline=0.0) for batcher in self._batchers.values()))
+            await self.families.aclose(deadline=0.0)
             await self._sweeper.aclose()
             await self.versions.aclose()
             # Their rows are settled, so that these end by themselves; all but those that wait for an answer to a read.
@@ -113,17 +122,19 @@ class Writer:
         # Evaluated before anything is awaited: this call waits for what was submitted before it, not for what is
         # submitted meanwhile.
         await _turn_ended(self._last_turn)
-        entries = await self._accepted(await prepare())
+        call = await prepare()
+        entries = await self._accepted(call)
         missing = self._take_at_once(entries)
         if missing:
-            await self._carry_on(entries, missing)
+            await self._carry_on(entries, missing, call.touched)
             return
         errors: list[WriteError] = []
         try:
-            await _committed(entries, errors)
+            await committed(entries, errors)
         except asyncio.CancelledError:
-            _leave(entries, errors, self._unobserved)
+            leave(entries, errors, partial(self._left, call.touched))
             raise
+        await self._counted_once(call.touched)
 
     def submit(self, prepare: Prepare) -> Receipt:
         """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
@@ -133,12 +144,14 @@ class Writer:
 
         async def carry_out() -> None:
             await _turn_ended(previous)
-            entries = await self._accepted(await prepare())
+            call = await prepare()
+            entries = await self._accepted(call)
             missing = self._take_at_once(entries)
             await self._put_all(missing, begun=len(missing) < len(entries))
             # As soon as it is accepted: the next one need not wait for the server.
             _end_turn(turn)
-            await _committed(entries)
+            await committed(entries)
+            await self._counted_once(call.touched)
 
         receipt = self._receipt(carry_out())
         # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
@@ -155,6 +168,7 @@ class Writer:
         self._request_flush()
         for batcher in self._batchers.values():
             await batcher.drained()
+        await self.families.drained()
         if submitted:  # so that their receipts are done, too
             await asyncio.wait(submitted)
 
@@ -176,6 +190,7 @@ class Writer:
         self.versions.refuse_purged(call.org_id, call.written_sessions())
         # From here to the first put nothing may wait: calls are accepted in the order of their versions.
         version, drawn_at = self.versions.draw()
+        call.touched.versions.add(version)
         for entry in entries:
             entry.decide_version(version, drawn_at)
         self._unlisted.check([one for one in entries if one.table is SESSIONS and not one.deleted], entries)
@@ -210,7 +225,7 @@ class Writer:
                 # Nothing of it was accepted: the call as a whole is refused. Else a part may be stored, and each entry
                 # is told by itself.
                 raise
-            _refuse(missing, error)
+            refuse(missing, error)
         return missing
 
     async def _put_all(self, missing: deque[Entry], *, begun: bool) -> None:
@@ -221,18 +236,19 @@ class Writer:
             except (StoreClosedError, WriteError) as error:
                 if isinstance(error, StoreClosedError) and not begun:
                     raise
-                _refuse(missing, error)
+                refuse(missing, error)
                 return
             missing.popleft()
             begun = True
 
-    async def _carry_on(self, entries: deque[Entry], missing: deque[Entry]) -> None:
+    async def _carry_on(self, entries: deque[Entry], missing: deque[Entry], touched: Touched) -> None:
         """Accept and send the rest of a call as room comes, also where its caller is cancelled meanwhile."""
         count = len(entries)
 
         async def carry_out() -> None:
             await self._put_all(missing, begun=len(missing) < count)
-            await _committed(entries)
+            await committed(entries)
+            await self._counted_once(touched)
 
         # In a task of its own: a caller who is cancelled must not leave half of the call accepted.
         receipt = self._receipt(carry_out())
@@ -242,6 +258,24 @@ class Writer:
             if len(missing) == count:
                 receipt.task.cancel()  # nothing of it was accepted: leave it at that
             raise
+
+    # --- counting once ------------------------------------------------------------------------------------------
+
+    async def _counted_once(self, touched: Touched) -> None:
+        """Returns when it is decided in which session the committed rows of a call count."""
+        decided = self.families.add(touched)
+        if decided is not None:
+            # Not the future itself, which others wait for, too.
+            await asyncio.wait([decided])
+            decided.result()
+
+    def _left(self, touched: Touched, error: WriteError | None) -> None:
+        """All rows of a call are settled whose caller was cancelled."""
+        decided = self.families.add(touched)
+        if error is not None:
+            self._unobserved(error)
+        if decided is not None:
+            decided.add_done_callback(lambda done: done.exception() and self._unobserved(done.exception()))
 
     def _batcher_of(self, entry: Entry) -> Batcher:
         return self._batchers[entry.table.name]
@@ -267,12 +301,6 @@ class Writer:
         self._batchers[table].counters.unobserved_failures += 1
 
 
-def _refuse(entries: deque[Entry], error: AgentStoreError) -> None:
-    while entries:
-        entry = entries.popleft()
-        entry.settle(entry.failure(error, certain=True))
-
-
 def _end_turn(turn: asyncio.Future[None]) -> None:
     if not turn.done():
         turn.set_result(None)
@@ -282,39 +310,3 @@ async def _turn_ended(turn: asyncio.Future[None] | None) -> None:
     """Returns when the submitted write with this turn has been accepted, or has failed or was cancelled before."""
     if turn is not None and not turn.done():
         await asyncio.wait([turn])  # not the future itself: a cancelled waiter would cancel it for all
-
-
-async def _committed(entries: deque[Entry], errors: list[WriteError] | None = None) -> None:
-    """Returns when all are settled; takes them off the list, so that a large call is freed bit by bit.
-
-    Cancelled, what is not settled is still in ``entries``, and what has failed by then in ``errors``.
-    """
-    errors = [] if errors is None else errors
-    while entries:
-        await entries[0].wait()
-        _take_settled(entries, errors)
-    if errors:
-        raise WriteError.joined(errors)
-
-
-def _leave(entries: deque[Entry], errors: list[WriteError], tell: Callable[[BaseException], None]) -> None:
-    """The caller was cancelled and will not ask: once all its rows are settled, ``tell`` is given what failed.
-
-    Without a task: one that is begun while the loop cancels all of them would be left behind.
-    """
-
-    def go_on() -> None:
-        _take_settled(entries, errors)
-        if entries:
-            entries[0].when_settled(go_on)
-        elif errors:
-            tell(WriteError.joined(errors))
-
-    go_on()
-
-
-def _take_settled(entries: deque[Entry], errors: list[WriteError]) -> None:
-    while entries and entries[0].settled:
-        entry = entries.popleft()
-        if entry.error is not None:
-            errors.append(entry.error)

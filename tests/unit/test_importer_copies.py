@@ -87,6 +87,18 @@ def test_a_record_is_known_by_what_stays_when_it_is_copied() -> None:
     assert len(trace_of([("", "now"), ("a", "no time"), ("a", "now")]).digests) == 1
 
 
+def test_files_that_lack_different_records_have_ids_of_their_own() -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(500):
+        files = {str(n): "".join(sorted(chance.sample("abcdefgh", chance.randrange(1, 8)))) for n in range(5)}
+        ids = sort_out("s", {name: trace(records) for name, records in files.items()})
+        given = [id for id in ids.values() if id]
+        assert len(given) == len(set(given))
+        assert "s" in given
+
+
 def test_any_tree_of_forks_gets_as_many_ids_as_it_has_ends() -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")

@@ -165,6 +165,9 @@ def test_what_one_file_tells_counts_for_the_others() -> None:
         "/tmp/wt/7",
     ):
         assert known.project(cwd).id == expected, cwd
+    # Called from somewhere in the repository: that is no reason to take the whole repository for it.
+    known.learn_worktree("/src/uhr/.claude/worktrees/x", "/src/uhr/packages/a")
+    assert known.project("/src/uhr").name == known.project("/src/uhr/.claude/worktrees/x").name == "uhr"
     assert known.project("/src/uhr-worktrees/fix") == project_of("/src/uhr")._replace(path="/src/uhr-worktrees/fix")
     assert known.project("/src/other-worktrees/fix") == project_of("/src/other-worktrees/fix")
 

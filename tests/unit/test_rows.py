@@ -28,7 +28,7 @@ from agentstore.write.rows import (
 from tests.strategies import records, texts
 from tests.unit.native_reader import read_block, read_rows
 
-DERIVED = {"commit_count", "tool_call_count"}  # read, never written
+DERIVED = {"commit_count", "tool_call_count", "copied_message_count", "origin_session_id"}  # read, never written
 
 
 def valid(table: Table) -> st.SearchStrategy[Any]:

@@ -6,7 +6,7 @@ from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import SearchPage, SearchQuery, SearchResult
 from agentstore.protocols import Executor
-from agentstore.read.conditions import expect, page_limit, session_conditions, text
+from agentstore.read.conditions import EVERYTHING, expect, page_limit, session_conditions, text
 from agentstore.read.cursor import (
     SearchCursor,
     SearchKey,
@@ -14,6 +14,7 @@ from agentstore.read.cursor import (
     decode_words_cursor,
     encode_search_cursor,
 )
+from agentstore.read.floors import owned
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.search.parsed_query import ParsedQuery
 from agentstore.read.search.results import RowsToOpen, open_rows
@@ -105,7 +106,9 @@ async def _open_page(
 def _parse(org_id: str, terms: tuple[Term, ...], query: SearchQuery) -> ParsedQuery:
     tables = searched_tables(text(query.role, "role"), text(query.tool_name, "tool_name"))
     filtered = any(getattr(query, name) for name in (*_FILTERS, "date_from", "date_to"))
-    return ParsedQuery(org_id, terms, _session_condition(org_id, query), tables, filtered)
+    # What is copied is found in the session it was copied from; inside of one session it is found there.
+    own = EVERYTHING if query.session_id else owned(sql("position"))
+    return ParsedQuery(org_id, terms, _session_condition(org_id, query), tables, filtered, own)
 
 
 def _session_condition(org_id: str, query: SearchQuery) -> Sql:

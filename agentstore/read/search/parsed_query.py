@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentstore.connection.sql import Sql
+from agentstore.read.conditions import EVERYTHING
 from agentstore.read.search.searched_tables import SearchedTable
 from agentstore.read.search.tokens import Term
 
@@ -17,6 +18,7 @@ class ParsedQuery:
     """What is looked for, all of these terms in one row; and where, in rows of these tables in these sessions.
 
     ``sessions`` is the condition on the sessions of the organisation. ``filtered``: it leaves only some of them.
+    ``own``: the condition on a row of ``floors.with_floors`` that it is a hit of its session, and not another's.
     """
 
     org_id: str
@@ -24,6 +26,7 @@ class ParsedQuery:
     sessions: Sql
     tables: tuple[SearchedTable, ...]
     filtered: bool = False
+    own: Sql = EVERYTHING
 
     @property
     def names(self) -> tuple[str, ...]:

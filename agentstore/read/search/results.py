@@ -31,7 +31,8 @@ _SESSION_COLUMNS = sql("moment, user_id, user_name, project_name, agent_type, fi
 class RowsToOpen:
     """Rows to open: those with these keys, whatever their moment, whose sessions satisfy ``sessions``.
 
-    ``tables`` have the conditions of the search on their rows (role, tool).
+    ``tables`` have the conditions of the search on their rows (role, tool). ``copies``: also rows that another session
+    owns. Keys that a search has found are of rows that it may show.
     """
 
     org_id: str
@@ -39,6 +40,7 @@ class RowsToOpen:
     sessions: Sql
     tables: tuple[SearchedTable, ...]
     keys: Sequence[SearchKey]
+    copies: bool = True
 
 
 async def open_rows(
@@ -78,17 +80,27 @@ async def open_rows_concurrently(
         floor=floor_of_row(rows.org_id, among=sql("session_id IN {ids}", ids=_session_ids(rows))),
         snippets=_snippets(rows),
     )
+    # What another session owns is left out here: who owns a row is told by this statement for all sessions at once.
     sessions = sql(
-        "SELECT id, toUnixTimestamp64Micro(started_at), {shown} FROM sessions FINAL WHERE {scope}",
+        "SELECT id, own_from, copied_ordinals, moment, {shown} FROM ({sessions})",
         shown=_column_list(_SESSION_FIELDS),
-        scope=_session_condition(rows),
+        sessions=_sessions_with_floors(rows),
     )
     texts, of_sessions = await gather_both(lambda: executor.fetch(snippets, SCAN), lambda: executor.fetch(sessions))
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
     # A row whose session is not among them is no hit: it was deleted, or the filters leave it out.
-    found = dict(_result(rows.terms, row, by_id[row[0]]) for row in zip(*texts, strict=True) if row[0] in by_id)
+    found = dict(
+        _result(rows.terms, row, by_id[row[0]][2:])
+        for row in zip(*texts, strict=True)
+        if row[0] in by_id and (rows.copies or _is_own(row[1], *by_id[row[0]][:2]))
+    )
     # Texts and moments meet only here, so the server could neither sort the rows nor leave out those of earlier pages.
     return {key: found[key] for key in in_order(found) if after is None or in_order((key, after))[0] == after != key}
+
+
+def _is_own(position: int, own_from: int, copied: Sequence[int]) -> bool:
+    """``floors.owned``, of a row that is here."""
+    return position >= own_from and position not in copied
 
 
 def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -> tuple[SearchKey, SearchResult]:

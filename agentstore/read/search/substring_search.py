@@ -73,7 +73,7 @@ class SubstringSearch:
 
     async def _open(self, lookup: LookupResult, after: SearchKey | None, count: int) -> Found:
         parsed = self._parsed
-        rows = RowsToOpen(parsed.org_id, parsed.terms, parsed.sessions, parsed.tables, lookup.keys)
+        rows = RowsToOpen(parsed.org_id, parsed.terms, parsed.sessions, parsed.tables, lookup.keys, copies=False)
         found = await open_rows_concurrently(self._executor, rows, after)
         return dict(islice(found.items(), count))
 

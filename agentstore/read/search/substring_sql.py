@@ -26,10 +26,11 @@ def hits(
     scope = sql("{own} AND {more}", own=parsed.sessions, more=sessions)
     return sql(
         "SELECT {columns} FROM ({rows}) AS h INNER JOIN ({sessions}) AS s ON s.id = session_id"
-        " WHERE _version >= floor AND {after} ORDER BY {order}{limit}",
+        " WHERE _version >= floor AND {own} AND {after} ORDER BY {order}{limit}",
         columns=COLUMNS,
         rows=join(" UNION ALL ", [_matching_rows(parsed, one, scope, narrowed) for one in parsed.tables]),
         sessions=moments(parsed.org_id, scope),
+        own=parsed.own,
         after=after_key(after),
         order=ORDER,
         limit=sql("") if count is None else sql(" LIMIT {count}", count=count),

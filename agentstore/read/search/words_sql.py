@@ -88,11 +88,12 @@ def _rows_in_order(
     return sql(
         "SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM ("
         "SELECT {columns}, size, counts FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
-        " WHERE _version >= floor AND {until}{first})",
+        " WHERE _version >= floor AND {own} AND {until}{first})",
         order=ORDER,
         columns=COLUMNS,
         rows=join(" UNION ALL ", rows),
         sessions=moments(parsed.org_id, scope),
+        own=parsed.own,
         until=until,
         # ``_complete_rows`` has to see the last row of each kind, also where it is not among the first: a kind without
         # one it takes for a kind of which nothing is known.
@@ -134,12 +135,13 @@ def _is_among_newest_matching(
     return sql(
         "({row}) IN (SELECT {row_of_key} FROM ("
         "SELECT {columns} FROM ({rows}) AS d INNER JOIN ({sessions}) AS s ON s.id = session_id"
-        " WHERE _version >= floor AND {until} ORDER BY {order} LIMIT {most}))",
+        " WHERE _version >= floor AND {own} AND {until} ORDER BY {order} LIMIT {most}))",
         row=table.row,
         row_of_key=table.row_of_key,
         columns=COLUMNS,
         rows=_matching_rows(parsed, table, table.key, candidates_sql.row_condition(parsed, table, scope, narrowed)),
         sessions=moments(parsed.org_id, scope),
+        own=parsed.own,
         until=until,
         order=ORDER,
         most=most,

@@ -1,0 +1,213 @@
+"""Families: sessions that hold the same messages. After each write it is decided anew what counts in which of them.
+
+What a caller may rely on: when a write has returned, its messages are counted once, in one session of all that hold
+them, as far as those were stored by then. Of two stores that write members of one family at the same time, the one that
+looks last sees both: each looks after its own rows are committed.
+
+One round at a time, for all writes that wait for one. A write that shares nothing costs two small statements; one
+without source ids, of a session whose place among others has not changed, costs none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import random
+from collections import OrderedDict
+
+import anyio
+
+from agentstore.connection.sql import Sql
+from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
+from agentstore.protocols import Executor
+from agentstore.write import families_sql
+from agentstore.write.looptime import loop_time
+from agentstore.write.owners import DEEPEST, Member, in_order, unknown_parents
+from agentstore.write.retry import retried
+from agentstore.write.rows import SESSION_FLOORS
+from agentstore.write.touched import Facts, Touched
+from agentstore.write.versions import Versions
+
+# Sessions whose facts are remembered; of others it is asked again whether they have a family.
+_REMEMBERED = 50_000
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class Families:
+    """Decides for one store, in rounds. ``executor`` carries out the statements."""
+
+    def __init__(self, executor: Executor, versions: Versions, *, deadline_seconds: float) -> None:
+        self._executor = executor
+        self._versions = versions
+        self._seconds = deadline_seconds
+        self._waiting: dict[str, Touched] = {}
+        self._round: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._facts: OrderedDict[tuple[str, str], Facts] = OrderedDict()
+        self._closed = False
+
+    def add(self, touched: Touched) -> asyncio.Future[None] | None:
+        """Have it decided what counts, now that the rows are committed: the future of that, None where nothing is.
+
+        It ends with an error where it is not known to be decided. Nobody has to await it.
+        """
+        self._forget_known(touched)
+        if self._closed or not touched.ids:
+            return None
+        if touched.org_id in self._waiting:
+            self._waiting[touched.org_id].merge(touched)
+        else:
+            self._waiting[touched.org_id] = touched
+        # One future for all that wait for the next round: each sees rows that are committed before it asks.
+        if self._round is None:
+            self._round = asyncio.get_running_loop().create_future()
+            self._round.add_done_callback(_retrieved)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="agentstore-families")
+        return self._round
+
+    async def drained(self) -> None:
+        """Returns when all is decided that was added before."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    async def aclose(self, deadline: float) -> None:
+        """Let what was added be decided until the ``deadline`` (loop time); what is not fails."""
+        if self._task is not None and not self._task.done():
+            try:
+                await asyncio.wait([self._task], timeout=max(0.0, deadline - loop_time()))
+            finally:
+                self._closed = True
+                self._task.cancel()
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait([self._task])
+        self._closed = True
+
+    def _forget_known(self, touched: Touched) -> None:
+        """Leave out sessions whose place has not changed since this store wrote them last."""
+        for id, facts in list(touched.facts.items()):
+            key = touched.org_id, id
+            if self._facts.get(key) == facts:
+                del touched.facts[id]
+                self._facts.move_to_end(key)
+
+    def _remember(self, touched: Touched) -> None:
+        for id in touched.removed:
+            self._facts.pop((touched.org_id, id), None)
+        for id, facts in touched.facts.items():
+            self._facts[touched.org_id, id] = facts
+        while len(self._facts) > _REMEMBERED:
+            self._facts.popitem(last=False)
+
+    # --- the rounds ---------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while self._round is not None:
+            done, self._round = self._round, None
+            waiting, self._waiting = self._waiting, {}
+            errors: list[WriteError] = []
+            try:
+                for touched in waiting.values():
+                    try:
+                        await self._decide_in_time(touched)
+                        self._remember(touched)
+                    except AgentStoreError as error:
+                        errors.append(_undecided(touched, error))
+            except BaseException:
+                done.set_exception(_undecided(next(iter(waiting.values())), StoreClosedError("the store was closed")))
+                raise
+            if errors:
+                done.set_exception(WriteError.joined(errors))
+            else:
+                done.set_result(None)
+
+    async def _decide_in_time(self, touched: Touched) -> None:
+        async def attempt() -> None:
+            await self._decide(touched)
+
+        await retried(attempt, deadline=loop_time() + self._seconds, rng=random.Random())
+
+    async def _decide(self, touched: Touched) -> None:
+        org_id = touched.org_id
+        affected = await self._affected(touched)
+        if not affected:
+            return
+        # Drawn before anything is read: whoever commits later decides later, at a higher version.
+        version, _ = self._versions.draw()
+        family = affected | await self._ids(families_sql.neighbours(org_id, affected))
+        ranked = in_order(family, await self._members(org_id, family))
+        await self._executor.execute(families_sql.decide(org_id, affected, ranked, version))
+
+    async def _affected(self, touched: Touched) -> set[str]:
+        """The sessions for which it is to be decided anew."""
+        org_id = touched.org_id
+        if touched.lowest:
+            await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
+        shared, known = await self._look(touched)
+        again = known & (touched.facts.keys() | touched.altered | touched.hidden)
+        if touched.hidden:
+            again |= await self._ids(families_sql.children(org_id, touched.hidden))
+        if again:
+            again |= await self._ids(families_sql.neighbours(org_id, again))
+        gone = known & touched.removed
+        if gone:
+            again |= gone | await self._ids(families_sql.relatives(org_id, gone))
+        return shared | again
+
+    async def _look(self, touched: Touched) -> tuple[set[str], set[str]]:
+        """Sessions that share messages just written, and those of the touched ones that have a family already."""
+        columns = await self._executor.fetch(
+            families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids)
+        )
+        shared: set[str] = set()
+        known: set[str] = set()
+        for is_shared, id, own_from, is_scattered in zip(*columns, strict=True):
+            if is_shared:
+                shared.add(id)
+                continue
+            known.add(id)
+            # Rows written among copies may be none any more.
+            if is_scattered or touched.lowest.get(id, own_from) < own_from:
+                touched.altered.add(id)
+        return shared, known
+
+    async def _members(self, org_id: str, family: set[str]) -> dict[str, Member]:
+        found: dict[str, Member] = {}
+        wanted = set(family)
+        # Parents of subagents: whether these count depends on them.
+        for _ in range(DEEPEST):
+            columns = await self._executor.fetch(families_sql.members(org_id, wanted))
+            for id, parent, is_browsable, is_subagent, is_hidden, start in zip(*columns, strict=True):
+                found[id] = Member(id, parent, bool(is_browsable), bool(is_subagent), bool(is_hidden), _time(start))
+            wanted = unknown_parents(found) - wanted
+            if not wanted:
+                break
+        return found
+
+    async def _ids(self, query: Sql) -> set[str]:
+        columns = await self._executor.fetch(query)
+        return set(columns[0]) if columns else set()
+
+
+def _time(microseconds: int | None) -> dt.datetime | None:
+    return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def _undecided(touched: Touched, reason: AgentStoreError) -> WriteError:
+    ids = sorted(touched.ids)
+    error = WriteError(
+        f"the rows of {len(ids)} sessions are stored, but what other sessions hold of them may be counted twice:"
+        f" {reason.message}",
+        table=SESSION_FLOORS.name,
+        keys=[(touched.org_id, id) for id in ids],
+        retriable=True,
+        hint="write them again",
+    )
+    error.__cause__ = reason
+    return error
+
+
+def _retrieved(future: asyncio.Future[None]) -> None:
+    # A round that nobody waits for any more must not be reported as "never retrieved".
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,79 @@
+"""What calls write that may change what counts in which session: noted while they are encoded, chunk by chunk. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from agentstore.connection.sql import valid_text
+from agentstore.models import GitLink, Message, Session, SessionDelete
+
+# What the place of a session among those it shares messages with depends on.
+Facts = tuple[bool, str, str, dt.datetime | None]
+_NO_ORDINAL = 1 << 32
+
+
+@dataclass(slots=True)
+class Touched:
+    """Of one organisation, and of calls with these ``versions``.
+
+    ``lowest``: the first ordinal of each session of which messages with source ids are written. ``facts``: those of
+    session rows. ``altered``: sessions of which rows are taken away, or links are written. ``hidden``: those that a
+    mark hides or shows again. ``removed``: those that are gone.
+
+    The methods pass records on, and take note of them. What is no record is passed, too: it is refused elsewhere.
+    """
+
+    org_id: str
+    versions: set[int] = field(default_factory=set)
+    lowest: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    altered: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+
+    def messages(self, chunks: Iterable[list[Message]]) -> Iterator[list[Message]]:
+        """Messages to write."""
+        lowest: dict[str, int] = {}
+        for chunk in chunks:
+            yield chunk  # encoded, and so checked, before it is looked at
+            for one in chunk:
+                if one.source_id and one.ordinal < lowest.get(one.session_id, _NO_ORDINAL):
+                    lowest[one.session_id] = one.ordinal
+        self.lowest |= {valid_text(id): ordinal for id, ordinal in lowest.items()}
+
+    def sessions(self, chunks: Iterable[list[Session]]) -> Iterator[list[Session]]:
+        """Session rows to write."""
+        for chunk in chunks:
+            yield chunk
+            for one in chunk:
+                place = one.user_message_count > 0, one.relationship_type, one.parent_session_id, one.started_at
+                self.facts[valid_text(one.id)] = place
+
+    def links(self, chunks: Iterable[list[GitLink]]) -> Iterator[list[GitLink]]:
+        """Links to write or to remove."""
+        for chunk in chunks:
+            yield chunk
+            self.altered |= {valid_text(one.session_id) for one in chunk}
+
+    def marks(self, chunks: Iterable[list[SessionDelete]]) -> Iterator[list[SessionDelete]]:
+        """Deletion marks to write or to remove."""
+        for chunk in chunks:
+            yield chunk
+            self.hidden |= {valid_text(one.session_id) for one in chunk}
+
+    def merge(self, other: Touched) -> None:
+        """Take in what another call of the organisation touches."""
+        self.versions |= other.versions
+        for id, ordinal in other.lowest.items():
+            self.lowest[id] = min(ordinal, self.lowest.get(id, ordinal))
+        self.facts |= other.facts
+        self.altered |= other.altered
+        self.hidden |= other.hidden
+        self.removed |= other.removed
+
+    @property
+    def ids(self) -> set[str]:
+        """All sessions that are touched."""
+        return {*self.lowest, *self.facts, *self.altered, *self.hidden, *self.removed}
