@@ -150,6 +150,7 @@ class CallsMemory(msgspec.Struct, array_like=True):
     agent_ids: dict[str, str] = {}  # likewise
     next: int = 0
     links: dict[int, bool] = {}  # by digest: whether the best proof was found
+    unsent: list[GitLink] = []  # found before anybody spoke: there is no session yet
 
 
 class Calls:
@@ -174,7 +175,7 @@ class Calls:
         self._held = sum(call.characters() for call in memory.calls.values())
         self._held += sum(len(result.text) for result in memory.results.values())
         self._changed: dict[int, Call] = {}
-        self._links: dict[int, GitLink] = {}
+        self._links = {digest(link.commit_sha, link.pr_url): link for link in memory.unsent}
         self._last_id, self._last_number = "", 0
 
     def is_known(self, tool_id: str) -> bool:
@@ -299,6 +300,9 @@ class Calls:
         rows = [call.to_row(session_id, root) for _, call in sorted(self._changed.items())]
         self._changed.clear()
         return rows
+
+    def held(self, *, has_session: bool) -> CallsMemory:
+        return msgspec.structs.replace(self.memory, unsent=[] if has_session else list(self._links.values()))
 
     def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
         links = [msgspec.structs.replace(link, session_id=session_id, user_id=user_id) for link in self._links.values()]

@@ -55,7 +55,11 @@ class Conversation:
     def memory(self) -> bytes:
         """All that is remembered, on its own: later records do not change it."""
         held = msgspec.structs.replace(
-            self._memory, titles=self.titles.held(), drafts=list(self._open.values()), known=self._known.packed()
+            self._memory,
+            titles=self.titles.held(),
+            calls=self.calls.held(has_session=self._memory.messages > 0),
+            drafts=list(self._open.values()),
+            known=self._known.packed(),
         )
         return msgspec.msgpack.encode(held)
 

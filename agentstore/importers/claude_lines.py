@@ -135,19 +135,16 @@ class Chunk:
     Most chunks are decoded in one go. Where that fails, line by line: the good lines of it still take the short way.
     """
 
-    def __init__(
-        self, data: bytes, first: int, report: Report, *, complete: bool = True, forgiving: bool = False
-    ) -> None:
+    def __init__(self, data: bytes, first: int, report: Report, *, complete: bool = True) -> None:
         self.data = data
+        self.count = count_lines(data)
         self._first = first
         self._report = report
-        self._complete = complete
         self._wholes: dict[int, Record] = {}  # by the id of a line that took the forgiving path
         self._numbers: list[int] | None = None
-        self.count = count_lines(data)
-        self.lines = self._quick() if complete and not forgiving else None
+        self.lines = self._quick() if complete else None
         if self.lines is None:
-            pairs = list(self._slowly(forgiving=forgiving))
+            pairs = list(self._slowly())
             self._numbers = [number for number, _ in pairs]
             self.lines = [line for _, line in pairs]
 
@@ -159,19 +156,17 @@ class Chunk:
         # Else there are blank lines, or several objects in one: who counts lines has to look closer.
         return lines if len(lines) == self.count else None
 
-    def _slowly(self, *, forgiving: bool) -> Iterator[tuple[int, Line]]:
-        for offset, raw in enumerate(_split(self.data)):
+    def _slowly(self) -> Iterator[tuple[int, Line]]:
+        for number, raw in enumerate(_split(self.data), self._first):
             body = raw.strip(_WHITE)
             if not body:
                 continue
-            number = self._first + offset
-            if not forgiving:
-                try:
-                    yield number, _decode(body)
-                    continue
-                except REFUSED:
-                    pass
-            yield from self._forgive(number, raw)
+            try:
+                line = _decode(body)
+            except REFUSED:
+                yield from self._forgive(number, raw)
+            else:
+                yield number, line
 
     def _forgive(self, number: int, raw: bytes) -> Iterator[tuple[int, Line]]:
         for _, record in read_records(raw, lambda _line, reason: self._report(number, reason)):

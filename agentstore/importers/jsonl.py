@@ -41,25 +41,26 @@ class Stretch(NamedTuple):
 
 def stretches(stream: BinaryIO) -> Iterator[Stretch]:
     """The bytes of a stream up to its end, a few hundred kilobytes or one line at a time."""
-    held: list[bytes] = []
-    size, too_long = 0, False
+    held: list[bytes] = []  # of the line at hand
+    size = 0
     while data := stream.read(_STRETCH_BYTES):
-        cut = data.find(b"\n") + 1 if too_long else data.rfind(b"\n") + 1
-        if too_long:
-            yield Stretch(data[: cut or len(data)], "end of too long" if cut else "too long")
-            if not cut:
+        if size:
+            end = data.find(b"\n") + 1
+            size += end or len(data)
+            held.append(data[:end] if end else data)
+            if size > MAX_LINE_BYTES:  # not held any longer; ``size`` still tells that it goes on
+                yield Stretch(b"".join(held), "end of too long" if end else "too long")
+                held = []
+            elif end:
+                yield Stretch(b"".join(held), "lines")
+            if not end:
                 continue
-            too_long, data = False, data[cut:]
-            cut = data.rfind(b"\n") + 1
+            held, size, data = [], 0, data[end:]
+        cut = data.rfind(b"\n") + 1
         if cut:
-            yield Stretch(b"".join([*held, data[:cut]]), "lines")
-            held, size, data = [], 0, data[cut:]
-        if data:
-            held.append(data)
-            size += len(data)
-        if size > MAX_LINE_BYTES:
-            yield Stretch(b"".join(held), "too long")
-            held, size, too_long = [], 0, True
+            yield Stretch(data[:cut], "lines")
+        if cut < len(data):
+            held, size = [data[cut:]], len(data) - cut
     if held:
         yield Stretch(b"".join(held), "tail")
 

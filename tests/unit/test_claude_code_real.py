@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 import os
 import pathlib
 import random
 import re
+import uuid
 from typing import Any
 
 import msgspec
 import pytest
 
-from agentstore.importers import ImportResult, find_claude_code, import_claude_code, import_claude_code_tree
+from agentstore.importers import (
+    ImportResult,
+    find_claude_code,
+    import_claude_code,
+    import_claude_code_tree,
+    iter_claude_code,
+)
+from tests.unit.importer_rows import grown, union
+from tests.unit.test_importer_lines import forgivingly, plain
 
 ROOT = pathlib.Path(
     os.environ.get("AGENTSTORE_TRANSCRIPTS") or pathlib.Path(__file__).parents[3] / "shared" / "transcripts"
@@ -105,6 +115,61 @@ def test_rows_are_consistent_and_the_same_every_time(row: dict[str, str]) -> Non
     sources = [message.source_id for message in read.messages if message.role == "assistant" and message.source_id]
     assert len(sources) == len(set(sources))
     assert set(read.unknown_records) <= {"tool_use", "tool_result", "block/fallback"}  # schema fixtures, before 1.0
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
+def test_results_do_not_depend_on_the_decoder(row: dict[str, str]) -> None:
+    arguments = {"file": row["file"], "agent_files": ()}
+    whole = (ROOT / row["file"]).read_bytes()
+    assert plain(import_claude_code(whole, **arguments)) == plain(forgivingly(whole, **arguments))
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
+def test_any_pieces_of_a_file_are_the_file(row: dict[str, str]) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    # A name of its own: else the last line would say whose file this is, and that would change from cut to cut.
+    arguments = {"file": f"{uuid.UUID(int=7)}.jsonl", "agent_files": ()}
+    data = (ROOT / row["file"]).read_bytes()
+    whole = import_claude_code(data, **arguments)
+    expected = union([whole])
+    assert union(iter_claude_code(io.BytesIO(data), piece_bytes=chance.choice([1, 10_000, 400_000]), **arguments)) == (
+        expected
+    )
+    for _ in range(3):
+        sizes = [*sorted(chance.randrange(len(data) + 1) for _ in range(chance.randrange(1, 6))), len(data)]
+        assert union(grown(data, sizes, chance.choice([1, 100_000, 10**7]), **arguments)) == expected
+    assert len(msgspec.msgpack.encode(whole.state)) < 40_000 + len(data) // 20
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
+def test_the_rows_of_a_prefix_are_a_prefix(row: dict[str, str]) -> None:
+    """``AGENTSTORE_CUTS``: how many at random and how many at lines' ends (few, or this takes minutes); "all" ends."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    number = os.environ.get("AGENTSTORE_CUTS", "6")
+    data = (ROOT / row["file"]).read_bytes()
+    ends = [place + 1 for place in range(len(data)) if data[place] == 10] if number == "all" else []
+    if not ends:
+        ends = [data.find(b"\n", chance.randrange(len(data))) + 1 for _ in range(int(number))]
+    cuts = ends + [chance.randrange(len(data) + 1) for _ in range(200 if number == "all" else int(number))]
+    whole = import_claude_code(data, file="f.jsonl")
+    starts = [(message.ordinal, message.source_id, message.timestamp) for message in whole.messages]
+    calls = {(call.message_ordinal, call.tool_use_id, call.call_index): call for call in whole.tool_calls}
+    for cut in cuts:
+        part = import_claude_code(data[:cut], file="f.jsonl")
+        for message, (ordinal, source_id, moment) in zip(part.messages, starts, strict=False):
+            assert (message.ordinal, message.timestamp) == (ordinal, moment)
+            assert message.source_id in (source_id, "")  # a prompt from the queue gets its id later
+            assert whole.messages[ordinal].content.startswith(message.content)
+            assert whole.messages[ordinal].output_tokens >= message.output_tokens
+        assert len(part.messages) <= len(whole.messages)
+        for call in part.tool_calls:
+            same = calls[call.message_ordinal, call.tool_use_id, call.call_index]
+            assert same.input_json == call.input_json
+            assert call.result_content_length is None or same.result_content == call.result_content
 
 
 def test_damaged_real_lines_never_raise() -> None:
