@@ -17,7 +17,7 @@ from agentstore.importers.claude_identity import LONGEST_ID, subagent_id
 from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
-from agentstore.importers.git_remotes import Remote, origin_in
+from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import REFUSED
 from agentstore.importers.tools import category, skill_name, text_of
 from agentstore.importers.tools import starts_subagent as _starts_subagent
@@ -119,11 +119,11 @@ class Call(msgspec.Struct, array_like=True):
             return []
         return list(links_in(self.name, self._arguments(), self.result.text, is_error=self.result.is_error))
 
-    def origin(self) -> Remote:
-        """The remote of the directory that it ran in, if it asked for that."""
-        if self.result is None or "remote" not in self.input_json or category(self.name) != "Bash":
-            return Remote()
-        return origin_in(text_of(self._arguments(), "command", "cmd"), self.result.text)
+    def seen(self) -> Seen | None:
+        """The remote of the directory that it ran in, if it printed that."""
+        if self.result is None or "git" not in self.input_json or category(self.name) != "Bash":
+            return None
+        return seen_in(text_of(self._arguments(), "command", "cmd"), self.result.text)
 
     def _arguments(self) -> object:
         # Decoded again for the few that need it, so that what is held, and kept in the state, is one text.
@@ -157,7 +157,7 @@ class Calls:
     """All calls of a file in order. A result may come before its call, hours after it, twice, or never.
 
     ``count_orphan`` is told of results without a call: 1 for each that comes, -1 for each whose call comes after it;
-    ``see_origin`` of the remote of the repository, where a call asked for it.
+    ``see_remote`` of the remote of the repository, where a call printed it.
     """
 
     def __init__(
@@ -165,12 +165,12 @@ class Calls:
         memory: CallsMemory,
         known: Known,
         count_orphan: Callable[[int], None],
-        see_origin: Callable[[Remote], None],
+        see_remote: Callable[[Seen], None],
     ) -> None:
         self.memory = memory
         self._known = known
         self._count_orphan = count_orphan
-        self._see_origin = see_origin
+        self._see_remote = see_remote
         self._turns = {call.id: turn for turn, call in memory.calls.items() if call.id}
         self._held = sum(call.characters() for call in memory.calls.values())
         self._held += sum(len(result.text) for result in memory.results.values())
@@ -238,8 +238,8 @@ class Calls:
             self._held += len(result.text)
             for found in call.links():
                 self._take_link(call.message_ordinal, result.timestamp, found)
-            if remote := call.origin():
-                self._see_origin(remote)
+            if seen := call.seen():
+                self._see_remote(seen)
         if not call.is_waiting():
             self._forget(turn)
 

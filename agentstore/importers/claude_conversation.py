@@ -43,7 +43,7 @@ class Conversation:
             memory.calls,
             self._known,
             lambda number: context.skip("tool_result/orphan", number),
-            lambda remote: self.facts.see_origin(remote, self._cwd),
+            lambda seen: self.facts.see_remote(seen, self._cwd),
         )
         self._open = {draft.ordinal: draft for draft in memory.drafts}
         self._responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}

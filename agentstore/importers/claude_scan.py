@@ -19,16 +19,18 @@ import msgspec
 from agentstore.importers.claude_copies import Trace, record_key, trace_of
 from agentstore.importers.claude_identity import Named, is_session_name, place_of
 from agentstore.importers.file_blocks import blocks, first_lines_with, lines_with
-from agentstore.importers.git_remotes import Remote, origin_in, remote_of_request
+from agentstore.importers.git_remotes import Remote, remote_of_request, seen_in
 from agentstore.importers.jsonl import Record, read_records, to_json
-from agentstore.importers.projects import Repositories, root_of
+from agentstore.importers.projects import Repositories, is_named
 from agentstore.importers.tools import category
 
 # One pattern for all types, for each look takes time; it begins with a fixed text, which is found fast.
 _TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state)"')
-_ASKS = (b"git remote", b"remote.origin.url")
+_ASKS = re.compile(rb"git (?:remote|config|push|pull|fetch)\b")
 _SPEAKS = (b'"user"', b'"assistant"')
-_OF_REQUEST = 2  # a rank: a request may go to another repository than the one it was made from
+# Ranks: what was pushed to may be a fork, and a request may go to another repository than the one it was made from.
+_OF_TALK = 1
+_OF_REQUEST = 2
 _LONGEST_ASIDE = 1 << 22
 _MAX_ASKED = 50  # that wait for an answer
 _END = 1 << 20
@@ -84,7 +86,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
     cwd = ""
     for block in blocks(path, longest=_LONGEST_ASIDE):
         cwd = cwd or _first_cwd(block)
-        for line in _decoded(lines_with(block, *_ASKS, pattern=_TYPES)):
+        for line in _decoded(lines_with(block, _TYPES, _ASKS)):
             if line.type == "summary":
                 leaf, title = _text(line.leafUuid), _text(line.summary)
                 if leaf and title:
@@ -100,13 +102,9 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
     repositories.learn_directory(cwd)
     # Only where it is plain which repository it is: the directory's, by its name, and no second one.
     requests.discard(Remote())
-    if len(requests) == 1 and _same(root_of(cwd).name, (request := next(iter(requests))).name):
+    if len(requests) == 1 and is_named(request := next(iter(requests)), cwd):
         repositories.learn_remote(cwd, request, _OF_REQUEST)
     return titles, cwd
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
 
 
 def _first_cwd(block: bytes) -> str:
@@ -128,7 +126,9 @@ def _learn_answers(block: bytes, asked: dict[str, tuple[str, str]], repositories
         for answer in _blocks_of(line):
             if answer.type == "tool_result" and (known := asked.pop(_text(answer.tool_use_id), None)):
                 command, cwd = known
-                repositories.learn_remote(cwd, origin_in(command, _text_of_result(answer.content)))
+                seen = seen_in(command, _text_of_result(answer.content))
+                if seen and (seen.is_origin or is_named(seen.remote, cwd)):
+                    repositories.learn_remote(cwd, seen.remote, 0 if seen.is_origin else _OF_TALK)
 
 
 def _text_of_result(content: Any) -> str:
