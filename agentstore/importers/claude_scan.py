@@ -139,17 +139,26 @@ def _text_of_result(content: Any) -> str:
 
 def trace(path: pathlib.Path) -> tuple[Named, Trace]:
     """Who the session of a file is, by its records, and what they are known by."""
+    ends = _Ends()
+    found = trace_of(map(_key_of, _spoken(path, ends)), path.stat().st_size)
+    return _named(ends), found
+
+
+class _Ends(msgspec.Struct):
+    """The first line that somebody speaks in, and the session that the last one names."""
+
     first: _Line | None = None
-    last = ""
-    keys: list[tuple[str, str]] = []
+    session_id: str = ""
+
+
+def _spoken(path: pathlib.Path, ends: _Ends) -> Iterator[_Line]:
     for block in blocks(path):
         for line in _decoded(lines_with(block, *_SPEAKS)):
-            if line.type not in ("user", "assistant"):
-                continue
-            first = first or line
-            last = _text(line.sessionId) or last if is_session_name(_text(line.sessionId)) else last
-            keys.append((_key_of(line), _text(line.timestamp)))
-    return _named(first, last), trace_of(keys, path.stat().st_size)
+            if line.type in ("user", "assistant"):
+                ends.first = ends.first or line
+                if is_session_name(session_id := _text(line.sessionId)):
+                    ends.session_id = session_id
+                yield line
 
 
 def last_session_id(stream: BinaryIO, file: str) -> str:
@@ -178,19 +187,20 @@ def _from_the_end(data: bytes) -> Iterator[bytes]:
         end = begin - 1
 
 
-def _key_of(line: _Line) -> str:
-    message = line.message or _Message()
+def _key_of(line: _Line) -> tuple[str, str]:
+    message, time = line.message or _Message(), _text(line.timestamp)
     text = bytes(message.content).decode("utf-8", errors="replace") if not line.uuid else ""
-    return record_key(_text(line.type), _text(line.uuid), _text(message.id), _text(line.timestamp), text)
+    return record_key(_text(line.type), _text(line.uuid), _text(message.id), time, text), time
 
 
-def _named(first: _Line | None, last: str) -> Named:
+def _named(ends: _Ends) -> Named:
+    first = ends.first
     if first is None:
         return Named()
     forked = first.forkedFrom.get("sessionId") if isinstance(first.forkedFrom, dict) else None
     return Named(
         session_id=_text(first.sessionId),
-        last_session_id=last,
+        last_session_id=ends.session_id,
         agent_id=_text(first.agentId),
         uuid=_text(first.uuid),
         sidechain=first.isSidechain is True,
