@@ -111,19 +111,19 @@ class Call(msgspec.Struct, array_like=True):
         )
 
     def links(self) -> list[FoundLink]:
-        if self.result is None:
-            return []
-        # What holds none of this makes no link in any of the ways ``git_links`` knows.
-        text = self.input_json
-        if not ("git" in text or "gh" in text or "glab" in text or self.name.endswith("create_pull_request")):
+        if self.result is None or not (self._runs("git", "gh", "glab") or self.name.endswith("create_pull_request")):
             return []
         return list(links_in(self.name, self._arguments(), self.result.text, is_error=self.result.is_error))
 
     def seen(self) -> Seen | None:
         """The remote of the directory that it ran in, if it printed that."""
-        if self.result is None or "git" not in self.input_json or category(self.name) != "Bash":
+        if self.result is None or not self._runs("git"):
             return None
         return seen_in(text_of(self._arguments(), "command", "cmd"), self.result.text)
+
+    def _runs(self, *words: str) -> bool:
+        """Whether it is a command that holds one of these words: few do, and they are looked at closely."""
+        return category(self.name) == "Bash" and any(word in self.input_json for word in words)
 
     def _arguments(self) -> object:
         # Decoded again for the few that need it, so that what is held, and kept in the state, is one text.

@@ -20,7 +20,7 @@ points. ``call_index`` is a call's position among the calls of its message.
 A file may have been written again into itself (a resume by a newer version). That doubles nothing: responses are known
 by message id, calls by tool id, prompts by time and content. When a file grows, the rows it had keep their ordinals;
 they change only where a response goes on, or where a result or the name of a subagent comes later. What is remembered
-is bounded: after 32 later messages a response is closed (``claude_conversation``), of calls without a result the newest
+is bounded: after 32 later messages a response is closed (``claude_window``), of calls without a result the newest
 200 wait (``claude_calls``).
 """
 

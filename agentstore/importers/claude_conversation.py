@@ -1,8 +1,7 @@
 """One conversation while it is being read: records in, rows out, and what has to be remembered between them.
 
-The newest ``OPEN_MESSAGES`` messages are held whole, since lines of a response need not be adjacent. An older response
-is closed: it stays as it is. Blocks that come for it later are mostly a replay and known as such; one that was never
-seen becomes a message of its own, without tokens, so that nothing is lost and ordinals never move.
+An older response is closed (``claude_window``). Blocks that come for it later are mostly a replay and known as such;
+one that was never seen becomes a message of its own, without tokens: nothing is lost, and ordinals never move.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from agentstore.importers.claude_memory import Context, Memory, add
 from agentstore.importers.claude_outputs import whole_output
 from agentstore.importers.claude_rows import Draft
 from agentstore.importers.claude_titles import Titles
+from agentstore.importers.claude_window import Window
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.prompts import Speaker, first_line, is_message_of_others, read_prompt, speaker_of
 from agentstore.importers.times import parse_time
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.models import GitLink, Message, ToolCall
 
-OPEN_MESSAGES = 32
 _METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})  # what a record that is written again may change
 _NO_PROMPTS = ("<task-notification", "<agent-notification")  # of the program; it queues them as well
 
@@ -45,11 +44,9 @@ class Conversation:
             lambda number: context.skip("tool_result/orphan", number),
             lambda seen: self.facts.see_remote(seen, self._cwd),
         )
-        self._open = {draft.ordinal: draft for draft in memory.drafts}
-        self._responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}
-        self._changed: dict[int, Draft] = {}
+        self.window = Window(memory, self._known)
         self.moment: dt.datetime | None = None  # of the record at hand, as the two that follow
-        self._written = ""
+        self._written: str | None = None
         self._cwd = ""
 
     def memory(self) -> bytes:
@@ -58,23 +55,26 @@ class Conversation:
             self._memory,
             titles=self.titles.held(),
             calls=self.calls.held(has_session=self._memory.messages > 0),
-            drafts=list(self._open.values()),
+            drafts=list(self.window.open.values()),
             known=self._known.packed(),
         )
         return msgspec.msgpack.encode(held)
 
     def see(self, line: Line) -> None:
         """Every record, also of those that are kept out: they have times and directories, too."""
-        facts, written = self.facts, line.timestamp or ""
-        self._cwd = line.cwd or ""
+        facts, written = self.facts, line.timestamp
         # Much is as on the line before.
         if written != self._written:
             self._written, self.moment = written, parse_time(written)
-            facts.see_time(self.moment, written)
+            facts.see_time(self.moment, written or "")
+        self._cwd = line.cwd or ""
         if line.gitBranch != facts.git_branch or not facts.cwd:
             facts.see_place(line)
-        if line.uuid and (title := self.titles.see(line.uuid)):
-            facts.summary = title
+
+    def see_uuids(self, uuids: list[str]) -> None:
+        """The ids of records, which may be those that a title is for. Their order counts, not what stands between."""
+        if title := self.titles.see(uuids):
+            self.facts.summary = title
 
     def see_summary(self, line: Line) -> None:
         if title := self.titles.take(line.leafUuid or "", line.summary or ""):
@@ -118,7 +118,7 @@ class Conversation:
         if twin is not None:
             self._complete(twin, line, prompt.content)
             return
-        self._new_draft(prompt.role, line.uuid or "", prompt.content)
+        self.window.new(prompt.role, line.uuid or "", self.moment, [prompt.content])
         if prompt.role == "user":
             self._count_typed(prompt.typed)
 
@@ -130,11 +130,11 @@ class Conversation:
     def _complete(self, ordinal: int, line: Line, content: str) -> None:
         """A prompt from the queue has come again as a line of its own, which may have images, and has an id."""
         self._context.skip("user/queued before")
-        draft = self._open.get(ordinal)
+        draft = self.window.open.get(ordinal)
         if draft is not None:
             draft.source_id = line.uuid or ""
             draft.parts = [content]
-            self._changed[ordinal] = draft
+            self.window.changed[ordinal] = draft
 
     def take_queue(self, line: Line) -> None:
         """See ``claude_queue``."""
@@ -161,13 +161,13 @@ class Conversation:
             return
         is_dequeued = line.operation == "dequeue"
         self._memory.queue.became(text, self._memory.messages, self.moment, is_dequeued=is_dequeued)
-        self._new_draft("user", "", text)
+        self.window.new("user", "", self.moment, [text])
         self._count_typed(text)
 
     def add_system(self, line: Line, content: str, *, injected: bool) -> None:
         if self._fresh(line, [Block(content=content)]):
             shown = read_prompt(content, injected=injected).content
-            self._new_draft("system", line.uuid or "", shown)
+            self.window.new("system", line.uuid or "", self.moment, [shown])
 
     def _fresh(self, line: Line, blocks: list[Block]) -> list[Block]:
         """The blocks that no earlier line said at the same instant: a file may be written again into itself.
@@ -199,36 +199,25 @@ class Conversation:
         if message.misshapen:
             self._context.report("assistant message whose content is neither text nor blocks")
         source_id = message.id or line.uuid or ""
-        draft = self._responses.get(source_id) or self._new_response(source_id)
+        draft = self.window.responses.get(source_id) or self.window.new_response(source_id, self.moment)
         if draft is None:
             self._take_late(line, message, source_id)
             return
         draft.model = draft.model or message.model or ""
         draft.take_usage(bytes(message.usage))
-        self._changed[draft.ordinal] = draft
+        self.window.changed[draft.ordinal] = draft
         # Only what earlier lines said is a replay: one line may well say the same thing twice.
         noted: list[int] = []
         for block in blocks_of(message.content):
             self._take_block(line, draft, block, noted, source_id)
         draft.seen.update(noted)
 
-    def _new_response(self, source_id: str) -> Draft | None:
-        """A message for a response; None if it is closed."""
-        number = digest("response", source_id) if source_id else 0
-        if number in self._known:
-            return None
-        draft = self._new_draft("assistant", source_id)
-        draft.number, draft.is_response = number, True
-        if source_id:
-            self._responses[source_id] = draft
-        return draft
-
     def _take_late(self, line: Line, message: Said, source_id: str) -> None:
         """A line of a response that is closed."""
         fresh = [block for block in blocks_of(message.content) if not self._is_late_replay(block, source_id)]
         if not fresh:
             return
-        draft = self._new_draft("assistant", line.uuid or "")
+        draft = self.window.new("assistant", line.uuid or "", self.moment, [])
         draft.model = message.model or ""
         noted: list[int] = []
         for block in fresh:
@@ -253,15 +242,17 @@ class Conversation:
             return
         key = digest(source_id, kind, block.thinking or block.text or "")
         noted.append(key)
-        if kind.endswith("tool_result"):
-            self._take_result(line, block)
-            return
-        if kind == "thinking" or kind == "redacted_thinking":
+        part = ""
+        if kind == "text":
+            part = block.text or ""
+        elif kind == "thinking" or kind == "redacted_thinking":
             draft.has_thinking = True
             part = f"[Thinking]\n{block.thinking}\n[/Thinking]" if block.thinking else ""
+        elif kind.endswith("tool_result"):
+            self._take_result(line, block)
         else:
             part = block_text(block)
-            if not part and kind != "text":
+            if not part:
                 add(self._context.unknown, f"block/{kind}")
         if part and key not in draft.seen:
             draft.parts.append(part)
@@ -285,45 +276,9 @@ class Conversation:
 
     # --- rows ------------------------------------------------------------------------------------------------------
 
-    def _new_draft(self, role: str, source_id: str, *parts: str) -> Draft:
-        # Counted in the order of first appearance, and never given away again: so ordinals stay when the file grows.
-        memory = self._memory
-        draft = Draft(memory.messages, role, self.moment, source_id, list(parts))
-        memory.messages += 1
-        self._open[draft.ordinal] = self._changed[draft.ordinal] = draft
-        if len(self._open) > OPEN_MESSAGES:
-            self._close(self._open.pop(draft.ordinal - OPEN_MESSAGES))
-        return draft
-
-    def _close(self, draft: Draft) -> None:
-        if draft.is_response and draft.source_id:
-            del self._responses[draft.source_id]
-            self._known.add(draft.number)
-            self._known.update(draft.seen)
-        self._memory.output_tokens += draft.output_tokens
-        self._memory.peak_context = max(self._memory.peak_context, draft.context_tokens)
-
-    def with_totals(self, session: Session) -> list[Session]:
-        """The session's row as far as it was read; none while nobody has spoken."""
-        memory = self._memory
-        if not memory.messages:
-            return []
-        drafts = self._open.values()
-        row = msgspec.structs.replace(
-            session,
-            first_message=memory.first_message,
-            message_count=memory.messages,
-            user_message_count=memory.typed,
-            total_output_tokens=memory.output_tokens + sum(draft.output_tokens for draft in drafts),
-            peak_context_tokens=max([memory.peak_context, *(draft.context_tokens for draft in drafts)]),
-        )
-        return [row]
-
     def changed(self, session_id: str, root: str) -> tuple[list[Message], list[ToolCall]]:
         """The rows that are new or have changed since this was called last."""
-        messages = [draft.to_row(session_id) for _, draft in sorted(self._changed.items())]
-        self._changed.clear()
-        return messages, self.calls.changed(session_id, root)
+        return self.window.rows(session_id), self.calls.changed(session_id, root)
 
     def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
         return self.calls.changed_links(session_id, user_id) if self._memory.messages else []

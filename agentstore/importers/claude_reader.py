@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+import gc
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -57,6 +59,18 @@ class Around(NamedTuple):
     identity: Identity | None = None
     repositories: Repositories | None = None
     last_session_id: str = ""
+
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Without the cyclic garbage collector for some milliseconds: it would look through rows, which hold no cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Reader:
@@ -120,14 +134,16 @@ class Reader:
         self._at_start = False
         self._agent = self._agent or agent_of(self._file, body[:HEAD])
         self._chunk = chunk = Chunk(body, self.lines + 1, self._report_at, complete=complete)
-        see, takers = self._main.see, self._takers
-        for self._number, self._line in chunk:
-            line = self._line
-            try:
-                see(line)
-                takers.get(line.type or "", self._take_rest)(line)
-            except RecursionError:  # the decoder may accept what is nested a little too deeply to be written again
-                self._report("nested too deeply")
+        with _without_collecting():
+            self._main.see_uuids([line.uuid for _, line in chunk if line.uuid])
+            see, takers, rest = self._main.see, self._takers, self._take_rest
+            for self._number, line in chunk:
+                self._line = line
+                try:
+                    see(line)
+                    takers.get(line.type or "", rest)(line)
+                except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
+                    self._report("nested too deeply")
         self.lines += chunk.count
         self._chunk = None
 
@@ -243,4 +259,4 @@ class Reader:
         facts = conversation.facts
         meta = self._around.meta if conversation is self._main else b""
         project = facts.project(self._around.repositories)
-        return conversation.with_totals(facts.session(identity, self._owner, self._agent, project, meta))
+        return conversation.window.with_totals(facts.session(identity, self._owner, self._agent, project, meta))

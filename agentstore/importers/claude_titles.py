@@ -32,14 +32,17 @@ class Titles:
         self._packed = array.array("I", memory.uuids)
         self._fresh: list[str] = []  # those that are not packed yet
 
-    def see(self, uuid: str) -> str:
-        """Takes note of a record; returns the title, if this is the record that it belongs to."""
-        self._fresh.append(uuid)
-        if uuid in self.memory.others:
-            return self._take(uuid, self.memory.others.pop(uuid), is_own=True)
-        if uuid in self._elsewhere:
-            return self._take(uuid, self._elsewhere[uuid], is_own=False)
-        return ""
+    def see(self, uuids: list[str]) -> str:
+        """Takes note of records; returns the title, if one of them is the record that it belongs to."""
+        self._fresh += uuids
+        title = ""
+        if not self._elsewhere.keys().isdisjoint(uuids):
+            for uuid in uuids:
+                title = self._take(uuid, self._elsewhere.get(uuid, ""), is_own=False) or title
+        if not self.memory.others.keys().isdisjoint(uuids):
+            for uuid in uuids:
+                title = self._take(uuid, self.memory.others.pop(uuid, ""), is_own=True) or title
+        return title
 
     def take(self, leaf: str, summary: str) -> str:
         """A summary; returns it if it is the title so far."""
@@ -53,10 +56,12 @@ class Titles:
         return ""
 
     def _take(self, uuid: str, title: str, *, is_own: bool) -> str:
+        if not title:
+            return ""
         # The first record of this name: a file that was written again into itself ends where it ended before.
         place = self._uuids().index(_short(uuid))
         memory = self.memory
-        if not title or place < memory.place or (place == memory.place and memory.is_own and not is_own):
+        if place < memory.place or (place == memory.place and memory.is_own and not is_own):
             return ""
         memory.place, memory.is_own = place, is_own
         return title

@@ -119,7 +119,7 @@ def test_rows_are_consistent_and_the_same_every_time(row: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("claude-code/"))
 def test_results_do_not_depend_on_the_decoder(row: dict[str, str]) -> None:
-    arguments = {"file": row["file"], "agent_files": ()}
+    arguments: dict[str, Any] = {"file": row["file"], "agent_files": ()}
     whole = (ROOT / row["file"]).read_bytes()
     assert plain(import_claude_code(whole, **arguments)) == plain(forgivingly(whole, **arguments))
 
@@ -130,7 +130,7 @@ def test_any_pieces_of_a_file_are_the_file(row: dict[str, str]) -> None:
     print(f"seed {seed}")
     chance = random.Random(seed)
     # A name of its own: else the last line would say whose file this is, and that would change from cut to cut.
-    arguments = {"file": f"{uuid.UUID(int=7)}.jsonl", "agent_files": ()}
+    arguments: dict[str, Any] = {"file": f"{uuid.UUID(int=7)}.jsonl", "agent_files": ()}
     data = (ROOT / row["file"]).read_bytes()
     whole = import_claude_code(data, **arguments)
     expected = union([whole])
