@@ -124,7 +124,7 @@ def remote_of_request(url: str) -> Remote:
 def seen_in(command: str, result: str) -> Seen | None:
     """What a git command prints about where the repository it runs in comes from; None where it tells nothing, or goes
     to another directory or machine first."""
-    if "git" not in command:
+    if not any(word in command for word in ("remote", "push", "fetch", "pull")):
         return None
     code = code_of(command)
     if _ELSEWHERE.search(code):
