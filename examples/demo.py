@@ -38,6 +38,7 @@ from msgspec.structs import replace
 
 from agentstore import AgentStoreError, AsyncClickHouseStore, SearchQuery, Session, SessionFilter
 from agentstore.importers import ImportProblem, ImportResult, find_claude_code, import_claude_code_tree
+from agentstore.ingest import ImportWriter
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLE = Path(str(files("agentstore") / "samples"))
@@ -60,11 +61,13 @@ async def import_transcripts(
     """Bring every Claude Code transcript below ``root`` into the store; what there was, and what could not be read."""
     counts: Counter[str] = Counter()
     problems: list[ImportProblem] = []
+    writer = ImportWriter(store, org)
     for result in import_claude_code_tree(root):
-        await store_result(store, org, with_owner(result, owner_of(Path(result.file), root)))
-        counts["transcripts"] += 1
-        counts["sessions"] += len(result.sessions)
-        counts["by subagents"] += sum(session.relationship_type == "subagent" for session in result.sessions)
+        await writer.write(with_owner(result, owner_of(Path(result.file), root)))
+        if result.piece == 0:  # of a big file, later ones tell of the same sessions
+            counts["transcripts"] += 1
+            counts["sessions"] += len(result.sessions)
+            counts["by subagents"] += sum(session.relationship_type == "subagent" for session in result.sessions)
         counts["messages"] += len(result.messages)
         counts["tool calls"] += len(result.tool_calls)
         counts["commits and pull requests"] += len(result.git_links)
@@ -73,14 +76,6 @@ async def import_transcripts(
         counts["problems"] += len(result.problems)
         problems += result.problems
     return counts, problems
-
-
-async def store_result(store: AsyncClickHouseStore, org: str, result: ImportResult) -> None:
-    """Write one file's rows; the session comes last, so that whoever sees it in a list sees all of it."""
-    await store.write_git_links(org, result.git_links)
-    for session in result.sessions:
-        # replace: a transcript that was rewound must not keep the messages it no longer has.
-        await store.write_session(org, session, result.messages, result.tool_calls, replace=True)
 
 
 def owner_of(file: Path, root: Path) -> str:

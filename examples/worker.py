@@ -14,12 +14,14 @@ from pathlib import Path
 
 from agentstore import AgentStoreError, AsyncClickHouseStore
 from agentstore.importers import ImportResult, import_claude_code_tree
+from agentstore.ingest import ImportWriter
 
 TASKS = 8
 
 
 async def ingest(store: AsyncClickHouseStore, org: str, results: Iterator[ImportResult]) -> tuple[int, list[str]]:
     """Store every result, ``TASKS`` at a time: how many files, and what went wrong with which."""
+    writer = ImportWriter(store, org)
     failures: list[str] = []
     count = 0
     turn = asyncio.Lock()
@@ -34,23 +36,16 @@ async def ingest(store: AsyncClickHouseStore, org: str, results: Iterator[Import
             if result is None:
                 return
             try:
-                await store_file(store, org, result)
+                await writer.write(result)
             except AgentStoreError as error:  # one file must not end the others; the next run writes it again
                 failures.append(f"{result.file}: {error}")
             failures.extend(f"{problem.file}:{problem.line}: {problem.reason}" for problem in result.problems)
-            count += 1
+            count += result.piece == 0
 
     async with asyncio.TaskGroup() as group:
         for _ in range(TASKS):
             group.create_task(work())
     return count, failures
-
-
-async def store_file(store: AsyncClickHouseStore, org: str, result: ImportResult) -> None:
-    """Write one file's rows. When this returns, the server has committed all of them."""
-    await store.write_git_links(org, result.git_links)
-    for session in result.sessions:
-        await store.write_session(org, session, result.messages, result.tool_calls, replace=True)
 
 
 async def main(org: str, directory: str) -> int:

@@ -1,46 +1,99 @@
-"""The tool calls of one Claude Code session: each once, joined with its result and its subagent."""
+"""The tool calls of one Claude Code session: each once, joined with its result and its subagent.
+
+A call is held until its result came (a call that starts a subagent until its result named it). So is a result without a
+call, since it may precede it. What is held is bounded: beyond that the oldest is let go, and stays as it was reported.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+import functools
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 
-from agentstore.importers.claude_facts import text
+import msgspec
+
+from agentstore.importers.claude_identity import LONGEST_ID, subagent_id
+from agentstore.importers.claude_known import Known, digest
+from agentstore.importers.claude_lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
-from agentstore.importers.jsonl import Record, to_json
-from agentstore.importers.projects import parse_time
-from agentstore.importers.prompts import result_text
-from agentstore.importers.tools import category, skill_name, starts_subagent
+from agentstore.importers.git_remotes import Seen, seen_in
+from agentstore.importers.jsonl import REFUSED
+from agentstore.importers.tools import category, skill_name, text_of
+from agentstore.importers.tools import starts_subagent as _starts_subagent
 from agentstore.models import GitLink, ToolCall
 
+HELD_CALLS = 200
+HELD_RESULTS = 50
+HELD_CHARACTERS = 2_000_000  # of all of them
 _AGENT_IN_RESULT = re.compile(r"\bagentId: ([\w-]+)")
 _TASK_NOTIFICATION = re.compile(r"<task-id>([\w-]+)</task-id>\s*<tool-use-id>([^<\s]+)</tool-use-id>")
 
 
-@dataclasses.dataclass(slots=True)
-class Result:
+starts_subagent = functools.lru_cache(1000)(_starts_subagent)
+
+
+class Outcome(msgspec.Struct, gc=False):
+    """What ``toolUseResult`` says about the subagent that a call started."""
+
+    agentId: str | None = None
+
+
+_decode_outcome = msgspec.json.Decoder(Outcome).decode
+
+
+def _agent_in(line: Line) -> str:
+    if not bytes(line.toolUseResult).startswith(b"{"):
+        return ""
+    try:
+        return _decode_outcome(line.toolUseResult).agentId or ""
+    except REFUSED:
+        value = value_of(line.toolUseResult)
+        return lenient(Outcome, value).agentId or "" if isinstance(value, dict) else ""
+
+
+class Result(msgspec.Struct, array_like=True):
     """What a tool answered."""
 
     text: str
     is_error: bool
     timestamp: dt.datetime | None
+    agent_id: str = ""
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class Call:
-    """A tool call; ``index`` is its position among the calls of its message."""
+class Call(msgspec.Struct, array_like=True):
+    """A tool call; ``index`` is its position among the calls of its message.
+
+    ``agent_id``: the subagent that it started, as its result says (``is_sure``) or another record.
+    """
 
     message_ordinal: int
     index: int
     id: str
     name: str
-    arguments: Any
+    input_json: str
     result: Result | None = None
+    agent_id: str = ""
+    is_sure: bool = False
+    line_uuid: str = ""
 
-    def to_row(self, session_id: str, agent_id: str) -> ToolCall:
+    def is_waiting(self) -> bool:
+        return self.result is None or (not self.is_sure and starts_subagent(self.name))
+
+    def characters(self) -> int:
+        return len(self.input_json) + (len(self.result.text) if self.result else 0)
+
+    def take_result(self, result: Result) -> None:
+        # Of two results the first stands, but a later one may name the subagent.
+        self.result = self.result or result
+        if result.agent_id:
+            self.agent_id, self.is_sure = result.agent_id, True
+
+    def take_agent(self, agent_id: str) -> None:
+        # What the result itself says has precedence; of others the first stands.
+        self.agent_id = self.agent_id or agent_id
+
+    def to_row(self, session_id: str, root: str) -> ToolCall:
         result = self.result.text if self.result else ""
         return ToolCall(
             session_id=session_id,
@@ -49,109 +102,209 @@ class Call:
             call_index=self.index,
             tool_name=self.name,
             tool_category=category(self.name),
-            input_json=to_json(self.arguments),
-            skill_name=skill_name(self.name, self.arguments, result),
+            input_json=self.input_json,
+            skill_name=self._skill(result),
             result_content=result,
             result_content_length=len(result) if self.result else None,
             is_error=self.result is not None and self.result.is_error,
-            subagent_session_id=self._subagent(result, agent_id),
+            subagent_session_id=self._subagent(result, root),
         )
 
-    def _subagent(self, result: str, agent_id: str) -> str:
+    def links(self) -> list[FoundLink]:
+        if self.result is None or not (self._runs("git", "gh", "glab") or self.name.endswith("create_pull_request")):
+            return []
+        return list(links_in(self.name, self._arguments(), self.result.text, is_error=self.result.is_error))
+
+    def seen(self) -> Seen | None:
+        """The remote of the directory that it ran in, if it printed that."""
+        if self.result is None or not self._runs("git"):
+            return None
+        return seen_in(text_of(self._arguments(), "command", "cmd"), self.result.text)
+
+    def _runs(self, *words: str) -> bool:
+        """Whether it is a command that holds one of these words: few do, and they are looked at closely."""
+        return category(self.name) == "Bash" and any(word in self.input_json for word in words)
+
+    def _arguments(self) -> object:
+        # Decoded again for the few that need it, so that what is held, and kept in the state, is one text.
+        return value_of(self.input_json.encode("utf-8", errors="replace"))
+
+    def _skill(self, result: str) -> str:
+        named = self.name in ("Skill", "skill")
+        return skill_name(self.name, self._arguments(), result) if named or "SKILL.md" in self.input_json else ""
+
+    def _subagent(self, result: str, root: str) -> str:
         # Only of tools that start subagents: other results may quote such a line, from a log or a transcript.
         if not starts_subagent(self.name):
             return ""
-        named = None if agent_id else _AGENT_IN_RESULT.search(result)
-        agent_id = named.group(1) if named else agent_id
-        return f"agent-{agent_id}" if agent_id else ""
+        named = None if self.agent_id else _AGENT_IN_RESULT.search(result)
+        agent_id = named.group(1) if named else self.agent_id
+        return subagent_id(root, agent_id) if 0 < len(agent_id) <= LONGEST_ID else ""
+
+
+class CallsMemory(msgspec.Struct, array_like=True):
+    """What is held of the calls of a session."""
+
+    calls: dict[int, Call] = {}  # by the number of their turn; those that wait
+    results: dict[str, Result] = {}  # by tool_use_id; those that precede their call
+    agent_ids: dict[str, str] = {}  # likewise
+    next: int = 0
+    links: dict[int, bool] = {}  # by digest: whether the best proof was found
+    unsent: list[GitLink] = []  # found before anybody spoke: there is no session yet
 
 
 class Calls:
-    """All calls of a file in order. A result may come before its call, hours after it, twice, or never."""
+    """All calls of a file in order. A result may come before its call, hours after it, twice, or never.
 
-    def __init__(self) -> None:
-        self._calls: list[Call] = []
-        self._by_id: dict[str, Call] = {}
-        self._by_line: dict[str, list[Call]] = {}  # those without an id, by the uuid of their line
-        self._results: dict[str, Result] = {}  # by tool_use_id; of two results the first stands
-        self._agent_ids: dict[str, str] = {}  # by tool_use_id
-        self._pull_requests: list[tuple[int, dt.datetime | None, FoundLink]] = []
-        self._unmatched = 0
+    ``count_orphan`` is told of results without a call: 1 for each that comes, -1 for each whose call comes after it;
+    ``see_remote`` of the remote of the repository, where a call printed it.
+    """
 
-    def __contains__(self, tool_id: str) -> bool:
-        return tool_id in self._by_id
+    def __init__(
+        self,
+        memory: CallsMemory,
+        known: Known,
+        count_orphan: Callable[[int], None],
+        see_remote: Callable[[Seen], None],
+    ) -> None:
+        self.memory = memory
+        self._known = known
+        self._count_orphan = count_orphan
+        self._see_remote = see_remote
+        self._turns = {call.id: turn for turn, call in memory.calls.items() if call.id}
+        self._held = sum(call.characters() for call in memory.calls.values())
+        self._held += sum(len(result.text) for result in memory.results.values())
+        self._changed: dict[int, Call] = {}
+        self._links = {digest(link.commit_sha, link.pr_url): link for link in memory.unsent}
+        self._last_id, self._last_number = "", 0
+
+    def is_known(self, tool_id: str) -> bool:
+        return tool_id in self._turns or self._number(tool_id) in self._known
+
+    def _number(self, tool_id: str) -> int:
+        # The same is asked for twice of each call.
+        if tool_id != self._last_id:
+            self._last_id, self._last_number = tool_id, digest("tool", tool_id)
+        return self._last_number
 
     def add(self, call: Call, line_uuid: str) -> None:
-        self._calls.append(call)
-        if call.id:
-            self._by_id[call.id] = call
+        turn = self.memory.next
+        self.memory.next += 1
+        self.memory.calls[turn] = self._changed[turn] = call
+        self._held += len(call.input_json)
+        if not call.id:
+            call.line_uuid = line_uuid
         else:
-            self._by_line.setdefault(line_uuid, []).append(call)
+            self._known.add(self._number(call.id))
+            self._turns[call.id] = turn
+            call.take_agent(self.memory.agent_ids.pop(call.id, ""))
+            if early := self.memory.results.pop(call.id, None):
+                self._held -= len(early.text)
+                self._count_orphan(-1)
+                self._answer(turn, early)
+        self._let_go()
 
-    def take_result(self, record: Record, block: Record) -> None:
+    def take_result(self, tool_id: str, line: Line, result: Result) -> None:
         """A result belongs to the call with its id; without an id, to a waiting call of the line that it names."""
-        content = block.get("content", block.get("text"))
-        moment = parse_time(record.get("timestamp"))
-        result = Result(result_text(content), block.get("is_error") is True, moment)
-        if tool_id := text(block, "tool_use_id"):
-            self._results.setdefault(tool_id, result)
-            if agent_id := text(record.get("toolUseResult"), "agentId"):
-                self._agent_ids[tool_id] = agent_id
-            return
+        turn = self._turns.get(tool_id) if tool_id else self._turn_without_id(line)
+        if turn is None or starts_subagent(self.memory.calls[turn].name):
+            result.agent_id = _agent_in(line)
+        if turn is not None:
+            self._answer(turn, result)
+        elif not tool_id:
+            self._count_orphan(1)
+        elif tool_id not in self.memory.results and self._number(tool_id) not in self._known:
+            self.memory.results[tool_id] = result
+            self._held += len(result.text)
+            self._count_orphan(1)
+            self._let_go()
+
+    def _turn_without_id(self, line: Line) -> int | None:
         # Nothing tells which call of that line it answers: it goes to the first one that still waits.
-        candidates = self._by_line.get(text(record, "sourceToolAssistantUUID"), [])
-        waiting = next((call for call in candidates if call.result is None), None)
-        if waiting:
-            waiting.result = result
-        else:
-            self._unmatched += 1
+        named = line.sourceToolAssistantUUID or ""
+        waiting = (
+            turn
+            for turn, call in self.memory.calls.items()
+            if not call.id and call.line_uuid == named and call.result is None
+        )
+        return next(waiting, None)
+
+    def _answer(self, turn: int, result: Result) -> None:
+        call = self.memory.calls[turn]
+        is_first = call.result is None
+        call.take_result(result)
+        self._changed[turn] = call
+        if is_first:
+            self._held += len(result.text)
+            for found in call.links():
+                self._take_link(call.message_ordinal, result.timestamp, found)
+            if seen := call.seen():
+                self._see_remote(seen)
+        if not call.is_waiting():
+            self._forget(turn)
+
+    def _forget(self, turn: int) -> None:
+        call = self.memory.calls.pop(turn)
+        self._turns.pop(call.id, None)
+        self._held -= call.characters()
+
+    def _let_go(self) -> None:
+        memory = self.memory
+        while len(memory.calls) > HELD_CALLS or (self._held > HELD_CHARACTERS and len(memory.calls) > 1):
+            self._forget(next(iter(memory.calls)))
+        while len(memory.results) > HELD_RESULTS or (self._held > HELD_CHARACTERS and len(memory.results) > 1):
+            self._held -= len(memory.results.pop(next(iter(memory.results))).text)
 
     def take_agent(self, tool_id: str, agent_id: str) -> None:
-        # What the result itself says has precedence, and is written over this; see ``take_result``.
-        if tool_id and agent_id:
-            self._agent_ids.setdefault(tool_id, agent_id)
+        """Another record than the result says which subagent a call started."""
+        if not tool_id or not agent_id:
+            return
+        turn = self._turns.get(tool_id)
+        if turn is not None:
+            self.memory.calls[turn].take_agent(agent_id)
+            self._changed[turn] = self.memory.calls[turn]
+        elif self._number(tool_id) not in self._known:
+            self.memory.agent_ids.setdefault(tool_id, agent_id)
+            if len(self.memory.agent_ids) > HELD_RESULTS:
+                self.memory.agent_ids.pop(next(iter(self.memory.agent_ids)))
 
     def take_notifications(self, said: str) -> None:
         """A ``<task-notification>`` names the subagent and the call that started it."""
-        for agent_id, tool_id in _TASK_NOTIFICATION.findall(said):
-            self.take_agent(tool_id, agent_id)
+        if "<task-id>" in said:
+            for agent_id, tool_id in _TASK_NOTIFICATION.findall(said):
+                self.take_agent(tool_id, agent_id)
 
-    def take_pull_request(self, ordinal: int, record: Record) -> None:
-        if url := text(record, "prUrl"):
-            moment = parse_time(record.get("timestamp"))
-            self._pull_requests.append((ordinal, moment, FoundLink("pr", "high", pr_url=url)))
+    def take_pull_request(self, ordinal: int, moment: dt.datetime | None, url: str | None) -> None:
+        if url:
+            self._take_link(ordinal, moment, FoundLink("pr", "high", pr_url=url))
 
-    def join(self) -> int:
-        """Give every call its result; returns how many results have no call here."""
-        for call in self._calls:
-            call.result = call.result or self._results.get(call.id)
-        return self._unmatched + len(self._results.keys() - self._by_id.keys())
-
-    def rows(self, session_id: str) -> list[ToolCall]:
-        return [call.to_row(session_id, self._agent_ids.get(call.id, "")) for call in self._calls]
-
-    def git_links(self, session_id: str, user_id: str) -> list[GitLink]:
-        """Each commit and pull request once, by its best proof."""
-        best: dict[tuple[str, str], GitLink] = {}
-        for ordinal, moment, found in self._found_links():
-            link = GitLink(
-                session_id,
-                *found[:2],
-                user_id=user_id,
+    def _take_link(self, ordinal: int, moment: dt.datetime | None, found: FoundLink) -> None:
+        """Each commit and pull request once, by its best proof: the first of these."""
+        key = digest(found.commit_sha, found.pr_url)
+        is_best = found.confidence == "high"
+        known = self.memory.links.get(key)
+        if known is None or (is_best and not known):
+            self.memory.links[key] = is_best
+            self._links[key] = GitLink(
+                "",
+                found.link_type,
+                found.confidence,
                 message_ordinal=ordinal,
-                detected_at=moment,
                 commit_sha=found.commit_sha,
                 pr_url=found.pr_url,
+                detected_at=moment,
             )
-            known = best.setdefault((link.commit_sha, link.pr_url), link)
-            # It takes the place of the weaker one: the links stay in the order of the file.
-            if (known.confidence, link.confidence) == ("medium", "high"):
-                best[link.commit_sha, link.pr_url] = link
-        return list(best.values())
 
-    def _found_links(self) -> Iterator[tuple[int, dt.datetime | None, FoundLink]]:
-        for call in self._calls:
-            if call.result:
-                for found in links_in(call.name, call.arguments, call.result.text, is_error=call.result.is_error):
-                    yield call.message_ordinal, call.result.timestamp, found
-        yield from self._pull_requests
+    def changed(self, session_id: str, root: str) -> list[ToolCall]:
+        """The rows that are new or have changed since this was called last; ``root`` as in ``Identity``."""
+        rows = [call.to_row(session_id, root) for _, call in sorted(self._changed.items())]
+        self._changed.clear()
+        return rows
+
+    def held(self, *, has_session: bool) -> CallsMemory:
+        return msgspec.structs.replace(self.memory, unsent=[] if has_session else list(self._links.values()))
+
+    def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
+        links = [msgspec.structs.replace(link, session_id=session_id, user_id=user_id) for link in self._links.values()]
+        self._links.clear()
+        return links

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import pathlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agentstore.importers.jsonl import Record
-from agentstore.importers.projects import parse_time, project_of
-from agentstore.models import RelationshipType, Session
+import msgspec
 
-AGENT = "claude-code"
+from agentstore.importers.claude_identity import Identity, Named
+from agentstore.importers.claude_lines import Line, Worktree
+from agentstore.importers.claude_names import Names
+from agentstore.importers.git_remotes import Remote, Seen, remote_of_request
+from agentstore.importers.projects import Project, Repositories, is_named, root_of
+from agentstore.models import Session
 
-
-def text(record: Any, key: str) -> str:
-    """A text field; "" where it is missing or something else."""
-    value = record.get(key) if isinstance(record, dict) else None
-    return value if isinstance(value, str) else ""
+_MOST_WORKTREES = 16
 
 
 class Owner(NamedTuple):
@@ -28,64 +25,37 @@ class Owner(NamedTuple):
     machine: str
 
 
-class Identity(NamedTuple):
-    """Who a session is, and whom it comes from."""
-
-    id: str
-    parent: str
-    relationship: RelationshipType
-
-
-class Facts:
+class Facts(msgspec.Struct, array_like=True):
     """Collects the facts, record by record.
 
-    Of working directories the first counts, of branches the last. A session begins at the earliest time of all records
-    and ends at the latest one, since the order of a file is not the order of time.
+    Of working directories the first counts, of branches the last (but a detached HEAD is none). A session begins at the
+    earliest time of all records and ends at the latest one, since the order of a file is not the order of time.
     """
 
-    def __init__(self) -> None:
-        self.cwd = ""
-        self.git_branch = ""
-        self.started: dt.datetime | None = None
-        self.ended: dt.datetime | None = None
-        self.started_text = ""
-        self.sidechain: bool | None = None
-        self._session_id = ""
-        self._first_uuid = ""
-        self._agent_id = ""
-        self._forked_from = ""
-        self._custom_title = ""
-        self._ai_title = ""
-        self._summaries: dict[str, str] = {}
-        self._uuids: dict[str, None] = {}  # a set that keeps its order: the latest summary counts
+    cwd: str = ""
+    git_branch: str = ""
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
+    started_text: str = ""
+    sidechain: bool | None = None
+    session_id: str = ""
+    first_uuid: str = ""
+    agent_id: str = ""
+    forked_from: str = ""
+    names: Names = msgspec.field(default_factory=Names)
+    origin: Remote = Remote()
+    talks: list[Remote] = []  # those it pushed to or fetched from, at most two
+    requests: list[Remote] = []  # the repositories of its first pull requests, at most two
+    worktrees: list[tuple[str, str]] = []  # and where each was made from
+    summary: str = ""  # of its latest record that has one
 
-    def see(self, record: Record) -> None:
-        self.cwd = self.cwd or text(record, "cwd")
-        self.git_branch = text(record, "gitBranch") or self.git_branch
-        self._see_time(text(record, "timestamp") or text(record.get("snapshot"), "timestamp"))
-        if uuid := text(record, "uuid"):
-            self._uuids[uuid] = None
+    def see_place(self, line: Line) -> None:
+        self.cwd = self.cwd or line.cwd or ""
+        branch = line.gitBranch
+        if branch and (branch != "HEAD" or not self.git_branch):
+            self.git_branch = branch
 
-    def see_speaker(self, record: Record) -> None:
-        """The first line of a person or the model says whose session it is."""
-        # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
-        if self.sidechain is None:
-            self.sidechain = record.get("isSidechain") is True
-            self._session_id = text(record, "sessionId")
-            self._first_uuid = text(record, "uuid")
-            self._agent_id = text(record, "agentId")
-            self._forked_from = text(record.get("forkedFrom"), "sessionId")
-
-    def see_title(self, kind: str, record: Record) -> None:
-        if kind == "custom-title":
-            self._custom_title = text(record, "customTitle") or self._custom_title
-        elif kind == "ai-title":
-            self._ai_title = text(record, "aiTitle") or self._ai_title
-        elif leaf := text(record, "leafUuid"):
-            self._summaries[leaf] = text(record, "summary")
-
-    def _see_time(self, written: str) -> None:
-        moment = parse_time(written)
+    def see_time(self, moment: dt.datetime | None, written: str) -> None:
         if moment is None:
             return
         if self.started is None or moment < self.started:
@@ -93,17 +63,59 @@ class Facts:
         if self.ended is None or moment > self.ended:
             self.ended = moment
 
-    def _display_name(self, titles: Mapping[str, str]) -> str:
-        """What the user called it, else what the agent did, else the summary of its latest record that has one."""
-        summaries = (self._summaries.get(uuid) or titles.get(uuid) for uuid in reversed(self._uuids))
-        return self._custom_title or self._ai_title or next(filter(None, summaries), "")
+    def see_speaker(self, line: Line) -> None:
+        """The first line of a person or the model says whose session it is."""
+        # Only the first: where a session goes on in a new file it still names the old one, and so the parent.
+        self.sidechain = line.isSidechain is True
+        self.session_id = line.sessionId or ""
+        self.first_uuid = line.uuid or ""
+        self.agent_id = line.agentId or ""
+        self.forked_from = (line.forkedFrom.sessionId if line.forkedFrom else None) or ""
 
-    def titles_of_others(self) -> dict[str, str]:
-        return {leaf: title for leaf, title in self._summaries.items() if leaf not in self._uuids and title}
+    def see_title(self, line: Line) -> None:
+        self.names.take_custom(line.customTitle or "")
+        self.names.take_ai(line.aiTitle or "")
 
-    def session(self, file: str, owner: Owner, titles: Mapping[str, str]) -> Session:
+    def see_worktree(self, worktree: Worktree) -> None:
+        self.names.take_worktree(worktree.worktreeName or "")
+        made = (worktree.worktreePath or "", worktree.originalCwd or "")
+        if all(made) and made not in self.worktrees and len(self.worktrees) < _MOST_WORKTREES:
+            self.worktrees = [*self.worktrees, made]
+
+    def see_remote(self, seen: Seen, cwd: str) -> None:
+        """A command told the remote of the directory that it ran in. The first origin stands."""
+        if root_of(cwd).path != root_of(self.cwd).path:
+            return
+        if seen.is_origin:
+            self.origin = self.origin or seen.remote
+        elif is_named(seen.remote, cwd):
+            self.talks = _with(self.talks, seen.remote)
+
+    def see_request(self, url: str) -> None:
+        self.requests = _with(self.requests, remote_of_request(url))
+
+    def named(self, last_session_id: str) -> Named:
+        """What the records say about who the session is."""
+        return Named(
+            session_id=self.session_id,
+            last_session_id=last_session_id or self.session_id,
+            agent_id=self.agent_id,
+            uuid=self.first_uuid,
+            sidechain=self.sidechain is True,
+            forked_from=self.forked_from,
+        )
+
+    def project(self, repositories: Repositories | None) -> Project:
+        """The project, by what all files of a tree say, or by what this one does."""
+        if repositories is None:
+            repositories = Repositories()
+            for worktree, origin in self.worktrees:
+                repositories.learn_worktree(worktree, origin)
+        remote = self.origin or _only(self.talks) or _only(self.requests)
+        return repositories.project(self.cwd, remote, is_sure=bool(self.origin))
+
+    def session(self, identity: Identity, owner: Owner, agent: str, project: Project, meta: bytes = b"") -> Session:
         """The session's row, all but what is counted from its messages."""
-        identity, project = self._identity(file), project_of(self.cwd)
         return Session(
             id=identity.id,
             user_id=owner.user_id,
@@ -112,34 +124,23 @@ class Facts:
             project_name=project.name,
             project_path=project.path,
             machine=owner.machine,
-            agent_type=AGENT,
+            agent_type=agent,
             started_at=self.started,
             ended_at=self.ended,
             parent_session_id=identity.parent,
             relationship_type=identity.relationship,
             source_created_at=self.started_text,
-            display_name=self._display_name(titles),
+            display_name=self.names.best(meta, self.summary),
             git_branch=self.git_branch,
         )
 
-    def _id_without_file_name(self) -> str:
-        if self.sidechain and self._agent_id:
-            return f"agent-{self._agent_id}"
-        return self._session_id or self._first_uuid or "unknown"
 
-    def _identity(self, file: str) -> Identity:
-        # Not the path class of this machine: the transcript may have been written on another one.
-        path = pathlib.PurePosixPath(file.replace("\\", "/"))
-        own = path.stem or self._id_without_file_name()
-        folders = path.parts[:-1]
-        if "subagents" in folders:
-            # The last folder of this name: one further up may have it, too, and says nothing.
-            above = folders[: len(folders) - 1 - folders[::-1].index("subagents")]
-            return Identity(own, above[-1] if above else self._session_id, "subagent")
-        if own.startswith("agent-"):
-            return Identity(own, self._session_id, "subagent")
-        if self._forked_from and self._forked_from != own:
-            return Identity(own, self._forked_from, "fork")
-        if self._session_id and self._session_id != own:
-            return Identity(own, self._session_id, "continuation")
-        return Identity(own, "", "")
+def _with(known: list[Remote], remote: Remote) -> list[Remote]:
+    if not remote or remote.key in {other.key for other in known}:
+        return known
+    return [*known, remote][:2]
+
+
+def _only(known: list[Remote]) -> Remote:
+    """The one there is; of two it is not plain which of them the directory is."""
+    return known[0] if len(known) == 1 else Remote()

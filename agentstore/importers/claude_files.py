@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
+import stat
 from collections.abc import Iterator
 
-from agentstore.importers.claude_code import import_claude_code
-from agentstore.importers.claude_facts import text
-from agentstore.importers.jsonl import read_records
+from agentstore.importers.claude_code import PIECE_BYTES, iter_claude_code
+from agentstore.importers.claude_identity import order_of, place_of
+from agentstore.importers.claude_kin import CLAUDE_CODE, HEAD, agent_of
+from agentstore.importers.claude_tree import Tree
+from agentstore.importers.file_blocks import read_start
 from agentstore.importers.results import ImportProblem, ImportResult
 
 # Files that share the folders and the suffix, and are no transcripts.
 _NO_TRANSCRIPTS = frozenset({"history.jsonl", "journal.jsonl"})
-_HEAD_BYTES = 65536
+_MOST_META = 65536
+_MOST_OUTPUT = 64 * 1024 * 1024
 # What only Claude Code writes into the first records of a file; other agents' files may lie in the same tree.
 _MARKERS = re.compile(
     rb'"(?:parentUuid|leafUuid|customTitle|aiTitle|permissionMode|lastPrompt)"\s*:'
@@ -23,14 +28,15 @@ _MARKERS = re.compile(
 )
 # What only Claude Code calls its files. Such a file is a transcript even where its content was destroyed.
 _NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|agent-.+")
-_SUMMARY = re.compile(rb'"type"\s*:\s*"summary"')
+_HELD = "file/held by another"
 
 
-def find_claude_code(root: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+def find_claude_code(root: str | os.PathLike[str], *, others: bool = False) -> Iterator[pathlib.Path]:
     """Yield all Claude Code transcripts below ``root`` (or ``root`` itself, if it is a file), each once, in a fixed
     order: folder by folder, and a session's subagents before the session, so that what is visible is complete.
 
-    Symbolic links to folders are not followed. A file that cannot be read is yielded: its import says why.
+    Symbolic links to folders are not followed; pipes and devices are not opened. A file that cannot be read is yielded:
+    its import says why. ``others``: also files of other agents that have the same shape (``claude_kin``).
     """
     top = pathlib.Path(root)
     if top.is_file():
@@ -43,64 +49,101 @@ def find_claude_code(root: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         if name.endswith(".jsonl") and name not in _NO_TRANSCRIPTS
     )
     # Sorted, for os.walk comes in the order of the file system: two imports of one tree would differ.
-    yield from filter(_is_transcript, sorted(names, key=_order))
+    for path in sorted(names, key=lambda path: order_of(path.as_posix())):
+        if _is_transcript(path, others=others):
+            yield path
 
 
 def import_claude_code_tree(
-    root: str | os.PathLike[str], *, user_id: str = "", user_name: str = "", machine: str = ""
+    root: str | os.PathLike[str],
+    *,
+    user_id: str = "",
+    user_name: str = "",
+    machine: str = "",
+    others: bool = False,
+    local_git: bool = False,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[ImportResult]:
-    """Import every transcript below ``root``, one result per file in the order of ``find_claude_code``.
+    """Import every transcript below ``root``, one result per file in the order of ``find_claude_code``; of a file of
+    more than ``piece_bytes`` several, one after the other (``ImportResult.piece``).
 
-    One file is in memory at a time. Files are read twice: the first time for the titles they give to each other. A file
-    that cannot be read is a result with one problem (line 0); nothing raises but a missing ``root``.
+    A piece of one file is in memory at a time. Files are read twice: the first time for what they say about each other
+    (``claude_tree``). Of files that hold one session the one that has all of it is imported; the others' results say
+    only that they were held. A file that cannot be read is a result with one problem (line 0); nothing raises but a
+    missing ``root``.
+
+    ``others``: also files of Qwen Code, iFlow and the like, under an ``agent_type`` of their own. ``local_git``: the
+    transcripts were made on this machine, so that the remote of a session's directory may be read from its
+    ``.git/config`` (``git_directory``); without it only what the records say tells which repository a project is.
     """
     if not pathlib.Path(root).exists():
         raise FileNotFoundError(f"no such file or directory: {os.fspath(root)}")
-    # All titles first: the file that has a conversation's title may come after the conversation.
-    files = list(find_claude_code(root))
-    titles: dict[str, str] = {}
+    files = list(find_claude_code(root, others=others))
+    tree = Tree(files, _name_of, local_git=local_git)
     for path in files:
-        titles |= _titles(path)
-    for path in files:
-        # Names that are no UTF-8 have surrogates in Python, which no row can hold.
-        name = os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
+        name, told = _name_of(path), tree.told(path)
+        if told.is_held:
+            yield ImportResult(file=name, skipped_records={_HELD: 1})
+            continue
         try:
-            data = path.read_bytes()
+            with path.open("rb") as stream:
+                yield from iter_claude_code(
+                    stream,
+                    file=name,
+                    user_id=user_id,
+                    user_name=user_name,
+                    machine=machine,
+                    titles=tree.titles,
+                    agent_files=told.agent_files,
+                    read_output=functools.partial(_saved_output, path),
+                    meta=_meta_beside(path),
+                    identity=told.identity,
+                    repositories=tree.repositories,
+                    piece_bytes=piece_bytes,
+                )
         except OSError as error:
             yield ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {error.strerror}")])
-            continue
-        yield import_claude_code(data, file=name, user_id=user_id, user_name=user_name, machine=machine, titles=titles)
 
 
-def _titles(path: pathlib.Path) -> dict[str, str]:
-    """The summaries of a file by the record that each one names. Only lines that may be a summary are parsed."""
+def _name_of(path: pathlib.Path) -> str:
+    # Names that are no UTF-8 have surrogates in Python, which no row can hold.
+    return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
+
+
+def _meta_beside(path: pathlib.Path) -> bytes:
+    """The file that says what a subagent was asked to do; b"" where there is none that can be read."""
+    if not path.name.startswith("agent-"):
+        return b""
+    return _read_beside(path.with_name(f"{path.stem}.meta.json"), _MOST_META) or b""
+
+
+def _saved_output(path: pathlib.Path, name: str) -> str | None:
+    """A result that was too long for the transcript: it is in the folder of the session, also for its subagents."""
+    place = place_of(_name_of(path))
+    folder = pathlib.Path(*path.parts[: len(place.folders) + 1]) if place.session_folder else path.with_suffix("")
+    data = _read_beside(folder / "tool-results" / name, _MOST_OUTPUT)
+    return data.decode("utf-8", errors="replace") if data is not None else None
+
+
+def _read_beside(path: pathlib.Path, most: int) -> bytes | None:
+    """A file that belongs to a transcript. No link: who made the transcripts may not choose what else is read."""
     try:
-        data = path.read_bytes()
-    except OSError:
-        return {}  # the import of this file reports it
-    starts = {data.rfind(b"\n", 0, found.start()) + 1 for found in _SUMMARY.finditer(data)}
-    lines = b"".join(data[start : (data.find(b"\n", start) + 1) or len(data)] for start in sorted(starts))
-    records = [record for _, record in read_records(lines, lambda _line, _reason: None)]
-    named = {text(record, "leafUuid"): text(record, "summary") for record in records if record.get("type") == "summary"}
-    return {leaf: summary for leaf, summary in named.items() if leaf and summary}
+        if path.is_symlink() or path.parent.is_symlink():
+            return None
+        return read_start(path, most)
+    except (OSError, ValueError):
+        return None
 
 
-def _order(path: pathlib.Path) -> tuple[str, str, bool, str]:
-    """Folder, session, whether it is the session itself, path. False sorts first, so subagents come before it."""
-    folders = path.parts[:-1]
-    if "subagents" in folders:
-        above = folders.index("subagents") - 1
-        return "/".join(folders[:above]), folders[above], False, path.as_posix()
-    own = "" if path.name.startswith("agent-") else path.stem
-    return "/".join(folders), own, True, path.as_posix()
-
-
-def _is_transcript(path: pathlib.Path) -> bool:
+def _is_transcript(path: pathlib.Path, *, others: bool) -> bool:
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        head = read_start(path, HEAD)
     except OSError:
         return True
+    if not others and agent_of(path.as_posix(), head) != CLAUDE_CODE:
+        return False
     if _MARKERS.search(head):
         return True
     # Other agents use the same names, but for files that hold JSON.

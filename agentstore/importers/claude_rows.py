@@ -1,87 +1,120 @@
-"""The messages of one Claude Code session while its file is being read: later lines still change them."""
+"""The messages of one Claude Code session while its file is being read: later lines still change the newest of them."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import hashlib
 from typing import Any
 
+import msgspec
+
 from agentstore.importers.claude_calls import Call
-from agentstore.importers.claude_facts import text
-from agentstore.importers.jsonl import Record, to_json
-from agentstore.importers.projects import parse_time
+from agentstore.importers.claude_lines import value_of
+from agentstore.importers.jsonl import REFUSED, to_json
 from agentstore.importers.tools import describe_call
 from agentstore.models import Message
 
 SYNTHETIC = "<synthetic>"  # the model of messages that the program wrote itself: they cost nothing
 _MAX_COUNT = 10**9  # of one response; a greater number is none
-_METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})
 
 
-class Replays:
-    """Recognises what an earlier line said at the same instant: a file that was written again into itself.
+class CacheWrites(msgspec.Struct, gc=False):
+    """Tokens written to the cache, by how long they stay."""
 
-    A replay has new uuids, may split a prompt's blocks over lines, and may change ``cwd``, ``version`` and the like.
-    Where the time is missing, only a second copy of the whole record counts as one.
-    """
-
-    def __init__(self) -> None:
-        self._seen: set[bytes] = set()
-
-    def fresh(self, record: Record, blocks: list[Record]) -> list[Record]:
-        """The blocks that are no replay."""
-        moment = text(record, "timestamp")
-        if parse_time(moment) is None:
-            keys = [_digest({key: value for key, value in record.items() if key not in _METADATA})] * len(blocks)
-        else:
-            keys = [_digest([moment, block]) for block in blocks]
-        # All of them before any is noted: one record may say the same thing twice, and without a time all its blocks
-        # have one key.
-        fresh = [block for key, block in zip(keys, blocks, strict=True) if key not in self._seen]
-        self._seen.update(keys)
-        return fresh
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
 
 
-def _digest(value: Any) -> bytes:
-    # Not the text itself: a prompt may hold megabytes of image data.
-    return hashlib.blake2b(to_json(value).encode("utf-8", errors="replace"), digest_size=16).digest()
+class Usage(msgspec.Struct, gc=False):
+    """The token counts of a response."""
+
+    input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation: CacheWrites | None = None
+
+    def written(self) -> int:
+        # The total where there is one, else its parts; never both, for the total contains them.
+        if self.cache_creation_input_tokens is not None or self.cache_creation is None:
+            return _count(self.cache_creation_input_tokens)
+        parts = self.cache_creation
+        return _count(parts.ephemeral_5m_input_tokens) + _count(parts.ephemeral_1h_input_tokens)
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class Draft:
+_COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+_decode_usage = msgspec.json.Decoder(Usage).decode
+
+
+def usage_of(raw: bytes) -> Usage:
+    """The counts in a usage object; what cannot be one is missing."""
+    if not raw:
+        return Usage()
+    try:
+        return _decode_usage(raw)
+    except REFUSED:
+        value = value_of(raw)
+        usage = Usage()
+        for key, number in _integers(value, *_COUNTS).items():
+            setattr(usage, key, number)
+        if isinstance(value, dict) and isinstance(parts := value.get("cache_creation"), dict):
+            usage.cache_creation = CacheWrites(**_integers(parts, *CacheWrites.__struct_fields__))
+        return usage
+
+
+def _integers(value: Any, *keys: str) -> dict[str, int]:
+    found = {key: value.get(key) for key in keys} if isinstance(value, dict) else {}
+    return {key: number for key, number in found.items() if isinstance(number, int) and not isinstance(number, bool)}
+
+
+def _count(number: int | None) -> int:
+    """A token count; 0 for anything that cannot be one."""
+    return number if number is not None and 0 <= number <= _MAX_COUNT else 0
+
+
+class Draft(msgspec.Struct, array_like=True):
     """A message. One response of the model is one message, whatever number of lines it was written in."""
 
     ordinal: int
     role: str
     timestamp: dt.datetime | None
     source_id: str
-    parts: list[str] = dataclasses.field(default_factory=list)
+    parts: list[str]
+    is_response: bool = False
+    number: int = 0  # what to know the response by
     model: str = ""
-    usage: dict[str, Any] = dataclasses.field(default_factory=dict)
+    usage: bytes = b""
+    input_tokens: int = 0
+    cache_read: int = 0
+    cache_written: int = 0
+    output_tokens: int = 0
     has_thinking: bool = False
     calls: int = 0
-    seen: set[tuple[str, str]] = dataclasses.field(default_factory=set)  # what its earlier lines held
+    seen: set[int] = msgspec.field(default_factory=set)  # digests of what its earlier lines held
 
-    def take_usage(self, usage: Any) -> None:
+    def take_usage(self, raw: bytes) -> None:
         """Keep the snapshot with the most output; of equal ones the later, which is the more complete."""
-        if isinstance(usage, dict) and count(usage, "output_tokens") >= count(self.usage, "output_tokens"):
-            self.usage = usage
+        # What the program wrote itself cost nothing.
+        if raw == self.usage or not raw.startswith(b"{") or self.model == SYNTHETIC:
+            return
+        usage = usage_of(raw)
+        output = _count(usage.output_tokens)
+        if output >= self.output_tokens:
+            self.usage, self.output_tokens, self.cache_written = raw, output, usage.written()
+            self.input_tokens, self.cache_read = _count(usage.input_tokens), _count(usage.cache_read_input_tokens)
 
     def new_call(self, call_id: str, name: str, arguments: Any) -> Call:
-        call = Call(self.ordinal, self.calls, call_id, name, arguments)
-        self.calls += 1
+        # First of all, for it may raise: what is nested a little too deeply is decoded, and not encoded again.
+        call = Call(self.ordinal, self.calls, call_id, name, to_json(arguments))
         self.parts.append(describe_call(name, arguments))
+        self.calls += 1
         return call
+
+    @property
+    def context_tokens(self) -> int:
+        return self.input_tokens + self.cache_read + self.cache_written
 
     def to_row(self, session_id: str) -> Message:
         content = "\n".join(self.parts)
-        usage = {} if self.model == SYNTHETIC else self.usage
-        fresh, read, written = (
-            count(usage, "input_tokens"),
-            count(usage, "cache_read_input_tokens"),
-            _cache_write_tokens(usage),
-        )
         return Message(
             session_id=session_id,
             ordinal=self.ordinal,
@@ -92,26 +125,18 @@ class Draft:
             has_tool_use=self.calls > 0,
             content_length=len(content),
             model=self.model,
-            token_usage=to_json(usage) if usage else "",
-            input_tokens=fresh,
-            cache_read_tokens=read,
-            cache_write_tokens=written,
-            output_tokens=count(usage, "output_tokens"),
-            context_tokens=fresh + read + written,
+            token_usage=compact(self.usage),
+            input_tokens=self.input_tokens,
+            cache_read_tokens=self.cache_read,
+            cache_write_tokens=self.cache_written,
+            output_tokens=self.output_tokens,
+            context_tokens=self.context_tokens,
             source_id=self.source_id,
         )
 
 
-def count(usage: dict[str, Any], key: str) -> int:
-    """A token count; 0 for anything that cannot be one."""
-    value = usage.get(key)
-    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT
-    return value if usable and isinstance(value, int) else 0
-
-
-def _cache_write_tokens(usage: dict[str, Any]) -> int:
-    # The total where there is one, else its parts; never both, for the total contains them.
-    parts = usage.get("cache_creation")
-    if "cache_creation_input_tokens" in usage or not isinstance(parts, dict):
-        return count(usage, "cache_creation_input_tokens")
-    return count(parts, "ephemeral_5m_input_tokens") + count(parts, "ephemeral_1h_input_tokens")
+def compact(raw: bytes) -> str:
+    """JSON without spaces between its tokens."""
+    if b" " in raw or b"\\" in raw or not raw.isascii():
+        return to_json(value_of(raw))
+    return raw.decode()

@@ -12,25 +12,76 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import msgspec
 
 Record = dict[str, Any]
 Report = Callable[[int, str], None]
 
-_BOM = b"\xef\xbb\xbf"
+MAX_LINE_BYTES = 64 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+_STRETCH_BYTES = 256 * 1024
 _MAX_RESTARTS = 50  # per line, so that a hostile one cannot make the time grow with the square of its length
 _MAX_DIGITS = 400  # of an integer; Python refuses to convert more than 4,300 and the time grows with the square
+# What msgspec raises for a text that it refuses.
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode = msgspec.json.Decoder().decode
 _surrogate = re.compile("[\ud800-\udfff]")
 _space = re.compile(r"[\s\x00]*")
 _record_start = re.compile(r'\{"parentUuid":')
 
 
+class Stretch(NamedTuple):
+    """Consecutive bytes of a file: whole lines, the last line without its end, or a part of a line that is too long."""
+
+    data: bytes
+    kind: Literal["lines", "tail", "too long", "end of too long"]
+
+
+def stretches(stream: BinaryIO) -> Iterator[Stretch]:
+    """The bytes of a stream up to its end, a few hundred kilobytes or one line at a time."""
+    held: list[bytes] = []  # of the line at hand
+    size = 0
+    while data := stream.read(_STRETCH_BYTES):
+        if size:
+            end = data.find(b"\n") + 1
+            size += end or len(data)
+            held.append(data[:end] if end else data)
+            if size > MAX_LINE_BYTES:  # not held any longer; ``size`` still tells that it goes on
+                yield Stretch(b"".join(held), "end of too long" if end else "too long")
+                held = []
+            elif end:
+                yield Stretch(b"".join(held), "lines")
+            if not end:
+                continue
+            held, size, data = [], 0, data[end:]
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            yield Stretch(data[:cut], "lines")
+        if cut < len(data):
+            held, size = [data[cut:]], len(data) - cut
+    if held:
+        yield Stretch(b"".join(held), "tail")
+
+
+def stretches_of(data: bytes) -> Iterator[Stretch]:
+    """The same of bytes that are in memory: they are copied once only."""
+    position, size = 0, len(data)
+    while position < size:
+        end = data.rfind(b"\n", position, position + _STRETCH_BYTES) + 1
+        end = end or data.find(b"\n", position + _STRETCH_BYTES) + 1
+        too_long = (end or size) - position > MAX_LINE_BYTES
+        if end:
+            yield Stretch(data[position:end], "end of too long" if too_long else "lines")
+        else:
+            yield Stretch(data[position:], "too long" if too_long else "tail")
+        position = end or size
+
+
 def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
     """Yield (1-based line, object) for each JSON object of the file; ``report(line, reason)`` gets everything else."""
-    lines = io.BytesIO(data.removeprefix(_BOM))  # shares the buffer, where split() would hold the file twice
+    lines = io.BytesIO(data.removeprefix(BOM))  # shares the buffer, where split() would hold the file twice
     for number, line in enumerate(lines, 1):
         body = line.strip(b" \t\r\n")
         if body.startswith(b"//"):
@@ -53,7 +104,7 @@ def _values(number: int, body: bytes, report: Report, *, torn: bool) -> list[Any
     except RecursionError:
         report(number, "nested too deeply")
         return []
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except REFUSED:
         return _forgiving(number, body, report, torn=torn)
 
 
@@ -72,7 +123,9 @@ def _forgiving(number: int, body: bytes, report: Report, *, torn: bool) -> list[
             break
         except ValueError as error:
             reason = "truncated last line" if torn else f"bad JSON: {error}"[:200]
-            position, restarts = _next_record(text, position), restarts + 1
+            # A last line that is still being written ends here: what it holds inside may look like a record.
+            position = len(text) if torn else _next_record(text, position)
+            restarts += 1
         position = _skip(text, position)
     if reason:
         report(number, reason)

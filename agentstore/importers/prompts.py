@@ -1,5 +1,23 @@
 """Who speaks in a line of type ``user``: a person, or the machinery around the model.
 
+Where the line says it itself, that decides (``speaker_of``); else the leading text does.
+
+==============================================================  ========  ===========================================
+what the line says                                              speaker   role
+==============================================================  ========  ===========================================
+``origin.kind`` "human"                                         person    user, also where the text looks injected
+``origin.kind`` of another session or agent (``peer``,          other     system, also where ``isMeta`` is set: that is
+``coordinator``, ``channel``, ``task-notification`` …)                    how they come
+``origin.kind`` of the program (``auto-continuation``,          program   system; kept out with ``isMeta``
+``hook``, ``cron`` …) or any other kind
+``promptSource`` "typed", "suggestion"                          person    user
+``promptSource`` "queued", "sdk"                                relayed   user, but for messages of other agents: they
+                                                                          queue, too. A script's prompts
+                                                                          (``claude -p``) are all that its session has
+``promptSource`` "system"                                       program   system
+no such field, or no value that a program would write           unknown   the text decides, as below
+==============================================================  ========  ===========================================
+
 ==============================================================  ========  ===========================================
 leading text of the line                                        role      content
 ==============================================================  ========  ===========================================
@@ -8,30 +26,39 @@ anything else (text, images, documents)                         user      as wri
 ``<command-name>/clear`` and other commands of the program      system    ``/clear args``
 ``<bash-input>ls</bash-input>``                                 system    ``! ls``
 ``<local-command-stdout>``, ``<bash-stdout>``, caveats          system    as written
-``<task-notification>``, ``<teammate-message>``                 system    as written
+``<task-notification>``, ``<teammate-message>``,                system    as written, also where ``isMeta`` is set
+``<agent-message>``, ``<agent-notification>``,
+``<cross-session-message>``
 ``[Request interrupted by user…]``, ``Stop hook feedback:``     system    as written
 a compaction's summary (``This session is being continued``)    system    as written
 only ``<system-reminder>``, ``<ide_opened_file>``, ``<ide_…>``  system    as written
 ==============================================================  ========  ===========================================
 
-Only role "user" counts as a user message. Reminders and IDE notices beside a prompt stay in its content, where search
-finds them, and are left out of ``first_message``.
+Commands are read as commands whoever sent them: a person typed ``/clear``, and no model saw it. Only role "user" counts
+as a user message. Reminders and IDE notices beside a prompt stay in its content, where search finds them, and are left
+out of ``first_message``.
+
+Lines with ``isMeta`` that come from nobody else are kept out (bodies of skills, caveats, notes on images), also where
+``origin`` says "human": the program wrote them beside what the person wrote.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 FIRST_MESSAGE_LENGTH = 300
 
 _INJECTED = ("system-reminder", "ide_opened_file", "ide_selection", "ide_diagnostics")
+# Other agents and sessions. The sentence is what the program writes above the element.
+_FROM_OTHERS = re.compile(
+    r"(?:Another Claude session sent a message:\s{0,9})?"
+    r"<(?:task-notification|teammate-message|agent-message|agent-notification|cross-session-message)[\s>]"
+)
 _FROM_THE_PROGRAM = (
     "<local-command-",
     "<bash-stdout>",
     "<bash-stderr>",
-    "<task-notification>",
-    "<teammate-message",
     "[Request interrupted by user",
     "Caveat: The messages below",
     "Stop hook feedback:",
@@ -50,6 +77,35 @@ _LOCAL_COMMANDS = frozenset({
 })  # fmt: skip
 
 
+Speaker = Literal["person", "relayed", "other", "program", "unknown"]
+_OTHERS = frozenset({"agent", "channel", "coordinator", "peer", "subagent", "task-notification", "teammate"})
+_BY_TEXT = frozenset({"relayed", "unknown"})
+_KIND = re.compile(r"[a-z][a-z0-9_-]{0,40}", re.IGNORECASE)
+_SOURCES: dict[str, Speaker] = {
+    "typed": "person",
+    "suggestion": "person",
+    "queued": "relayed",
+    "sdk": "relayed",
+    "system": "program",
+}
+
+
+def speaker_of(origin_kind: str, prompt_source: str) -> Speaker:
+    """Who wrote a line, by the fields that say so (``origin.kind``, ``promptSource``; "" where one is missing)."""
+    if origin_kind == "human":
+        return "person"
+    if origin_kind in _OTHERS:
+        return "other"
+    source = _SOURCES.get(prompt_source, "unknown")
+    # A kind that this version does not know is no person's, unless a person is known to have typed the line.
+    return "program" if source != "person" and _KIND.fullmatch(origin_kind) else source
+
+
+def is_message_of_others(text: str, speaker: Speaker) -> bool:
+    """Whether an ``isMeta`` line is what another agent or session said: a message, and not to be kept out."""
+    return speaker == "other" or (speaker in _BY_TEXT and _FROM_OTHERS.match(text.lstrip()) is not None)
+
+
 class Prompt(NamedTuple):
     """A line as a message: its role, its content, and what a person wrote of it ("" if nobody did)."""
 
@@ -58,11 +114,11 @@ class Prompt(NamedTuple):
     typed: str
 
 
-def read_prompt(text: str, *, injected: bool = False) -> Prompt:
+def read_prompt(text: str, *, injected: bool = False, speaker: Speaker = "unknown") -> Prompt:
     """Classify the text of a line; ``injected`` says that its record is known not to come from a person."""
     start = text.lstrip()
     # Before all that looks at the text: what is injected may quote a command or a prompt.
-    if injected or start.startswith(_FROM_THE_PROGRAM):
+    if injected or speaker in ("other", "program") or _looks_injected(start, speaker):
         return Prompt("system", text, "")
     if start.startswith(("<command-name>", "<command-message>")):
         return _command(text)
@@ -70,6 +126,12 @@ def read_prompt(text: str, *, injected: bool = False) -> Prompt:
         return Prompt("system", f"! {_text_in_element(text, 'bash-input')}", "")
     typed = _without_injected(text).strip()
     return Prompt("user" if typed else "system", text, typed)
+
+
+def _looks_injected(start: str, speaker: Speaker) -> bool:
+    if speaker == "unknown" and start.startswith(_FROM_THE_PROGRAM):
+        return True
+    return speaker in _BY_TEXT and _FROM_OTHERS.match(start) is not None
 
 
 def _command(text: str) -> Prompt:
@@ -104,45 +166,3 @@ def first_line(typed: str) -> str:
     """A prompt as the name of its session: one line, at most 300 code points and "..."."""
     line = re.sub(r"\r\n|\r|\n", " ", typed.strip())
     return line if len(line) <= FIRST_MESSAGE_LENGTH else line[:FIRST_MESSAGE_LENGTH] + "..."
-
-
-# --- content blocks ------------------------------------------------------------------------------------------------
-
-
-def blocks_of(content: Any) -> list[dict[str, Any]]:
-    """Message content as a list of blocks, whatever it is; text becomes one text block."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    if isinstance(content, dict):
-        return [content]
-    if isinstance(content, list):
-        return [
-            {"type": "text", "text": block} if isinstance(block, str) else block
-            for block in content
-            if isinstance(block, (str, dict))
-        ]
-    return []
-
-
-def block_text(block: dict[str, Any]) -> str:
-    """What can be read of a block of a prompt or a tool result; data such as base64 images becomes a placeholder."""
-    kind = block.get("type")
-    text = block.get("text")
-    if kind in ("text", None) and isinstance(text, str):
-        return text
-    if kind in ("image", "document"):
-        return _placeholder(kind, block)
-    if kind == "tool_reference":
-        return f"[Tool reference: {block.get('tool_name', '')}]"
-    return text if isinstance(text, str) else ""
-
-
-def _placeholder(kind: str, block: dict[str, Any]) -> str:
-    source = block.get("source")
-    media = source.get("media_type") if isinstance(source, dict) else None
-    return f"[{kind.capitalize()}: {media}]" if isinstance(media, str) and media else f"[{kind.capitalize()}]"
-
-
-def result_text(content: Any) -> str:
-    """The content of a tool result as text, its blocks on lines of their own."""
-    return "\n".join(filter(None, map(block_text, blocks_of(content))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from agentstore.importers.states import ImportState
 from agentstore.models import GitLink, Message, Session, ToolCall
 
 
@@ -16,11 +17,20 @@ class ImportProblem(msgspec.Struct, frozen=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True):
-    """The rows of one file, ready for ``write_batch`` and ``write_git_links``, and an account of the rest.
+    """The rows of a file or of a piece of one, ready for ``write_batch`` and ``write_git_links``, and an account of the
+    rest.
+
+    Rows and problems are those that are new, or have changed, since the piece before. The sessions and the accounts
+    below are of everything that was read so far: those of the last piece are the whole file's.
 
     ``skipped_records`` counts what is known and kept out (progress, snapshots, injected lines …),
     ``unknown_records`` what this version does not know; both by type.
     ``titles`` are titles that this file gives to conversations in *other* files, by the uuid of their last record.
+    ``replaces`` are ids that earlier versions gave to the same session: what is stored under them is to be deleted.
+    ``continued_in`` is the session that the file says it goes on in; "" where it says none.
+    ``piece`` counts the pieces of a file from 0: what is stored of its session is replaced with the first of them, and
+    the others are added to it.
+    ``state`` is where the next import of the same file may continue; None where an importer cannot.
     """
 
     # Not shared between results, as they would be in a plain class: msgspec makes new lists and dicts for each.
@@ -33,3 +43,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     skipped_records: dict[str, int] = {}
     unknown_records: dict[str, int] = {}
     titles: dict[str, str] = {}
+    replaces: list[str] = []
+    continued_in: str = ""
+    piece: int = 0
+    state: ImportState | None = None

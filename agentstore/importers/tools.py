@@ -59,6 +59,9 @@ _NAMES = {
 }
 CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.items() for name in names.split()}
 
+# Tools that came after the table was published.
+_LATER = {"PowerShell": "Bash"}
+
 # Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
@@ -69,7 +72,7 @@ _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
-    known = CATEGORIES.get(name)
+    known = CATEGORIES.get(name) or _LATER.get(name)
     if known is not None:
         return known
     return "Task" if "subagent" in name.lower() else "Other"

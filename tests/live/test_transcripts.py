@@ -26,7 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 @pytest.fixture(scope="module")
 def manifest(transcripts: Path) -> list[dict[str, str]]:
     with (transcripts / "MANIFEST.tsv").open(encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file, delimiter="\t") if row["agent"] == "claude-code"]
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["agent"] == "claude-code"]
+    # Earlier snapshots are of sessions that are there: they have the same ids.
+    return [row for row in rows if "/growth/" not in row["file"]]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def written(server: Server, database: str, imported: list[ImportResult]) -> str:
 
 async def test_read_back_equal(store: AsyncClickHouseStore, written: str, imported: list[ImportResult]) -> None:
     org = written
-    assert sum(len(result.sessions) for result in imported) > 50
+    assert sum(len(result.sessions) for result in imported) >= 45
     for result in imported:
         for session in result.sessions:
             links = [link for link in result.git_links if link.session_id == session.id]
@@ -84,14 +86,14 @@ async def test_read_back_equal(store: AsyncClickHouseStore, written: str, import
 
 
 async def test_totals_are_those_of_the_manifest(
-    store: AsyncClickHouseStore, written: str, manifest: list[dict[str, str]]
+    store: AsyncClickHouseStore, written: str, manifest: list[dict[str, str]], imported: list[ImportResult]
 ) -> None:
     org = written
     page = await store.list_sessions(org, EVERYTHING)
     sessions = {found.id: found for found in page.sessions}
-    counted = [row for row in manifest if int(row["sessions_in_file"])]
-    for row in counted:
-        id = Path(row["file"]).stem
+    counted = [(row, read.sessions[0].id) for row, read in zip(manifest, imported, strict=True) if read.sessions]
+    assert len(counted) == sum(row["sessions_in_file"] != "0" for row in manifest)
+    for row, id in counted:
         # Sessions without a user's message are not browsable, but they are there.
         session = sessions.get(id) or await store.get_session(org, id)
         calls = await store.get_session_tool_calls(org, id)

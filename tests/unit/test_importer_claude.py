@@ -10,7 +10,7 @@ import pytest
 
 from agentstore.importers import ImportProblem, ImportResult, import_claude_code
 from agentstore.models import Session
-from tests.unit.importer_lines import FILE, assistant, data, line, result, said, use, user
+from tests.unit.importer_lines import FILE, SESSION, assistant, data, line, result, said, use, user
 
 
 def imported(*records: Any, file: str = FILE, **arguments: Any) -> ImportResult:
@@ -254,7 +254,7 @@ def test_input_is_kept_as_compact_json() -> None:
 )
 def test_a_task_is_linked_with_its_subagent(link: list[dict[str, Any]]) -> None:
     read = imported(assistant(use("t1", "Task", prompt="look"), use("t2", "Bash", command="x")), *link)
-    assert [call.subagent_session_id for call in read.tool_calls] == ["agent-a77", ""]
+    assert [call.subagent_session_id for call in read.tool_calls] == [f"{SESSION}:agent-a77", ""]
 
 
 # --- what is no message --------------------------------------------------------------------------------------------

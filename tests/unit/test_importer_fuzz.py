@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import random
 from typing import Any
 
@@ -10,8 +11,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentstore.importers import ImportResult, import_claude_code
-from tests.unit.importer_lines import FILE, assistant, data, line, result, said, use, user
+from agentstore.importers import ImportResult, import_claude_code, import_claude_code_tree
+from tests.unit.importer_lines import FILE, SESSION, assistant, data, line, result, said, use, user
 
 SEEDS = [
     user("fix it"),
@@ -26,10 +27,15 @@ SEEDS = [
     line("summary", None, summary="s", leafUuid="user-0"),
     line("custom-title", customTitle="c"),
     line("pr-link", 9, prUrl="https://github.com/o/r/pull/1"),
+    line("worktree-state", worktreeSession={"worktreeName": "c", "worktreePath": "/w", "originalCwd": "/r"}),
+    user("<agent-message>x</agent-message>", 10, isMeta=True, origin={"kind": "peer"}, promptSource="queued"),
+    assistant(use("t3", command="git remote -v"), second=11, id="msg_9"),
+    result("t3", "origin\tgit@github.com:o/r.git (fetch)", 12),
     line("file-history-snapshot", None, snapshot={"timestamp": "2026-03-02T09:00:00Z"}),
 ]
 KEYS = sorted(
-    {key for seed in SEEDS for key in seed} | {"content", "type", "id", "usage", "text", "input", "forkedFrom"}
+    {key for seed in SEEDS for key in seed}
+    | {"content", "type", "id", "usage", "text", "input", "forkedFrom", "kind", "parts", "message", "agentId"}
 )
 JSON = st.recursive(
     st.none()
@@ -91,18 +97,44 @@ def test_any_bytes_are_read(noise: bytes) -> None:
     check(import_claude_code(noise, file=FILE))
 
 
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    torn = bytearray(data)
+    for _ in range(chance.randrange(1, 6)):
+        start = chance.randrange(len(torn) + 1)
+        cut = slice(start, start + chance.choice([0, 1, 2, 40]))
+        torn[cut] = chance.choice([b"", b"{", b'"', b"\n", b"\x00", b"\xff", b"[", b"null", b"\\ud800", b"}{"])
+    return bytes(torn)
+
+
 def test_damaged_files_are_read() -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     whole = data(*SEEDS)
     for _ in range(1500):
-        damaged = bytearray(whole)
-        for _ in range(chance.randrange(1, 6)):
-            start = chance.randrange(len(damaged))
-            cut = slice(start, start + chance.choice([0, 1, 2, 40]))
-            damaged[cut] = chance.choice([b"", b"{", b'"', b"\n", b"\x00", b"\xff", b"[", b"null", b"\\ud800", b"}{"])
-        check(import_claude_code(bytes(damaged), file=FILE))
+        check(import_claude_code(damaged(whole, chance), file=FILE))
+
+
+def test_a_tree_of_damaged_files_is_read(tmp_path: pathlib.Path) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    whole = data(*SEEDS)
+    names = [f"a/{SESSION}.jsonl", f"b/{SESSION}.jsonl", "c/full.jsonl", f"a/{SESSION}/subagents/agent-a1.jsonl"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(100):
+        for name in names:
+            (tmp_path / name).write_bytes(damaged(whole, chance))
+        (tmp_path / names[3]).with_suffix(".meta.json").write_bytes(damaged(b'{"description": "x"}', chance))
+        read = list(import_claude_code_tree(tmp_path, local_git=True, others=True))
+        ids = [session.id for file in read for session in file.sessions]
+        assert len(ids) == len(set(ids))
+        for file in read:
+            msgspec.json.encode(file)
+            for session in file.sessions:
+                own = [message for message in file.messages if message.session_id == session.id]
+                assert session.message_count == len(own)
 
 
 def test_every_prefix_of_a_file_is_read_and_keeps_the_rows_before() -> None:

@@ -65,9 +65,9 @@ def test_all_transcripts_are_found_subagents_before_their_session(tree: pathlib.
 
 def test_a_tree_joins_titles_over_files_in_any_order(tree: pathlib.Path) -> None:
     sessions = {s.id: s for read in import_claude_code_tree(tree, user_id="u") for s in read.sessions}
-    assert set(sessions) == {"agent-old", "agent-a1", SESSION}
+    assert set(sessions) == {f"{SESSION}:agent-old", f"{SESSION}:agent-a1", SESSION}
     assert sessions[SESSION].display_name == "The clock"
-    assert sessions["agent-a1"].parent_session_id == SESSION
+    assert sessions[f"{SESSION}:agent-a1"].parent_session_id == SESSION
     assert {s.user_id for s in sessions.values()} == {"u"}
 
 

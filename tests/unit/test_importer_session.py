@@ -11,6 +11,9 @@ from agentstore.importers import ImportResult, import_claude_code
 from agentstore.models import Session
 from tests.unit.importer_lines import FILE, SESSION, assistant, at, data, line, said, use, user
 
+OTHER = "5a6b7c8d-2b64-4e0a-8f35-6a1b2c3d4e5f"
+AGENT = f"{SESSION}:agent-a1"
+
 
 def imported(*records: Any, file: str = FILE, **arguments: Any) -> ImportResult:
     return import_claude_code(data(*records), file=file, **arguments)
@@ -33,18 +36,28 @@ def test_a_session_is_who_its_file_says() -> None:
 @pytest.mark.parametrize(
     ("file", "fields", "expected"),
     [
-        (f"p/{SESSION}/subagents/agent-a1.jsonl", {"isSidechain": True}, ("agent-a1", SESSION, "subagent")),
-        (f"p/{SESSION}/subagents/workflows/r/agent-a1.jsonl", {}, ("agent-a1", SESSION, "subagent")),
-        (f"C:\\p\\{SESSION}\\subagents\\agent-a1.jsonl", {}, ("agent-a1", SESSION, "subagent")),
-        ("p/agent-a1.jsonl", {"isSidechain": True, "agentId": "a1"}, ("agent-a1", SESSION, "subagent")),
-        ("", {"isSidechain": True, "agentId": "a1"}, ("agent-a1", SESSION, "subagent")),
-        ("p/other.jsonl", {}, ("other", SESSION, "continuation")),
-        ("p/other.jsonl", {"forkedFrom": {"sessionId": "origin"}}, ("other", "origin", "fork")),
+        (f"p/{SESSION}/subagents/agent-a1.jsonl", {"isSidechain": True}, (AGENT, SESSION, "subagent", "agent-a1")),
+        (f"p/{SESSION}/subagents/workflows/r/agent-a1.jsonl", {}, (AGENT, SESSION, "subagent", "agent-a1")),
+        (f"C:\\p\\{SESSION}\\subagents\\agent-a1.jsonl", {}, (AGENT, SESSION, "subagent", "agent-a1")),
+        ("p/agent-a1.jsonl", {"isSidechain": True, "agentId": "a1"}, (AGENT, SESSION, "subagent", "agent-a1")),
+        ("", {"isSidechain": True, "agentId": "a1"}, (AGENT, SESSION, "subagent", "agent-a1")),
+        (f"p/{OTHER}.jsonl", {}, (OTHER, SESSION, "continuation")),
+        (f"p/{OTHER}.jsonl", {"forkedFrom": {"sessionId": "origin"}}, (OTHER, "origin", "fork")),
+        ("p/full.jsonl", {}, (SESSION, "", "", "full")),
+        ("p/full.jsonl", {"forkedFrom": {"sessionId": "origin"}}, (SESSION, "origin", "fork", "full")),
     ],
 )
-def test_where_a_session_comes_from(file: str, fields: dict[str, Any], expected: tuple[str, str, str]) -> None:
-    read = session(user("hi", **fields), file=file)
-    assert (read.id, read.parent_session_id, read.relationship_type) == expected
+def test_where_a_session_comes_from(file: str, fields: dict[str, Any], expected: tuple[str, ...]) -> None:
+    read = imported(user("hi", **fields), file=file)
+    (only,) = read.sessions
+    assert (only.id, only.parent_session_id, only.relationship_type, *read.replaces) == expected
+    assert {message.session_id for message in read.messages} == {only.id}
+
+
+def test_where_a_session_goes_on_in_a_new_file_its_last_lines_say_who_it_is() -> None:
+    read = imported(user("hi"), user("on", 1, sessionId=OTHER), line("mode", sessionId=SESSION), file="p/full.jsonl")
+    (only,) = read.sessions
+    assert (only.id, only.parent_session_id, only.relationship_type) == (OTHER, SESSION, "continuation")
 
 
 def test_times_are_the_least_and_greatest_of_all_records() -> None:

@@ -36,6 +36,7 @@ LAYERS = [
     {"read"},
     {"write"},
     {"store"},
+    {"ingest"},
     {""},
     {"cli", "__main__"},
 ]  # fmt: skip

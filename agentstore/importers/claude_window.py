@@ -1,0 +1,80 @@
+"""The messages of a conversation: the newest are held whole and may still change, of older ones only totals remain.
+
+Lines of a response need not be adjacent, but they are near each other: after ``OPEN_MESSAGES`` later messages it is
+closed, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from agentstore.importers.claude_known import Known, digest
+from agentstore.importers.claude_memory import Memory
+from agentstore.importers.claude_rows import Draft
+from agentstore.models import Message, Session
+
+OPEN_MESSAGES = 32
+
+
+class Window:
+    """Ordinals are given in the order of first appearance, and never again: so they stay when a file grows."""
+
+    def __init__(self, memory: Memory, known: Known) -> None:
+        self._memory = memory
+        self._known = known
+        self.open = {draft.ordinal: draft for draft in memory.drafts}
+        self.responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}
+        self.changed: dict[int, Draft] = {}
+
+    def new(self, role: str, source_id: str, moment: dt.datetime | None, parts: list[str]) -> Draft:
+        memory = self._memory
+        ordinal = memory.messages
+        memory.messages += 1
+        self.open[ordinal] = self.changed[ordinal] = draft = Draft(ordinal, role, moment, source_id, parts)
+        if ordinal >= OPEN_MESSAGES:
+            self._close(self.open.pop(ordinal - OPEN_MESSAGES))
+        return draft
+
+    def new_response(self, source_id: str, moment: dt.datetime | None) -> Draft | None:
+        """A message for a response; None if it is closed."""
+        number = digest("response", source_id) if source_id else 0
+        if number in self._known:
+            return None
+        draft = self.new("assistant", source_id, moment, [])
+        draft.number, draft.is_response = number, True
+        if source_id:
+            self.responses[source_id] = draft
+        return draft
+
+    def _close(self, draft: Draft) -> None:
+        memory = self._memory
+        if draft.is_response and draft.source_id:
+            del self.responses[draft.source_id]
+            self._known.add(draft.number)
+            self._known.update(draft.seen)
+        memory.output_tokens += draft.output_tokens
+        memory.peak_context = max(memory.peak_context, draft.context_tokens)
+
+    def with_totals(self, session: Session) -> list[Session]:
+        """The session's row as far as it was read; none while nobody has spoken."""
+        memory = self._memory
+        if not memory.messages:
+            return []
+        drafts = self.open.values()
+        row = msgspec.structs.replace(
+            session,
+            first_message=memory.first_message,
+            message_count=memory.messages,
+            user_message_count=memory.typed,
+            total_output_tokens=memory.output_tokens + sum(draft.output_tokens for draft in drafts),
+            peak_context_tokens=max([memory.peak_context, *(draft.context_tokens for draft in drafts)]),
+        )
+        return [row]
+
+    def rows(self, session_id: str) -> list[Message]:
+        """The rows that are new or have changed since this was called last."""
+        messages = [draft.to_row(session_id) for _, draft in sorted(self.changed.items())]
+        self.changed.clear()
+        return messages

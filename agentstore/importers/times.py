@@ -1,0 +1,19 @@
+"""Points in time as transcripts write them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+
+def parse_time(value: Any) -> dt.datetime | None:
+    """ISO 8601 text as UTC, without a zone taken as UTC; None for anything else and for years outside 1970 to 2200."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(value)
+        if moment.tzinfo is not dt.UTC:
+            moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return parse_time(value.strip()) if value != value.strip() else None
+    return moment if 1970 <= moment.year <= 2200 else None

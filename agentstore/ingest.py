@@ -1,0 +1,150 @@
+"""From what an importer returns to what a store holds.
+
+It stands here because importers know neither stores nor event loops, and a store knows no importers. An example would
+do for one's own worker, but every worker needs the same: sessions and subagents in the right order, pieces of one file
+one after the other, ids of earlier versions cleared away, and nobody's session overwritten by another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import hashlib
+import logging
+import weakref
+from typing import Protocol
+
+import msgspec
+
+from agentstore.errors import NotFoundError
+from agentstore.importers.results import ImportResult
+from agentstore.models import Message, Session
+from agentstore.protocols import ReadStore, Store
+
+_logger = logging.getLogger("agentstore")
+_REMEMBERED = 256  # files whose pieces may still come
+
+
+class ReadWriteStore(Store, ReadStore, Protocol):
+    """A store that is read and written."""
+
+
+class _File(msgspec.Struct):
+    """A file of which a piece was written: whether from its start, and where its sessions went."""
+
+    from_start: bool
+    ids: dict[str, str] = {}
+
+
+class ImportWriter:
+    """Writes the results of imports into one organisation of a store.
+
+    Calls may run side by side; pieces of one file wait for each other, in the order in which they were handed over.
+    When ``write`` returns, the server has committed the result.
+    """
+
+    def __init__(self, store: ReadWriteStore, org_id: str) -> None:
+        self._store = store
+        self._org_id = org_id
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._files: collections.OrderedDict[str, _File] = collections.OrderedDict()
+
+    async def write(self, result: ImportResult) -> None:
+        """Store a result: what was stored of its sessions before is replaced by its first piece, the others add to it.
+
+        What earlier versions stored of the same session under another id (``ImportResult.replaces``) is deleted. A
+        session that is stored for another user or machine is never overwritten: see ``_place``.
+        """
+        turn = self._turns.setdefault(result.file, asyncio.Lock())
+        async with turn:
+            file = self._file(result)
+            # Subagents first, so that who sees a session in a list sees all of it.
+            for session in sorted(result.sessions, key=lambda session: session.relationship_type != "subagent"):
+                await self._write_session(file, session, result)
+            for session in result.sessions[:1]:
+                await self._delete_replaced(session, result.replaces)
+
+    def _file(self, result: ImportResult) -> _File:
+        if result.piece == 0 or result.file not in self._files:
+            self._files[result.file] = _File(result.piece == 0)
+            if len(self._files) > _REMEMBERED:
+                self._files.popitem(last=False)
+        return self._files[result.file]
+
+    async def _write_session(self, file: _File, session: Session, result: ImportResult) -> None:
+        own = session.id
+        messages = [message for message in result.messages if message.session_id == own]
+        calls = [call for call in result.tool_calls if call.session_id == own]
+        links = [link for link in result.git_links if link.session_id == own]
+        is_first = own not in file.ids
+        if is_first or (not file.ids[own] and messages):
+            file.ids[own] = await self._place(session, messages)
+        id = file.ids[own]
+        if not id:
+            return
+        replace = msgspec.structs.replace
+        if id != own and session.relationship_type == "subagent":
+            session = replace(session, id=id)
+        elif id != own:
+            session = replace(session, id=id, parent_session_id=own, relationship_type="fork")
+        await self._store.write_git_links(self._org_id, [replace(link, session_id=id) for link in links])
+        await self._store.write_session(
+            self._org_id,
+            session,
+            [replace(message, session_id=id) for message in messages],
+            [replace(call, session_id=id) for call in calls],
+            replace=is_first and file.from_start,
+        )
+
+    async def _place(self, session: Session, messages: list[Message]) -> str:
+        """The id under which a session is stored: its own, unless it is stored there for another user or machine.
+
+        One that continues what is stored there takes its place, one of which all is there already is not stored again
+        (""), and one that diverged from it becomes a fork. The id of a fork is made from its first own message.
+        """
+        stored = await self._stored(session.id)
+        if stored is None or not _is_anothers(stored, session):
+            return session.id
+        known = await self._store.get_session_messages(self._org_id, session.id)
+        theirs = {message.source_id for message in known if message.source_id}
+        new = [message.source_id for message in messages if message.source_id and message.source_id not in theirs]
+        if theirs <= {message.source_id for message in messages}:
+            id, outcome = session.id, "it goes on there, and takes the place of what was stored"
+        elif new:
+            fork = hashlib.blake2b(new[0].encode(), digest_size=4).hexdigest()
+            id, outcome = f"{session.id}~{fork}", "it diverged, and is stored as a fork"
+        else:
+            id, outcome = "", "all of it is stored already"
+        owners = (session.id, stored.user_id, stored.machine, session.user_id, session.machine)
+        _logger.warning("session %s of %r on %r was found for %r on %r, too: %s", *owners, outcome)
+        return id
+
+    async def _delete_replaced(self, session: Session, ids: list[str]) -> None:
+        """Delete what is stored under these ids where it is this session: other sessions have had the same id."""
+        same = []
+        for id in ids:
+            stored = await self._stored(id)
+            # Such ids were given to subagents (their parent is the same) and to files of any name, whose rows had the
+            # session that the records name for a parent.
+            if stored is not None and stored.parent_session_id in _claimed_by(session):
+                same.append(id)
+        if same:
+            await self._store.delete_sessions(self._org_id, same)
+
+    async def _stored(self, id: str) -> Session | None:
+        try:
+            return await self._store.get_session(self._org_id, id)
+        except NotFoundError:
+            return None
+
+
+def _claimed_by(session: Session) -> set[str]:
+    if session.relationship_type == "subagent":
+        return {session.parent_session_id} - {""}
+    return {session.id.partition("~")[0], session.parent_session_id} - {""}
+
+
+def _is_anothers(stored: Session, session: Session) -> bool:
+    """Whether a session is stored for another owner; one that nobody named is nobody's."""
+    pairs = ((stored.user_id, session.user_id), (stored.machine, session.machine))
+    return any(one and other and one != other for one, other in pairs)

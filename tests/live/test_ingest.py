@@ -1,0 +1,134 @@
+"""What an importer returns, stored: nothing twice, nothing lost, nobody's overwritten."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pathlib
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from agentstore import AsyncClickHouseStore, NotFoundError, Session, SessionFilter
+from agentstore.importers import ImportResult, import_claude_code, import_claude_code_tree
+from agentstore.ingest import ImportWriter
+from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
+
+OTHER = "5a6b7c8d-2b64-4e0a-8f35-6a1b2c3d4e5f"
+
+
+def talk(*parts: str) -> list[dict[str, Any]]:
+    return [user(part, number, uuid=f"u-{part}") for number, part in enumerate(parts)]
+
+
+def read(*records: Any, file: str = f"p/{SESSION}.jsonl", **arguments: Any) -> ImportResult:
+    return import_claude_code(data(*records), file=file, **arguments)
+
+
+def as_before(result: ImportResult, id: str, parent: str, relationship: str) -> ImportResult:
+    """The rows as an earlier version wrote them, under another id."""
+    (session,) = result.sessions
+    return replace(
+        result,
+        sessions=[replace(session, id=id, parent_session_id=parent, relationship_type=relationship)],
+        messages=[replace(message, session_id=id) for message in result.messages],
+        tool_calls=[replace(call, session_id=id) for call in result.tool_calls],
+        git_links=[replace(link, session_id=id) for link in result.git_links],
+        replaces=[],
+    )
+
+
+async def stored(store: AsyncClickHouseStore, org: str) -> dict[str, Session]:
+    page = await store.list_sessions(org, SessionFilter(include_subagents=True, limit=200))
+    return {session.id: session for session in page.sessions}
+
+
+async def test_ids_of_earlier_versions_are_replaced_and_others_under_them_stay(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    writer = ImportWriter(store, org)
+    agent = read(*talk("a"), file=f"p/{SESSION}/subagents/agent-7c1e0b2.jsonl")
+    export = read(*talk("b"), file="x/full.jsonl")
+    assert (agent.replaces, export.replaces) == (["agent-7c1e0b2"], ["full"])
+    # Two people's subagents of one id: of the old ones only the later is left, and it is the other's.
+    await writer.write(as_before(agent, "agent-7c1e0b2", OTHER, "subagent"))
+    await writer.write(as_before(export, "full", SESSION, "continuation"))
+    await writer.write(agent)
+    await writer.write(export)
+    assert set(await stored(store, org)) == {f"{SESSION}:agent-7c1e0b2", "agent-7c1e0b2", SESSION}
+    others = read(
+        *(record | {"sessionId": OTHER} for record in talk("c")), file=f"p/{OTHER}/subagents/agent-7c1e0b2.jsonl"
+    )
+    for _ in range(2):
+        await writer.write(others)
+        assert set(await stored(store, org)) == {
+            f"{SESSION}:agent-7c1e0b2",
+            f"{OTHER}:agent-7c1e0b2",
+            SESSION,
+        }
+
+
+async def test_sessions_in_one_file_are_written_each_with_its_own_rows(store: AsyncClickHouseStore, org: str) -> None:
+    inner = [user("look", 2, uuid="i"), assistant(said("found"), id="msg_sub", output=500)]
+    embedded = [
+        line("progress", 3, data={"type": "agent_progress", "agentId": "a1", "message": message}) for message in inner
+    ]
+    commit = [assistant(use("t", command="git commit")), result("t", "[main 1a2b3c4] x")]
+    both = read(*talk("a"), *commit, *embedded, agent_files=())
+    await ImportWriter(store, org).write(both)
+    found = await stored(store, org)
+    assert {id: session.message_count for id, session in found.items()} == {SESSION: 2, f"{SESSION}:agent-a1": 2}
+    assert (found[SESSION].commit_count, found[SESSION].tool_call_count) == (1, 1)
+    assert [m.content for m in await store.get_session_messages(org, f"{SESSION}:agent-a1")] == ["look", "found"]
+
+
+async def test_pieces_of_a_file_replace_what_was_there_and_add_to_each_other(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(data(*talk(*(f"old {number}" for number in range(900)))))
+    writer = ImportWriter(store, org)
+    for piece in import_claude_code_tree(tmp_path):
+        await writer.write(piece)
+    path.write_bytes(data(*talk(*(f"{number} " + "x" * 1000 for number in range(700)))))
+    pieces = list(import_claude_code_tree(tmp_path, piece_bytes=1))
+    assert [piece.piece for piece in pieces] == list(range(len(pieces)))
+    assert len(pieces) > 1
+    await asyncio.gather(*(writer.write(piece) for piece in pieces))
+    messages = await store.get_session_messages(org, SESSION)
+    assert [message.content.split()[0] for message in messages] == [str(number) for number in range(700)]
+    assert (await store.get_session(org, SESSION)).message_count == 700
+
+
+async def test_another_users_session_of_the_same_id_is_never_overwritten(
+    store: AsyncClickHouseStore, org: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*talk("a", "b"), user_id="ada", machine="m"))
+    with caplog.at_level(logging.WARNING, logger="agentstore"):
+        for _ in range(2):
+            await writer.write(read(*talk("a", "c"), user_id="mei", machine="n"))
+    assert SESSION in caplog.text
+    found = await stored(store, org)
+    (fork,) = found.keys() - {SESSION}
+    assert (found[SESSION].user_id, found[fork].user_id) == ("ada", "mei")
+    assert (found[fork].parent_session_id, found[fork].relationship_type) == (SESSION, "fork")
+    assert [m.content for m in await store.get_session_messages(org, SESSION)] == ["a", "b"]
+    assert [m.content for m in await store.get_session_messages(org, fork)] == ["a", "c"]
+
+
+async def test_another_machines_copy_that_is_no_more_is_not_stored_again(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*talk("a", "b"), user_id="ada", machine="m"))
+    await writer.write(read(*talk("a"), user_id="ada", machine="n"))
+    assert [m.content for m in await store.get_session_messages(org, SESSION)] == ["a", "b"]
+    await writer.write(read(*talk("a", "b", "c"), user_id="ada", machine="n"))
+    found = await stored(store, org)
+    assert (set(found), found[SESSION].message_count, found[SESSION].machine) == ({SESSION}, 3, "n")
+
+
+async def test_a_result_without_a_session_writes_nothing(store: AsyncClickHouseStore, org: str) -> None:
+    await ImportWriter(store, org).write(read(line("mode")))
+    with pytest.raises(NotFoundError):
+        await store.get_session(org, SESSION)
