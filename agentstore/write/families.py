@@ -133,14 +133,16 @@ class Families:
         version, _ = self._versions.draw()
         if subagents:
             await self._executor.execute(families_sql.note_subagents(org_id, subagents, version))
-        roots = await self._roots(org_id, {*changed, *touched.parents.values()}) if subagents or repeated else {}
-        # Subagents of what has changed: whether they count, and for whom, has changed with it.
-        below = {id for id, root in roots.items() if root in changed}
+        known_roots = await self._roots(org_id, {*changed, *touched.parents.values()}) if subagents or repeated else {}
+        roots = chains(known_roots)
+        # What works for one that has changed: whether it counts, and for whom, may have changed with that.
+        below = {id for id, root in known_roots.items() if root in changed}
         affected = await self._affected(touched, shared, known, below)
         if affected:
             await self._decide_owners(org_id, affected, version)
         if again := affected | (changed & (known | repeated)) | subagents | below:
-            roots |= await self._roots(org_id, affected - roots.keys()) if affected - roots.keys() else {}
+            if others := affected - roots.keys():
+                roots |= chains(await self._roots(org_id, others))
             version, _ = self._versions.draw()
             await self._executor.execute(families_sql.repeat(org_id, again, roots, version))
 
@@ -165,9 +167,9 @@ class Families:
         return shared | again
 
     async def _roots(self, org_id: str, ids: set[str]) -> dict[str, str]:
-        """The session that each subagent works for, of these and of those that work for one of these."""
+        """The session that each works for, as far as was known, of these subagents and of those of these sessions."""
         columns = await self._executor.fetch(families_sql.known_roots(org_id, ids))
-        return chains(dict(zip(*columns, strict=True))) if columns else {}
+        return dict(zip(*columns, strict=True)) if columns else {}
 
     async def _look(self, touched: Touched) -> tuple[set[str], set[str], set[str]]:
         """Sessions that share messages just written; those of the touched ones that have a family already; and those
