@@ -228,7 +228,7 @@ class Conversation:
         kind = block.type or ""
         if kind.endswith("tool_use"):
             if block.id:
-                return self.calls.is_known(block.id)
+                return not self.calls.number(block.id)
             return digest(source_id, "call", block.name or "", to_json(block.input)) in self._known
         return (
             kind.endswith("tool_result") or digest(source_id, kind, block.thinking or block.text or "") in self._known
@@ -260,13 +260,14 @@ class Conversation:
     def _take_call(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
         # Calls are known across the whole file by their id; without one only within the response, by name and input.
         if block.id:
-            is_known = self.calls.is_known(block.id)
+            number = self.calls.number(block.id)
         else:
-            key = digest(source_id, "call", block.name or "", to_json(block.input))
-            is_known = key in draft.seen
-            noted.append(key)
-        if not is_known:
-            self.calls.add(draft.new_call(block.id or "", block.name or "", block.input), line.uuid or "")
+            number = digest(source_id, "call", block.name or "", to_json(block.input))
+            noted.append(number)
+            if number in draft.seen:
+                return
+        if number:
+            self.calls.add(draft.new_call(block.id or "", block.name or "", block.input), number, line.uuid or "")
 
     def _take_result(self, line: Line, block: Block) -> None:
         tool_id = block.tool_use_id or ""

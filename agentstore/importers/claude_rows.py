@@ -99,8 +99,9 @@ class Draft(msgspec.Struct, array_like=True):
         usage = usage_of(raw)
         output = _count(usage.output_tokens)
         if output >= self.output_tokens:
-            self.usage, self.output_tokens, self.cache_written = raw, output, usage.written()
+            self.usage, self.output_tokens = raw, output
             self.input_tokens, self.cache_read = _count(usage.input_tokens), _count(usage.cache_read_input_tokens)
+            self.cache_written = usage.written()
 
     def new_call(self, call_id: str, name: str, arguments: Any) -> Call:
         # First of all, for it may raise: what is nested a little too deeply is decoded, and not encoded again.

@@ -54,8 +54,9 @@ class Window:
             del self.responses[draft.source_id]
             self._known.add(draft.number)
             self._known.update(draft.seen)
-        memory.output_tokens += draft.output_tokens
-        memory.peak_context = max(memory.peak_context, draft.context_tokens)
+        if draft.usage:
+            memory.output_tokens += draft.output_tokens
+            memory.peak_context = max(memory.peak_context, draft.context_tokens)
 
     def with_totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""

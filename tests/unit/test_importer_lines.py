@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -56,7 +57,12 @@ def test_any_value_in_any_field_is_the_same_on_both_paths(choices: list[tuple[in
 def test_one_bad_line_does_not_send_the_others_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     forgive = Chunk._forgive
-    monkeypatch.setattr(Chunk, "_forgive", lambda self, number, raw: taken.append(number) or forgive(self, number, raw))
+
+    def counted(self: Chunk, number: int, raw: bytes) -> Iterator[tuple[int, Line]]:
+        taken.append(number)
+        return forgive(self, number, raw)
+
+    monkeypatch.setattr(Chunk, "_forgive", counted)
     bad = json.dumps(user("b", uuid=7)).encode() + b"\n"
     read = import_claude_code(data(user("a")) + bad + data(user("c", 9)), file=FILE)
     assert [message.content for message in read.messages] == ["a", "b", "c"]

@@ -190,9 +190,9 @@ def test_a_line_that_is_too_long_is_skipped_and_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(jsonl, "_STRETCH_BYTES", stretch)
     monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 1000)
     first, long, last = data(user("one")), data(user("x" * 2000, 5)), data(user("two", 9))
-    for read in (union(pieces(first + long + last)), union([import_claude_code(first + long + last, file=FILE)])):
-        assert [row.content for key, row in read["rows"].items() if key[0] == "message"] == ["one", "two"]
     read = pieces(first + long + last)
+    assert union(read) == union([import_claude_code(first + long + last, file=FILE)])
+    assert [message.content for piece in read for message in piece.messages] == ["one", "two"]
     assert [(problem.line, problem.reason[:6]) for piece in read for problem in piece.problems] == [(2, "a line")]
     # While it is being written, nothing passes it.
     for end in range(len(first), len(first + long) - 1, 97):
