@@ -1,9 +1,9 @@
 """What it costs to import Claude Code's transcripts, beside decoding the same bytes and nothing else.
 
-``python -m benchmarks.importers FOLDER [--rounds N] [--pieces MB]``: all transcripts below FOLDER, which are read into
+``python -m benchmarks.importers FOLDER [--rounds N] [--pieces MB]`` takes all transcripts below FOLDER, which are in
 memory first. The sides take turns, in CPU time of one process, so that others on the machine count little:
 
-* ours: the whole import, bytes to rows (``import_claude_code``); in pieces (``iter_claude_code``), with a state for each
+* ours: the import of whole files, bytes to rows (``import_claude_code``), and in pieces, each with its state
 * ``json.loads`` and untyped msgspec, line by line; lines that they refuse are passed over
 * ours up to the typed lines, without rows
 """

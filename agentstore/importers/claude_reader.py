@@ -50,7 +50,7 @@ class FileMemory(msgspec.Struct, array_like=True):
 
 class Around(NamedTuple):
     """What is known from outside of the file: see ``import_claude_code``. ``last_session_id`` is what the end of the
-    file calls its session, where its name does not."""
+    file calls its session, where its name does not; ``continues`` a session that says it goes on in this one."""
 
     titles: Mapping[str, str] = {}
     agent_files: Collection[str] | None = None
@@ -59,6 +59,7 @@ class Around(NamedTuple):
     identity: Identity | None = None
     repositories: Repositories | None = None
     last_session_id: str = ""
+    continues: str = ""
 
 
 @contextlib.contextmanager
@@ -253,7 +254,11 @@ class Reader:
         )
 
     def _identity(self) -> Identity:
-        return self._around.identity or identity_of(self._file, self._main.facts.named(self._last_session_id))
+        own = self._around.identity or identity_of(self._file, self._main.facts.named(self._last_session_id))
+        continues = self._around.continues
+        if own.relationship or continues in ("", own.id):
+            return own
+        return own._replace(parent=continues, relationship="continuation")
 
     def _session(self, conversation: Conversation, identity: Identity) -> list[Session]:
         facts = conversation.facts

@@ -12,7 +12,7 @@ import io
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ from agentstore.importers.projects import Repositories, root_of
 from agentstore.importers.tools import category
 
 # One pattern for all types, for each look takes time; it begins with a fixed text, which is found fast.
-_TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state)"')
+_TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state|continued-in)"')
 _ASKS = (b"git remote", b"remote.origin.url")
 _SPEAKS = (b'"user"', b'"assistant"')
 _OF_REQUEST = 2  # a rank: a request may go to another repository than the one it was made from
@@ -59,6 +59,7 @@ class _Line(msgspec.Struct):
     summary: Any = None
     leafUuid: Any = None
     prUrl: Any = None
+    continuedInSessionId: Any = None
     worktreeSession: _Worktree | None = None
 
 
@@ -75,10 +76,18 @@ _line = msgspec.json.Decoder(_Line)
 _blocks = msgspec.json.Decoder(list[_Block])
 
 
-def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str, str], str]:
-    """The titles that a file gives, by the record that each is of, and its directory; what it says of directories is
-    learned."""
+class Overview(NamedTuple):
+    """The titles that a file gives, by the record that each is of; its directory; the session that it goes on in."""
+
+    titles: dict[str, str]
+    cwd: str
+    continued_in: str
+
+
+def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
+    """What a file says about others; what it says of directories is learned."""
     titles: dict[str, str] = {}
+    continued_in = ""
     asked: dict[str, tuple[str, str]] = {}
     requests: set[Remote] = set()
     cwd = ""
@@ -91,6 +100,8 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
                     titles[leaf] = title
             elif line.type == "pr-link":
                 requests.add(remote_of_request(_text(line.prUrl)))
+            elif line.type == "continued-in":
+                continued_in = _text(line.continuedInSessionId) or continued_in
             elif line.type == "worktree-state" and (worktree := line.worktreeSession):
                 repositories.learn_worktree(_text(worktree.worktreePath), _text(worktree.originalCwd))
             elif line.message:
@@ -102,7 +113,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
     requests.discard(Remote())
     if len(requests) == 1 and _same(root_of(cwd).name, (request := next(iter(requests))).name):
         repositories.learn_remote(cwd, request, _OF_REQUEST)
-    return titles, cwd
+    return Overview(titles, cwd, continued_in)
 
 
 def _same(one: str, other: str) -> bool:
