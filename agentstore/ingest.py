@@ -109,10 +109,15 @@ class ImportWriter:
         theirs = {message.source_id for message in known if message.source_id}
         new = [message.source_id for message in messages if message.source_id and message.source_id not in theirs]
         if theirs <= {message.source_id for message in messages}:
-            return session.id
+            id, outcome = session.id, "it goes on there, and takes the place of what was stored"
+        elif new:
+            fork = hashlib.blake2b(new[0].encode(), digest_size=4).hexdigest()
+            id, outcome = f"{session.id}~{fork}", "it diverged, and is stored as a fork"
+        else:
+            id, outcome = "", "all of it is stored already"
         owners = (session.id, stored.user_id, stored.machine, session.user_id, session.machine)
-        _logger.warning("session %s of %r on %r was found for %r on %r, too: each is kept", *owners)
-        return f"{session.id}~{hashlib.blake2b(new[0].encode(), digest_size=4).hexdigest()}" if new else ""
+        _logger.warning("session %s of %r on %r was found for %r on %r, too: %s", *owners, outcome)
+        return id
 
     async def _delete_replaced(self, session: Session, ids: list[str]) -> None:
         """Delete what is stored under these ids where it is this session: other sessions have had the same id."""

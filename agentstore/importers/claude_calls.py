@@ -17,7 +17,7 @@ from agentstore.importers.claude_identity import LONGEST_ID, subagent_id
 from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
-from agentstore.importers.git_remotes import Remote, origin_in
+from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import REFUSED
 from agentstore.importers.tools import category, skill_name, text_of
 from agentstore.importers.tools import starts_subagent as _starts_subagent
@@ -139,7 +139,7 @@ class Calls:
     """All calls of a file in order. A result may come before its call, hours after it, twice, or never.
 
     ``count_orphan`` is told of results without a call: 1 for each that comes, -1 for each whose call comes after it;
-    ``see_origin`` of the remote of the repository, where a call asked for it.
+    ``see_remote`` of the remote of the repository, where a call printed it.
     """
 
     def __init__(
@@ -147,12 +147,12 @@ class Calls:
         memory: CallsMemory,
         known: Known,
         count_orphan: Callable[[int], None],
-        see_origin: Callable[[Remote], None],
+        see_remote: Callable[[Seen], None],
     ) -> None:
         self.memory = memory
         self._known = known
         self._count_orphan = count_orphan
-        self._see_origin = see_origin
+        self._see_remote = see_remote
         self._turns = {call.id: turn for turn, call in memory.calls.items() if call.id}
         self._held = sum(call.characters() for call in memory.calls.values())
         self._held += sum(len(result.text) for result in memory.results.values())
@@ -229,9 +229,8 @@ class Calls:
         if "git" in text or "gh" in text or "glab" in text or category(call.name) != "Bash":
             for found in links_in(call.name, call.arguments(), result.text, is_error=result.is_error):
                 self._take_link(call.message_ordinal, result.timestamp, found)
-            # The remote of the directory that it ran in, if it asked for that.
-            if "remote" in text and (remote := origin_in(text_of(call.arguments(), "command", "cmd"), result.text)):
-                self._see_origin(remote)
+            if "git" in text and (seen := seen_in(text_of(call.arguments(), "command", "cmd"), result.text)):
+                self._see_remote(seen)
 
     def _forget(self, turn: int) -> None:
         call = self.memory.calls.pop(turn)

@@ -42,7 +42,7 @@ class Conversation:
             memory.calls,
             self._known,
             lambda number: context.skip("tool_result/orphan", number),
-            lambda remote: self.facts.see_origin(remote, self._cwd),
+            lambda seen: self.facts.see_remote(seen, self._cwd),
         )
         self.window = Window(memory, self._known)
         self.moment: dt.datetime | None = None  # of the record at hand, as the two that follow

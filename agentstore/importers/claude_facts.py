@@ -10,8 +10,8 @@ import msgspec
 from agentstore.importers.claude_identity import Identity, Named
 from agentstore.importers.claude_lines import Line, Worktree
 from agentstore.importers.claude_names import Names
-from agentstore.importers.git_remotes import Remote, remote_of_request
-from agentstore.importers.projects import Project, Repositories, root_of
+from agentstore.importers.git_remotes import Remote, Seen, remote_of_request
+from agentstore.importers.projects import Project, Repositories, is_named, root_of
 from agentstore.models import Session
 
 _MOST_WORKTREES = 16
@@ -44,6 +44,7 @@ class Facts(msgspec.Struct, array_like=True):
     forked_from: str = ""
     names: Names = msgspec.field(default_factory=Names)
     origin: Remote = Remote()
+    talks: list[Remote] = []  # those it pushed to or fetched from, at most two
     requests: list[Remote] = []  # the repositories of its first pull requests, at most two
     worktrees: list[tuple[str, str]] = []  # and where each was made from
     summary: str = ""  # of its latest record that has one
@@ -81,15 +82,17 @@ class Facts(msgspec.Struct, array_like=True):
         if all(made) and made not in self.worktrees and len(self.worktrees) < _MOST_WORKTREES:
             self.worktrees = [*self.worktrees, made]
 
-    def see_origin(self, remote: Remote, cwd: str) -> None:
-        """A command told the remote of the directory that it ran in. The first stands."""
-        if not self.origin and root_of(cwd).path == root_of(self.cwd).path:
-            self.origin = remote
+    def see_remote(self, seen: Seen, cwd: str) -> None:
+        """A command told the remote of the directory that it ran in. The first origin stands."""
+        if root_of(cwd).path != root_of(self.cwd).path:
+            return
+        if seen.is_origin:
+            self.origin = self.origin or seen.remote
+        elif is_named(seen.remote, cwd):
+            self.talks = _with(self.talks, seen.remote)
 
     def see_request(self, url: str) -> None:
-        remote = remote_of_request(url)
-        if remote and remote.key not in {known.key for known in self.requests}:
-            self.requests = [*self.requests, remote][:2]
+        self.requests = _with(self.requests, remote_of_request(url))
 
     def named(self, last_session_id: str) -> Named:
         """What the records say about who the session is."""
@@ -108,9 +111,8 @@ class Facts(msgspec.Struct, array_like=True):
             repositories = Repositories()
             for worktree, origin in self.worktrees:
                 repositories.learn_worktree(worktree, origin)
-        # Requests to two repositories: it is not plain which of them the directory is.
-        only = self.requests[0] if len(self.requests) == 1 else Remote()
-        return repositories.project(self.cwd, self.origin or only)
+        remote = self.origin or _only(self.talks) or _only(self.requests)
+        return repositories.project(self.cwd, remote, is_sure=bool(self.origin))
 
     def session(self, identity: Identity, owner: Owner, agent: str, project: Project, meta: bytes = b"") -> Session:
         """The session's row, all but what is counted from its messages."""
@@ -131,3 +133,14 @@ class Facts(msgspec.Struct, array_like=True):
             display_name=self.names.best(meta, self.summary),
             git_branch=self.git_branch,
         )
+
+
+def _with(known: list[Remote], remote: Remote) -> list[Remote]:
+    if not remote or remote.key in {other.key for other in known}:
+        return known
+    return [*known, remote][:2]
+
+
+def _only(known: list[Remote]) -> Remote:
+    """The one there is; of two it is not plain which of them the directory is."""
+    return known[0] if len(known) == 1 else Remote()

@@ -10,8 +10,8 @@ agent_type      place                                                 else
 ``iflow``       ``~/.iflow/projects/<dir>/session-<uuid>.jsonl``      the ``sessionId`` begins with ``session-``
 ``kimi-cli``    ``~/.kimi/sessions/…``, ``~/.kimi-code/sessions/…``
 ``qoder`` …     ``~/.qoder/projects/…`` and the like
-any of them                                                           ``version`` 0.x or tools of theirs, none of Claude
-                                                                      Code's, and a model of theirs
+any of them                                                           ``version`` 0.x and a model of theirs, or tools of
+                                                                      theirs; and nothing of Claude Code's
 ==============  ====================================================  ==================================================
 """
 
@@ -44,14 +44,16 @@ _MODELS = (
     (re.compile(r"(?:.*/)?(?:kimi|moonshot)", re.IGNORECASE), "kimi-cli"),
     (re.compile(r"(?:.*/)?(?:iflow|glm|tstars)", re.IGNORECASE), "iflow"),
 )
-_WORDS = (b'"parts"', b"qwen", b"qwq", b"coder-model", b"kimi", b"moonshot", b"iflow", b"glm", b"tstars", b"session-")
-_BEGIN = 16384
 _TOOLS = frozenset({
-    "run_shell_command", "read_file", "write_file", "list_directory", "replace", "search_file_content",
-    "read_many_files", "todo_write", "edit",
-    "Shell", "ReadFile", "WriteFile", "StrReplaceFile", "SetTodoList", "SearchWeb", "FetchURL",
+    "run_shell_command", "read_file", "write_file", "list_directory", "search_file_content", "read_many_files",
+    "todo_write",
 })  # fmt: skip
-_CLAUDES_TOOLS = frozenset({"Bash", "Read", "Edit", "Write", "Grep", "Glob", "LS", "Task", "Agent", "TodoWrite"})
+_KIMIS_TOOLS = frozenset({"Shell", "ReadFile", "WriteFile", "StrReplaceFile", "SetTodoList", "SearchWeb", "FetchURL"})
+_CLAUDES_TOOLS = frozenset({"Bash", "Read", "Edit", "Write", "LS", "TodoWrite", "PowerShell"})
+# One of them is in the beginning of every file of another agent that can be told by its records.
+_WORDS = (b'"parts"', b"session-", b"qwen", b"qwq", b"coder-model", b"kimi", b"moonshot", b"iflow", b"glm", b"tstars",
+          *(name.lower().encode() for name in sorted(_TOOLS | _KIMIS_TOOLS)))  # fmt: skip
+_BEGIN = 16384
 
 
 class _Message(msgspec.Struct):
@@ -110,8 +112,13 @@ def _by_records(head: bytes) -> str:
         version = version or (line.version if isinstance(line.version, str) else "")
         model = model or (message.model if isinstance(message.model, str) else "")
         tools.update(_tools_in(message.content))
-    theirs = not tools & _CLAUDES_TOOLS and (version.startswith("0.") or bool(tools & _TOOLS))
-    return next((agent for name, agent in _MODELS if theirs and name.match(model)), "")
+    if tools & _CLAUDES_TOOLS or model.startswith("claude"):
+        return ""
+    if not tools & (_TOOLS | _KIMIS_TOOLS):
+        return next((agent for name, agent in _MODELS if version.startswith("0.") and name.match(model)), "")
+    # Their tools: whose, the model tells, if its maker has an agent.
+    usual = "kimi-cli" if tools & _KIMIS_TOOLS else "iflow"
+    return next((agent for name, agent in _MODELS if name.match(model)), usual)
 
 
 def _lines(head: bytes) -> Iterator[_Line]:

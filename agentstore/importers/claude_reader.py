@@ -164,6 +164,8 @@ class Reader:
 
     def _take_rest(self, line: Line) -> None:
         kind = line.type or ""
+        if line.worktreeSession is not None:
+            self._main.facts.see_worktree(line.worktreeSession)
         if kind not in _KEPT_OUT and not kind.startswith(_KEPT_OUT_KINDS):
             add(self._unknown, kind or "(no type)")
             return
@@ -178,8 +180,6 @@ class Reader:
             self._main.calls.take_notifications(content)
             if line.snapshot is not None and not line.timestamp and (written := line.snapshot.timestamp):
                 self._main.facts.see_time(parse_time(written), written)
-            if line.worktreeSession is not None:
-                self._main.facts.see_worktree(line.worktreeSession)
             if kind == "continued-in":
                 self._continued_in = line.continuedInSessionId or self._continued_in
             add(self._skipped, f"{kind}/{subtype}" if subtype else kind)

@@ -19,16 +19,18 @@ import msgspec
 from agentstore.importers.claude_copies import Trace, record_key, trace_of
 from agentstore.importers.claude_identity import Named, is_session_name, place_of
 from agentstore.importers.file_blocks import blocks, first_lines_with, lines_with
-from agentstore.importers.git_remotes import Remote, origin_in, remote_of_request
+from agentstore.importers.git_remotes import Remote, remote_of_request, seen_in
 from agentstore.importers.jsonl import Record, read_records, to_json
-from agentstore.importers.projects import Repositories, root_of
+from agentstore.importers.projects import Repositories, is_named
 from agentstore.importers.tools import category
 
 # One pattern for all types, for each look takes time; it begins with a fixed text, which is found fast.
 _TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state|continued-in)"')
-_ASKS = (b"git remote", b"remote.origin.url")
+_ASKS = re.compile(rb"git (?:remote|config|push|pull|fetch)\b")
 _SPEAKS = (b'"user"', b'"assistant"')
-_OF_REQUEST = 2  # a rank: a request may go to another repository than the one it was made from
+# Ranks: what was pushed to may be a fork, and a request may go to another repository than the one it was made from.
+_OF_TALK = 1
+_OF_REQUEST = 2
 _LONGEST_ASIDE = 1 << 22
 _MAX_ASKED = 50  # that wait for an answer
 _END = 1 << 20
@@ -93,7 +95,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
     cwd = ""
     for block in blocks(path, longest=_LONGEST_ASIDE):
         cwd = cwd or _first_cwd(block)
-        for line in _decoded(lines_with(block, *_ASKS, pattern=_TYPES)):
+        for line in _decoded(lines_with(block, _TYPES, _ASKS)):
             if line.type == "summary":
                 leaf, title = _text(line.leafUuid), _text(line.summary)
                 if leaf and title:
@@ -111,13 +113,9 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
     repositories.learn_directory(cwd)
     # Only where it is plain which repository it is: the directory's, by its name, and no second one.
     requests.discard(Remote())
-    if len(requests) == 1 and _same(root_of(cwd).name, (request := next(iter(requests))).name):
+    if len(requests) == 1 and is_named(request := next(iter(requests)), cwd):
         repositories.learn_remote(cwd, request, _OF_REQUEST)
     return Overview(titles, cwd, continued_in)
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
 
 
 def _first_cwd(block: bytes) -> str:
@@ -139,7 +137,9 @@ def _learn_answers(block: bytes, asked: dict[str, tuple[str, str]], repositories
         for answer in _blocks_of(line):
             if answer.type == "tool_result" and (known := asked.pop(_text(answer.tool_use_id), None)):
                 command, cwd = known
-                repositories.learn_remote(cwd, origin_in(command, _text_of_result(answer.content)))
+                seen = seen_in(command, _text_of_result(answer.content))
+                if seen and (seen.is_origin or is_named(seen.remote, cwd)):
+                    repositories.learn_remote(cwd, seen.remote, 0 if seen.is_origin else _OF_TALK)
 
 
 def _text_of_result(content: Any) -> str:
@@ -150,17 +150,26 @@ def _text_of_result(content: Any) -> str:
 
 def trace(path: pathlib.Path) -> tuple[Named, Trace]:
     """Who the session of a file is, by its records, and what they are known by."""
+    ends = _Ends()
+    found = trace_of(map(_key_of, _spoken(path, ends)), path.stat().st_size)
+    return _named(ends), found
+
+
+class _Ends(msgspec.Struct):
+    """The first line that somebody speaks in, and the session that the last one names."""
+
     first: _Line | None = None
-    last = ""
-    keys: list[tuple[str, str]] = []
+    session_id: str = ""
+
+
+def _spoken(path: pathlib.Path, ends: _Ends) -> Iterator[_Line]:
     for block in blocks(path):
         for line in _decoded(lines_with(block, *_SPEAKS)):
-            if line.type not in ("user", "assistant"):
-                continue
-            first = first or line
-            last = _text(line.sessionId) or last if is_session_name(_text(line.sessionId)) else last
-            keys.append((_key_of(line), _text(line.timestamp)))
-    return _named(first, last), trace_of(keys, path.stat().st_size)
+            if line.type in ("user", "assistant"):
+                ends.first = ends.first or line
+                if is_session_name(session_id := _text(line.sessionId)):
+                    ends.session_id = session_id
+                yield line
 
 
 def last_session_id(stream: BinaryIO, file: str) -> str:
@@ -189,19 +198,20 @@ def _from_the_end(data: bytes) -> Iterator[bytes]:
         end = begin - 1
 
 
-def _key_of(line: _Line) -> str:
-    message = line.message or _Message()
+def _key_of(line: _Line) -> tuple[str, str]:
+    message, time = line.message or _Message(), _text(line.timestamp)
     text = bytes(message.content).decode("utf-8", errors="replace") if not line.uuid else ""
-    return record_key(_text(line.type), _text(line.uuid), _text(message.id), _text(line.timestamp), text)
+    return record_key(_text(line.type), _text(line.uuid), _text(message.id), time, text), time
 
 
-def _named(first: _Line | None, last: str) -> Named:
+def _named(ends: _Ends) -> Named:
+    first = ends.first
     if first is None:
         return Named()
     forked = first.forkedFrom.get("sessionId") if isinstance(first.forkedFrom, dict) else None
     return Named(
         session_id=_text(first.sessionId),
-        last_session_id=last,
+        last_session_id=ends.session_id,
         agent_id=_text(first.agentId),
         uuid=_text(first.uuid),
         sidechain=first.isSidechain is True,

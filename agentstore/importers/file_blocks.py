@@ -56,10 +56,13 @@ def _grown(begun: list[bytes], part: bytes, length: int, longest: int, skipping:
     return [*begun, part], length + len(part), False
 
 
-def lines_with(block: bytes, *needles: bytes, pattern: re.Pattern[bytes] | None = None) -> Iterator[bytes]:
-    """The lines of a block that hold one of these texts, or this pattern, in their order, each once."""
-    starts = {block.rfind(b"\n", 0, found.start()) + 1 for found in pattern.finditer(block)} if pattern else set[int]()
+def lines_with(block: bytes, *needles: bytes | re.Pattern[bytes]) -> Iterator[bytes]:
+    """The lines of a block that hold one of these texts or patterns, in their order, each once."""
+    starts: set[int] = set()
     for needle in needles:
+        if isinstance(needle, re.Pattern):
+            starts.update(block.rfind(b"\n", 0, found.start()) + 1 for found in needle.finditer(block))
+            continue
         position = block.find(needle)
         while position >= 0:
             starts.add(block.rfind(b"\n", 0, position) + 1)

@@ -41,10 +41,12 @@ _FOLDING = frozenset({"github.com", "gitlab.com", "bitbucket.org", "dev.azure.co
 _PART = re.compile(r"(?! )[^@:?#\\\x00-\x1f\x7f\ud800-\udfff]{1,255}(?<! )")
 
 _REMOTE_LINE = re.compile(r"^origin[ \t]{1,9}(\S{1,1024}) \(fetch\)", re.MULTILINE)
+_TALK_LINE = re.compile(r"^(?:To|From) (\S{1,1024})$", re.MULTILINE)
 _URL_LINE = re.compile(r"\s*(\S{1,1024})\s*")
 _GIT = r"(?<![\w./-])git\s{1,9}"
 _LISTS = re.compile(_GIT + r"remote\s{1,9}(?:-v|--verbose|show)\b")
 _TELLS = re.compile(_GIT + r"(?:remote\s{1,9}get-url\s{1,9}origin|config\s{1,9}(?:--get\s{1,9})?remote\.origin\.url)\b")
+_TALKS = re.compile(_GIT + r"(?:push|fetch|pull)\b")
 # What runs elsewhere tells nothing about the directory of the session.
 _ELSEWHERE = re.compile(r"(?<![\w-])(?:cd|pushd|ssh|docker|podman|kubectl|chroot|git\s{1,9}-C|--git-dir)\b")
 
@@ -57,6 +59,13 @@ class Remote(NamedTuple):
 
     def __bool__(self) -> bool:
         return bool(self.key)
+
+
+class Seen(NamedTuple):
+    """A remote that a command printed: that of ``origin``, or one that was pushed to or fetched from, maybe a fork."""
+
+    remote: Remote
+    is_origin: bool = True
 
 
 def remote_of(url: str) -> Remote:
@@ -112,19 +121,21 @@ def remote_of_request(url: str) -> Remote:
     return remote if remote.key.count("/") >= 2 else Remote()
 
 
-def origin_in(command: str, result: str) -> Remote:
-    """What a git command prints about the remote ``origin`` of the repository it runs in, if it was asked for that.
-
-    Nothing where the command goes to another directory or machine first; and nothing of what was pushed to or fetched
-    from, which may be a fork.
-    """
-    if "remote" not in command:
-        return Remote()
+def seen_in(command: str, result: str) -> Seen | None:
+    """What a git command prints about where the repository it runs in comes from; None where it tells nothing, or goes
+    to another directory or machine first."""
+    if not any(word in command for word in ("remote", "push", "fetch", "pull")):
+        return None
     code = code_of(command)
     if _ELSEWHERE.search(code):
-        return Remote()
+        return None
     if _LISTS.search(code):
-        found = _REMOTE_LINE.search(result)
+        found = _REMOTE_LINE.findall(result)[:1]
+    elif _TELLS.search(code):
+        whole = _URL_LINE.fullmatch(result[:2048])
+        found = [whole.group(1)] if whole else []
     else:
-        found = _URL_LINE.fullmatch(result[:2048]) if _TELLS.search(code) else None
-    return remote_of(found.group(1)) if found else Remote()
+        talks = set(map(remote_of, _TALK_LINE.findall(result))) if _TALKS.search(code) else set[Remote]()
+        return Seen(talks.pop(), is_origin=False) if len(talks) == 1 and Remote() not in talks else None
+    remote = remote_of(found[0]) if found else Remote()
+    return Seen(remote) if remote else None

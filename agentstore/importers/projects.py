@@ -95,6 +95,11 @@ def root_of(cwd: str) -> Root:
     return Root(path, _SEPARATOR.split(path)[-1] or path)
 
 
+def is_named(remote: Remote, cwd: str) -> bool:
+    """Whether the directory's repository has the name of the remote: what is said of another one is said elsewhere."""
+    return root_of(cwd).name.casefold() == remote.name.casefold() != ""
+
+
 def _plain(path: str) -> str:
     """One spelling of a path: on Windows, whatever the case of its drive letter and the way of its slashes."""
     if _WINDOWS.match(path):
@@ -141,10 +146,14 @@ class Repositories:
         if worktree and origin and worktree != origin and (not root.is_known or root.path == path):
             self._origins[root.path] = min(self._origins.get(root.path, origin), origin)
 
-    def project(self, cwd: str, remote: Remote | None = None) -> Project:
-        """The project of a session in ``cwd`` whose own records tell this remote, if any."""
+    def project(self, cwd: str, remote: Remote | None = None, *, is_sure: bool = False) -> Project:
+        """The project of a session in ``cwd`` whose own records tell this remote, if any; ``is_sure``: that of origin.
+
+        Where others contradict, what is not sure does not count: sessions of one directory stay together.
+        """
         root = self._root(cwd)
-        return _project(cwd, root, self._remote(root.path) or remote or Remote())
+        own = remote if remote and (is_sure or root.path not in self._remotes) else Remote()
+        return _project(cwd, root, self._remote(root.path) or own)
 
     def _root(self, cwd: str) -> Root:
         root = root_of(cwd)

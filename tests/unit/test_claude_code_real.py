@@ -238,3 +238,24 @@ def test_the_whole_tree_is_imported_with_its_titles() -> None:
     assert len({s.id for s in sessions}) == len(sessions)
     # Whoever starts a subagent that the tree knows names it as the tree does.
     assert embedded <= {call.subagent_session_id for call in own}
+
+
+def test_exports_that_call_every_file_the_same_are_the_same_sessions(tmp_path: pathlib.Path) -> None:
+    """Real sessions and earlier snapshots of them, as checkpoints have them: in any order, under one name."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    sources = [row["file"] for row in rows() if row["file"].startswith("claude-code/entireio-cli/")]
+    random.Random(seed).shuffle(sources)
+    for number, source in enumerate(sources):
+        target = tmp_path / f"{number:02x}" / "0" / "full.jsonl"
+        target.parent.mkdir(parents=True)
+        target.write_bytes((ROOT / source).read_bytes())
+    read = [result for result in import_claude_code_tree(tmp_path) if result.sessions]
+    sessions = [pathlib.PurePosixPath(source).stem for source in sources if "/growth/" not in source]
+    assert sorted(result.sessions[0].id for result in read) == sorted(sessions)
+    assert all(result.replaces == ["full"] for result in read)
+    totals = {row["file"]: row for row in rows()}
+    for result in read:
+        (row,) = [row for file, row in totals.items() if file.endswith(f"/{result.sessions[0].id}.jsonl")]
+        own = [call for call in result.tool_calls if call.session_id == result.sessions[0].id]
+        assert len(own) == int(row["tool_calls"])

@@ -50,6 +50,9 @@ QWENS = json.dumps({"type": "user", "uuid": "u", "message": {"role": "user", "pa
         (line("Qwen/Qwen3-Coder"), "qwen-code"),
         (line("kimi-k2", "WriteFile", "1.12.0"), "kimi-cli"),
         (line("glm-4.7", "read_file"), "iflow"),
+        (line("deepseek-v3.2", "run_shell_command"), "iflow"),
+        (line("an-endpoint", "StrReplaceFile", "1.30.0"), "kimi-cli"),
+        (line("kimi-k2", "Glob", "0.70.0"), "kimi-cli"),
         # Claude Code with a model of another maker is Claude Code.
         (line("qwen3-coder-plus", "Bash", "2.1.9"), "claude-code"),
         (line("kimi-k2", "Read", "2.0.64"), "claude-code"),

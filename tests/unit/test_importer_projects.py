@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from agentstore.importers.git_directory import repository_of
-from agentstore.importers.git_remotes import Remote, origin_in, remote_of, remote_of_request
+from agentstore.importers.git_remotes import Remote, Seen, remote_of, remote_of_request, seen_in
 from agentstore.importers.projects import Repositories, project_of, root_of
 
 CLOCK = Remote("github.com/ada/clock", "clock")
@@ -84,28 +84,33 @@ def test_a_request_tells_its_repository() -> None:
         assert not remote_of_request(url)
 
 
+PUSHED = "To github.com:ada/clock.git\n"
 LISTED = "origin\tgit@github.com:ada/clock.git (fetch)\norigin\tgit@github.com:ada/clock.git (push)\nup\tx:y (fetch)\n"
 
 
 @pytest.mark.parametrize(
     ("command", "result", "expected"),
     [
-        ("git remote -v", LISTED, CLOCK),
-        ("git status && git remote --verbose", f"clean\n{LISTED}", CLOCK),
-        ("git remote get-url origin", "https://x:y@github.com/ada/clock\n", CLOCK),
-        ("git config --get remote.origin.url", "git@github.com:ada/clock.git", CLOCK),
-        ("git push", "To github.com:fork/clock.git\n   1..2  main -> main", Remote()),
-        ("cd ../other && git remote -v", LISTED, Remote()),
-        ("git -C ../other remote -v", LISTED, Remote()),
-        ("ssh host 'git remote -v'", LISTED, Remote()),
-        ("cat remote", LISTED, Remote()),
-        ("echo 'git remote -v'", LISTED, Remote()),
-        ("git remote get-url origin", "error: No such remote 'origin'", Remote()),
-        ("git remote -v", "origin\t/srv/clock.git (fetch)", Remote()),
+        ("git remote -v", LISTED, Seen(CLOCK)),
+        ("git status && git remote --verbose", f"clean\n{LISTED}", Seen(CLOCK)),
+        ("git remote get-url origin", "https://x:y@github.com/ada/clock\n", Seen(CLOCK)),
+        ("git config --get remote.origin.url", "git@github.com:ada/clock.git", Seen(CLOCK)),
+        ("git add . && git push", f"{PUSHED}   1..2  main -> main", Seen(CLOCK, is_origin=False)),
+        ("git fetch -q", "From https://github.com/Ada/clock\n * branch", Seen(CLOCK, is_origin=False)),
+        ("git push; git push fork", f"{PUSHED}To github.com:fork/clock.git\n", None),
+        ("git push", "To /srv/clock.git\n", None),
+        ("cat log", PUSHED, None),
+        ("cd ../other && git remote -v", LISTED, None),
+        ("git -C ../other remote -v", LISTED, None),
+        ("ssh host 'git remote -v'", LISTED, None),
+        ("cat remote", LISTED, None),
+        ("echo 'git remote -v'", LISTED, None),
+        ("git remote get-url origin", "error: No such remote 'origin'", None),
+        ("git remote -v", "origin\t/srv/clock.git (fetch)", None),
     ],
 )
-def test_what_git_prints_about_remotes(command: str, result: str, expected: Remote) -> None:
-    assert origin_in(command, result) == expected
+def test_what_git_prints_about_remotes(command: str, result: str, expected: Seen | None) -> None:
+    assert seen_in(command, result) == expected
 
 
 @pytest.mark.parametrize(
@@ -181,7 +186,9 @@ def test_nothing_is_guessed_between_two() -> None:
     known.learn_remote("/app", CLOCK, 0)
     known.learn_remote("/app", other, 0)
     assert known.project("/app") == project_of("/app")
-    assert known.project("/app", other).name == "sand"
+    assert known.project("/app", other) == project_of("/app")
+    assert known.project("/app", other, is_sure=True).name == "sand"
+    assert known.project("/elsewhere", other).name == "sand"
     known.learn_remote("/x", other, 1)
     known.learn_remote("/x", CLOCK, 0)
     assert known.project("/x", other).name == "clock"

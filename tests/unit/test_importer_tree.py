@@ -280,6 +280,31 @@ def test_a_remote_that_one_session_asked_for_is_that_of_all_in_its_directory(tmp
     assert one.project_name == two.project_name == "uhr"
 
 
+def test_what_is_pushed_to_is_the_remote_where_it_has_the_name_of_the_directory(tmp_path: pathlib.Path) -> None:
+    def pushing(id: str, cwd: str, *urls: str) -> None:
+        records = talk(id)
+        for number, url in enumerate(urls):
+            call = use(f"t{number}", command="git push")
+            records += [assistant(call, id=f"msg{number}"), result(f"t{number}", f"To {url}\n")]
+        write(tmp_path, f"p/{id}.jsonl", *(record | {"sessionId": id, "cwd": cwd} for record in records))
+
+    ids = [f"{number}{SESSION[1:]}" for number in range(6)]
+    pushing(ids[0], "/a/clock", "git@github.com:ada/clock.git")
+    pushing(ids[1], "/a/clock")
+    pushing(ids[2], "/b/clock", "https://github.com/Ada/clock")
+    pushing(ids[3], "/b/other", "https://github.com/Ada/clock")  # somewhere else, who knows why
+    pushing(ids[4], "/c/clock", "https://github.com/ada/clock", "https://github.com/fork/clock")
+    pushing(ids[5], "/c/clock")
+    found = sessions(tmp_path)
+    assert len({found[id].project_id for id in ids[:3]}) == 1
+    assert found[ids[0]].project_id != project_of("/a/clock").id
+    assert [found[id].project_id for id in ids[3:]] == [
+        project_of(cwd).id for cwd in ("/b/other", "/c/clock", "/c/clock")
+    ]
+    alone = import_claude_code((tmp_path / "p" / f"{ids[0]}.jsonl").read_bytes()).sessions[0]
+    assert alone.project_id == found[ids[0]].project_id
+
+
 def test_the_directory_is_looked_at_only_where_it_is_allowed(tmp_path: pathlib.Path) -> None:
     clock = tmp_path / "clock"
     (clock / ".git").mkdir(parents=True)
