@@ -227,9 +227,10 @@ class Calls:
         """What the answer to a command proves: few do, and only those are looked at closely."""
         text = call.input_json
         if "git" in text or "gh" in text or "glab" in text or category(call.name) != "Bash":
-            for found in links_in(call.name, call.arguments(), result.text, is_error=result.is_error):
+            arguments = call.arguments()
+            for found in links_in(call.name, arguments, result.text, is_error=result.is_error):
                 self._take_link(call.message_ordinal, result.timestamp, found)
-            if "git" in text and (seen := seen_in(text_of(call.arguments(), "command", "cmd"), result.text)):
+            if "git" in text and (seen := seen_in(text_of(arguments, "command", "cmd"), result.text)):
                 self._see_remote(seen)
 
     def _forget(self, turn: int) -> None:
