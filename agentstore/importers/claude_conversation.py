@@ -65,8 +65,10 @@ class Conversation:
         facts, written = self.facts, line.timestamp
         # Much is as on the line before.
         if written != self._written:
-            self._written, self.moment = written, parse_time(written)
-            facts.see_time(self.moment, written or "")
+            self._written = written
+            self.moment = moment = parse_time(written) if written else None
+            if moment and not (facts.started and facts.ended and facts.started <= moment <= facts.ended):
+                facts.see_time(moment, written or "")
         self._cwd = line.cwd or ""
         if line.gitBranch != facts.git_branch or not facts.cwd:
             facts.see_place(line)
@@ -91,7 +93,7 @@ class Conversation:
             return
         spoken = []
         # Results are taken also from lines that are kept out below: their calls would look as if nothing came back.
-        for block in blocks_of(content):
+        for block in content if isinstance(content, list) else blocks_of(content):
             if block.type is not None and block.type.endswith("tool_result"):
                 self._take_result(line, block)
             else:
@@ -208,7 +210,8 @@ class Conversation:
         self.window.changed[draft.ordinal] = draft
         # Only what earlier lines said is a replay: one line may well say the same thing twice.
         noted: list[int] = []
-        for block in blocks_of(message.content):
+        content = message.content
+        for block in content if isinstance(content, list) else blocks_of(content):
             self._take_block(line, draft, block, noted, source_id)
         draft.seen.update(noted)
 

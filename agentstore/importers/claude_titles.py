@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping
+from zlib import crc32
 
 import msgspec
 
@@ -70,7 +70,7 @@ class Titles:
 
     def _place(self, uuid: str) -> int:
         """Which of the records it is, the first of this name; -1 for none."""
-        packed, wanted = self._uuids(), _packed(_short(uuid))
+        packed, wanted = self._uuids(), _packed(crc32(uuid.encode("utf-8", errors="replace")))
         found = packed.find(wanted)
         while found % _SIZE and found >= 0:
             found = packed.find(wanted, found + 1)
@@ -78,13 +78,10 @@ class Titles:
 
     def _uuids(self) -> bytearray:
         if self._fresh:
-            self._packed += b"".join(map(_packed, map(_short, self._fresh)))
+            shorts = [crc32(uuid.encode("utf-8", errors="replace")) for uuid in self._fresh]
+            self._packed += struct.pack(f"<{len(shorts)}I", *shorts)
             self._fresh.clear()
         return self._packed
 
     def held(self) -> TitlesMemory:
         return msgspec.structs.replace(self.memory, uuids=bytes(self._uuids()))
-
-
-def _short(uuid: str) -> int:
-    return zlib.crc32(uuid.encode("utf-8", errors="replace"))
