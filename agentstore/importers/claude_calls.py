@@ -80,12 +80,6 @@ class Call(msgspec.Struct, array_like=True):
     def characters(self) -> int:
         return len(self.input_json) + (len(self.result.text) if self.result else 0)
 
-    def take_result(self, result: Result) -> None:
-        # Of two results the first stands, but a later one may name the subagent.
-        self.result = self.result or result
-        if result.agent_id:
-            self.agent_id, self.is_sure = result.agent_id, True
-
     def take_agent(self, agent_id: str) -> None:
         # What the result itself says has precedence; of others the first stands.
         self.agent_id = self.agent_id or agent_id
@@ -212,11 +206,13 @@ class Calls:
         return next(waiting, None)
 
     def _answer(self, turn: int, result: Result) -> None:
+        """Of two results the first stands, but a later one may name the subagent."""
         call = self.memory.calls[turn]
-        is_first = call.result is None
-        call.take_result(result)
         self._changed[turn] = call
-        if is_first:
+        if result.agent_id:
+            call.agent_id, call.is_sure = result.agent_id, True
+        if call.result is None:
+            call.result = result
             self._held += len(result.text)
             if category(call.name) == "Bash" or call.name.endswith("create_pull_request"):
                 self._learn(call, result)
@@ -235,7 +231,8 @@ class Calls:
 
     def _forget(self, turn: int) -> None:
         call = self.memory.calls.pop(turn)
-        self._turns.pop(call.id, None)
+        if call.id:
+            del self._turns[call.id]
         self._held -= call.characters()
 
     def _let_go(self) -> None:
@@ -292,7 +289,8 @@ class Calls:
         return rows
 
     def held(self, *, has_session: bool) -> CallsMemory:
-        return msgspec.structs.replace(self.memory, unsent=[] if has_session else list(self._links.values()))
+        self.memory.unsent = [] if has_session else list(self._links.values())
+        return self.memory
 
     def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
         links = [msgspec.structs.replace(link, session_id=session_id, user_id=user_id) for link in self._links.values()]

@@ -16,7 +16,7 @@ from agentstore.importers.claude_calls import Calls, Result
 from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Block, Line, Said
 from agentstore.importers.claude_memory import Context, Memory, add
-from agentstore.importers.claude_outputs import whole_output
+from agentstore.importers.claude_outputs import STUB, whole_output
 from agentstore.importers.claude_rows import Draft
 from agentstore.importers.claude_titles import Titles
 from agentstore.importers.claude_window import Window
@@ -51,14 +51,11 @@ class Conversation:
 
     def memory(self) -> bytes:
         """All that is remembered, on its own: later records do not change it."""
-        held = msgspec.structs.replace(
-            self._memory,
-            titles=self.titles.held(),
-            calls=self.calls.held(has_session=self._memory.messages > 0),
-            drafts=list(self.window.open.values()),
-            known=self._known.packed(),
-        )
-        return msgspec.msgpack.encode(held)
+        memory = self._memory
+        memory.titles, memory.known = self.titles.held(), self._known.packed()
+        memory.calls = self.calls.held(has_session=memory.messages > 0)
+        memory.drafts = list(self.window.open.values())
+        return msgspec.msgpack.encode(memory)
 
     def see(self, line: Line) -> None:
         """Every record, also of those that are kept out: they have times and directories, too."""
@@ -115,8 +112,10 @@ class Conversation:
             return
         self.calls.take_notifications(said)
         prompt = read_prompt(said, injected=injected, speaker=_speaker(line))
-        written = prompt.content if said != prompt.content else "\n".join(block.text or "" for block in fresh)
-        twin = self._memory.queue.twin(written, self.moment, is_attachment=attached)
+        twin = None
+        if self._memory.queue.waiting or self._memory.queue.removed:
+            written = prompt.content if said != prompt.content else "\n".join(block.text or "" for block in fresh)
+            twin = self._memory.queue.twin(written, self.moment, is_attachment=attached)
         if twin is not None:
             self._complete(twin, line, prompt.content)
             return
@@ -201,19 +200,24 @@ class Conversation:
         if message.misshapen:
             self._context.report("assistant message whose content is neither text nor blocks")
         source_id = message.id or line.uuid or ""
-        draft = self.window.responses.get(source_id) or self.window.new_response(source_id, self.moment)
+        window = self.window
+        draft = window.responses.get(source_id) or window.new_response(source_id, self.moment)
         if draft is None:
             self._take_late(line, message, source_id)
             return
-        draft.model = draft.model or message.model or ""
-        draft.take_usage(bytes(message.usage))
-        self.window.changed[draft.ordinal] = draft
-        # Only what earlier lines said is a replay: one line may well say the same thing twice.
-        noted: list[int] = []
+        window.changed[draft.ordinal] = draft
+        if message.model and not draft.model:
+            draft.model = message.model
+        usage = bytes(message.usage)
+        if usage != draft.usage:
+            draft.take_usage(usage)
         content = message.content
-        for block in content if isinstance(content, list) else blocks_of(content):
-            self._take_block(line, draft, block, noted, source_id)
-        draft.seen.update(noted)
+        if isinstance(content, list) and len(content) == 1:
+            if key := self._take_block(line, draft, content[0], source_id):
+                draft.seen.add(key)
+        else:
+            # Only what earlier lines said is a replay: one line may well say the same thing twice.
+            draft.seen.update([self._take_block(line, draft, block, source_id) for block in blocks_of(content)])
 
     def _take_late(self, line: Line, message: Said, source_id: str) -> None:
         """A line of a response that is closed."""
@@ -222,10 +226,7 @@ class Conversation:
             return
         draft = self.window.new("assistant", line.uuid or "", self.moment, [])
         draft.model = message.model or ""
-        noted: list[int] = []
-        for block in fresh:
-            self._take_block(line, draft, block, noted, source_id)
-        self._known.update(noted)
+        self._known.update([self._take_block(line, draft, block, source_id) for block in fresh])
 
     def _is_late_replay(self, block: Block, source_id: str) -> bool:
         kind = block.type or ""
@@ -237,14 +238,12 @@ class Conversation:
             kind.endswith("tool_result") or digest(source_id, kind, block.thinking or block.text or "") in self._known
         )
 
-    def _take_block(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
-        """Add a block to its response, unless it is a replay; ``noted`` gets what to know it by."""
+    def _take_block(self, line: Line, draft: Draft, block: Block, source_id: str) -> int:
+        """Add a block to its response, unless it is a replay. Returns what to know it by; 0 for a call with an id."""
         kind = block.type or ""
         if kind.endswith("tool_use"):
-            self._take_call(line, draft, block, noted, source_id)
-            return
+            return self._take_call(line, draft, block, source_id)
         key = digest(source_id, kind, block.thinking or block.text or "")
-        noted.append(key)
         part = ""
         if kind == "text":
             part = block.text or ""
@@ -259,23 +258,25 @@ class Conversation:
                 add(self._context.unknown, f"block/{kind}")
         if part and key not in draft.seen:
             draft.parts.append(part)
+        return key
 
-    def _take_call(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
+    def _take_call(self, line: Line, draft: Draft, block: Block, source_id: str) -> int:
         # Calls are known across the whole file by their id; without one only within the response, by name and input.
+        name = block.name or ""
         if block.id:
-            number = self.calls.number(block.id)
-        else:
-            number = digest(source_id, "call", block.name or "", to_json(block.input))
-            noted.append(number)
-            if number in draft.seen:
-                return
-        if number:
-            self.calls.add(draft.new_call(block.id or "", block.name or "", block.input), number, line.uuid or "")
+            if number := self.calls.number(block.id):
+                self.calls.add(draft.new_call(block.id, name, block.input), number, line.uuid or "")
+            return 0
+        key = digest(source_id, "call", name, to_json(block.input))
+        if key not in draft.seen:
+            self.calls.add(draft.new_call("", name, block.input), 0, line.uuid or "")
+        return key
 
     def _take_result(self, line: Line, block: Block) -> None:
-        tool_id = block.tool_use_id or ""
-        text = result_text(block.text if block.content is None else block.content)
-        text = whole_output(text, tool_id, line.toolUseResult, self._context.read_output)
+        tool_id, content = block.tool_use_id or "", block.content
+        text = content if isinstance(content, str) else result_text(block.text if content is None else content)
+        if text.startswith(STUB):
+            text = whole_output(text, tool_id, line.toolUseResult, self._context.read_output)
         self.calls.take_result(tool_id, line, Result(text, block.is_error is True, self.moment))
 
     # --- rows ------------------------------------------------------------------------------------------------------
@@ -294,7 +295,9 @@ class Conversation:
 
 def _written(block: Block) -> str:
     """All of a block, also of image data."""
-    return msgspec.json.encode(block).decode("utf-8", errors="replace")
+    return (
+        f"text {block.text}" if block.type == "text" else msgspec.json.encode(block).decode("utf-8", errors="replace")
+    )
 
 
 def _speaker(line: Line) -> Speaker:

@@ -74,8 +74,7 @@ class Draft(msgspec.Struct, array_like=True):
     timestamp: dt.datetime | None
     source_id: str
     parts: list[str]
-    is_response: bool = False
-    number: int = 0  # what to know the response by
+    number: int = 0  # what to know a response by; 0 for other messages, and for one without an id
     model: str = ""
     usage: bytes = b""
     input_tokens: int = 0
@@ -90,7 +89,7 @@ class Draft(msgspec.Struct, array_like=True):
     def take_usage(self, raw: bytes) -> None:
         """Keep the snapshot with the most output; of equal ones the later, which is the more complete."""
         # What the program wrote itself cost nothing.
-        if raw == self.usage or not raw.startswith(b"{") or self.model == SYNTHETIC:
+        if not raw.startswith(b"{") or self.model == SYNTHETIC:
             return
         usage = usage_of(raw)
         if usage.output_tokens >= self.output_tokens:

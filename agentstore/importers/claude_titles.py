@@ -84,4 +84,5 @@ class Titles:
         return self._packed
 
     def held(self) -> TitlesMemory:
-        return msgspec.structs.replace(self.memory, uuids=bytes(self._uuids()))
+        self.memory.uuids = bytes(self._uuids())
+        return self.memory
