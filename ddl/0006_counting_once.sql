@@ -7,7 +7,11 @@
 -- message_sources finds those families: which sessions hold a message of this source_id. It may name sessions that have
 -- it no more, and never lacks one that was written since.
 --
--- subagent: tokens and tools of a subagent count for its root session. browsable is the same for lists (0003).
+-- Tokens and tools of a subagent count for its root session, origin_session_id in its row of scope 'subagents'.
+--
+-- The other columns repeat what totals need of these sessions, so that a statistic reads all sessions once, and corrects
+-- it by these few rows: the start of the session itself, and whether it counts, its user, project and agent, which are
+-- those of the root.
 
 CREATE TABLE IF NOT EXISTS message_sources /*ON CLUSTER*/
 (
@@ -25,13 +29,25 @@ ALTER TABLE session_floors /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS copied_links Array(UInt64),
     ADD COLUMN IF NOT EXISTS copied_messages UInt32,
     ADD COLUMN IF NOT EXISTS copied_output_tokens UInt64,
-    ADD COLUMN IF NOT EXISTS origin_session_id String;
-
-ALTER TABLE sessions /*ON CLUSTER*/
-    ADD COLUMN IF NOT EXISTS subagent Bool MATERIALIZED relationship_type = 'subagent'
-        OR (relationship_type = '' AND parent_session_id != '');
-
-ALTER TABLE sessions /*ON CLUSTER*/ MATERIALIZE COLUMN subagent;
+    ADD COLUMN IF NOT EXISTS copied_in_totals UInt32,
+    ADD COLUMN IF NOT EXISTS origin_session_id String,
+    ADD COLUMN IF NOT EXISTS started_at Nullable(DateTime64(6, 'UTC')),
+    ADD COLUMN IF NOT EXISTS total_output_tokens UInt64,
+    ADD COLUMN IF NOT EXISTS counts Bool,
+    ADD COLUMN IF NOT EXISTS user_id String,
+    ADD COLUMN IF NOT EXISTS user_name String,
+    ADD COLUMN IF NOT EXISTS project_name String,
+    ADD COLUMN IF NOT EXISTS agent_type LowCardinality(String);
 
 INSERT INTO message_sources (org_id, source, session_id)
     SELECT org_id, cityHash64(source_id), session_id FROM messages WHERE source_id != '';
+
+INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, started_at, total_output_tokens, counts,
+        user_id, user_name, project_name, agent_type, _version)
+    SELECT s.org_id, 'subagents', s.id, r.id, s.started_at, s.total_output_tokens, r.browsable AND d.marked = 0,
+        r.user_id, r.user_name, r.project_name, r.agent_type, s._version
+    FROM (SELECT * FROM sessions FINAL WHERE relationship_type = 'subagent'
+            OR (relationship_type = '' AND parent_session_id != '')) AS s
+        INNER JOIN (SELECT *, browsable FROM sessions FINAL) AS r ON r.org_id = s.org_id AND r.id = s.parent_session_id
+        LEFT ANY JOIN (SELECT org_id, session_id, 1 AS marked FROM session_deletes FINAL) AS d
+            ON d.org_id = s.org_id AND d.session_id = r.id;

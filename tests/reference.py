@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from agentstore import Highlight, Session, SessionFilter
+from agentstore import Highlight, Message, Session, SessionFilter
 from agentstore.read.search.folding import variants
 
 BEFORE, LENGTH, DOTS = 100, 200, "..."
@@ -44,17 +44,70 @@ def first_containing(texts: Sequence[str], needle: str) -> str | None:
     return next((text for text in texts if positions(text, needle)), None)
 
 
+def is_subagent(session: Session) -> bool:
+    """Whether lists leave it out as the work of another session."""
+    return session.relationship_type == "subagent" or (
+        session.relationship_type == "" and session.parent_session_id != ""
+    )
+
+
+def owners(
+    sessions: dict[str, Session], messages: dict[tuple[str, int], Message], marked: Collection[str]
+) -> dict[tuple[str, int], str]:
+    """Of each message that another session owns, that session. Counted ones go before others, those with more output
+    before those with less, originals before forks, earlier before later, and the id decides.
+    """
+
+    def is_counted(id: str) -> bool:
+        one = sessions.get(id)
+        if one is None or id in marked:
+            return False
+        while is_subagent(one):
+            if one.parent_session_id not in sessions:
+                return False
+            one = sessions[one.parent_session_id]
+        return one.user_message_count > 0 and one.id not in marked
+
+    def rank(id: str) -> tuple[bool, bool, dt.datetime, str]:
+        one = sessions.get(id) or Session(id=id, relationship_type="fork", parent_session_id="?")
+        linked = one.parent_session_id != "" and not is_subagent(one)
+        return not is_counted(id), linked, one.started_at or dt.datetime.max.replace(tzinfo=dt.UTC), id
+
+    holders: dict[object, list[tuple[str, int]]] = {}
+    for key, message in messages.items():
+        if message.source_id:
+            holders.setdefault(message.source_id, []).append(key)
+    families: dict[str, set[str]] = {}
+    for keys in holders.values():
+        together = set[str]().union(*(families.get(id, {id}) for id, _ in keys))
+        families |= dict.fromkeys(together, together)
+    for key, message in messages.items():
+        if message.role != "assistant" and message.timestamp is not None:
+            family = min(families.get(key[0], {key[0]}))
+            same = (family, message.role, message.timestamp, message.content_length)
+            holders.setdefault(same, []).append(key)
+    found: dict[tuple[str, int], str] = {}
+    for identity, keys in holders.items():
+
+        def best(key: tuple[str, int], by_text: bool = isinstance(identity, tuple)) -> tuple[object, ...]:
+            size = (0, 0) if by_text else (-messages[key].output_tokens, -messages[key].content_length)
+            return rank(key[0])[0], *size, *rank(key[0])
+
+        owner = min(keys, key=best)[0]
+        for key in keys:
+            if key[0] != owner:
+                found.setdefault(key, owner)
+    return found
+
+
 EXACT = ("user_id", "project_id", "project_name", "agent_type", "parent_session_id", "git_branch", "project_path")
 
 
 def matches(session: Session, filter: SessionFilter, *, starred_by: set[str], commits: int, marked: bool) -> bool:
     """Whether a list with this filter shows a session that these users starred and that has so many git links."""
-    is_subagent = session.relationship_type == "subagent" or (
-        session.relationship_type == "" and session.parent_session_id != ""
-    )
     return (
         session.user_message_count > 0
-        and (filter.include_subagents or not is_subagent)
+        and (filter.include_subagents or not is_subagent(session))
         and (filter.include_deleted or not marked)
         and all(getattr(filter, name) in ("", getattr(session, name)) for name in EXACT)
         and session.id.startswith(filter.id_prefix)

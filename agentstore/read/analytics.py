@@ -13,23 +13,20 @@ from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analyti
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import EVERYTHING, text
-from agentstore.read.copies import own_links, with_own_totals
+from agentstore.read.copies import own_links
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS, above_floors, owned, with_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.subagents import (
-    counted_sessions,
-    is_counted_itself,
-    is_narrow,
-    possible_roots,
-    spending_sessions,
-    subagents,
-)
+from agentstore.read.subagents import corrections, counted_sessions, is_narrow, spending_sessions
 
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
+_NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
+# Totals are the writers' word. Where they say less than what is to be taken away, nothing is left.
+_TOKENS = sql("if(sum(more_tokens) > sum(less_tokens), sum(more_tokens) - sum(less_tokens), 0)")
+_MESSAGES = sql("if(sum(messages) > sum(less_messages), sum(messages) - sum(less_messages), 0)")
 
 
 class AnalyticsReads(ReadLanes):
@@ -39,32 +36,32 @@ class AnalyticsReads(ReadLanes):
     async def usage_by_user(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[UserUsage]:
         """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
         filter = AnalyticsFilter(**keywords)
-        spent = subagents(org_id, filter, sql("id, message_count, total_output_tokens"))
-        sessions = sql(
-            "SELECT id, user_id, user_name, toString(agent_type) AS agent, project_name, started_at, message_count,"
-            " total_output_tokens, peak_context_tokens, {counted} AS counted FROM sessions FINAL WHERE {roots}",
-            counted=is_counted_itself(filter),
-            roots=possible_roots(org_id, filter),
-        )
+        whose = sql("user_id, user_name, toString(agent_type) AS agent, project_name")
         columns = await self._heavy.fetch(
             sql(
-                "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
-                " agent, project_name, sum(counted) AS session_count, sumIf(own_messages, counted),"
-                " sumIf(links.links, counted), sumIf(own_tokens, counted) + sum(spent.tokens),"
-                " maxIf(peak_context_tokens, counted)"
-                " FROM ({sessions}) AS s"
-                " LEFT JOIN (SELECT session_id, count() AS links FROM git_links FINAL"
+                "SELECT user_id, argMax(user_name, (sessions, ifNull(started_at, {never}))),"
+                " agent, project_name, sum(sessions) AS session_count, {messages}, sum(links), {tokens}, max(peak)"
+                " FROM ("
+                "SELECT {whose}, started_at, 1 AS sessions, links.links AS links, peak_context_tokens AS peak,"
+                " toUInt64(message_count) AS messages, total_output_tokens AS more_tokens, toUInt64(0) AS less_tokens,"
+                " toUInt64(0) AS less_messages FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
+                " (SELECT session_id, count() AS links FROM git_links FINAL"
                 " WHERE org_id = {org_id} AND {seen} AND {own} GROUP BY session_id) AS links"
-                " ON links.session_id = s.id"
-                " LEFT JOIN (SELECT root, sum(own_tokens) AS tokens FROM ({spent}) GROUP BY root) AS spent"
-                " ON spent.root = s.id"
-                " WHERE counted OR spent.tokens > 0"
+                " ON links.session_id = s.id UNION ALL {corrections})"
                 " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
-                sessions=with_own_totals(org_id, sessions),
+                never=_NEVER,
+                messages=_MESSAGES,
+                tokens=_TOKENS,
+                whose=whose,
+                where=counted_sessions(org_id, filter),
                 org_id=org_id,
                 seen=above_floors(org_id, MARKS),
                 own=own_links(org_id),
-                spent=with_own_totals(org_id, spent),
+                corrections=corrections(
+                    org_id,
+                    filter,
+                    sql("{whose}, started_at, 0, toUInt64(0), toUInt64(0), toUInt64(0) AS messages", whose=whose),
+                ),
             )
         )
         return await build_in_slices(UserUsage, columns)
@@ -102,23 +99,23 @@ class AnalyticsReads(ReadLanes):
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:
         """Sessions, messages and output tokens per day in ``tz``, ascending."""
         filter = AnalyticsFilter(**keywords)
-        columns = sql("id, started_at, message_count, total_output_tokens")
-        sessions = sql(
-            "SELECT {columns}, 1 AS counted FROM sessions FINAL WHERE {where} UNION ALL"
-            " SELECT {columns}, 0 FROM ({subagents})",
-            columns=columns,
-            where=counted_sessions(org_id, filter, _STARTED),
-            subagents=subagents(org_id, filter, columns, _STARTED, sql("total_output_tokens > 0")),
-        )
-        columns_of_days = await self._heavy.fetch(
+        start = _local_start(filter)
+        columns = await self._heavy.fetch(
             sql(
-                "SELECT toDate32({start}) AS day, sum(counted), sumIf(own_messages, counted), sum(own_tokens)"
-                " FROM ({sessions}) GROUP BY day ORDER BY day",
-                start=_local_start(filter),
-                sessions=with_own_totals(org_id, sessions),
+                "SELECT day, sum(sessions), {messages}, {tokens} FROM ("
+                "SELECT toDate32({start}) AS day, 1 AS sessions, toUInt64(message_count) AS messages,"
+                " total_output_tokens AS more_tokens, toUInt64(0) AS less_tokens, toUInt64(0) AS less_messages"
+                " FROM sessions FINAL WHERE {where} UNION ALL {corrections}) GROUP BY day ORDER BY day",
+                messages=_MESSAGES,
+                tokens=_TOKENS,
+                start=start,
+                where=counted_sessions(org_id, filter, _STARTED),
+                corrections=corrections(
+                    org_id, filter, sql("toDate32({start}), 0, toUInt64(0)", start=start), _STARTED
+                ),
             )
         )
-        return build(DailyActivity, columns_of_days)
+        return build(DailyActivity, columns)
 
     @takes_analytics_keywords
     async def token_usage_by_model(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ModelTokenUsage]:

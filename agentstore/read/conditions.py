@@ -32,11 +32,18 @@ def session_conditions(
                 org_id=org_id,
             )
         )
-    for column, value in (equal or {}).items():
-        if text(value, column):
-            conditions.append(sql("{column} = {value}", column=identifier(column), value=value))
+    conditions += named(equal or {})
     conditions += date_conditions(date_from, date_to, tz)
     return join(" AND ", conditions)
+
+
+def named(equal: dict[str, str]) -> list[Sql]:
+    """Conditions that columns have these values; "" is any."""
+    return [
+        sql("{column} = {value}", column=identifier(column), value=value)
+        for column, value in equal.items()
+        if text(value, column)
+    ]
 
 
 def text(value: Any, field: str) -> str:

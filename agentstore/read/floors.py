@@ -9,7 +9,7 @@ from __future__ import annotations
 from agentstore.connection.sql import Sql, sql
 from agentstore.read.conditions import text
 
-CONTENT, MARKS, COPIES = "content", "marks", "copies"
+CONTENT, MARKS, COPIES, SUBAGENTS = "content", "marks", "copies", "subagents"
 _NOTHING = sql("")
 
 

@@ -10,7 +10,6 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Executor
 from agentstore.read.conditions import text
 from agentstore.read.floors import CONTENT, COPIES, MARKS
-from agentstore.write.rows import PURGED
 
 Counts = dict[str, int]
 
@@ -62,11 +61,11 @@ def counted(org_id: str, session_ids: tuple[str, ...]) -> Sql:
     return sql(
         "SELECT 'link', session_id, _version, toUInt64(1), '' FROM git_links FINAL WHERE {these} UNION ALL"
         " SELECT toString(scope), session_id, _version, toUInt64(copied_messages), origin_session_id"
-        " FROM session_floors FINAL WHERE scope != {purged} AND {these} UNION ALL"
+        " FROM session_floors FINAL WHERE scope IN {scopes} AND {these} UNION ALL"
         " SELECT 'calls', session_id, min(_version), count(), '' FROM tool_calls FINAL WHERE {these}"
         " GROUP BY session_id",
         these=_these(org_id, session_ids),
-        purged=PURGED,
+        scopes=(CONTENT, MARKS, COPIES),
     )
 
 

@@ -24,6 +24,7 @@ from agentstore.write.rows import (
     SESSION_DELETES,
     SESSION_FLOORS,
     SESSIONS,
+    SUBAGENTS,
     TOOL_CALLS,
     SessionFloor,
     Table,
@@ -127,6 +128,10 @@ class Calls:
         floors = await self._floors(org_id, ids, CONTENT, MARKS, *([PURGED] if purge else []))
         floors += await self._encode(
             SESSION_DELETES, org_id, self._chunks(marks, "session_ids"), "session_ids", deleted=True
+        )
+        subagents = [SessionFloor(SUBAGENTS, id) for id in ids]
+        floors += await self._encode(
+            SESSION_FLOORS, org_id, self._chunks(subagents, "session_ids"), "session_ids", deleted=True
         )
         # One call, so one version: what was written before is below tombstones and floors alike, what is written later
         # is above both.

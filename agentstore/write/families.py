@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import random
 from collections import OrderedDict
 
@@ -20,13 +21,16 @@ import anyio
 from agentstore.connection.sql import Sql
 from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
 from agentstore.protocols import Executor
+from agentstore.read.floors import COPIES, SUBAGENTS
 from agentstore.write import families_sql
 from agentstore.write.looptime import loop_time
-from agentstore.write.owners import DEEPEST, Member, in_order, unknown_parents
+from agentstore.write.owners import DEEPEST, Member, chains, in_order, numbered, unknown_parents
 from agentstore.write.retry import retried
 from agentstore.write.rows import SESSION_FLOORS
 from agentstore.write.touched import Facts, Touched
 from agentstore.write.versions import Versions
+
+logger = logging.getLogger("agentstore.write")
 
 # Sessions whose facts are remembered; of others it is asked again whether they have a family.
 _REMEMBERED = 50_000
@@ -108,18 +112,33 @@ class Families:
             errors: list[WriteError] = []
             try:
                 for touched in waiting.values():
-                    try:
-                        await self._decide_in_time(touched)
-                        self._remember(touched)
-                    except AgentStoreError as error:
-                        errors.append(_undecided(touched, error))
-            except BaseException:
-                done.set_exception(_undecided(next(iter(waiting.values())), StoreClosedError("the store was closed")))
+                    errors += await self._error_of(touched)
+            except asyncio.CancelledError:
+                # Nobody may wait for ever: neither for this round nor for the next one.
+                closed = StoreClosedError("the store was closed")
+                done.set_exception(WriteError.joined([_undecided(one, closed) for one in waiting.values()]))
+                if self._round is not None:
+                    left = [_undecided(one, closed) for one in self._waiting.values()]
+                    self._round.set_exception(WriteError.joined(left))
+                    self._round = None
                 raise
             if errors:
                 done.set_exception(WriteError.joined(errors))
             else:
                 done.set_result(None)
+
+    async def _error_of(self, touched: Touched) -> list[WriteError]:
+        """Have it decided; what is to be told to those who wait."""
+        try:
+            await self._decide_in_time(touched)
+        except AgentStoreError as error:
+            return [_undecided(touched, error)]
+        except Exception as error:
+            # A mistake of ours must not leave callers waiting for ever.
+            logger.exception("agentstore: a look at families failed unexpectedly")
+            return [_undecided(touched, AgentStoreError(f"unexpected {type(error).__name__}"))]
+        self._remember(touched)
+        return []
 
     async def _decide_in_time(self, touched: Touched) -> None:
         async def attempt() -> None:
@@ -129,47 +148,66 @@ class Families:
 
     async def _decide(self, touched: Touched) -> None:
         org_id = touched.org_id
-        affected = await self._affected(touched)
-        if not affected:
-            return
-        # Drawn before anything is read: whoever commits later decides later, at a higher version.
-        version, _ = self._versions.draw()
-        family = affected | await self._ids(families_sql.neighbours(org_id, affected))
-        ranked = in_order(family, await self._members(org_id, family))
-        await self._executor.execute(families_sql.decide(org_id, affected, ranked, version))
-
-    async def _affected(self, touched: Touched) -> set[str]:
-        """The sessions for which it is to be decided anew."""
-        org_id = touched.org_id
         if touched.lowest:
             await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
-        shared, known = await self._look(touched)
+        shared, known, repeated = await self._look(touched)
+        changed = touched.facts.keys() | touched.hidden | touched.removed
+        subagents = touched.facts.keys() & (touched.parents.keys() | repeated)
+        # Drawn before anything is read: whoever commits later decides later, at a higher version.
+        version, _ = self._versions.draw()
+        if subagents:
+            await self._executor.execute(families_sql.note_subagents(org_id, subagents, version))
+        roots = await self._roots(org_id, {*changed, *touched.parents.values()}) if subagents or repeated else {}
+        # Subagents of what has changed: whether they count, and for whom, has changed with it.
+        below = {id for id, root in roots.items() if root in changed}
+        affected = await self._affected(touched, shared, known, below)
+        if affected:
+            await self._decide_owners(org_id, affected, version)
+        if again := affected | (changed & (known | repeated)) | subagents | below:
+            roots |= await self._roots(org_id, affected - roots.keys()) if affected - roots.keys() else {}
+            version, _ = self._versions.draw()
+            await self._executor.execute(families_sql.repeat(org_id, again, roots, version))
+
+    async def _decide_owners(self, org_id: str, affected: set[str], version: int) -> None:
+        groups = await self._groups(org_id, affected)
+        families = numbered([*([id] for id in affected), *groups])
+        ranked, counted = in_order(families, await self._members(org_id, set(families)))
+        numbers = [families[id] for id in ranked]
+        await self._executor.execute(families_sql.decide(org_id, affected, ranked, numbers, counted, version))
+
+    async def _affected(self, touched: Touched, shared: set[str], known: set[str], below: set[str]) -> set[str]:
+        """The sessions for which it is to be decided anew what they own."""
+        org_id = touched.org_id
         again = known & (touched.facts.keys() | touched.altered | touched.hidden)
-        if touched.hidden:
-            again |= await self._ids(families_sql.children(org_id, touched.hidden))
+        if touched.hidden | touched.removed:
+            again |= below
         if again:
-            again |= await self._ids(families_sql.neighbours(org_id, again))
+            again = again.union(*await self._groups(org_id, again))
         gone = known & touched.removed
         if gone:
             again |= gone | await self._ids(families_sql.relatives(org_id, gone))
         return shared | again
 
-    async def _look(self, touched: Touched) -> tuple[set[str], set[str]]:
-        """Sessions that share messages just written, and those of the touched ones that have a family already."""
+    async def _roots(self, org_id: str, ids: set[str]) -> dict[str, str]:
+        """The session that each subagent works for, of these and of those that work for one of these."""
+        columns = await self._executor.fetch(families_sql.known_roots(org_id, ids))
+        return chains(dict(zip(*columns, strict=True))) if columns else {}
+
+    async def _look(self, touched: Touched) -> tuple[set[str], set[str], set[str]]:
+        """Sessions that share messages just written; those of the touched ones that have a family already; and those
+        of them that are known to be subagents, or to have some."""
         columns = await self._executor.fetch(
             families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids)
         )
-        shared: set[str] = set()
-        known: set[str] = set()
-        for is_shared, id, own_from, is_scattered in zip(*columns, strict=True):
-            if is_shared:
-                shared.add(id)
+        found: dict[str, set[str]] = {"shared": set(), COPIES: set(), SUBAGENTS: set()}
+        for kind, id, own_from, is_scattered in zip(*columns, strict=True):
+            found[kind].add(id)
+            if kind != COPIES:
                 continue
-            known.add(id)
             # Rows written among copies may be none any more.
             if is_scattered or touched.lowest.get(id, own_from) < own_from:
                 touched.altered.add(id)
-        return shared, known
+        return found["shared"], found[COPIES], found[SUBAGENTS]
 
     async def _members(self, org_id: str, family: set[str]) -> dict[str, Member]:
         found: dict[str, Member] = {}
@@ -183,6 +221,10 @@ class Families:
             if not wanted:
                 break
         return found
+
+    async def _groups(self, org_id: str, ids: set[str]) -> list[list[str]]:
+        columns = await self._executor.fetch(families_sql.neighbours(org_id, ids))
+        return list(columns[0]) if columns else []
 
     async def _ids(self, query: Sql) -> set[str]:
         columns = await self._executor.fetch(query)

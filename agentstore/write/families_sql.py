@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agentstore.connection.sql import Sql, sql
-from agentstore.read.floors import CONTENT, COPIES, MARKS, above_floors
+from agentstore.read.floors import CONTENT, COPIES, MARKS, SUBAGENTS, above_floors
+
+_IS_SUBAGENT = sql("(relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != ''))")
 
 
 def note_sources(org_id: str, session_ids: Collection[str], versions: Collection[int]) -> Sql:
@@ -17,20 +19,81 @@ def note_sources(org_id: str, session_ids: Collection[str], versions: Collection
     )
 
 
+def note_subagents(org_id: str, session_ids: Collection[str], version: int) -> Sql:
+    """Have a row for each subagent among the sessions, and none for one that is none any more."""
+    return sql(
+        "INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, _version, _deleted)"
+        " SELECT org_id, {scope}, id, parent_session_id, {version}, NOT {subagent} FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids}",
+        scope=SUBAGENTS,
+        version=version,
+        subagent=_IS_SUBAGENT,
+        org_id=org_id,
+        ids=_tuple(session_ids),
+    )
+
+
+def repeat(org_id: str, session_ids: Collection[str], roots: Mapping[str, str], version: int) -> Sql:
+    """Write what totals need of the sessions into their rows of both scopes; ``roots`` are those of subagents."""
+    return sql(
+        "INSERT INTO session_floors (org_id, scope, session_id, own_from, copied_ordinals, copied_links,"
+        " copied_messages, copied_output_tokens, copied_in_totals, origin_session_id, started_at, total_output_tokens,"
+        " counts, user_id,"
+        " user_name, project_name, agent_type, _version)"
+        " WITH transform(session_id, {subagents}, {roots}, session_id) AS root,"
+        " (SELECT groupArray(session_id) FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {all})"
+        " AS hidden"
+        " SELECT org_id, scope, session_id, own_from, copied_ordinals, copied_links, copied_messages,"
+        " copied_output_tokens, if(root = session_id, copied_messages, 0),"
+        " if(scope = {scope}, root, origin_session_id), s.began, s.tokens,"
+        " r.browsable AND NOT has(hidden, session_id) AND NOT has(hidden, root),"
+        " r.user_id, r.user_name, r.project_name, r.agent_type, {version}"
+        " FROM (SELECT *, root FROM session_floors FINAL WHERE org_id = {org_id} AND scope IN {scopes}"
+        " AND session_id IN {ids}) AS f"
+        " LEFT ANY JOIN (SELECT id, started_at AS began, total_output_tokens AS tokens FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids}) AS s ON s.id = f.session_id"
+        " LEFT ANY JOIN (SELECT id, browsable, user_id, user_name, project_name, agent_type FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {all}) AS r ON r.id = f.root",
+        subagents=list(roots) or [""],
+        roots=list(roots.values()) or [""],
+        org_id=org_id,
+        scope=SUBAGENTS,
+        scopes=(COPIES, SUBAGENTS),
+        ids=_tuple(session_ids),
+        all=_tuple({*session_ids, *roots.values()}),
+        version=version,
+    )
+
+
+def known_roots(org_id: str, session_ids: Collection[str]) -> Sql:
+    """Subagents among the sessions, and those that work for one of them, with the session that each works for."""
+    return sql(
+        "SELECT session_id, origin_session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
+        " AND (session_id IN {ids} OR origin_session_id IN {ids})",
+        org_id=org_id,
+        scope=SUBAGENTS,
+        ids=_tuple(session_ids),
+    )
+
+
 def look(org_id: str, session_ids: Collection[str], versions: Collection[int], touched: Collection[str]) -> Sql:
-    """``shared``: sessions that hold a source id of these messages, where more than one does. ``own_from`` and
-    ``scattered``: of ``touched`` sessions, where they have a family already, what are copies.
+    """``kind`` 'shared': sessions that hold a source id of these messages, where more than one does. 'copies': those of
+    the ``touched`` sessions that have a family already, and what are copies there. 'subagents': those that are known to
+    be subagents, or to have some.
     """
     return sql(
-        "SELECT 1 AS shared, arrayJoin(sessions) AS id, toUInt32(0) AS own_from, false AS scattered"
+        "SELECT 'shared' AS kind, arrayJoin(sessions) AS id, toUInt32(0) AS own_from, false AS scattered"
         " FROM ({shared}) UNION DISTINCT"
-        " SELECT 0, session_id, own_from, notEmpty(copied_ordinals) FROM session_floors FINAL"
-        " WHERE org_id = {org_id} AND scope = {scope} AND session_id IN {touched}",
+        " SELECT toString(scope), session_id, own_from, notEmpty(copied_ordinals) FROM session_floors FINAL"
+        " WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched} UNION DISTINCT"
+        " SELECT {subagents}, origin_session_id, 0, false FROM session_floors FINAL"
+        " WHERE org_id = {org_id} AND scope = {subagents} AND origin_session_id IN {touched}",
         shared=_shared(
             org_id, sql("SELECT cityHash64(source_id) FROM ({rows})", rows=_written(org_id, session_ids, versions))
         ),
         org_id=org_id,
-        scope=COPIES,
+        scopes=(COPIES, SUBAGENTS),
+        subagents=SUBAGENTS,
         touched=_tuple(touched),
     )
 
@@ -52,9 +115,9 @@ def relatives(org_id: str, session_ids: Collection[str]) -> Sql:
 
 
 def neighbours(org_id: str, session_ids: Collection[str]) -> Sql:
-    """All sessions that share a message with one of these: with them, what each of these owns can be decided."""
+    """The groups of sessions that share a message with one of these: all that is needed to decide what these own."""
     return sql(
-        "SELECT DISTINCT arrayJoin(sessions) FROM ({shared})",
+        "SELECT DISTINCT arraySort(arrayMap(id -> toValidUTF8(id), sessions)) FROM ({shared})",
         shared=_shared(
             org_id,
             sql(
@@ -70,30 +133,26 @@ def neighbours(org_id: str, session_ids: Collection[str]) -> Sql:
 def members(org_id: str, session_ids: Collection[str]) -> Sql:
     """The columns of ``Member``, with the start in microseconds."""
     return sql(
-        "SELECT id, parent_session_id, browsable, subagent, id IN ("
+        "SELECT id, parent_session_id, browsable, {subagent}, id IN ("
         "SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {ids}),"
         " toUnixTimestamp64Micro(started_at)"
         " FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
+        subagent=_IS_SUBAGENT,
         org_id=org_id,
         ids=_tuple(session_ids),
     )
 
 
-def children(org_id: str, session_ids: Collection[str]) -> Sql:
-    """The subagents of sessions: they count with them, and not without them."""
-    return sql(
-        "SELECT id FROM sessions FINAL WHERE org_id = {org_id} AND subagent AND parent_session_id IN {ids}",
-        org_id=org_id,
-        ids=_tuple(session_ids),
-    )
-
-
-def decide(org_id: str, affected: Collection[str], ranked: Sequence[str], version: int) -> Sql:
-    """Write down what of each ``affected`` session are copies; ``ranked`` is its family, owners first.
+def decide(
+    org_id: str, affected: Collection[str], ranked: Sequence[str], families: Sequence[int], counted: int, version: int
+) -> Sql:
+    """Write down what of each ``affected`` session are copies. ``ranked`` are they and those they share with, owners
+    first, and ``families`` tells by numbers which of them belong together.
 
     A message is a copy where another session of the family has the same source id with more output, or as much and is
-    ranked before; a prompt also where one ranked before has one of its time and length (a resume gives new ids). A git
-    link is one where a session ranked before has it.
+    ranked before; one of the first ``counted`` sessions goes before all others. A prompt is one also where a session
+    ranked before has one of its time and length, since a resume gives new ids. A git link, where one ranked before has
+    it.
     """
     return sql(
         "INSERT INTO session_floors (org_id, scope, session_id, own_from, copied_ordinals, copied_links,"
@@ -109,12 +168,12 @@ def decide(org_id: str, affected: Collection[str], ranked: Sequence[str], versio
         ranked=list(ranked),
         version=version,
         affected=sorted(affected),
-        messages=_copied_messages(org_id, ranked),
-        links=_copied_links(org_id, ranked),
+        messages=_copied_messages(org_id, ranked, families, counted),
+        links=_copied_links(org_id, ranked, families),
     )
 
 
-def _copied_messages(org_id: str, ranked: Sequence[str]) -> Sql:
+def _copied_messages(org_id: str, ranked: Sequence[str], families: Sequence[int], counted: int) -> Sql:
     return sql(
         "SELECT session_id, countIf(is_copy) AS copies, sumIf(output_tokens, is_copy) AS tokens,"
         " countIf(NOT is_copy) AS owned, minIf(ordinal, NOT is_copy) AS first_owned, max(ordinal) AS last,"
@@ -123,38 +182,38 @@ def _copied_messages(org_id: str, ranked: Sequence[str]) -> Sql:
         " if(by_source != place, by_source, by_text) AS owner FROM ("
         "SELECT session_id, ordinal, output_tokens, place,"
         " if(source_id = '', place, first_value(place) OVER"
-        " (PARTITION BY source_id ORDER BY output_tokens DESC, content_length DESC, place)) AS by_source,"
+        " (PARTITION BY source_id ORDER BY place < {counted} DESC, output_tokens DESC, content_length DESC, place))"
+        " AS by_source,"
         " if(role = 'assistant' OR timestamp IS NULL, place, min(place) OVER"
-        " (PARTITION BY role, timestamp, content_length)) AS by_text"
-        " FROM (SELECT *, {place} AS place FROM messages FINAL WHERE org_id = {org_id} AND session_id IN {ids}"
-        " AND {seen}))) GROUP BY session_id",
-        place=_place(ranked),
+        " (PARTITION BY family, role, timestamp, content_length)) AS by_text"
+        " FROM (SELECT *, {place} AS place, {family} AS family FROM messages FINAL"
+        " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}))) GROUP BY session_id",
+        place=_number(ranked, range(len(ranked))),
+        family=_number(ranked, families),
+        counted=counted,
         org_id=org_id,
         ids=_tuple(ranked),
         seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=_tuple(ranked))),
     )
 
 
-def _copied_links(org_id: str, ranked: Sequence[str]) -> Sql:
+def _copied_links(org_id: str, ranked: Sequence[str], families: Sequence[int]) -> Sql:
     return sql(
         "SELECT session_id, groupArrayIf(link, owner != place) AS links FROM ("
         "SELECT session_id, cityHash64(commit_sha, pr_url) AS link, {place} AS place,"
-        " min(place) OVER (PARTITION BY commit_sha, pr_url) AS owner"
+        " min(place) OVER (PARTITION BY {family}, commit_sha, pr_url) AS owner"
         " FROM git_links FINAL WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}) GROUP BY session_id",
-        place=_place(ranked),
+        place=_number(ranked, range(len(ranked))),
+        family=_number(ranked, families),
         org_id=org_id,
         ids=_tuple(ranked),
         seen=above_floors(org_id, MARKS, among=sql("session_id IN {ids}", ids=_tuple(ranked))),
     )
 
 
-def _place(ranked: Sequence[str]) -> Sql:
-    return sql(
-        "transform(session_id, {ids}, {places}, {none})",
-        ids=list(ranked),
-        places=list(range(len(ranked))),
-        none=len(ranked),
-    )
+def _number(ids: Sequence[str], numbers: Sequence[int]) -> Sql:
+    """The number of a row's session."""
+    return sql("transform(session_id, {ids}, {numbers}, -1)", ids=list(ids), numbers=list(numbers))
 
 
 def _written(org_id: str, session_ids: Collection[str], versions: Collection[int]) -> Sql:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 # A subagent of a subagent … of a session: parents are followed this far.
-DEEPEST = 8
+DEEPEST = 100
 _NO_START = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
@@ -27,11 +27,11 @@ class Member:
     started_at: dt.datetime | None
 
 
-def in_order(family: Iterable[str], members: Mapping[str, Member]) -> list[str]:
-    """The sessions, first whoever owns what it shares with those behind it. ``members`` knows their parents, too.
+def in_order(family: Iterable[str], members: Mapping[str, Member]) -> tuple[list[str], int]:
+    """The sessions, first whoever owns what it shares with those behind it; and how many of them totals count.
 
-    Sessions that no total counts are last, so that nothing is lost with them. Then the one that was there before:
-    neither fork nor continuation, the earliest start.
+    Those are first, so that nothing is lost with the others. Then the one that was there before: neither fork nor
+    continuation, the earliest start. ``members`` knows their parents, too.
     """
 
     def place(id: str) -> tuple[bool, bool, dt.datetime, str]:
@@ -41,18 +41,48 @@ def in_order(family: Iterable[str], members: Mapping[str, Member]) -> list[str]:
         is_linked = one.parent != "" and not one.is_subagent
         return not is_counted(id, members), is_linked, one.started_at or _NO_START, id
 
-    return sorted(family, key=place)
+    ranked = sorted(family, key=place)
+    return ranked, sum(is_counted(id, members) for id in ranked)
+
+
+def numbered(groups: Iterable[Iterable[str]]) -> dict[str, int]:
+    """A number for each session, the same one for all that a chain of groups connects."""
+    numbers: dict[str, int] = {}
+    families: list[list[str]] = []
+    for group in groups:
+        joined = list(group)
+        for number in {numbers[id] for id in joined if id in numbers}:
+            joined += families[number]
+            families[number] = []
+        numbers |= dict.fromkeys(joined, len(families))
+        families.append(joined)
+    return numbers
+
+
+def chains(parents: Mapping[str, str]) -> dict[str, str]:
+    """Where the parents of each lead in the end; of those that lead in a circle, somewhere in it."""
+
+    def root(id: str) -> str:
+        seen = set[str]()
+        while id in parents and id not in seen:
+            seen.add(id)
+            id = parents[id]
+        return id
+
+    return {id: root(id) for id in parents}
 
 
 def is_counted(id: str, members: Mapping[str, Member]) -> bool:
-    """Whether totals count the session's rows: it is browsable, or a subagent below one that is; nothing is hidden."""
+    """Whether totals count its rows: it is browsable, or a subagent below one that is, and neither is hidden."""
+    one = members.get(id)
+    if one is None or one.is_hidden:
+        return False
     for _ in range(DEEPEST):
-        one = members.get(id)
-        if one is None or one.is_hidden:
-            return False
         if not one.is_subagent:
-            return one.is_browsable
-        id = one.parent
+            return one.is_browsable and not one.is_hidden
+        one = members.get(one.parent)
+        if one is None:
+            return False
     return False
 
 

@@ -178,7 +178,8 @@ SESSION_DELETES = Table(
 class SessionFloor(Record, frozen=True):
     """Rows of the session that are older than this one are not seen any more: those of ``scope``, see ddl/0004.
 
-    Of scope 'copies' it says which of them another session owns, and is written by statements only (ddl/0006).
+    Those of scopes 'copies' and 'subagents' hide nothing (ddl/0006); statements write them, and a removal takes them
+    away.
     """
 
     scope: str
@@ -186,12 +187,12 @@ class SessionFloor(Record, frozen=True):
     org_id: str = ""
 
 
-CONTENT, MARKS, PURGED = "content", "marks", "purged"
+CONTENT, MARKS, PURGED, SUBAGENTS = "content", "marks", "purged", "subagents"
 
 SESSION_FLOORS = Table(
     "session_floors",
     SessionFloor,
-    {"scope": ("String", choice(CONTENT, MARKS, PURGED)), "session_id": _ID},
+    {"scope": ("String", choice(CONTENT, MARKS, PURGED, SUBAGENTS)), "session_id": _ID},
     ("scope", "session_id"),
 )
 

@@ -275,7 +275,12 @@ class Writer:
         if error is not None:
             self._unobserved(error)
         if decided is not None:
-            decided.add_done_callback(lambda done: done.exception() and self._unobserved(done.exception()))
+            decided.add_done_callback(self._decided)
+
+    def _decided(self, done: asyncio.Future[None]) -> None:
+        error = done.exception()
+        if error is not None:
+            self._unobserved(error)
 
     def _batcher_of(self, entry: Entry) -> Batcher:
         return self._batchers[entry.table.name]

@@ -72,14 +72,20 @@ class Model:
     def list_sessions(self, **asked: Any) -> list[Session]:
         """All that the filter matches, in order."""
         filter = SessionFilter(**asked)
-        found = []
+        found, owners = [], reference.owners(self.sessions, self.messages, self.marked)
         for session in sorted(self.sessions.values(), key=_newest, reverse=True):
             commits = sum(id == session.id for id, _ in self.commits)
-            counts = {"commit_count": commits, "tool_call_count": sum(key[0] == session.id for key in self.calls)}
+            copied = sorted((key for key in owners if key[0] == session.id), key=lambda key: key[1])
+            derived = {
+                "commit_count": commits,
+                "tool_call_count": sum(key[0] == session.id for key in self.calls),
+                "copied_message_count": len(copied),
+                "origin_session_id": owners[copied[0]] if copied else "",
+            }
             starred_by = {user for id, user in self.stars if id == session.id}
             marked = session.id in self.marked
             if reference.matches(session, filter, starred_by=starred_by, commits=commits, marked=marked):
-                found.append(msgspec.structs.replace(session, **counts))
+                found.append(msgspec.structs.replace(session, **derived))
         return found
 
     def get_session_messages(self, id: str) -> list[Message]:
@@ -89,7 +95,7 @@ class Model:
         return [self.calls[key] for key in sorted(self.calls) if key[0] == id]
 
     def search(self, needle: str) -> list[SearchResult]:
-        found = []
+        found, owners = [], reference.owners(self.sessions, self.messages, self.marked)
         for session in self.list_sessions():
             rows = [(one.ordinal, 0, "", 0, one.role, [one.content]) for one in self.get_session_messages(session.id)]
             rows += [
@@ -98,7 +104,7 @@ class Model:
             ]
             for ordinal, _, _, _, role, texts in sorted(rows):
                 text = reference.first_containing(texts, needle)
-                if text is not None:
+                if text is not None and (session.id, ordinal) not in owners:
                     source = self.messages.get((session.id, ordinal))
                     result = _result(session, ordinal, role, text, needle)
                     found.append(msgspec.structs.replace(result, source_id=source.source_id if source else ""))

@@ -63,7 +63,8 @@ async def test_in_every_field_of_every_record(store: AsyncClickHouseStore, org: 
     await store.write_git_links(org, [everywhere(GitLink, given, **link)])
     await store.write_session_stars(org, [everywhere(SessionStar, given)])
     await store.write_message_pins(org, [everywhere(MessagePin, given)])
-    read = same(Session, relationship_type="fork", commit_count=1, tool_call_count=1, **one)
+    derived: dict[str, Any] = {"commit_count": 1, "tool_call_count": 1, "origin_session_id": ""}
+    read = same(Session, relationship_type="fork", **derived, **one)
     assert await store.get_session(org, given) == read
     assert await store.get_session_messages(org, given) == [same(Message, ordinal=0)]
     assert await store.get_session_tool_calls(org, given) == [same(ToolCall, message_ordinal=0)]

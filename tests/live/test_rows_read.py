@@ -62,7 +62,7 @@ class Recorder:
         found = set()
         for statement in self.statements:
             plan = "\n".join((await self.pool.fetch(sql("EXPLAIN header = 1 {statement}", statement=statement)))[0])
-            found |= TEXTS & set(re.findall(r"\w+", plan))
+            found |= TEXTS & set(re.findall(r"(?<!['\w])\w+", plan))
         return found
 
 

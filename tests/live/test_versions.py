@@ -487,7 +487,7 @@ async def write_everywhere(store: AsyncClickHouseStore, org: str, id: str, **fie
         await store.write_session(
             org,
             session(id, first_message=text, display_name=text, project_name=text, **fields),
-            [message(n, text, token_usage=text) for n in range(10)],
+            [message(n, text, token_usage=text, source_id=f"{id}-{n}") for n in range(10)],
             [call(0, tool_use_id=f"t{n}", input_json=text, result_content=text) for n in range(3)],
         )
         await store.write_git_links(org, [commit(id, "abcd123", user_id=text)])
@@ -601,7 +601,7 @@ async def test_a_purge_takes_the_text_out_of_the_files(own: AsyncClickHouseStore
     tables = await tables_with_sessions(own)
     await execute(own, *(sql("OPTIMIZE TABLE {table} FINAL", table=identifier(table)) for table in tables))
     found = await files_with_mark(own)
-    assert {name.split("/")[0] for name in found} == {*tables} - {"session_floors"}
+    assert {name.split("/")[0] for name in found} == {*tables} - {"session_floors", "message_sources"}
     for index in ("messages/skp_idx_content_text", "tool_calls/skp_idx_input_text", "tool_calls/skp_idx_result_text"):
         assert any(name.startswith(index) for name in found), index
     await own.purge_sessions(org, ["gone"])

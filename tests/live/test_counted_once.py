@@ -1,0 +1,251 @@
+"""What several sessions hold counts in one of them, whoever was written first, and whoever is gone later."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete
+from tests.builders import call, commit, message, session
+from tests.live.families import Family, Transcript, counted, parts, totals_of, without
+from tests.servers import Server
+
+SEEDS = range(6)
+
+
+async def everything(store: AsyncClickHouseStore, org: str) -> list[Any]:
+    """All totals, in every cut."""
+    return [
+        await store.usage_by_user(org),
+        await store.daily_activity(org),
+        await store.token_usage_by_model(org),
+        await store.tool_usage_distribution(org),
+        await store.activity_heatmap(org),
+    ]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_totals_are_those_of_distinct_rows_whatever_the_order(
+    store: AsyncClickHouseStore, org: str, seed: int
+) -> None:
+    print("seed", seed)
+    rng = random.Random(seed)
+    family = Family(rng, "f").grow(rng.randrange(2, 7)) + Family(rng, "g").grow(2)
+    orders = []
+    for number in range(2):
+        one_org = f"{org}-{number}"
+        shuffled = rng.sample(family, len(family))
+        if number:
+            await asyncio.gather(*(one.write(store, one_org) for one in shuffled))
+        else:
+            for one in shuffled:
+                await one.write(store, one_org)
+        assert await counted(store, one_org) == totals_of(family)
+        assert await parts(store, one_org) == totals_of(family)
+        orders.append(await everything(store, one_org))
+    assert orders[0] == orders[1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_totals_after_an_owner_is_gone_hidden_or_back(store: AsyncClickHouseStore, org: str, seed: int) -> None:
+    print("seed", seed)
+    rng = random.Random(seed)
+    family = Family(rng, "f").grow(rng.randrange(3, 7))
+    await store.write_batch(
+        org,
+        [one.session for one in family],
+        [msgspec.structs.replace(row, session_id=one.session.id) for one in family for row in one.messages],
+        [msgspec.structs.replace(row, session_id=one.session.id) for one in family for row in one.calls],
+    )
+    await store.write_git_links(org, [link for one in family for link in one.links])
+    assert await counted(store, org) == totals_of(family)
+    for one in rng.sample(family, len(family) - 1):
+        id = one.session.id
+        hide = [SessionDelete(session_id=id)]
+        await store.write_session_deletes(org, hide)
+        assert await counted(store, org) == totals_of(without(family, [id]))
+        await store.remove_session_deletes(org, hide)
+        assert await counted(store, org) == totals_of(family)
+        if rng.random() < 0.5:
+            await store.delete_sessions(org, [id])
+        else:
+            await store.purge_sessions(org, [id])
+        family = without(family, [id])
+        assert await counted(store, org) == totals_of(family)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_each_row_is_found_once_and_inside_of_each_session_that_has_it(
+    store: AsyncClickHouseStore, org: str, seed: int
+) -> None:
+    print("seed", seed)
+    rng = random.Random(seed)
+    family = Family(rng, "f").grow(5)
+    for one in rng.sample(family, len(family)):
+        await one.write(store, org)
+    for content in rng.sample(sorted({row.content for one in family for row in one.messages}), 4):
+        holders = [one for one in family if any(row.content == content for row in one.messages)]
+        needle = content.split()[0]
+        for mode in ("substring", "words"):
+            page = await store.search(org, SearchQuery(query=needle, role="user", mode=mode))
+            page_of_models = await store.search(org, SearchQuery(query=needle, role="assistant", mode=mode))
+            assert page.total + page_of_models.total == 1
+            assert len(page.results + page_of_models.results) == 1
+            calls = {row.tool_use_id for one in holders for row in one.calls if needle in row.input_json}
+            assert (await store.search(org, SearchQuery(query=needle, role="tool", mode=mode))).total == len(calls)
+            for one in holders:
+                inside = await store.search(org, SearchQuery(query=needle, mode=mode, session_id=one.session.id))
+                assert inside.total == 1 + sum(needle in row.input_json for row in one.calls)
+    # Each reads whole, and says what of it is another's.
+    for one in family:
+        read = await store.get_session(org, one.session.id)
+        assert [row.content for row in await store.get_session_messages(org, read.id)] == [
+            row.content for row in one.messages
+        ]
+        assert read.message_count == len(one.messages)
+        assert (read.origin_session_id != "") == (read.copied_message_count > 0)
+    listed = (await store.list_sessions(org)).sessions
+    assert len(listed) == len(family)
+    assert sum(one.message_count - one.copied_message_count for one in listed) == totals_of(family).messages
+
+
+def fork(id: str, *rows: Message, **fields: Any) -> Transcript:
+    return Transcript(session(id, **fields), list(rows)).with_totals()
+
+
+def said(ordinal: int, source: str, **fields: Any) -> Message:
+    return message(ordinal, f"said {source}", source_id=source, **fields)
+
+
+async def messages_by_user(store: AsyncClickHouseStore, org: str) -> dict[str, int]:
+    return {one.user_id: one.message_count for one in await store.usage_by_user(org)}
+
+
+async def test_a_copy_says_its_origin(store: AsyncClickHouseStore, org: str) -> None:
+    await fork("a", said(0, "1"), said(1, "2"), user_id="ada").write(store, org)
+    await fork("b", said(0, "1"), said(1, "2"), said(2, "3"), user_id="bob", parent_session_id="a",
+               relationship_type="fork").write(store, org)  # fmt: skip
+    copy, origin = await store.get_session(org, "b"), await store.get_session(org, "a")
+    assert (copy.origin_session_id, copy.copied_message_count, copy.message_count) == ("a", 2, 3)
+    assert (origin.origin_session_id, origin.copied_message_count) == ("", 0)
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 1}
+
+
+async def test_an_owner_that_lists_do_not_show_gives_way(store: AsyncClickHouseStore, org: str) -> None:
+    await fork("a", said(0, "1"), said(1, "2"), user_id="ada", user_message_count=0).write(store, org)
+    await fork("b", said(0, "1"), user_id="bob", parent_session_id="a", relationship_type="fork").write(store, org)
+    assert await messages_by_user(store, org) == {"bob": 1}
+    await store.write_session(org, session("a", user_id="ada", message_count=2))
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 0}
+
+
+async def test_a_session_that_is_rewritten_owns_what_is_new_in_it(store: AsyncClickHouseStore, org: str) -> None:
+    await fork("a", said(0, "1"), said(1, "2"), user_id="ada").write(store, org)
+    other = fork("b", said(0, "1"), said(1, "2"), user_id="bob", parent_session_id="a", relationship_type="fork")
+    await other.write(store, org)
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 0}
+    await store.write_session(org, other.session, [said(0, "5"), said(1, "6")])  # rewound, and something else said
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 2}
+    # And the other way round: the origin is cut.
+    await store.write_session(org, other.session, [said(0, "1"), said(1, "2")])
+    await store.write_session(org, session("a", user_id="ada", message_count=1), [said(0, "1")], replace=True)
+    assert await messages_by_user(store, org) == {"ada": 1, "bob": 1}
+
+
+async def test_copies_by_two_stores_at_once(server: Server, database: str, org: str) -> None:
+    """Neither knows of the other when it begins; whoever looks last sees both."""
+    async with (
+        AsyncClickHouseStore(server.dsn, database=database) as one,
+        AsyncClickHouseStore(server.dsn, database=database) as other,
+    ):
+        for number in range(10):
+            rows = [said(0, f"{number}-1"), said(1, f"{number}-2")]
+            await asyncio.gather(
+                fork(f"a{number}", *rows, user_id="ada").write(one, org),
+                fork(f"b{number}", *rows, user_id="bob").write(other, org),
+            )
+        assert sum((await messages_by_user(one, org)).values()) == 20
+
+
+async def test_links_that_a_fork_made_itself_are_its_own(store: AsyncClickHouseStore, org: str) -> None:
+    """Where no ordinal is said, a link stands at 0, among the copies; that does not make it one."""
+    await fork("a", said(0, "1"), user_id="ada").write(store, org)
+    await fork("b", said(0, "1"), said(1, "2"), user_id="bob", parent_session_id="a", relationship_type="fork").write(
+        store, org
+    )
+    await store.write_git_links(org, [commit("a", "aaaa1111"), commit("b", "aaaa1111"), commit("b", "bbbb2222")])
+    assert {one.user_id: one.commit_count for one in await store.usage_by_user(org)} == {"ada": 1, "bob": 1}
+    assert [one.session_id for one in await store.lookup_git_links(org, sha="aaaa1111")] == ["a"]
+    assert [one.session_id for one in await store.lookup_git_links(org, sha="bbbb2222")] == ["b"]
+    assert len(await store.get_session_git_links(org, "b")) == 2
+
+
+async def test_organisations_share_nothing(store: AsyncClickHouseStore, org: str) -> None:
+    for one in (org, org + "-2"):
+        await fork("a", said(0, "1"), user_id="ada").write(store, one)
+    assert await messages_by_user(store, org) == await messages_by_user(store, org + "-2") == {"ada": 1}
+
+
+async def test_subagents_count_for_their_root(store: AsyncClickHouseStore, org: str) -> None:
+    root = session("r", user_id="ada", project_name="alpha", total_output_tokens=120, message_count=1)
+    await store.write_session(org, root, [message(0, source_id="m", model="x", output_tokens=120, role="assistant")])
+    parent = "r"
+    for number in range(4):  # each the subagent of the one before
+        sub = session(f"r:{number}", user_id="other", project_name="other", parent_session_id=parent,
+                      relationship_type="subagent" if number % 2 else "", total_output_tokens=500, message_count=1,
+                      user_message_count=number % 2)  # fmt: skip
+        row = message(0, source_id=f"m{number}", model="x", output_tokens=500, role="assistant")
+        await store.write_session(org, sub, [row], [call(0, tool_use_id=f"t{number}")])
+        parent = sub.id
+    (used,) = await store.usage_by_user(org)
+    assert (used.user_id, used.project_name, used.session_count, used.message_count) == ("ada", "alpha", 1, 1)
+    assert used.total_output_tokens == 2120
+    for filter in ({}, {"user_id": "ada"}, {"project_name": "alpha"}):
+        assert [one.usage_count for one in await store.tool_usage_distribution(org, **filter)] == [4]  # type: ignore[arg-type]
+        assert [one.output_tokens for one in await store.token_usage_by_model(org, **filter)] == [2120]  # type: ignore[arg-type]
+        assert [one.total_output_tokens for one in await store.daily_activity(org, **filter)] == [2120]  # type: ignore[arg-type]
+    assert await store.usage_by_user(org, user_id="other") == []
+    assert (await store.list_sessions(org)).total == 1
+
+
+async def test_a_subagent_counts_on_its_own_day(store: AsyncClickHouseStore, org: str) -> None:
+    from tests.builders import at
+
+    await store.write_session(org, session("r", user_id="ada", started_at=at(day=5), total_output_tokens=1))
+    await store.write_session(org, session("s", parent_session_id="r", started_at=at(day=7), total_output_tokens=10))
+    assert [(one.date.day, one.session_count, one.total_output_tokens) for one in await store.daily_activity(org)] == [
+        (5, 1, 1),
+        (7, 0, 10),
+    ]
+    (used,) = await store.usage_by_user(org, date_from="2026-01-06")
+    assert (used.session_count, used.total_output_tokens) == (0, 10)
+
+
+async def test_hidden_roots_hide_their_subagents(store: AsyncClickHouseStore, org: str) -> None:
+    await store.write_session(org, session("r", total_output_tokens=1))
+    await store.write_session(org, session("s", parent_session_id="r", total_output_tokens=10))
+    await store.write_session(org, session("t", parent_session_id="s", total_output_tokens=100))
+    for hidden, expected in (("t", 11), ("s", 101), ("r", 0)):
+        await store.write_session_deletes(org, [SessionDelete(session_id=hidden)])
+        assert sum(one.total_output_tokens for one in await store.usage_by_user(org)) == expected
+        await store.remove_session_deletes(org, [SessionDelete(session_id=hidden)])
+    await store.delete_sessions(org, ["r"])
+    assert await store.usage_by_user(org) == []
+
+
+async def test_subagents_that_were_copied_with_their_roots_count_once(store: AsyncClickHouseStore, org: str) -> None:
+    for root, user in (("a", "ada"), ("b", "bob")):
+        await fork(root, said(0, "1"), user_id=user).write(store, org)
+        sub = fork(f"{root}:x", said(0, "s1"), message(1, source_id="s2", role="assistant", output_tokens=7),
+                   parent_session_id=root, relationship_type="subagent")  # fmt: skip
+        await sub.write(store, org)
+    assert sum(one.total_output_tokens for one in await store.usage_by_user(org)) == 7
+    await store.write_session_deletes(org, [SessionDelete(session_id="a")])
+    assert {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)} == {"bob": 7}
+    await store.remove_session_deletes(org, [SessionDelete(session_id="a")])
+    await store.delete_sessions(org, ["a"])
+    assert {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)} == {"bob": 7}
