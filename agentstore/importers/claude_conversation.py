@@ -7,6 +7,7 @@ one that was never seen becomes a message of its own, without tokens: nothing is
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -26,7 +27,7 @@ from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, ToolCall
 
 _METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})  # what a record that is written again may change
-_NO_PROMPTS = ("<task-notification", "<agent-notification")  # of the program; it queues them as well
+_NO_PROMPT = re.compile(r"\s*<[a-z]{1,30}-notification\b")  # of the program; it queues them as well
 
 
 class Conversation:
@@ -154,11 +155,7 @@ class Conversation:
         # taken out while the model worked was given to the model, as text.
         is_command = line.operation == "dequeue" and text.startswith("/")
         prompt = read_prompt(f"<command-name>{text}</command-name>" if is_command else text)
-        if (
-            prompt.role != "user"
-            or text.lstrip().startswith(_NO_PROMPTS)
-            or not self._fresh(line, [Block("text", text)])
-        ):
+        if prompt.role != "user" or _NO_PROMPT.match(text) or not self._fresh(line, [Block("text", text)]):
             return
         is_dequeued = line.operation == "dequeue"
         self._memory.queue.became(text, self._memory.messages, self.moment, is_dequeued=is_dequeued)
