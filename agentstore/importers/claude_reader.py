@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,7 +20,7 @@ from agentstore.importers.claude_outputs import ReadOutput
 from agentstore.importers.jsonl import BOM, MAX_LINE_BYTES, Record
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
-from agentstore.importers.states import ImportState
+from agentstore.importers.states import ImportState, StaleStateError
 from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, Session, ToolCall
 
@@ -62,6 +62,16 @@ class Around(NamedTuple):
     continues: str = ""
 
 
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def _unpacked(packed: bytes | msgspec.Raw, kind: type[_T]) -> _T:
+    try:
+        return msgspec.msgpack.decode(packed, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StaleStateError(f"what the state remembers cannot be read: {error}") from error
+
+
 @contextlib.contextmanager
 def _without_collecting() -> Iterator[None]:
     """Without the cyclic garbage collector for some milliseconds: it would look through rows, which hold no cycles."""
@@ -84,7 +94,7 @@ class Reader:
         self._owner = owner
         self._around = around
         self._problems: list[ImportProblem] = []
-        memory = msgspec.msgpack.decode(state.memory, type=FileMemory) if state else None
+        memory = _unpacked(state.memory, FileMemory) if state else None
         self._skipped = memory.skipped if memory else {}
         self._unknown = memory.unknown if memory else {}
         self._continued_in = memory.continued_in if memory else ""
@@ -92,10 +102,10 @@ class Reader:
         # Once known it stays: the rows that were given out have this id.
         self._last_session_id = memory.last_session_id if memory else around.last_session_id
         self._context = Context(self._report, self._skipped, self._unknown, self._whole, around.read_output)
-        remembered = msgspec.msgpack.decode(memory.conversation, type=Memory) if memory else Memory()
+        remembered = _unpacked(memory.conversation, Memory) if memory else Memory()
         self._main = Conversation(remembered, self._context, around.titles)
         self._agents = {
-            agent: self._conversation(msgspec.msgpack.decode(raw, type=Memory))
+            agent: self._conversation(_unpacked(raw, Memory))
             for agent, raw in (memory.agents if memory else {}).items()
         }
         self._pieces = 0 if self._at_start else 1  # that were given out
