@@ -29,7 +29,7 @@ ALTER TABLE session_floors /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS copied_links Array(UInt64),
     ADD COLUMN IF NOT EXISTS copied_messages UInt32,
     ADD COLUMN IF NOT EXISTS copied_output_tokens UInt64,
-    ADD COLUMN IF NOT EXISTS copied_in_totals UInt32,
+    ADD COLUMN IF NOT EXISTS is_root Bool,
     ADD COLUMN IF NOT EXISTS origin_session_id String,
     ADD COLUMN IF NOT EXISTS started_at Nullable(DateTime64(6, 'UTC')),
     ADD COLUMN IF NOT EXISTS total_output_tokens UInt64,

@@ -6,27 +6,33 @@ Sessions and messages are those of browsable sessions. Tokens and tools are thei
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Unpack
+
+from msgspec.structs import replace
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import DailyActivity, HeatmapCell, ModelTokenUsage, ToolUsageStat, UserUsage
+from agentstore.protocols import Columns
+from agentstore.read import totals
 from agentstore.read.building import build_in_slices
-from agentstore.read.conditions import EVERYTHING, text
-from agentstore.read.copies import own_links
+from agentstore.read.concurrent import gather_both
+from agentstore.read.conditions import text
+from agentstore.read.copies import cut_sessions, own_rows
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
-from agentstore.read.floors import MARKS, above_floors, owned, with_floors
+from agentstore.read.floors import MARKS, above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.subagents import corrections, counted_sessions, is_narrow, spending_sessions
+from agentstore.read.totals import corrections, counted_sessions, spending_sessions
 
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
-_NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
-# Totals are the writers' word. Where they say less than what is to be taken away, nothing is left.
-_TOKENS = sql("if(sum(more_tokens) > sum(less_tokens), sum(more_tokens) - sum(less_tokens), 0)")
-_MESSAGES = sql("if(sum(messages) > sum(less_messages), sum(messages) - sum(less_messages), 0)")
+# As many tools are counted; of each organisation that is any.
+_MOST_TOOLS = 10_000
 
 
 class AnalyticsReads(ReadLanes):
@@ -36,35 +42,31 @@ class AnalyticsReads(ReadLanes):
     async def usage_by_user(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[UserUsage]:
         """Sessions, messages, git links and tokens by user, agent and project, most sessions first."""
         filter = AnalyticsFilter(**keywords)
-        whose = sql("user_id, user_name, toString(agent_type) AS agent, project_name")
-        columns = await self._heavy.fetch(
-            sql(
-                "SELECT user_id, argMax(user_name, (sessions, ifNull(started_at, {never}))),"
-                " agent, project_name, sum(sessions) AS session_count, {messages}, sum(links), {tokens}, max(peak)"
-                " FROM ("
-                "SELECT {whose}, started_at, 1 AS sessions, links.links AS links, peak_context_tokens AS peak,"
-                " toUInt64(message_count) AS messages, total_output_tokens AS more_tokens, toUInt64(0) AS less_tokens,"
-                " toUInt64(0) AS less_messages FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
-                " (SELECT session_id, count() AS links FROM git_links FINAL"
-                " WHERE org_id = {org_id} AND {seen} AND {own} GROUP BY session_id) AS links"
-                " ON links.session_id = s.id UNION ALL {corrections})"
-                " GROUP BY user_id, agent, project_name ORDER BY session_count DESC, user_id, agent, project_name",
-                never=_NEVER,
-                messages=_MESSAGES,
-                tokens=_TOKENS,
-                whose=whose,
-                where=counted_sessions(org_id, filter),
-                org_id=org_id,
-                seen=above_floors(org_id, MARKS),
-                own=own_links(org_id),
-                corrections=corrections(
-                    org_id,
-                    filter,
-                    sql("{whose}, started_at, 0, toUInt64(0), toUInt64(0), toUInt64(0) AS messages", whose=whose),
-                ),
-            )
+        sessions = sql(
+            "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
+            " toString(agent_type) AS agent, project_name, count(), sum(message_count),"
+            " sum(links.links), sum(total_output_tokens), max(peak_context_tokens)"
+            " FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
+            " (SELECT session_id, count() AS links FROM git_links FINAL WHERE org_id = {org_id} AND {seen}"
+            " GROUP BY session_id) AS links ON links.session_id = s.id"
+            " GROUP BY user_id, agent, project_name",
+            where=counted_sessions(org_id, filter),
+            org_id=text(org_id, "org_id"),
+            seen=above_floors(org_id, MARKS),
         )
-        return await build_in_slices(UserUsage, columns)
+        whose = sql("user_id, user_name, toString(agent_type) AS agent, project_name")
+        found, corrected = await self._both(sessions, corrections(org_id, filter, whose))
+        used = {(one.user_id, one.agent_type, one.project_name): one for one in await build_in_slices(UserUsage, found)}
+        for user_id, user_name, agent, project, *amounts in _that_change_something(corrected, 4):
+            key = user_id, agent, project
+            known = used.get(key) or UserUsage(user_id, user_name, agent, project)
+            messages, tokens, links = totals.corrected(
+                (known.message_count, known.total_output_tokens, known.commit_count), amounts
+            )
+            used[key] = replace(known, message_count=messages, total_output_tokens=tokens, commit_count=links)
+        return sorted(
+            used.values(), key=lambda one: (-one.session_count, one.user_id, one.agent_type, one.project_name)
+        )
 
     @takes_analytics_keywords
     async def activity_heatmap(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[HeatmapCell]:
@@ -84,81 +86,98 @@ class AnalyticsReads(ReadLanes):
     async def tool_usage_distribution(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ToolUsageStat]:
         """The 20 most used tools, ties by name, subagents' calls among them."""
         filter = AnalyticsFilter(**keywords)
-        calls = sql("session_id, message_ordinal AS position, tool_name, tool_category")
-        columns = await self._heavy.fetch(
+        statements = [
             sql(
                 "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count"
-                " FROM ({rows}) GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {top}",
-                rows=_spent_rows(org_id, filter, sql("tool_calls"), calls),
-                top=TOP_TOOLS,
+                " FROM tool_calls FINAL WHERE {rows} GROUP BY name, category ORDER BY usage_count DESC LIMIT {most}",
+                rows=rows,
+                most=_MOST_TOOLS,
             )
-        )
-        return build(ToolUsageStat, columns)
+            for rows in _spent_rows(org_id, filter, sql("message_ordinal"))
+        ]
+        counts: Counter[tuple[str, str]] = Counter()
+        for name, tool_category, count in chain.from_iterable(
+            zip(*one, strict=True) for one in await self._both(*statements)
+        ):
+            counts[name, tool_category] += count
+        top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:TOP_TOOLS]
+        return [ToolUsageStat(*key, count) for key, count in top]
 
     @takes_analytics_keywords
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:
         """Sessions, messages and output tokens per day in ``tz``, ascending."""
         filter = AnalyticsFilter(**keywords)
-        start = _local_start(filter)
-        columns = await self._heavy.fetch(
-            sql(
-                "SELECT day, sum(sessions), {messages}, {tokens} FROM ("
-                "SELECT toDate32({start}) AS day, 1 AS sessions, toUInt64(message_count) AS messages,"
-                " total_output_tokens AS more_tokens, toUInt64(0) AS less_tokens, toUInt64(0) AS less_messages"
-                " FROM sessions FINAL WHERE {where} UNION ALL {corrections}) GROUP BY day ORDER BY day",
-                messages=_MESSAGES,
-                tokens=_TOKENS,
-                start=start,
-                where=counted_sessions(org_id, filter, _STARTED),
-                corrections=corrections(
-                    org_id, filter, sql("toDate32({start}), 0, toUInt64(0)", start=start), _STARTED
-                ),
-            )
+        day = sql("toDate32({start}) AS day", start=_local_start(filter))
+        sessions = sql(
+            "SELECT {day}, count(), sum(message_count), sum(total_output_tokens)"
+            " FROM sessions FINAL WHERE {where} GROUP BY day",
+            day=day,
+            where=counted_sessions(org_id, filter, _STARTED),
         )
-        return build(DailyActivity, columns)
+        found, corrected = await self._both(sessions, corrections(org_id, filter, day, _STARTED))
+        days = {one.date: one for one in build(DailyActivity, found)}
+        for date, *amounts in _that_change_something(corrected, 1):
+            known = days.get(date) or DailyActivity(date)
+            messages, tokens, _ = totals.corrected((known.message_count, known.total_output_tokens, 0), amounts)
+            days[date] = replace(known, message_count=messages, total_output_tokens=tokens)
+        return [days[date] for date in sorted(days)]
 
     @takes_analytics_keywords
     async def token_usage_by_model(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ModelTokenUsage]:
         """Tokens by model with output, most output first; each API response (source_id) counted once."""
         filter = AnalyticsFilter(**keywords)
-        messages = sql(
-            "session_id, ordinal AS position, source_id, model, input_tokens, cache_read_tokens, cache_write_tokens,"
-            " output_tokens, context_tokens"
-        )
-        columns = await self._heavy.fetch(
+        statements = [
             sql(
-                "SELECT m, sum(i), sum(cr), sum(cw), sum(o) AS output, sum(c), count() FROM ("
+                "SELECT m, sum(i), sum(cr), sum(cw), sum(o), sum(c), count() FROM ("
                 # One number to compare by, for which argMax is compiled: of equal outputs the larger context decides.
                 "WITH bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size"
                 " SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
                 " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
                 " argMax(model, size) AS m"
-                " FROM ({rows})"
-                " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', position, 0)"
-                ") GROUP BY m HAVING output > 0 ORDER BY output DESC, m",
-                rows=_spent_rows(org_id, filter, sql("messages"), messages, sql("(output_tokens > 0 OR model != '')")),
+                " FROM messages FINAL WHERE (output_tokens > 0 OR model != '') AND {rows}"
+                " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', ordinal, 0)"
+                ") GROUP BY m",
+                rows=rows,
             )
-        )
-        return build(ModelTokenUsage, columns)
+            for rows in _spent_rows(org_id, filter, sql("ordinal"))
+        ]
+        models: dict[str, list[int]] = {}
+        for model, *amounts in chain.from_iterable(zip(*one, strict=True) for one in await self._both(*statements)):
+            models[model] = [sum(pair) for pair in zip(models.get(model, [0] * len(amounts)), amounts, strict=True)]
+        found = [ModelTokenUsage(model, *amounts) for model, amounts in models.items()]
+        return sorted((one for one in found if one.output_tokens), key=lambda one: (-one.output_tokens, one.model))
+
+    async def _both(self, first: Sql, second: Sql) -> tuple[Columns, Columns]:
+        """Two statements at once: the second is about few rows, and is done before the first one is."""
+        return await gather_both(lambda: self._heavy.fetch(first), lambda: self._heavy.fetch(second))
 
 
-def _spent_rows(org_id: str, filter: AnalyticsFilter, table: Sql, columns: Sql, condition: Sql = EVERYTHING) -> Sql:
-    """These columns, with ``position``, of the rows that count: of the sessions and their subagents, each once."""
-    sessions = spending_sessions(org_id, filter)
-    # A join reads all rows of the organisation; by their ids, rows of few sessions are found in the sort key.
-    among = sql("session_id IN ({sessions})", sessions=sessions) if is_narrow(filter) else EVERYTHING
-    return sql(
-        "SELECT r.* FROM (SELECT {columns}, _version FROM {table} FINAL"
-        " WHERE org_id = {org_id} AND {condition} AND {among}) AS r"
-        " INNER JOIN ({sessions}) AS s ON s.id = r.session_id WHERE _version >= floor AND {owned}",
-        columns=columns,
-        table=table,
+def _that_change_something(corrections: Columns, keys: int) -> Iterator[tuple[Any, ...]]:
+    """The rows with an amount in a column after the first ``keys``."""
+    return (row for row in zip(*corrections, strict=True) if any(row[keys:]))
+
+
+def _spent_rows(org_id: str, filter: AnalyticsFilter, ordinal: Sql) -> tuple[Sql, Sql]:
+    """Two conditions that between them hold for rows that count: of the sessions and their subagents, each once.
+
+    Most sessions have neither a floor nor copies: their rows are taken as they are, by the first. The second asks more.
+    """
+    sessions, cut = spending_sessions(org_id, filter), cut_sessions(org_id)
+    whole = sql(
+        "org_id = {org_id} AND session_id IN (SELECT id FROM ({sessions}) WHERE id NOT IN ({cut}))",
         org_id=text(org_id, "org_id"),
-        condition=condition,
-        among=among,
-        sessions=with_floors(org_id, sessions),
-        owned=owned(sql("position")),
+        sessions=sessions,
+        cut=cut,
     )
+    parts = sql(
+        "org_id = {org_id} AND session_id IN (SELECT id FROM ({sessions}) WHERE id IN ({cut})) AND {seen} AND {own}",
+        org_id=org_id,
+        sessions=sessions,
+        cut=cut,
+        seen=above_floors(org_id),
+        own=own_rows(org_id, ordinal),
+    )
+    return whole, parts
 
 
 def _local_start(filter: AnalyticsFilter) -> Sql:

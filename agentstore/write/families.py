@@ -4,8 +4,8 @@ What a caller may rely on: when a write has returned, its messages are counted o
 them, as far as those were stored by then. Of two stores that write members of one family at the same time, the one that
 looks last sees both: each looks after its own rows are committed.
 
-One round at a time, for all writes that wait for one. A write that shares nothing costs two small statements; one
-without source ids, of a session whose place among others has not changed, costs none.
+One round at a time, for all writes that wait for one. A session that shares nothing, and has nothing to do with
+subagents, costs it two small statements. Nothing is remembered from round to round: another store may have changed it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import asyncio
 import datetime as dt
 import logging
 import random
-from collections import OrderedDict
+from collections.abc import Mapping
 
 import anyio
 
@@ -27,13 +27,11 @@ from agentstore.write.looptime import loop_time
 from agentstore.write.owners import DEEPEST, Member, chains, in_order, numbered, unknown_parents
 from agentstore.write.retry import retried
 from agentstore.write.rows import SESSION_FLOORS
-from agentstore.write.touched import Facts, Touched
+from agentstore.write.touched import Touched
 from agentstore.write.versions import Versions
 
 logger = logging.getLogger("agentstore.write")
 
-# Sessions whose facts are remembered; of others it is asked again whether they have a family.
-_REMEMBERED = 50_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -47,7 +45,6 @@ class Families:
         self._waiting: dict[str, Touched] = {}
         self._round: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._facts: OrderedDict[tuple[str, str], Facts] = OrderedDict()
         self._closed = False
 
     def add(self, touched: Touched) -> asyncio.Future[None] | None:
@@ -55,7 +52,6 @@ class Families:
 
         It ends with an error where it is not known to be decided. Nobody has to await it.
         """
-        self._forget_known(touched)
         if self._closed or not touched.ids:
             return None
         if touched.org_id in self._waiting:
@@ -87,22 +83,6 @@ class Families:
                     await asyncio.wait([self._task])
         self._closed = True
 
-    def _forget_known(self, touched: Touched) -> None:
-        """Leave out sessions whose place has not changed since this store wrote them last."""
-        for id, facts in list(touched.facts.items()):
-            key = touched.org_id, id
-            if self._facts.get(key) == facts:
-                del touched.facts[id]
-                self._facts.move_to_end(key)
-
-    def _remember(self, touched: Touched) -> None:
-        for id in touched.removed:
-            self._facts.pop((touched.org_id, id), None)
-        for id, facts in touched.facts.items():
-            self._facts[touched.org_id, id] = facts
-        while len(self._facts) > _REMEMBERED:
-            self._facts.popitem(last=False)
-
     # --- the rounds ---------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -115,12 +95,9 @@ class Families:
                     errors += await self._error_of(touched)
             except asyncio.CancelledError:
                 # Nobody may wait for ever: neither for this round nor for the next one.
-                closed = StoreClosedError("the store was closed")
-                done.set_exception(WriteError.joined([_undecided(one, closed) for one in waiting.values()]))
-                if self._round is not None:
-                    left = [_undecided(one, closed) for one in self._waiting.values()]
-                    self._round.set_exception(WriteError.joined(left))
-                    self._round = None
+                _abandon(done, waiting)
+                _abandon(self._round, self._waiting)
+                self._round = None
                 raise
             if errors:
                 done.set_exception(WriteError.joined(errors))
@@ -137,7 +114,6 @@ class Families:
             # A mistake of ours must not leave callers waiting for ever.
             logger.exception("agentstore: a look at families failed unexpectedly")
             return [_undecided(touched, AgentStoreError(f"unexpected {type(error).__name__}"))]
-        self._remember(touched)
         return []
 
     async def _decide_in_time(self, touched: Touched) -> None:
@@ -151,8 +127,8 @@ class Families:
         if touched.lowest:
             await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
         shared, known, repeated = await self._look(touched)
-        changed = touched.facts.keys() | touched.hidden | touched.removed
-        subagents = touched.facts.keys() & (touched.parents.keys() | repeated)
+        changed = touched.written | touched.hidden | touched.removed
+        subagents = touched.written & (touched.parents.keys() | repeated)
         # Drawn before anything is read: whoever commits later decides later, at a higher version.
         version, _ = self._versions.draw()
         if subagents:
@@ -178,7 +154,7 @@ class Families:
     async def _affected(self, touched: Touched, shared: set[str], known: set[str], below: set[str]) -> set[str]:
         """The sessions for which it is to be decided anew what they own."""
         org_id = touched.org_id
-        again = known & (touched.facts.keys() | touched.altered | touched.hidden)
+        again = known & (touched.written | touched.altered | touched.hidden)
         if touched.hidden | touched.removed:
             again |= below
         if again:
@@ -233,6 +209,12 @@ class Families:
 
 def _time(microseconds: int | None) -> dt.datetime | None:
     return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def _abandon(round: asyncio.Future[None] | None, waiting: Mapping[str, Touched]) -> None:
+    closed = StoreClosedError("the store was closed")
+    if round is not None:
+        round.set_exception(WriteError.joined([_undecided(one, closed) for one in waiting.values()]))
 
 
 def _undecided(touched: Touched, reason: AgentStoreError) -> WriteError:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from agentstore.connection.sql import valid_text
 from agentstore.models import GitLink, Message, Session, SessionDelete
 
-# What the place of a session among those it shares messages with depends on, and what is repeated of it.
-Facts = tuple[object, ...]
 _NO_ORDINAL = 1 << 32
 
 
@@ -17,9 +15,9 @@ _NO_ORDINAL = 1 << 32
 class Touched:
     """Of one organisation, and of calls with these ``versions``.
 
-    ``lowest``: the first ordinal of each session of which messages with source ids are written. ``facts``: those of
-    session rows. ``parents``: those of subagents among them. ``altered``: sessions of which rows are taken away, or
-    links are written. ``hidden``: those that a mark hides or shows again. ``removed``: those that are gone.
+    ``lowest``: the first ordinal of each session of which messages with source ids are written. ``written``: those of
+    which the row itself is. ``parents``: those of subagents among them. ``altered``: sessions of which rows are taken
+    away, or links are written. ``hidden``: those that a mark hides or shows again. ``removed``: those that are gone.
 
     The methods pass records on, and take note of them. What is no record is passed, too: it is refused elsewhere.
     """
@@ -27,7 +25,7 @@ class Touched:
     org_id: str
     versions: set[int] = field(default_factory=set)
     lowest: dict[str, int] = field(default_factory=dict)
-    facts: dict[str, Facts] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
     parents: dict[str, str] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
@@ -51,16 +49,12 @@ class Touched:
                 self._note(one)
 
     def _note(self, one: Session) -> None:
-        id, parent, linked = valid_text(one.id), one.parent_session_id, one.relationship_type
-        is_subagent = linked == "subagent" or (linked == "" and parent != "")
-        if is_subagent:
-            self.parents[id] = valid_text(parent)
+        id, parent, linked = valid_text(one.id), valid_text(one.parent_session_id), one.relationship_type
+        self.written.add(id)
+        if linked == "subagent" or (linked == "" and parent != ""):
+            self.parents[id] = parent
         else:
             self.parents.pop(id, None)
-        # What a subagent spent is repeated each time it changes.
-        tokens = one.total_output_tokens if is_subagent else 0
-        owner = one.user_id, one.user_name, one.project_name, one.agent_type
-        self.facts[id] = (one.user_message_count > 0, linked, parent, one.started_at, tokens, *owner)
 
     def links(self, chunks: Iterable[list[GitLink]]) -> Iterator[list[GitLink]]:
         """Links to write or to remove."""
@@ -79,8 +73,8 @@ class Touched:
         self.versions |= other.versions
         for id, ordinal in other.lowest.items():
             self.lowest[id] = min(ordinal, self.lowest.get(id, ordinal))
-        self.facts |= other.facts
-        self.parents = {id: one for id, one in self.parents.items() if id not in other.facts} | other.parents
+        self.written |= other.written
+        self.parents = {id: one for id, one in self.parents.items() if id not in other.written} | other.parents
         self.altered |= other.altered
         self.hidden |= other.hidden
         self.removed |= other.removed
@@ -88,4 +82,4 @@ class Touched:
     @property
     def ids(self) -> set[str]:
         """All sessions that are touched."""
-        return {*self.lowest, *self.facts, *self.altered, *self.hidden, *self.removed}
+        return {*self.lowest, *self.written, *self.altered, *self.hidden, *self.removed}

@@ -198,13 +198,13 @@ async def parts(store: AsyncClickHouseStore, org: str) -> Totals:
     for user in USERS:
         for project in PROJECTS:
             only = {"user_id": user, "project_name": project}
-            for used in await store.usage_by_user(org, **only):  # type: ignore[arg-type]
+            for used in await store.usage_by_user(org, **only):
                 sums.sessions += used.session_count
                 sums.messages += used.message_count
                 sums.tokens += used.total_output_tokens
                 sums.commits += used.commit_count
-            sums.tools += sum(one.usage_count for one in await store.tool_usage_distribution(org, **only))  # type: ignore[arg-type]
-            for model in await store.token_usage_by_model(org, **only):  # type: ignore[arg-type]
+            sums.tools += sum(one.usage_count for one in await store.tool_usage_distribution(org, **only))
+            for model in await store.token_usage_by_model(org, **only):
                 sums.models[model.model] = sums.models.get(model.model, 0) + model.output_tokens
     return sums
 

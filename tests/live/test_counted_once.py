@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete
-from tests.builders import call, commit, message, session
+from tests.builders import at, call, commit, message, session
 from tests.live.families import Family, Transcript, counted, parts, totals_of, without
 from tests.servers import Server
 
@@ -205,16 +205,14 @@ async def test_subagents_count_for_their_root(store: AsyncClickHouseStore, org: 
     assert (used.user_id, used.project_name, used.session_count, used.message_count) == ("ada", "alpha", 1, 1)
     assert used.total_output_tokens == 2120
     for filter in ({}, {"user_id": "ada"}, {"project_name": "alpha"}):
-        assert [one.usage_count for one in await store.tool_usage_distribution(org, **filter)] == [4]  # type: ignore[arg-type]
-        assert [one.output_tokens for one in await store.token_usage_by_model(org, **filter)] == [2120]  # type: ignore[arg-type]
-        assert [one.total_output_tokens for one in await store.daily_activity(org, **filter)] == [2120]  # type: ignore[arg-type]
+        assert [one.usage_count for one in await store.tool_usage_distribution(org, **filter)] == [4]
+        assert [one.output_tokens for one in await store.token_usage_by_model(org, **filter)] == [2120]
+        assert [one.total_output_tokens for one in await store.daily_activity(org, **filter)] == [2120]
     assert await store.usage_by_user(org, user_id="other") == []
     assert (await store.list_sessions(org)).total == 1
 
 
 async def test_a_subagent_counts_on_its_own_day(store: AsyncClickHouseStore, org: str) -> None:
-    from tests.builders import at
-
     await store.write_session(org, session("r", user_id="ada", started_at=at(day=5), total_output_tokens=1))
     await store.write_session(org, session("s", parent_session_id="r", started_at=at(day=7), total_output_tokens=10))
     assert [(one.date.day, one.session_count, one.total_output_tokens) for one in await store.daily_activity(org)] == [
@@ -249,3 +247,90 @@ async def test_subagents_that_were_copied_with_their_roots_count_once(store: Asy
     await store.remove_session_deletes(org, [SessionDelete(session_id="a")])
     await store.delete_sessions(org, ["a"])
     assert {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)} == {"bob": 7}
+
+
+async def tokens_by_user(store: AsyncClickHouseStore, org: str) -> dict[str, int]:
+    return {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)}
+
+
+@pytest.mark.parametrize("order", ["rstu", "utsr", "tusr", "surt"])
+async def test_subagents_of_subagents_in_any_order(store: AsyncClickHouseStore, org: str, order: str) -> None:
+    records = {
+        "r": session("r", user_id="ada", total_output_tokens=1),
+        "s": session("s", parent_session_id="r", relationship_type="subagent", total_output_tokens=10),
+        "t": session("t", parent_session_id="s", relationship_type="subagent", total_output_tokens=100),
+        "u": session("u", parent_session_id="t", total_output_tokens=1000),
+    }
+    for id in order:
+        await store.write_session(org, records[id])
+    assert await tokens_by_user(store, org) == {"ada": 1111}
+
+
+async def test_a_root_takes_its_subagents_along(server: Server, database: str, org: str) -> None:
+    """Whatever becomes of it, and whichever store writes it: nothing is remembered that another one may change."""
+    async with (
+        AsyncClickHouseStore(server.dsn, database=database) as one,
+        AsyncClickHouseStore(server.dsn, database=database) as other,
+    ):
+        root, sub = session("r", user_id="ada", project_name="alpha"), session("s", parent_session_id="r")
+        root = msgspec.structs.replace(root, total_output_tokens=1)
+        sub = msgspec.structs.replace(sub, total_output_tokens=10)
+        for record in (root, sub):
+            await one.write_session(org, record)
+        assert await tokens_by_user(one, org) == {"ada": 11}
+        await other.write_session(org, msgspec.structs.replace(root, user_id="bob", project_name="beta"))
+        assert await tokens_by_user(one, org) == {"bob": 11}
+        assert [used.project_name for used in await one.usage_by_user(org)] == ["beta"]
+        await one.write_session(org, root)
+        assert await tokens_by_user(one, org) == {"ada": 11}
+        await other.delete_sessions(org, ["r"])
+        assert await tokens_by_user(one, org) == {}
+        await one.write_session(org, root)
+        assert await tokens_by_user(one, org) == {"ada": 11}
+        await other.write_session(org, msgspec.structs.replace(root, user_message_count=0))
+        assert await tokens_by_user(one, org) == {}
+        await one.write_session(org, root)
+        # One that stands for itself after all.
+        await other.write_session(org, msgspec.structs.replace(sub, relationship_type="fork", user_id="eve"))
+        assert await tokens_by_user(one, org) == {"ada": 1, "eve": 10}
+        await one.write_session(org, sub)
+        assert await tokens_by_user(one, org) == {"ada": 11}
+        await other.delete_sessions(org, ["s"])
+        assert await tokens_by_user(one, org) == {"ada": 1}
+
+
+async def test_an_id_that_is_used_again_has_nothing_of_the_old_session(store: AsyncClickHouseStore, org: str) -> None:
+    await fork("a", said(0, "1"), said(1, "2"), user_id="ada").write(store, org)
+    copy = fork("b", said(0, "1"), said(1, "2"), user_id="bob", parent_session_id="a", relationship_type="fork")
+    await copy.write(store, org)
+    await store.delete_sessions(org, ["b"])
+    assert await messages_by_user(store, org) == {"ada": 2}
+    await fork("b", said(0, "5"), said(1, "6"), said(2, "7"), user_id="bob").write(store, org)
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 3}
+    assert (await store.get_session(org, "b")).origin_session_id == ""
+
+
+async def test_messages_before_their_session(store: AsyncClickHouseStore, org: str) -> None:
+    rows = [said(0, "1", session_id="a"), said(1, "2", session_id="a")]
+    await fork("b", said(0, "1"), said(1, "2"), user_id="bob", parent_session_id="a", relationship_type="fork").write(
+        store, org
+    )
+    await store.write_batch(org, [], rows)
+    assert await messages_by_user(store, org) == {"bob": 2}
+    await store.write_session(org, session("a", user_id="ada", message_count=2))
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 0}
+
+
+async def test_submitted_and_cancelled_writes_are_counted_once(store: AsyncClickHouseStore, org: str) -> None:
+    rows = [said(0, "1"), said(1, "2")]
+    receipts = [store.submit_session(org, session(id, user_id=id, message_count=2), rows) for id in "abc"]
+    for receipt in receipts:
+        await receipt
+    assert sum((await messages_by_user(store, org)).values()) == 2
+    writes = [asyncio.create_task(store.write_session(org, session(id, message_count=2), rows)) for id in "def"]
+    await asyncio.sleep(0)
+    for write in writes:
+        write.cancel()
+    await asyncio.gather(*writes, return_exceptions=True)
+    await store.flush()
+    assert sum((await messages_by_user(store, org)).values()) == 2

@@ -80,7 +80,7 @@ async def test_only_what_is_counted_counts(store: AsyncClickHouseStore, org: str
     assert await store.token_usage_by_model(org) == [usage("opus", 6, 1)]
     # By project and by day it counts where it is whole: so parts add up to the whole.
     for filter in ({"project_name": "app"}, {"date_from": "2026-01-06"}):
-        assert await store.token_usage_by_model(org, **filter) == [usage("opus", 6, 1)]  # type: ignore[arg-type]
+        assert await store.token_usage_by_model(org, **filter) == [usage("opus", 6, 1)]
     for filter in ({"project_name": "web"}, {"date_to": "2026-01-05"}):
-        assert await store.token_usage_by_model(org, **filter) == []  # type: ignore[arg-type]
+        assert await store.token_usage_by_model(org, **filter) == []
     assert await store.token_usage_by_model(f"{org}-other") == []

@@ -1,11 +1,13 @@
 """What totals have beside the sessions themselves: their subagents, less what was copied. Pure.
 
 What a subagent spends counts on its own day, for user and project of its root session. All that is asked for here is
-repeated in ``session_floors`` when sessions are written (``write/families.py``): a statistic reads all sessions once,
-and corrects what it finds by these few rows. A deletion mark on a subagent hides it alone, one on its root all of them.
+repeated in ``session_floors`` when sessions are written (``write/families.py``): a statistic sums up the sessions, and
+corrects that by these few rows. A deletion mark on a subagent hides it alone, one on its root all of them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.filters import AnalyticsFilter
@@ -21,11 +23,6 @@ def counted_sessions(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     return join(" AND ", [sessions, *date_conditions(filter.date_from, filter.date_to, filter.tz), *more])
 
 
-def is_narrow(filter: AnalyticsFilter) -> bool:
-    """Whether the filter leaves only some sessions."""
-    return filter != AnalyticsFilter(tz=filter.tz)
-
-
 def spending_sessions(org_id: str, filter: AnalyticsFilter) -> Sql:
     """The ``id`` of all sessions whose tokens and tools are counted: browsable ones, and subagents."""
     return sql(
@@ -37,18 +34,28 @@ def spending_sessions(org_id: str, filter: AnalyticsFilter) -> Sql:
     )
 
 
-def corrections(org_id: str, filter: AnalyticsFilter, columns: Sql, *more: Sql) -> Sql:
-    """These columns of the rows that correct the totals, and by what: ``more_tokens``, ``less_tokens``,
-    ``less_messages``."""
+def corrections(org_id: str, filter: AnalyticsFilter, by: Sql, *more: Sql) -> Sql:
+    """By these columns, what corrects the totals of the sessions: tokens to add; messages, links and tokens to take
+    away."""
     return sql(
-        "SELECT {columns}, if(scope = {subagents}, total_output_tokens, 0) AS more_tokens,"
-        " copied_output_tokens AS less_tokens, toUInt64(copied_in_totals) AS less_messages"
-        " FROM session_floors FINAL WHERE scope IN ({copies}, {subagents}) AND {counted}",
-        columns=columns,
+        "SELECT {by}, sumIf(total_output_tokens, scope = {subagents}), sumIf(copied_messages, is_root),"
+        " sumIf(length(copied_links), is_root), sum(copied_output_tokens) FROM session_floors FINAL"
+        " WHERE scope IN ({copies}, {subagents}) AND {counted} GROUP BY {by}",
+        by=by,
         subagents=SUBAGENTS,
         copies=COPIES,
         counted=join(" AND ", [_counted(org_id, filter), *more]),
     )
+
+
+def corrected(totals: tuple[int, int, int], amounts: Sequence[int]) -> tuple[int, int, int]:
+    """Messages, tokens and links, corrected by a row of ``corrections``.
+
+    Totals of sessions are the writer's word: where they say less than is to be taken away, nothing is left.
+    """
+    messages, tokens, links = totals
+    more_tokens, less_messages, less_links, less_tokens = amounts
+    return max(0, messages - less_messages), max(0, tokens + more_tokens - less_tokens), max(0, links - less_links)
 
 
 def _counted(org_id: str, filter: AnalyticsFilter) -> Sql:
