@@ -77,17 +77,8 @@ class Call(msgspec.Struct, array_like=True):
     is_sure: bool = False
     line_uuid: str = ""
 
-    def is_waiting(self) -> bool:
-        return self.result is None or (not self.is_sure and starts_subagent(self.name))
-
     def characters(self) -> int:
         return len(self.input_json) + (len(self.result.text) if self.result else 0)
-
-    def take_result(self, result: Result) -> None:
-        # Of two results the first stands, but a later one may name the subagent.
-        self.result = self.result or result
-        if result.agent_id:
-            self.agent_id, self.is_sure = result.agent_id, True
 
     def take_agent(self, agent_id: str) -> None:
         # What the result itself says has precedence; of others the first stands.
@@ -110,28 +101,13 @@ class Call(msgspec.Struct, array_like=True):
             subagent_session_id=self._subagent(result, root),
         )
 
-    def links(self) -> list[FoundLink]:
-        if self.result is None or not (self._runs("git", "gh", "glab") or self.name.endswith("create_pull_request")):
-            return []
-        return list(links_in(self.name, self._arguments(), self.result.text, is_error=self.result.is_error))
-
-    def seen(self) -> Seen | None:
-        """The remote of the directory that it ran in, if it printed that."""
-        if self.result is None or not self._runs("git"):
-            return None
-        return seen_in(text_of(self._arguments(), "command", "cmd"), self.result.text)
-
-    def _runs(self, *words: str) -> bool:
-        """Whether it is a command that holds one of these words: few do, and they are looked at closely."""
-        return category(self.name) == "Bash" and any(word in self.input_json for word in words)
-
-    def _arguments(self) -> object:
+    def arguments(self) -> object:
         # Decoded again for the few that need it, so that what is held, and kept in the state, is one text.
         return value_of(self.input_json.encode("utf-8", errors="replace"))
 
     def _skill(self, result: str) -> str:
         named = self.name in ("Skill", "skill")
-        return skill_name(self.name, self._arguments(), result) if named or "SKILL.md" in self.input_json else ""
+        return skill_name(self.name, self.arguments(), result) if named or "SKILL.md" in self.input_json else ""
 
     def _subagent(self, result: str, root: str) -> str:
         # Only of tools that start subagents: other results may quote such a line, from a log or a transcript.
@@ -176,33 +152,33 @@ class Calls:
         self._held += sum(len(result.text) for result in memory.results.values())
         self._changed: dict[int, Call] = {}
         self._links = {digest(link.commit_sha, link.pr_url): link for link in memory.unsent}
-        self._last_id, self._last_number = "", 0
 
-    def is_known(self, tool_id: str) -> bool:
-        return tool_id in self._turns or self._number(tool_id) in self._known
+    def number(self, tool_id: str) -> int:
+        """What to know a call by, if it is new; 0 if it is known."""
+        if tool_id in self._turns:
+            return 0
+        number = digest("tool", tool_id)
+        return 0 if number in self._known else number
 
-    def _number(self, tool_id: str) -> int:
-        # The same is asked for twice of each call.
-        if tool_id != self._last_id:
-            self._last_id, self._last_number = tool_id, digest("tool", tool_id)
-        return self._last_number
-
-    def add(self, call: Call, line_uuid: str) -> None:
-        turn = self.memory.next
-        self.memory.next += 1
-        self.memory.calls[turn] = self._changed[turn] = call
+    def add(self, call: Call, number: int, line_uuid: str) -> None:
+        memory = self.memory
+        turn = memory.next
+        memory.next = turn + 1
+        memory.calls[turn] = self._changed[turn] = call
         self._held += len(call.input_json)
         if not call.id:
             call.line_uuid = line_uuid
         else:
-            self._known.add(self._number(call.id))
+            self._known.add(number)
             self._turns[call.id] = turn
-            call.take_agent(self.memory.agent_ids.pop(call.id, ""))
-            if early := self.memory.results.pop(call.id, None):
+            if memory.agent_ids:
+                call.take_agent(memory.agent_ids.pop(call.id, ""))
+            if memory.results and (early := memory.results.pop(call.id, None)):
                 self._held -= len(early.text)
                 self._count_orphan(-1)
                 self._answer(turn, early)
-        self._let_go()
+        if len(memory.calls) > HELD_CALLS or self._held > HELD_CHARACTERS:
+            self._let_go()
 
     def take_result(self, tool_id: str, line: Line, result: Result) -> None:
         """A result belongs to the call with its id; without an id, to a waiting call of the line that it names."""
@@ -213,7 +189,7 @@ class Calls:
             self._answer(turn, result)
         elif not tool_id:
             self._count_orphan(1)
-        elif tool_id not in self.memory.results and self._number(tool_id) not in self._known:
+        elif tool_id not in self.memory.results and digest("tool", tool_id) not in self._known:
             self.memory.results[tool_id] = result
             self._held += len(result.text)
             self._count_orphan(1)
@@ -230,22 +206,33 @@ class Calls:
         return next(waiting, None)
 
     def _answer(self, turn: int, result: Result) -> None:
+        """Of two results the first stands, but a later one may name the subagent."""
         call = self.memory.calls[turn]
-        is_first = call.result is None
-        call.take_result(result)
         self._changed[turn] = call
-        if is_first:
+        if result.agent_id:
+            call.agent_id, call.is_sure = result.agent_id, True
+        if call.result is None:
+            call.result = result
             self._held += len(result.text)
-            for found in call.links():
-                self._take_link(call.message_ordinal, result.timestamp, found)
-            if seen := call.seen():
-                self._see_remote(seen)
-        if not call.is_waiting():
+            if category(call.name) == "Bash" or call.name.endswith("create_pull_request"):
+                self._learn(call, result)
+        if call.is_sure or not starts_subagent(call.name):
             self._forget(turn)
+
+    def _learn(self, call: Call, result: Result) -> None:
+        """What the answer to a command proves: few do, and only those are looked at closely."""
+        text = call.input_json
+        if "git" in text or "gh" in text or "glab" in text or category(call.name) != "Bash":
+            arguments = call.arguments()
+            for found in links_in(call.name, arguments, result.text, is_error=result.is_error):
+                self._take_link(call.message_ordinal, result.timestamp, found)
+            if "git" in text and (seen := seen_in(text_of(arguments, "command", "cmd"), result.text)):
+                self._see_remote(seen)
 
     def _forget(self, turn: int) -> None:
         call = self.memory.calls.pop(turn)
-        self._turns.pop(call.id, None)
+        if call.id:
+            del self._turns[call.id]
         self._held -= call.characters()
 
     def _let_go(self) -> None:
@@ -263,7 +250,7 @@ class Calls:
         if turn is not None:
             self.memory.calls[turn].take_agent(agent_id)
             self._changed[turn] = self.memory.calls[turn]
-        elif self._number(tool_id) not in self._known:
+        elif digest("tool", tool_id) not in self._known:
             self.memory.agent_ids.setdefault(tool_id, agent_id)
             if len(self.memory.agent_ids) > HELD_RESULTS:
                 self.memory.agent_ids.pop(next(iter(self.memory.agent_ids)))
@@ -302,7 +289,8 @@ class Calls:
         return rows
 
     def held(self, *, has_session: bool) -> CallsMemory:
-        return msgspec.structs.replace(self.memory, unsent=[] if has_session else list(self._links.values()))
+        self.memory.unsent = [] if has_session else list(self._links.values())
+        return self.memory
 
     def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
         links = [msgspec.structs.replace(link, session_id=session_id, user_id=user_id) for link in self._links.values()]

@@ -56,6 +56,7 @@ def import_claude_code(
     meta: bytes = b"",
     identity: Identity | None = None,
     repositories: Repositories | None = None,
+    continues: str = "",
 ) -> ImportResult:
     """Read one transcript file. Never raises for anything the file contains; equal bytes give equal results.
 
@@ -70,9 +71,10 @@ def import_claude_code(
 
     ``identity`` and ``repositories`` are what all files of a tree say (``import_claude_code_tree``): who the session is
     where several claim to be it, and which repository its directory is. Without them only the file itself tells.
+    ``continues`` is the session whose file says that it goes on in this one (``ImportResult.continued_in``).
     """
     last = last_session_id(io.BytesIO(data), file) if identity is None else ""
-    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last)
+    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last, continues)
     reader = Reader(file, Owner(user_id, user_name, machine), around)
     (whole,) = _pieces(reader, Trace(), stretches_of(data), len(data) + 1)
     return whole
@@ -91,6 +93,7 @@ def iter_claude_code(
     meta: bytes = b"",
     identity: Identity | None = None,
     repositories: Repositories | None = None,
+    continues: str = "",
     state: ImportState | None = None,
     piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[ImportResult]:
@@ -106,7 +109,7 @@ def iter_claude_code(
         state.open(stream)
     elif identity is None:
         last = last_session_id(stream, file)
-    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last)
+    around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last, continues)
     reader = Reader(file, Owner(user_id, user_name, machine), around, state)
     return _pieces(reader, Trace(stream, state), stretches(stream), piece_bytes)
 

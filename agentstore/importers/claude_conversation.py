@@ -7,6 +7,7 @@ one that was never seen becomes a message of its own, without tokens: nothing is
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -16,7 +17,7 @@ from agentstore.importers.claude_calls import Calls, Result
 from agentstore.importers.claude_known import Known, digest
 from agentstore.importers.claude_lines import Block, Line, Said
 from agentstore.importers.claude_memory import Context, Memory, add
-from agentstore.importers.claude_outputs import whole_output
+from agentstore.importers.claude_outputs import STUB, whole_output
 from agentstore.importers.claude_rows import Draft
 from agentstore.importers.claude_titles import Titles
 from agentstore.importers.claude_window import Window
@@ -26,7 +27,7 @@ from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, ToolCall
 
 _METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})  # what a record that is written again may change
-_NO_PROMPTS = ("<task-notification", "<agent-notification")  # of the program; it queues them as well
+_NO_PROMPT = re.compile(r"\s*<[a-z]{1,30}-notification\b")  # of the program; it queues them as well
 
 
 class Conversation:
@@ -51,22 +52,21 @@ class Conversation:
 
     def memory(self) -> bytes:
         """All that is remembered, on its own: later records do not change it."""
-        held = msgspec.structs.replace(
-            self._memory,
-            titles=self.titles.held(),
-            calls=self.calls.held(has_session=self._memory.messages > 0),
-            drafts=list(self.window.open.values()),
-            known=self._known.packed(),
-        )
-        return msgspec.msgpack.encode(held)
+        memory = self._memory
+        memory.titles, memory.known = self.titles.held(), self._known.packed()
+        memory.calls = self.calls.held(has_session=memory.messages > 0)
+        memory.drafts = list(self.window.open.values())
+        return msgspec.msgpack.encode(memory)
 
     def see(self, line: Line) -> None:
         """Every record, also of those that are kept out: they have times and directories, too."""
         facts, written = self.facts, line.timestamp
         # Much is as on the line before.
         if written != self._written:
-            self._written, self.moment = written, parse_time(written)
-            facts.see_time(self.moment, written or "")
+            self._written = written
+            self.moment = moment = parse_time(written) if written else None
+            if moment and not (facts.started and facts.ended and facts.started <= moment <= facts.ended):
+                facts.see_time(moment, written or "")
         self._cwd = line.cwd or ""
         if line.gitBranch != facts.git_branch or not facts.cwd:
             facts.see_place(line)
@@ -91,7 +91,7 @@ class Conversation:
             return
         spoken = []
         # Results are taken also from lines that are kept out below: their calls would look as if nothing came back.
-        for block in blocks_of(content):
+        for block in content if isinstance(content, list) else blocks_of(content):
             if block.type is not None and block.type.endswith("tool_result"):
                 self._take_result(line, block)
             else:
@@ -113,8 +113,10 @@ class Conversation:
             return
         self.calls.take_notifications(said)
         prompt = read_prompt(said, injected=injected, speaker=_speaker(line))
-        written = prompt.content if said != prompt.content else "\n".join(block.text or "" for block in fresh)
-        twin = self._memory.queue.twin(written, self.moment, is_attachment=attached)
+        twin = None
+        if self._memory.queue.waiting or self._memory.queue.removed:
+            written = prompt.content if said != prompt.content else "\n".join(block.text or "" for block in fresh)
+            twin = self._memory.queue.twin(written, self.moment, is_attachment=attached)
         if twin is not None:
             self._complete(twin, line, prompt.content)
             return
@@ -153,11 +155,7 @@ class Conversation:
         # taken out while the model worked was given to the model, as text.
         is_command = line.operation == "dequeue" and text.startswith("/")
         prompt = read_prompt(f"<command-name>{text}</command-name>" if is_command else text)
-        if (
-            prompt.role != "user"
-            or text.lstrip().startswith(_NO_PROMPTS)
-            or not self._fresh(line, [Block("text", text)])
-        ):
+        if prompt.role != "user" or _NO_PROMPT.match(text) or not self._fresh(line, [Block("text", text)]):
             return
         is_dequeued = line.operation == "dequeue"
         self._memory.queue.became(text, self._memory.messages, self.moment, is_dequeued=is_dequeued)
@@ -199,18 +197,24 @@ class Conversation:
         if message.misshapen:
             self._context.report("assistant message whose content is neither text nor blocks")
         source_id = message.id or line.uuid or ""
-        draft = self.window.responses.get(source_id) or self.window.new_response(source_id, self.moment)
+        window = self.window
+        draft = window.responses.get(source_id) or window.new_response(source_id, self.moment)
         if draft is None:
             self._take_late(line, message, source_id)
             return
-        draft.model = draft.model or message.model or ""
-        draft.take_usage(bytes(message.usage))
-        self.window.changed[draft.ordinal] = draft
-        # Only what earlier lines said is a replay: one line may well say the same thing twice.
-        noted: list[int] = []
-        for block in blocks_of(message.content):
-            self._take_block(line, draft, block, noted, source_id)
-        draft.seen.update(noted)
+        window.changed[draft.ordinal] = draft
+        if message.model and not draft.model:
+            draft.model = message.model
+        usage = bytes(message.usage)
+        if usage != draft.usage:
+            draft.take_usage(usage)
+        content = message.content
+        if isinstance(content, list) and len(content) == 1:
+            if key := self._take_block(line, draft, content[0], source_id):
+                draft.seen.add(key)
+        else:
+            # Only what earlier lines said is a replay: one line may well say the same thing twice.
+            draft.seen.update([self._take_block(line, draft, block, source_id) for block in blocks_of(content)])
 
     def _take_late(self, line: Line, message: Said, source_id: str) -> None:
         """A line of a response that is closed."""
@@ -219,29 +223,24 @@ class Conversation:
             return
         draft = self.window.new("assistant", line.uuid or "", self.moment, [])
         draft.model = message.model or ""
-        noted: list[int] = []
-        for block in fresh:
-            self._take_block(line, draft, block, noted, source_id)
-        self._known.update(noted)
+        self._known.update([self._take_block(line, draft, block, source_id) for block in fresh])
 
     def _is_late_replay(self, block: Block, source_id: str) -> bool:
         kind = block.type or ""
         if kind.endswith("tool_use"):
             if block.id:
-                return self.calls.is_known(block.id)
+                return not self.calls.number(block.id)
             return digest(source_id, "call", block.name or "", to_json(block.input)) in self._known
         return (
             kind.endswith("tool_result") or digest(source_id, kind, block.thinking or block.text or "") in self._known
         )
 
-    def _take_block(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
-        """Add a block to its response, unless it is a replay; ``noted`` gets what to know it by."""
+    def _take_block(self, line: Line, draft: Draft, block: Block, source_id: str) -> int:
+        """Add a block to its response, unless it is a replay. Returns what to know it by; 0 for a call with an id."""
         kind = block.type or ""
         if kind.endswith("tool_use"):
-            self._take_call(line, draft, block, noted, source_id)
-            return
+            return self._take_call(line, draft, block, source_id)
         key = digest(source_id, kind, block.thinking or block.text or "")
-        noted.append(key)
         part = ""
         if kind == "text":
             part = block.text or ""
@@ -256,22 +255,25 @@ class Conversation:
                 add(self._context.unknown, f"block/{kind}")
         if part and key not in draft.seen:
             draft.parts.append(part)
+        return key
 
-    def _take_call(self, line: Line, draft: Draft, block: Block, noted: list[int], source_id: str) -> None:
+    def _take_call(self, line: Line, draft: Draft, block: Block, source_id: str) -> int:
         # Calls are known across the whole file by their id; without one only within the response, by name and input.
+        name = block.name or ""
         if block.id:
-            is_known = self.calls.is_known(block.id)
-        else:
-            key = digest(source_id, "call", block.name or "", to_json(block.input))
-            is_known = key in draft.seen
-            noted.append(key)
-        if not is_known:
-            self.calls.add(draft.new_call(block.id or "", block.name or "", block.input), line.uuid or "")
+            if number := self.calls.number(block.id):
+                self.calls.add(draft.new_call(block.id, name, block.input), number, line.uuid or "")
+            return 0
+        key = digest(source_id, "call", name, to_json(block.input))
+        if key not in draft.seen:
+            self.calls.add(draft.new_call("", name, block.input), 0, line.uuid or "")
+        return key
 
     def _take_result(self, line: Line, block: Block) -> None:
-        tool_id = block.tool_use_id or ""
-        text = result_text(block.text if block.content is None else block.content)
-        text = whole_output(text, tool_id, line.toolUseResult, self._context.read_output)
+        tool_id, content = block.tool_use_id or "", block.content
+        text = content if isinstance(content, str) else result_text(block.text if content is None else content)
+        if text.startswith(STUB):
+            text = whole_output(text, tool_id, line.toolUseResult, self._context.read_output)
         self.calls.take_result(tool_id, line, Result(text, block.is_error is True, self.moment))
 
     # --- rows ------------------------------------------------------------------------------------------------------
@@ -290,7 +292,9 @@ class Conversation:
 
 def _written(block: Block) -> str:
     """All of a block, also of image data."""
-    return msgspec.json.encode(block).decode("utf-8", errors="replace")
+    return (
+        f"text {block.text}" if block.type == "text" else msgspec.json.encode(block).decode("utf-8", errors="replace")
+    )
 
 
 def _speaker(line: Line) -> Speaker:

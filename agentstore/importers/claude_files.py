@@ -99,6 +99,7 @@ def import_claude_code_tree(
                     meta=_meta_beside(path),
                     identity=told.identity,
                     repositories=tree.repositories,
+                    continues=tree.continues(path),
                     piece_bytes=piece_bytes,
                 )
         except OSError as error:

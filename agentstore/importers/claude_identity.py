@@ -18,6 +18,7 @@ Where a folder is no session's (its name is no UUID, as in exports), the records
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 from typing import NamedTuple
@@ -63,6 +64,7 @@ class Place(NamedTuple):
     folders: tuple[str, ...]  # those above the session's folder; for a session's own file, those above the file
 
 
+@functools.lru_cache(4096)
 def place_of(file: str) -> Place:
     """Read a path, of whatever system; nothing is looked up."""
     path = pathlib.PurePosixPath(file.replace("\\", "/"))

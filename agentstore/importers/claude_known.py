@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection
 
 
 def digest(*parts: str) -> int:
@@ -28,13 +28,12 @@ class Known:
         return number in self._members
 
     def add(self, number: int) -> None:
-        if number not in self._members:
-            self._members.add(number)
-            self._order.append(number)
+        self._members.add(number)
+        self._order.append(number)
 
-    def update(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            self.add(number)
+    def update(self, numbers: Collection[int]) -> None:
+        self._members.update(numbers)
+        self._order.extend(numbers)
 
     def packed(self) -> bytes:
         return self._order.tobytes()

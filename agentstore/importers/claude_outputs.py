@@ -17,16 +17,14 @@ from agentstore.importers.claude_lines import content_of, value_of
 
 ReadOutput = Callable[[str], str | None]
 
-_STUB = "<persisted-output>"
+STUB = "<persisted-output>"
 _SAVED = re.compile(r"Output too large \((\d{1,9}(?:\.\d{1,3})?) ?([KMG]?)B\)\. Full output saved to: ([^\n]{1,4096})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def whole_output(stub: str, tool_id: str, raw: msgspec.Raw, read: ReadOutput | None) -> str:
-    """The result as the tool gave it; ``stub`` itself where it is none, or where nothing has more."""
-    if not stub.lstrip().startswith(_STUB):
-        return stub
+    """The result as the tool gave it, for a stub (it begins with ``STUB``); the stub where nothing has more."""
     inline = max(_texts(value_of(raw)), key=len, default="")
     found = _SAVED.search(stub)
     size = float(found.group(1)) * _UNITS[found.group(2)] if found else 0.0

@@ -70,8 +70,6 @@ class Queue(msgspec.Struct, array_like=True):
 
         A line that stands before its removal is a message itself, and makes the removal none.
         """
-        if not self.waiting and not self.removed:
-            return None
         number = _known_by(text)
         for place, item in enumerate(self.removed):
             if item.text == number and (is_attachment or item.is_near(moment)):

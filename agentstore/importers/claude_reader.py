@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,7 +20,7 @@ from agentstore.importers.claude_outputs import ReadOutput
 from agentstore.importers.jsonl import BOM, MAX_LINE_BYTES, Record
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
-from agentstore.importers.states import ImportState
+from agentstore.importers.states import ImportState, StaleStateError
 from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, Session, ToolCall
 
@@ -50,7 +50,7 @@ class FileMemory(msgspec.Struct, array_like=True):
 
 class Around(NamedTuple):
     """What is known from outside of the file: see ``import_claude_code``. ``last_session_id`` is what the end of the
-    file calls its session, where its name does not."""
+    file calls its session, where its name does not; ``continues`` a session that says it goes on in this one."""
 
     titles: Mapping[str, str] = {}
     agent_files: Collection[str] | None = None
@@ -59,6 +59,17 @@ class Around(NamedTuple):
     identity: Identity | None = None
     repositories: Repositories | None = None
     last_session_id: str = ""
+    continues: str = ""
+
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def _unpacked(packed: bytes | msgspec.Raw, kind: type[_T]) -> _T:
+    try:
+        return msgspec.msgpack.decode(packed, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StaleStateError(f"what the state remembers cannot be read: {error}") from error
 
 
 @contextlib.contextmanager
@@ -83,7 +94,7 @@ class Reader:
         self._owner = owner
         self._around = around
         self._problems: list[ImportProblem] = []
-        memory = msgspec.msgpack.decode(state.memory, type=FileMemory) if state else None
+        memory = _unpacked(state.memory, FileMemory) if state else None
         self._skipped = memory.skipped if memory else {}
         self._unknown = memory.unknown if memory else {}
         self._continued_in = memory.continued_in if memory else ""
@@ -91,10 +102,10 @@ class Reader:
         # Once known it stays: the rows that were given out have this id.
         self._last_session_id = memory.last_session_id if memory else around.last_session_id
         self._context = Context(self._report, self._skipped, self._unknown, self._whole, around.read_output)
-        remembered = msgspec.msgpack.decode(memory.conversation, type=Memory) if memory else Memory()
+        remembered = _unpacked(memory.conversation, Memory) if memory else Memory()
         self._main = Conversation(remembered, self._context, around.titles)
         self._agents = {
-            agent: self._conversation(msgspec.msgpack.decode(raw, type=Memory))
+            agent: self._conversation(_unpacked(raw, Memory))
             for agent, raw in (memory.agents if memory else {}).items()
         }
         self._pieces = 0 if self._at_start else 1  # that were given out
@@ -253,7 +264,11 @@ class Reader:
         )
 
     def _identity(self) -> Identity:
-        return self._around.identity or identity_of(self._file, self._main.facts.named(self._last_session_id))
+        own = self._around.identity or identity_of(self._file, self._main.facts.named(self._last_session_id))
+        continues = self._around.continues
+        if own.relationship or continues in ("", own.id):
+            return own
+        return own._replace(parent=continues, relationship="continuation")
 
     def _session(self, conversation: Conversation, identity: Identity) -> list[Session]:
         facts = conversation.facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,61 +14,56 @@ from agentstore.importers.tools import describe_call
 from agentstore.models import Message
 
 SYNTHETIC = "<synthetic>"  # the model of messages that the program wrote itself: they cost nothing
-_MAX_COUNT = 10**9  # of one response; a greater number is none
+
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=10**9)]  # of one response; a greater number is none
 
 
 class CacheWrites(msgspec.Struct, gc=False):
     """Tokens written to the cache, by how long they stay."""
 
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_5m_input_tokens: _Tokens = 0
+    ephemeral_1h_input_tokens: _Tokens = 0
 
 
 class Usage(msgspec.Struct, gc=False):
-    """The token counts of a response."""
+    """The token counts of a response; 0 for anything that cannot be one."""
 
-    input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: _Tokens = 0
+    cache_read_input_tokens: _Tokens = 0
+    cache_creation_input_tokens: _Tokens | None = None
+    output_tokens: _Tokens = 0
     cache_creation: CacheWrites | None = None
 
     def written(self) -> int:
         # The total where there is one, else its parts; never both, for the total contains them.
-        if self.cache_creation_input_tokens is not None or self.cache_creation is None:
-            return _count(self.cache_creation_input_tokens)
+        if self.cache_creation_input_tokens is not None:
+            return self.cache_creation_input_tokens
         parts = self.cache_creation
-        return _count(parts.ephemeral_5m_input_tokens) + _count(parts.ephemeral_1h_input_tokens)
+        return parts.ephemeral_5m_input_tokens + parts.ephemeral_1h_input_tokens if parts else 0
 
 
-_COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 _decode_usage = msgspec.json.Decoder(Usage).decode
 
 
 def usage_of(raw: bytes) -> Usage:
-    """The counts in a usage object; what cannot be one is missing."""
-    if not raw:
-        return Usage()
+    """The counts in a usage object."""
     try:
         return _decode_usage(raw)
     except REFUSED:
         value = value_of(raw)
-        usage = Usage()
-        for key, number in _integers(value, *_COUNTS).items():
-            setattr(usage, key, number)
-        if isinstance(value, dict) and isinstance(parts := value.get("cache_creation"), dict):
-            usage.cache_creation = CacheWrites(**_integers(parts, *CacheWrites.__struct_fields__))
+        if not isinstance(value, dict):
+            return Usage()
+        parts = value.get("cache_creation")
+        usage = msgspec.convert(_counts(value, Usage), Usage)
+        usage.cache_creation = msgspec.convert(_counts(parts, CacheWrites), CacheWrites)
         return usage
 
 
-def _integers(value: Any, *keys: str) -> dict[str, int]:
-    found = {key: value.get(key) for key in keys} if isinstance(value, dict) else {}
-    return {key: number for key, number in found.items() if isinstance(number, int) and not isinstance(number, bool)}
-
-
-def _count(number: int | None) -> int:
-    """A token count; 0 for anything that cannot be one."""
-    return number if number is not None and 0 <= number <= _MAX_COUNT else 0
+def _counts(value: Any, kind: type[msgspec.Struct]) -> dict[str, int]:
+    """Those of the fields that are numbers of tokens."""
+    found = {key: value.get(key) for key in kind.__struct_fields__} if isinstance(value, dict) else {}
+    return {key: number for key, number in found.items() if type(number) is int and 0 <= number <= 10**9}
 
 
 class Draft(msgspec.Struct, array_like=True):
@@ -79,13 +74,13 @@ class Draft(msgspec.Struct, array_like=True):
     timestamp: dt.datetime | None
     source_id: str
     parts: list[str]
-    is_response: bool = False
-    number: int = 0  # what to know the response by
+    number: int = 0  # what to know a response by; 0 for other messages, and for one without an id
     model: str = ""
     usage: bytes = b""
     input_tokens: int = 0
     cache_read: int = 0
     cache_written: int = 0
+    context_tokens: int = 0  # all three
     output_tokens: int = 0
     has_thinking: bool = False
     calls: int = 0
@@ -94,13 +89,13 @@ class Draft(msgspec.Struct, array_like=True):
     def take_usage(self, raw: bytes) -> None:
         """Keep the snapshot with the most output; of equal ones the later, which is the more complete."""
         # What the program wrote itself cost nothing.
-        if raw == self.usage or not raw.startswith(b"{") or self.model == SYNTHETIC:
+        if not raw.startswith(b"{") or self.model == SYNTHETIC:
             return
         usage = usage_of(raw)
-        output = _count(usage.output_tokens)
-        if output >= self.output_tokens:
-            self.usage, self.output_tokens, self.cache_written = raw, output, usage.written()
-            self.input_tokens, self.cache_read = _count(usage.input_tokens), _count(usage.cache_read_input_tokens)
+        if usage.output_tokens >= self.output_tokens:
+            fresh, read, written = usage.input_tokens, usage.cache_read_input_tokens, usage.written()
+            self.usage, self.output_tokens, self.context_tokens = raw, usage.output_tokens, fresh + read + written
+            self.input_tokens, self.cache_read, self.cache_written = fresh, read, written
 
     def new_call(self, call_id: str, name: str, arguments: Any) -> Call:
         # First of all, for it may raise: what is nested a little too deeply is decoded, and not encoded again.
@@ -108,10 +103,6 @@ class Draft(msgspec.Struct, array_like=True):
         self.parts.append(describe_call(name, arguments))
         self.calls += 1
         return call
-
-    @property
-    def context_tokens(self) -> int:
-        return self.input_tokens + self.cache_read + self.cache_written
 
     def to_row(self, session_id: str) -> Message:
         content = "\n".join(self.parts)

@@ -12,7 +12,7 @@ import io
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ from agentstore.importers.projects import Repositories, is_named
 from agentstore.importers.tools import category
 
 # One pattern for all types, for each look takes time; it begins with a fixed text, which is found fast.
-_TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state)"')
+_TYPES = re.compile(rb'"type": ?"(?:summary|pr-link|worktree-state|continued-in)"')
 _ASKS = re.compile(rb"git (?:remote|config|push|pull|fetch)\b")
 _SPEAKS = (b'"user"', b'"assistant"')
 # Ranks: what was pushed to may be a fork, and a request may go to another repository than the one it was made from.
@@ -61,6 +61,7 @@ class _Line(msgspec.Struct):
     summary: Any = None
     leafUuid: Any = None
     prUrl: Any = None
+    continuedInSessionId: Any = None
     worktreeSession: _Worktree | None = None
 
 
@@ -77,10 +78,18 @@ _line = msgspec.json.Decoder(_Line)
 _blocks = msgspec.json.Decoder(list[_Block])
 
 
-def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str, str], str]:
-    """The titles that a file gives, by the record that each is of, and its directory; what it says of directories is
-    learned."""
+class Overview(NamedTuple):
+    """The titles that a file gives, by the record that each is of; its directory; the session that it goes on in."""
+
+    titles: dict[str, str]
+    cwd: str
+    continued_in: str
+
+
+def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
+    """What a file says about others; what it says of directories is learned."""
     titles: dict[str, str] = {}
+    continued_in = ""
     asked: dict[str, tuple[str, str]] = {}
     requests: set[Remote] = set()
     cwd = ""
@@ -93,6 +102,8 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
                     titles[leaf] = title
             elif line.type == "pr-link":
                 requests.add(remote_of_request(_text(line.prUrl)))
+            elif line.type == "continued-in":
+                continued_in = _text(line.continuedInSessionId) or continued_in
             elif line.type == "worktree-state" and (worktree := line.worktreeSession):
                 repositories.learn_worktree(_text(worktree.worktreePath), _text(worktree.originalCwd))
             elif line.message:
@@ -104,7 +115,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> tuple[dict[str,
     requests.discard(Remote())
     if len(requests) == 1 and is_named(request := next(iter(requests)), cwd):
         repositories.learn_remote(cwd, request, _OF_REQUEST)
-    return titles, cwd
+    return Overview(titles, cwd, continued_in)
 
 
 def _first_cwd(block: bytes) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import array
-import zlib
+import struct
 from collections.abc import Mapping
+from zlib import crc32
 
 import msgspec
 
+_packed = struct.Struct("<I").pack
+_SIZE = 4
 _MOST = 1000  # summaries of other conversations in one file
 
 
@@ -29,7 +31,7 @@ class Titles:
     def __init__(self, memory: TitlesMemory, elsewhere: Mapping[str, str]) -> None:
         self.memory = memory
         self._elsewhere = elsewhere
-        self._packed = array.array("I", memory.uuids)
+        self._packed = bytearray(memory.uuids)
         self._fresh: list[str] = []  # those that are not packed yet
 
     def see(self, uuids: list[str]) -> str:
@@ -48,7 +50,7 @@ class Titles:
         """A summary; returns it if it is the title so far."""
         if not leaf or not summary:
             return ""
-        if _short(leaf) in self._uuids():
+        if self._place(leaf) >= 0:
             return self._take(leaf, summary, is_own=True)
         self.memory.others[leaf] = summary
         if len(self.memory.others) > _MOST:
@@ -59,21 +61,28 @@ class Titles:
         if not title:
             return ""
         # The first record of this name: a file that was written again into itself ends where it ended before.
-        place = self._uuids().index(_short(uuid))
+        place = self._place(uuid)
         memory = self.memory
         if place < memory.place or (place == memory.place and memory.is_own and not is_own):
             return ""
         memory.place, memory.is_own = place, is_own
         return title
 
-    def _uuids(self) -> array.array[int]:
-        self._packed.extend(map(_short, self._fresh))
-        self._fresh.clear()
+    def _place(self, uuid: str) -> int:
+        """Which of the records it is, the first of this name; -1 for none."""
+        packed, wanted = self._uuids(), _packed(crc32(uuid.encode("utf-8", errors="replace")))
+        found = packed.find(wanted)
+        while found % _SIZE and found >= 0:
+            found = packed.find(wanted, found + 1)
+        return found // _SIZE
+
+    def _uuids(self) -> bytearray:
+        if self._fresh:
+            shorts = [crc32(uuid.encode("utf-8", errors="replace")) for uuid in self._fresh]
+            self._packed += struct.pack(f"<{len(shorts)}I", *shorts)
+            self._fresh.clear()
         return self._packed
 
     def held(self) -> TitlesMemory:
-        return msgspec.structs.replace(self.memory, uuids=self._uuids().tobytes())
-
-
-def _short(uuid: str) -> int:
-    return zlib.crc32(uuid.encode("utf-8", errors="replace"))
+        self.memory.uuids = bytes(self._uuids())
+        return self.memory

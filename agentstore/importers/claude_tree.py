@@ -40,17 +40,19 @@ class Tree:
         self.titles: dict[str, str] = {}
         self.repositories = Repositories()
         self._told: dict[pathlib.Path, Told] = {}
+        self._continued: dict[str, str] = {}  # by the session that goes on: the one that says so
         self._looked_up: set[str] = set()
         self._name_of = name_of
         claims: dict[str, list[tuple[pathlib.Path, Identity]]] = {}
         known: Known = {}
         for path in files:
             try:
-                titles, cwd = look_over(path, self.repositories)
-                self.titles |= titles
+                seen = look_over(path, self.repositories)
+                self.titles |= seen.titles
                 if local_git:
-                    self._look_up(cwd)
+                    self._look_up(seen.cwd)
                 claimed = self._claimed(path, known)
+                self._continued.setdefault(seen.continued_in, claimed.id)
                 claims.setdefault(claimed.id, []).append((path, claimed))
             except OSError:
                 continue
@@ -58,6 +60,10 @@ class Tree:
 
     def told(self, path: pathlib.Path) -> Told:
         return self._told.get(path, Told())
+
+    def continues(self, path: pathlib.Path) -> str:
+        """The session that says that it goes on in the one of this file; "" where none does."""
+        return self._continued.get(path.stem, "")
 
     def _look_up(self, cwd: str) -> None:
         if cwd and cwd not in self._looked_up:

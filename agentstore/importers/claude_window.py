@@ -25,37 +25,39 @@ class Window:
         self._memory = memory
         self._known = known
         self.open = {draft.ordinal: draft for draft in memory.drafts}
-        self.responses = {draft.source_id: draft for draft in memory.drafts if draft.is_response and draft.source_id}
+        self.responses = {draft.source_id: draft for draft in memory.drafts if draft.number}
         self.changed: dict[int, Draft] = {}
 
-    def new(self, role: str, source_id: str, moment: dt.datetime | None, parts: list[str]) -> Draft:
+    def new(self, role: str, source_id: str, moment: dt.datetime | None, parts: list[str], number: int = 0) -> Draft:
         memory = self._memory
         ordinal = memory.messages
-        memory.messages += 1
-        self.open[ordinal] = self.changed[ordinal] = draft = Draft(ordinal, role, moment, source_id, parts)
+        memory.messages = ordinal + 1
+        draft = Draft(ordinal, role, moment, source_id, parts, number)
+        self.open[ordinal] = self.changed[ordinal] = draft
         if ordinal >= OPEN_MESSAGES:
             self._close(self.open.pop(ordinal - OPEN_MESSAGES))
         return draft
 
     def new_response(self, source_id: str, moment: dt.datetime | None) -> Draft | None:
         """A message for a response; None if it is closed."""
-        number = digest("response", source_id) if source_id else 0
+        if not source_id:
+            return self.new("assistant", "", moment, [])
+        number = digest("response", source_id)
         if number in self._known:
             return None
-        draft = self.new("assistant", source_id, moment, [])
-        draft.number, draft.is_response = number, True
-        if source_id:
-            self.responses[source_id] = draft
+        draft = self.responses[source_id] = self.new("assistant", source_id, moment, [], number)
         return draft
 
     def _close(self, draft: Draft) -> None:
-        memory = self._memory
-        if draft.is_response and draft.source_id:
+        memory, known = self._memory, self._known
+        if draft.number:
             del self.responses[draft.source_id]
-            self._known.add(draft.number)
-            self._known.update(draft.seen)
-        memory.output_tokens += draft.output_tokens
-        memory.peak_context = max(memory.peak_context, draft.context_tokens)
+            known.add(draft.number)
+            if draft.seen:
+                known.update(draft.seen)
+        if draft.usage:
+            memory.output_tokens += draft.output_tokens
+            memory.peak_context = max(memory.peak_context, draft.context_tokens)
 
     def with_totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""

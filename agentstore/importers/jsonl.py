@@ -21,7 +21,7 @@ Report = Callable[[int, str], None]
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
-_STRETCH_BYTES = 256 * 1024
+_STRETCH_BYTES = 128 * 1024
 _MAX_RESTARTS = 50  # per line, so that a hostile one cannot make the time grow with the square of its length
 _MAX_DIGITS = 400  # of an integer; Python refuses to convert more than 4,300 and the time grows with the square
 # What msgspec raises for a text that it refuses.

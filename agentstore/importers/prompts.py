@@ -150,6 +150,8 @@ def _text_in_element(text: str, tag: str) -> str:
 
 
 def _without_injected(text: str) -> str:
+    if "<" not in text:
+        return text
     for tag in _INJECTED:
         pieces, opening, closing = [], f"<{tag}>", f"</{tag}>"
         # Up to the last closing tag: each opening one before it has an end, and what is never closed stays as it is.

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 STATE_VERSION = 1  # of what ``memory`` holds: another version's cannot be continued
-_PROOF_BYTES = 16384
+_PROOF_BYTES = 4096
 
 
 class StaleStateError(ValueError):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+_from_text = dt.datetime.fromisoformat
+
 
 def parse_time(value: Any) -> dt.datetime | None:
     """ISO 8601 text as UTC, without a zone taken as UTC; None for anything else and for years outside 1970 to 2200."""
-    if not isinstance(value, str):
-        return None
     try:
-        moment = dt.datetime.fromisoformat(value)
+        moment = _from_text(value)
         if moment.tzinfo is not dt.UTC:
             moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except TypeError:
+        return None
     except (ValueError, OverflowError):
         return parse_time(value.strip()) if value != value.strip() else None
     return moment if 1970 <= moment.year <= 2200 else None

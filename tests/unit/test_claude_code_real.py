@@ -95,7 +95,7 @@ def test_totals(row: dict[str, str]) -> None:
         assert session.user_message_count == REPLAYED[name]
     else:
         typed = int(row["user_messages"]) + queued_prompts(ROOT / row["file"])
-        assert abs(session.user_message_count - typed) <= 2
+        assert abs(session.user_message_count - typed) <= 1
     assert session.started_at is not None
     assert session.ended_at is not None
     assert session.started_at.isoformat(timespec="milliseconds").replace("+00:00", "") == row["first_ts"].rstrip("Z")

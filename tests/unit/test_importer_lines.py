@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentstore.importers import ImportResult, claude_lines, import_claude_code
+from agentstore.importers import ImportResult, claude_lines, import_claude_code, import_claude_code_tree
 from agentstore.importers.claude_lines import Chunk, Line
 from agentstore.importers.claude_rows import usage_of
-from tests.unit.importer_lines import FILE, assistant, data, line, said, user
+from tests.unit.importer_lines import FILE, SESSION, assistant, data, line, said, user
 from tests.unit.test_importer_fuzz import JSON, KEYS, SEEDS
 
 
@@ -56,7 +58,12 @@ def test_any_value_in_any_field_is_the_same_on_both_paths(choices: list[tuple[in
 def test_one_bad_line_does_not_send_the_others_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     forgive = Chunk._forgive
-    monkeypatch.setattr(Chunk, "_forgive", lambda self, number, raw: taken.append(number) or forgive(self, number, raw))
+
+    def counted(self: Chunk, number: int, raw: bytes) -> Iterator[tuple[int, Line]]:
+        taken.append(number)
+        return forgive(self, number, raw)
+
+    monkeypatch.setattr(Chunk, "_forgive", counted)
     bad = json.dumps(user("b", uuid=7)).encode() + b"\n"
     read = import_claude_code(data(user("a")) + bad + data(user("c", 9)), file=FILE)
     assert [message.content for message in read.messages] == ["a", "b", "c"]
@@ -167,6 +174,21 @@ def test_records_of_the_program_are_kept_out_and_counted() -> None:
 def test_a_session_that_goes_on_elsewhere_says_where() -> None:
     read = import_claude_code(data(user("x"), line("continued-in", continuedInSessionId="next")), file=FILE)
     assert read.continued_in == "next"
+
+
+def test_a_session_that_another_goes_on_in_continues_it(tmp_path: pathlib.Path) -> None:
+    old, new = "1" * 8 + SESSION[8:], "2" * 8 + SESSION[8:]
+    told = line("continued-in", sessionId=old, continuedInSessionId=new)
+    (tmp_path / f"{old}.jsonl").write_bytes(data(user("x", sessionId=old), told))
+    (tmp_path / f"{new}.jsonl").write_bytes(data(user("y", 9, sessionId=new)))
+    sessions = {session.id: session for read in import_claude_code_tree(tmp_path) for session in read.sessions}
+    assert {id: (s.parent_session_id, s.relationship_type) for id, s in sessions.items()} == {
+        old: ("", ""), new: (old, "continuation"),
+    }  # fmt: skip
+    # What the records themselves say has precedence; nobody continues himself.
+    own = data(user("y", sessionId="other"))
+    assert import_claude_code(own, file=f"{new}.jsonl", continues=old).sessions[0].parent_session_id == "other"
+    assert import_claude_code(own, file="other.jsonl", continues="other").sessions[0].relationship_type == ""
 
 
 def test_what_is_unknown_may_have_any_number_of_names() -> None:

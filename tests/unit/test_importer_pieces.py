@@ -117,6 +117,28 @@ def test_a_record_inside_a_line_that_is_still_being_written_is_none() -> None:
     assert len(import_claude_code(outer + b"\n" + data(user("y")), file=FILE).messages) == 2
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400), st.integers(0, 400), st.integers(1, 50))
+def test_any_bytes_are_read_in_pieces(noise: bytes, cut: int, piece_bytes: int) -> None:
+    whole = union([import_claude_code(noise, file=FILE)])
+    assert union(grown(noise, [min(cut, len(noise)), len(noise)], piece_bytes, file=FILE)) == whole
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(st.integers(0, len(RECORDS) - 1), st.integers(0, 300), st.binary(max_size=3)), max_size=12),
+    st.floats(0, 1),
+)
+def test_damaged_lines_are_read_in_pieces(choices: list[tuple[int, int, bytes]], cut: float) -> None:
+    file = b""
+    for number, place, put in choices:
+        damaged = bytearray(data(RECORDS[number]))
+        damaged[place % len(damaged) : place % len(damaged) + len(put)] = put
+        file += bytes(damaged)
+    whole = union([import_claude_code(file, file=FILE)])
+    assert union(grown(file, [int(cut * len(file)), len(file)], 1, file=FILE)) == whole
+
+
 # --- states ----------------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +149,9 @@ def test_a_state_of_another_file_is_refused() -> None:
     for other in (whole[:-1], changed, changed + whole, b"", whole[:-4] + b"xx}\n"):
         with pytest.raises(StaleStateError):
             iter_claude_code(io.BytesIO(other), file=FILE, state=state)
+    broken = msgspec.structs.replace(state, memory=state.memory[:-3])
+    with pytest.raises(StaleStateError, match="cannot be read"):
+        iter_claude_code(io.BytesIO(whole), file=FILE, state=broken)
     newer = msgspec.structs.replace(state, version=99)
     with pytest.raises(StaleStateError, match="version 99"):
         iter_claude_code(io.BytesIO(whole), file=FILE, state=newer)
@@ -190,9 +215,9 @@ def test_a_line_that_is_too_long_is_skipped_and_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(jsonl, "_STRETCH_BYTES", stretch)
     monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 1000)
     first, long, last = data(user("one")), data(user("x" * 2000, 5)), data(user("two", 9))
-    for read in (union(pieces(first + long + last)), union([import_claude_code(first + long + last, file=FILE)])):
-        assert [row.content for key, row in read["rows"].items() if key[0] == "message"] == ["one", "two"]
     read = pieces(first + long + last)
+    assert union(read) == union([import_claude_code(first + long + last, file=FILE)])
+    assert [message.content for piece in read for message in piece.messages] == ["one", "two"]
     assert [(problem.line, problem.reason[:6]) for piece in read for problem in piece.problems] == [(2, "a line")]
     # While it is being written, nothing passes it.
     for end in range(len(first), len(first + long) - 1, 97):

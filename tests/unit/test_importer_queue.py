@@ -59,6 +59,7 @@ def test_a_removed_prompt_is_one_at_the_time_of_its_removal() -> None:
         # What the program queues is no prompt, and takes its turn all the same.
         ([queue("enqueue", 2, "<task-notification>x"), queue("enqueue", 3, "a"), queue("dequeue", 4)], []),
         ([queue("enqueue", 2, "<agent-notification>x"), queue("remove", 4)], []),
+        ([queue("enqueue", 2, "<bash-notification>x"), queue("remove", 4)], []),
         # A dequeued prompt comes as a line of its own at once; one that is far from it is another.
         ([queue("enqueue", 2, "a"), queue("dequeue", 3), user("a", 4)], ["a"]),
         ([queue("enqueue", 2, "a"), queue("dequeue", 3)], ["a"]),
