@@ -45,6 +45,28 @@ async def test_a_database_with_rows_is_upgraded_in_place(
         assert [hit.session_id for hit in (await store.search("o", SearchQuery(query="ärger"))).results] == ["s9", "s1"]
 
 
+async def test_what_was_stored_before_counts_once_from_now_on(server: Server, fresh_database: str) -> None:
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+        with pytest.MonkeyPatch.context() as old:
+            old.setattr(migrate, "load_migrations", lambda: MIGRATIONS[:5])
+            await store.ensure_schema()
+        await write(store)
+        async with connected(store) as connection:
+            await connection.fetch(sql("INSERT INTO messages (org_id, session_id, ordinal, role, content, source_id)"
+                                       " SELECT 'o', 's1', 2, 'user', 'shared', 'x'"), {}, timeout=60)  # fmt: skip
+        await store.ensure_schema()
+        # Of the subagent that was there; the root has none of its own.
+        assert sum(one.total_output_tokens for one in await store.usage_by_user("o")) == 7
+        await store.write_session(
+            "o",
+            session("copy", parent_session_id="s1", relationship_type="fork", message_count=2),
+            [message(0, "shared", source_id="x"), message(1, "own", source_id="y")],
+        )
+        copy = await store.get_session("o", "copy")
+        assert (copy.copied_message_count, copy.origin_session_id) == (1, "s1")
+        assert (await store.search("o", SearchQuery(query="shared"))).total == 1
+
+
 async def write(store: AsyncClickHouseStore) -> None:
     """Rows as the library wrote them before it sent versions: the server's time filled them in, insert by insert."""
     rows: list[tuple[str, dict[str, object]]] = [
@@ -54,7 +76,7 @@ async def write(store: AsyncClickHouseStore) -> None:
         ("messages", {"session_id": "s1", "ordinal": 1, "role": "user", "content": "quokka again"}),
         *_session("child", "a quokka below", relationship_type="subagent"),
         *_session("fork", parent_session_id="s1", relationship_type="fork"),
-        *_session("orphan", parent_session_id="s1"),
+        *_session("orphan", parent_session_id="s1", total_output_tokens=7),
         *_session("silent", user_message_count=0),
         *_session("marked", "a marked quokka"),
         ("session_deletes", {"session_id": "marked"}),
