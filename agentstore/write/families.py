@@ -14,7 +14,7 @@ import asyncio
 import datetime as dt
 import logging
 import random
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import anyio
 
@@ -35,6 +35,22 @@ logger = logging.getLogger("agentstore.write")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
+@dataclass(slots=True, eq=False)
+class _Round:
+    """What the writes of one organisation touched that wait for one decision, and its future."""
+
+    touched: Touched
+    decided: asyncio.Future[None]
+
+    def end(self, error: WriteError | None) -> None:
+        if self.decided.done():
+            return
+        if error is None:
+            self.decided.set_result(None)
+        else:
+            self.decided.set_exception(error)
+
+
 class Families:
     """Decides for one store, in rounds. ``executor`` carries out the statements."""
 
@@ -42,8 +58,8 @@ class Families:
         self._executor = executor
         self._versions = versions
         self._seconds = deadline_seconds
-        self._waiting: dict[str, Touched] = {}
-        self._round: asyncio.Future[None] | None = None
+        self._waiting: dict[str, _Round] = {}
+        self._current: _Round | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -52,69 +68,72 @@ class Families:
 
         It ends with an error where it is not known to be decided. Nobody has to await it.
         """
-        if self._closed or not touched.ids:
+        if not touched.ids:
             return None
-        if touched.org_id in self._waiting:
-            self._waiting[touched.org_id].merge(touched)
-        else:
-            self._waiting[touched.org_id] = touched
-        # One future for all that wait for the next round: each sees rows that are committed before it asks.
-        if self._round is None:
-            self._round = asyncio.get_running_loop().create_future()
-            self._round.add_done_callback(_retrieved)
+        waiting = self._waiting.get(touched.org_id)
+        if waiting is not None:
+            # One decision for all: it sees rows that are committed before it asks.
+            waiting.touched.merge(touched)
+            return waiting.decided
+        decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        decided.add_done_callback(_retrieved)
+        waiting = _Round(touched, decided)
+        if self._closed:
+            # Not None: the caller must not be told that all is well.
+            waiting.end(_undecided(touched, _store_closed()))
+            return decided
+        self._waiting[touched.org_id] = waiting
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="agentstore-families")
-        return self._round
+            # Also where the task is cancelled before its first step.
+            self._task.add_done_callback(self._abandon)
+        return decided
 
     async def drained(self) -> None:
         """Returns when all is decided that was added before."""
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+        rounds = [*self._waiting.values(), *([self._current] if self._current else ())]
+        if rounds:
+            await asyncio.wait([one.decided for one in rounds])
 
     async def aclose(self, deadline: float) -> None:
         """Let what was added be decided until the ``deadline`` (loop time); what is not fails."""
-        if self._task is not None and not self._task.done():
-            try:
+        try:
+            if self._task is not None and not self._task.done():
                 await asyncio.wait([self._task], timeout=max(0.0, deadline - loop_time()))
-            finally:
-                self._closed = True
+        finally:
+            self._closed = True
+            if self._task is not None:
                 self._task.cancel()
                 with anyio.CancelScope(shield=True):
                     await asyncio.wait([self._task])
-        self._closed = True
 
     # --- the rounds ---------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while self._round is not None:
-            done, self._round = self._round, None
-            waiting, self._waiting = self._waiting, {}
-            errors: list[WriteError] = []
-            try:
-                for touched in waiting.values():
-                    errors += await self._error_of(touched)
-            except asyncio.CancelledError:
-                # Nobody may wait for ever: neither for this round nor for the next one.
-                _abandon(done, waiting)
-                _abandon(self._round, self._waiting)
-                self._round = None
-                raise
-            if errors:
-                done.set_exception(WriteError.joined(errors))
-            else:
-                done.set_result(None)
+        while self._waiting:
+            self._current = self._waiting.pop(next(iter(self._waiting)))
+            self._current.end(await self._error_of(self._current.touched))
+            self._current = None
 
-    async def _error_of(self, touched: Touched) -> list[WriteError]:
+    def _abandon(self, task: asyncio.Task[None]) -> None:
+        """The task has ended: nobody may wait for ever, neither for its round nor for the next ones."""
+        for one in (self._current, *self._waiting.values()):
+            if one is not None:
+                one.end(_undecided(one.touched, _store_closed()))
+        self._current = None
+        self._waiting.clear()
+
+    async def _error_of(self, touched: Touched) -> WriteError | None:
         """Have it decided; what is to be told to those who wait."""
         try:
             await self._decide_in_time(touched)
         except AgentStoreError as error:
-            return [_undecided(touched, error)]
+            return _undecided(touched, error)
         except Exception as error:
             # A mistake of ours must not leave callers waiting for ever.
             logger.exception("agentstore: a look at families failed unexpectedly")
-            return [_undecided(touched, AgentStoreError(f"unexpected {type(error).__name__}"))]
-        return []
+            return _undecided(touched, AgentStoreError(f"unexpected {type(error).__name__}"))
+        return None
 
     async def _decide_in_time(self, touched: Touched) -> None:
         async def attempt() -> None:
@@ -213,10 +232,8 @@ def _time(microseconds: int | None) -> dt.datetime | None:
     return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
-def _abandon(round: asyncio.Future[None] | None, waiting: Mapping[str, Touched]) -> None:
-    closed = StoreClosedError("the store was closed")
-    if round is not None:
-        round.set_exception(WriteError.joined([_undecided(one, closed) for one in waiting.values()]))
+def _store_closed() -> StoreClosedError:
+    return StoreClosedError("the store was closed")
 
 
 def _undecided(touched: Touched, reason: AgentStoreError) -> WriteError:
