@@ -1,0 +1,117 @@
+"""Rounds of decisions: nobody waits for ever, and nobody is told of another organisation's sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from agentstore.connection.sql import Sql
+from agentstore.errors import QueryError, StoreClosedError, WriteError
+from agentstore.protocols import Columns
+from agentstore.write.families import Families
+from agentstore.write.looptime import loop_time
+from agentstore.write.touched import Touched
+from agentstore.write.versions import Versions
+
+
+class Server:
+    """Answers that nothing is shared, once it is ``open``; refuses what is about the organisation "bad"."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked: list[str] = []
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        self.asked.append(query.text)
+        await self.open.wait()
+        if "'bad'" in query.text:
+            raise QueryError("refused", code=497, name="ACCESS_DENIED")
+        if "'broken'" in query.text:
+            raise RuntimeError("a mistake of ours")
+        return []
+
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
+        await self.fetch(query, settings)
+
+
+def families(server: Server) -> Families:
+    return Families(server, Versions(server), deadline_seconds=5)
+
+
+def touched(org_id: str, *ids: str) -> Touched:
+    return Touched(org_id, written=set(ids))
+
+
+async def test_what_touches_nothing_needs_no_decision() -> None:
+    server = Server()
+    assert families(server).add(Touched("o")) is None
+    assert server.asked == []
+
+
+async def test_all_that_wait_share_one_round() -> None:
+    server = Server()
+    tested = families(server)
+    server.open.clear()
+    first = tested.add(touched("o", "a"))
+    assert first is not None
+    await asyncio.sleep(0)
+    rest = [tested.add(touched("o", id)) for id in "bcd"]
+    server.open.set()
+    await tested.drained()
+    assert first.done()
+    assert all(one is not None and one.done() for one in rest)
+    assert len(server.asked) == 2
+    assert all(f"'{id}'" in server.asked[1] for id in "bcd")
+
+
+@pytest.mark.parametrize("bad", ["bad", "broken"])
+async def test_what_fails_is_told_to_its_own_organisation_only(bad: str) -> None:
+    server = Server()
+    tested = families(server)
+    failing, fine = tested.add(touched(bad, "secret")), tested.add(touched("good", "s"))
+    assert failing is not None
+    assert fine is not None
+    await asyncio.wait([failing, fine])
+    fine.result()
+    with pytest.raises(WriteError, match="may be counted twice") as error:
+        failing.result()
+    assert error.value.keys == ((bad, "secret"),)
+    # And goes on with the next one.
+    again = tested.add(touched("good", "t"))
+    assert again is not None
+    await again
+
+
+async def test_closing_tells_all_who_wait() -> None:
+    server = Server()
+    tested = families(server)
+    server.open.clear()
+    waiting = [tested.add(touched("o", "a"))]
+    await asyncio.sleep(0)
+    waiting += [tested.add(touched("o", "b")), tested.add(touched("p", "c"))]
+    await tested.aclose(deadline=loop_time())
+    late = tested.add(touched("o", "d"))
+    for one in [*waiting, late]:
+        assert one is not None
+        with pytest.raises(WriteError) as error:
+            await one
+        assert isinstance(error.value.__cause__, StoreClosedError)
+
+
+async def test_a_task_that_is_cancelled_before_its_first_step_leaves_nobody_waiting() -> None:
+    tested = families(Server())
+    decided = tested.add(touched("o", "a"))
+    (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "agentstore-families")
+    task.cancel()
+    assert decided is not None
+    with pytest.raises(WriteError):
+        await decided
+    again = tested.add(touched("o", "a"))
+    assert again is not None
+    await again
