@@ -117,6 +117,8 @@ class Families:
 
     def _abandon(self, task: asyncio.Task[None]) -> None:
         """The task has ended: nobody may wait for ever, neither for its round nor for the next ones."""
+        if task is not self._task:
+            return  # it had nothing left to do, and what came since has another task
         for one in (self._current, *self._waiting.values()):
             if one is not None:
                 one.end(_undecided(one.touched, _store_closed()))
@@ -146,7 +148,7 @@ class Families:
         if touched.lowest:
             await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
         shared, known, repeated = await self._look(touched)
-        changed = touched.written | touched.hidden | touched.removed
+        changed = touched.heads
         subagents = touched.written & (touched.parents.keys() | repeated)
         # Drawn before anything is read: whoever commits later decides later, at a higher version.
         version, _ = self._versions.draw()
@@ -194,7 +196,7 @@ class Families:
         """Sessions that share messages just written; those of the touched ones that have a family already; and those
         of them that are known to be subagents, or to have some."""
         columns = await self._executor.fetch(
-            families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids)
+            families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids, touched.heads)
         )
         found: dict[str, set[str]] = {"shared": set(), COPIES: set(), SUBAGENTS: set()}
         for kind, id, own_from, is_scattered in zip(*columns, strict=True):
