@@ -130,9 +130,6 @@ async def test_what_comes_as_a_round_ends_has_a_round_of_its_own() -> None:
             assert added is not None
             following.append(added)
 
-        (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "agentstore-families")
-        # Called before the callback that the task got first, as a waiter's may be.
-        asyncio.get_running_loop().call_soon(lambda task=task: task.done() and add(None))
         decided.add_done_callback(add)
         await decided
         await asyncio.sleep(0)
