@@ -219,7 +219,8 @@ def test_the_files_of_the_manifest_are_found() -> None:
 
 def test_the_whole_tree_is_imported_with_its_titles() -> None:
     read = list(import_claude_code_tree(ROOT / "claude-code", user_id="u", user_name="U", machine="m"))
-    assert len(read) == len(rows())
+    assert len({r.file.partition("#")[0] for r in read}) == len(rows())
+    assert max(len(r.sessions) for r in read) == 1
     assert {s.user_id for r in read for s in r.sessions} == {"u"}
     sessions = [s for r in read for s in r.sessions]
     assert sum(bool(s.display_name) for s in sessions) >= 8
@@ -227,7 +228,8 @@ def test_the_whole_tree_is_imported_with_its_titles() -> None:
     assert {"growth" in r.file for r in held} == {True}
     assert len(held) == sum("/growth/" in row["file"] for row in rows())
     counted = [row for row in rows() if "/growth/" not in row["file"]]
-    embedded = {s.id for s in sessions} - {s.id for r in read for s in r.sessions[:1]}
+    embedded = {s.id for r in read for s in r.sessions if "#" in r.file}
+    assert embedded
     own = [c for r in read for c in r.tool_calls if c.session_id not in embedded]
     assert len(own) == sum(int(row["tool_calls"]) for row in counted)
     parents = {s.id: s.parent_session_id for s in sessions if s.relationship_type == "subagent"}
@@ -250,7 +252,7 @@ def test_exports_that_call_every_file_the_same_are_the_same_sessions(tmp_path: p
         target = tmp_path / f"{number:02x}" / "0" / "full.jsonl"
         target.parent.mkdir(parents=True)
         target.write_bytes((ROOT / source).read_bytes())
-    read = [result for result in import_claude_code_tree(tmp_path) if result.sessions]
+    read = [result for result in import_claude_code_tree(tmp_path) if result.sessions and "#" not in result.file]
     sessions = [pathlib.PurePosixPath(source).stem for source in sources if "/growth/" not in source]
     assert sorted(result.sessions[0].id for result in read) == sorted(sessions)
     assert all(result.replaces == ["full"] for result in read)
