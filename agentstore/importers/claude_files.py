@@ -14,7 +14,7 @@ from agentstore.importers.claude_identity import order_of, place_of
 from agentstore.importers.claude_kin import CLAUDE_CODE, HEAD, agent_of
 from agentstore.importers.claude_tree import Tree
 from agentstore.importers.file_blocks import read_start
-from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.results import ImportProblem, ImportResult, by_session
 
 # Files that share the folders and the suffix, and are no transcripts.
 _NO_TRANSCRIPTS = frozenset({"history.jsonl", "journal.jsonl"})
@@ -65,7 +65,8 @@ def import_claude_code_tree(
     piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[ImportResult]:
     """Import every transcript below ``root``, one result per file in the order of ``find_claude_code``; of a file of
-    more than ``piece_bytes`` several, one after the other (``ImportResult.piece``).
+    more than ``piece_bytes`` several, one after the other (``ImportResult.piece``). No result has rows of two sessions:
+    subagents that have no file, and are embedded in that of their session, come before it as ``file#agent-<id>``.
 
     A piece of one file is in memory at a time. Files are read twice: the first time for what they say about each other
     (``claude_tree``). Of files that hold one session the one that has all of it is imported; the others' results say
@@ -87,7 +88,7 @@ def import_claude_code_tree(
             continue
         try:
             with path.open("rb") as stream:
-                yield from iter_claude_code(
+                pieces = iter_claude_code(
                     stream,
                     file=name,
                     user_id=user_id,
@@ -102,6 +103,7 @@ def import_claude_code_tree(
                     continues=tree.continues(path),
                     piece_bytes=piece_bytes,
                 )
+                yield from by_session(pieces)
         except OSError as error:
             yield ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {error.strerror}")])
 

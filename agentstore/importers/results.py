@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from agentstore.importers.states import ImportState
@@ -47,3 +49,38 @@ class ImportResult(msgspec.Struct, frozen=True):
     continued_in: str = ""
     piece: int = 0
     state: ImportState | None = None
+
+
+def by_session(pieces: Iterable[ImportResult]) -> Iterator[ImportResult]:
+    """The pieces of one file with the rows of one session each: subagents that it embeds come before its own session,
+    as files of their own (``file#agent-<id>``) with pieces of their own."""
+    seen: dict[str, int] = {}
+    for piece in pieces:
+        own, *embedded = [session.id for session in piece.sessions] or [""]
+        for id in embedded:
+            part = _rows_of(piece, id)
+            # The sessions so far are in every piece; what has no new row was told.
+            if part.messages or part.tool_calls:
+                number = seen.get(id, 0)
+                seen[id] = number + 1
+                yield msgspec.structs.replace(part, file=f"{piece.file}#{id.rpartition(':')[2]}", piece=number)
+        if not embedded:
+            yield piece
+            continue
+        mine = _rows_of(piece, own)
+        yield msgspec.structs.replace(
+            piece,
+            sessions=mine.sessions,
+            messages=mine.messages,
+            tool_calls=mine.tool_calls,
+            git_links=mine.git_links,
+        )
+
+
+def _rows_of(result: ImportResult, id: str) -> ImportResult:
+    return ImportResult(
+        sessions=[one for one in result.sessions if one.id == id],
+        messages=[one for one in result.messages if one.session_id == id],
+        tool_calls=[one for one in result.tool_calls if one.session_id == id],
+        git_links=[one for one in result.git_links if one.session_id == id],
+    )

@@ -117,6 +117,8 @@ class Families:
 
     def _abandon(self, task: asyncio.Task[None]) -> None:
         """The task has ended: nobody may wait for ever, neither for its round nor for the next ones."""
+        if task is not self._task:
+            return  # it had nothing left to do, and what came since has another task
         for one in (self._current, *self._waiting.values()):
             if one is not None:
                 one.end(_undecided(one.touched, _store_closed()))
@@ -152,7 +154,7 @@ class Families:
         # Drawn before anything is read of what is written down: whoever commits later decides later, at a higher
         # version.
         version, _ = self._versions.draw()
-        changed = touched.written | touched.hidden | touched.removed
+        changed = touched.heads
         # Subagents of what has changed: whether they count, and for whom, may have changed with it.
         below = await self._below(org_id, changed & parents)
         affected = await self._affected(touched, shared, known, below)
@@ -198,7 +200,7 @@ class Families:
         """Sessions that share messages just written; those of the touched ones that have a family already; those that
         are known to be subagents; and those that are known to have some."""
         columns = await self._executor.fetch(
-            families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids)
+            families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids, touched.heads)
         )
         found: dict[str, set[str]] = {"shared": set(), COPIES: set(), SUBAGENTS: set(), "parents": set()}
         for kind, id in zip(*columns, strict=True):

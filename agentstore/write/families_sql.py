@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.floors import CONTENT, COPIES, MARKS, SUBAGENTS, above_floors
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +119,46 @@ def in_families(org_id: str, session_ids: Collection[str]) -> Sql:
     )
 
 
-def look(org_id: str, session_ids: Collection[str], versions: Collection[int], touched: Collection[str]) -> Sql:
-    """``kind`` 'shared': sessions that hold a source id of these messages, where more than one does. 'copies': those of
-    the ``touched`` sessions that have a family already. 'subagents': those that are known to be subagents. 'parents':
-    those that are known to have some.
+def look(
+    org_id: str,
+    written: Collection[str],
+    versions: Collection[int],
+    touched: Collection[str],
+    heads: Collection[str],
+) -> Sql:
+    """``kind`` 'shared': sessions that hold a source id of the messages just ``written``, where more than one does.
+    'copies': those of the ``touched`` sessions that have a family already. 'subagents': those of them that are known
+    to be subagents. 'parents': those of ``heads`` that have some. Some more than once.
     """
-    return sql(
-        "SELECT 'shared' AS kind, arrayJoin(sessions) AS id FROM ({shared}) UNION DISTINCT"
-        " SELECT toString(scope), session_id FROM session_floors FINAL"
-        " WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched} UNION DISTINCT"
-        " SELECT 'parents', parent_session_id FROM session_floors FINAL"
-        " WHERE org_id = {org_id} AND scope = {subagents} AND parent_session_id IN {touched}",
-        shared=_shared(
-            org_id, sql("SELECT cityHash64(source_id) FROM ({rows})", rows=_written(org_id, session_ids, versions))
-        ),
-        org_id=org_id,
-        scopes=(COPIES, SUBAGENTS),
-        subagents=SUBAGENTS,
-        touched=_tuple(touched),
-    )
+    parts = [
+        sql(
+            "SELECT toString(scope) AS kind, session_id AS id"
+            " FROM session_floors FINAL WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched}",
+            org_id=org_id,
+            scopes=(COPIES, SUBAGENTS),
+            touched=_tuple(touched),
+        )
+    ]
+    # Each part costs a write some milliseconds, so only those that can say something.
+    if heads:
+        parts.append(
+            sql(
+                "SELECT 'parents', parent_session_id FROM session_floors FINAL"
+                " WHERE org_id = {org_id} AND scope = {scope} AND parent_session_id IN {heads}",
+                org_id=org_id,
+                scope=SUBAGENTS,
+                heads=_tuple(heads),
+            )
+        )
+    if written:
+        sources = sql("SELECT cityHash64(source_id) FROM ({rows})", rows=_written(org_id, written, versions))
+        parts.append(
+            sql(
+                "SELECT 'shared', arrayJoin(sessions) FROM ({shared})",
+                shared=_shared(org_id, sources),
+            )
+        )
+    return join(" UNION ALL ", parts)
 
 
 def relatives(org_id: str, session_ids: Collection[str]) -> Sql:

@@ -80,6 +80,11 @@ class Touched:
         self.removed |= other.removed
 
     @property
+    def heads(self) -> set[str]:
+        """Sessions that are written, hidden, shown or removed as a whole: their subagents with them."""
+        return self.written | self.hidden | self.removed
+
+    @property
     def ids(self) -> set[str]:
         """All sessions that are touched."""
         return {*self.lowest, *self.written, *self.altered, *self.hidden, *self.removed}

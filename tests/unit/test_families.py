@@ -115,3 +115,23 @@ async def test_a_task_that_is_cancelled_before_its_first_step_leaves_nobody_wait
     again = tested.add(touched("o", "a"))
     assert again is not None
     await again
+
+
+async def test_what_comes_as_a_round_ends_has_a_round_of_its_own() -> None:
+    """In the same turn of the loop in which the task has ended, and its callback has not run yet."""
+    tested = families(Server())
+    for _ in range(50):
+        decided = tested.add(touched("o", "a"))
+        assert decided is not None
+        following: list[asyncio.Future[None]] = []
+
+        def add(_: object, following: list[asyncio.Future[None]] = following) -> None:
+            added = tested.add(touched("o", "b"))
+            assert added is not None
+            following.append(added)
+
+        decided.add_done_callback(add)
+        await decided
+        await asyncio.sleep(0)
+        for one in following:
+            await one

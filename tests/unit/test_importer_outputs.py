@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentstore.importers import ImportResult, import_claude_code
+from agentstore.importers import ImportResult, import_claude_code, import_claude_code_tree
 from tests.unit.importer_lines import FILE, SESSION, assistant, data, line, result, said, use, user
 from tests.unit.importer_rows import grown, union
 
@@ -157,3 +158,18 @@ def test_the_number_of_embedded_subagents_is_bounded() -> None:
     read = embedded(user("go"), *many, agent_files=())
     assert len(read.sessions) == 201
     assert read.skipped_records == {"progress/agent_progress": 100}
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 10**7])
+def test_a_tree_gives_one_session_at_a_time(tmp_path: Path, piece_bytes: int) -> None:
+    (tmp_path / f"{SESSION}.jsonl").write_bytes(data(*EMBEDDED))
+    results = list(import_claude_code_tree(tmp_path, piece_bytes=piece_bytes))
+    for read in results:
+        assert len(read.sessions) <= 1
+        ids = {row.session_id for row in read.messages} | {row.session_id for row in read.tool_calls}
+        assert ids <= {session.id for session in read.sessions}
+    subs = [read for read in results if read.file.endswith(f"{SESSION}.jsonl#agent-a1")]
+    assert [read.piece for read in subs] == list(range(len(subs)))
+    assert results[-1].sessions[0].id == SESSION
+    expected = union([embedded(*EMBEDDED, agent_files=())])["rows"]
+    assert {key[:2] for key in union(results)["rows"]} == {key[:2] for key in expected}
