@@ -7,7 +7,8 @@
 -- message_sources finds those families: which sessions hold a message of this source_id. It may name sessions that have
 -- it no more, and never lacks one that was written since.
 --
--- Tokens and tools of a subagent count for its root session, origin_session_id in its row of scope 'subagents'.
+-- Tokens and tools of a subagent count for its root session, origin_session_id in its row of scope 'subagents'; there
+-- parent_session_id is what it says itself, which may be another subagent.
 --
 -- The other columns repeat what totals need of these sessions, so that a statistic reads all sessions once, and corrects
 -- it by these few rows: the start of the session itself, and whether it counts, its user, project and agent, which are
@@ -31,6 +32,7 @@ ALTER TABLE session_floors /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS copied_output_tokens UInt64,
     ADD COLUMN IF NOT EXISTS is_root Bool,
     ADD COLUMN IF NOT EXISTS origin_session_id String,
+    ADD COLUMN IF NOT EXISTS parent_session_id String,
     ADD COLUMN IF NOT EXISTS started_at Nullable(DateTime64(6, 'UTC')),
     ADD COLUMN IF NOT EXISTS total_output_tokens UInt64,
     ADD COLUMN IF NOT EXISTS counts Bool,
@@ -42,12 +44,22 @@ ALTER TABLE session_floors /*ON CLUSTER*/
 INSERT INTO message_sources (org_id, source, session_id)
     SELECT org_id, cityHash64(source_id), session_id FROM messages WHERE source_id != '';
 
-INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, started_at, total_output_tokens, counts,
-        user_id, user_name, project_name, agent_type, _version)
-    SELECT s.org_id, 'subagents', s.id, r.id, s.started_at, s.total_output_tokens, r.browsable AND d.marked = 0,
-        r.user_id, r.user_name, r.project_name, r.agent_type, s._version
-    FROM (SELECT * FROM sessions FINAL WHERE relationship_type = 'subagent'
-            OR (relationship_type = '' AND parent_session_id != '')) AS s
-        INNER JOIN (SELECT *, browsable FROM sessions FINAL) AS r ON r.org_id = s.org_id AND r.id = s.parent_session_id
-        LEFT ANY JOIN (SELECT org_id, session_id, 1 AS marked FROM session_deletes FINAL) AS d
-            ON d.org_id = s.org_id AND d.session_id = r.id;
+-- Of subagents of subagents up to the third; deeper ones count when one of them is written next.
+INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, parent_session_id, started_at,
+        total_output_tokens, counts, user_id, user_name, project_name, agent_type, _version)
+    WITH multiIf(b.id != '', b.parent, a.id != '', a.parent, s.parent) AS root,
+        (SELECT groupArray((org_id, session_id)) FROM session_deletes FINAL) AS hidden
+    SELECT s.org_id, 'subagents', s.id, root, s.parent, s.started_at, s.total_output_tokens,
+        r.browsable AND NOT has(hidden, (s.org_id, s.id)) AND NOT has(hidden, (s.org_id, root)),
+        r.user_id, r.user_name, r.project_name, r.agent_type, s.version
+    FROM (SELECT org_id, id, parent_session_id AS parent, started_at, total_output_tokens, _version AS version
+            FROM sessions FINAL WHERE relationship_type = 'subagent'
+                OR (relationship_type = '' AND parent_session_id != '')) AS s
+        LEFT ANY JOIN (SELECT org_id, id, parent_session_id AS parent FROM sessions FINAL
+            WHERE relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != '')) AS a
+            ON a.org_id = s.org_id AND a.id = s.parent
+        LEFT ANY JOIN (SELECT org_id, id, parent_session_id AS parent FROM sessions FINAL
+            WHERE relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != '')) AS b
+            ON b.org_id = s.org_id AND b.id = a.parent
+        LEFT ANY JOIN (SELECT org_id, id, browsable, user_id, user_name, project_name, agent_type
+            FROM sessions FINAL) AS r ON r.org_id = s.org_id AND r.id = root;

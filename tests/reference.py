@@ -54,7 +54,7 @@ def is_subagent(session: Session) -> bool:
 def owners(
     sessions: dict[str, Session], messages: dict[tuple[str, int], Message], marked: Collection[str]
 ) -> dict[tuple[str, int], str]:
-    """Of each message that another session owns, that session. Counted ones go before others, those with more output
+    """Of each message that another session owns, that session. Listed ones go before their subagents, these before what does not count, those with more output
     before those with less, originals before forks, earlier before later, and the id decides.
     """
 
@@ -68,10 +68,11 @@ def owners(
             one = sessions[one.parent_session_id]
         return one.user_message_count > 0 and one.id not in marked
 
-    def rank(id: str) -> tuple[bool, bool, dt.datetime, str]:
+    def rank(id: str) -> tuple[int, bool, dt.datetime, str]:
         one = sessions.get(id) or Session(id=id, relationship_type="fork", parent_session_id="?")
         linked = one.parent_session_id != "" and not is_subagent(one)
-        return not is_counted(id), linked, one.started_at or dt.datetime.max.replace(tzinfo=dt.UTC), id
+        tier = 2 if not is_counted(id) else int(is_subagent(one))
+        return tier, linked, one.started_at or dt.datetime.max.replace(tzinfo=dt.UTC), id
 
     holders: dict[object, list[tuple[str, int]]] = {}
     for key, message in messages.items():
@@ -82,7 +83,9 @@ def owners(
         together = set[str]().union(*(families.get(id, {id}) for id, _ in keys))
         families |= dict.fromkeys(together, together)
     for key, message in messages.items():
-        if message.role != "assistant" and message.timestamp is not None:
+        if message.role != "assistant" and message.timestamp is not None and message.content_length:
+            if message.output_tokens:
+                continue
             family = min(families.get(key[0], {key[0]}))
             same = (family, message.role, message.timestamp, message.content_length)
             holders.setdefault(same, []).append(key)

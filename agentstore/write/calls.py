@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
+from agentstore.connection.sql import valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, Session, SessionDelete, ToolCall
 from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
@@ -135,7 +136,7 @@ class Calls:
         )
         # One call, so one version: what was written before is below tombstones and floors alike, what is written later
         # is above both.
-        return Call(org_id, (gone, floors), Touched(org_id, removed=set(ids)))
+        return Call(org_id, (gone, floors), Touched(org_id, removed=set(map(valid_text, ids))))
 
     async def restoration(self, org_id: str, session_ids: Iterable[str]) -> Call:
         """Purged sessions that may be written again."""

@@ -147,66 +147,65 @@ class Families:
         org_id = touched.org_id
         if touched.lowest:
             await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
-        shared, known, repeated = await self._look(touched)
-        changed = touched.heads
-        subagents = touched.written & (touched.parents.keys() | repeated)
-        # Drawn before anything is read: whoever commits later decides later, at a higher version.
+        shared, known, subagents, parents = await self._look(touched)
+        new = touched.parents.keys() - subagents
+        if new:
+            await self._executor.execute(families_sql.note_subagents(org_id, new, self._versions.draw()[0]))
+        # Drawn before anything is read of what is written down: whoever commits later decides later, at a higher
+        # version.
         version, _ = self._versions.draw()
-        if subagents:
-            await self._executor.execute(families_sql.note_subagents(org_id, subagents, version))
-        known_roots = await self._roots(org_id, {*changed, *touched.parents.values()}) if subagents or repeated else {}
-        roots = chains(known_roots)
-        # What works for one that has changed: whether it counts, and for whom, may have changed with that.
-        below = {id for id, root in known_roots.items() if root in changed}
+        changed = touched.heads
+        # Subagents of what has changed: whether they count, and for whom, may have changed with it.
+        below = await self._below(org_id, changed & parents)
         affected = await self._affected(touched, shared, known, below)
+        repeated = new | (changed & subagents) | below
+        if not affected and not repeated:
+            return
+        families = numbered([*([id] for id in affected), *(await self._groups(org_id, affected))])
+        members = await self._members(org_id, {*families, *repeated})
+        roots = chains({id: one.parent for id, one in members.items() if one.is_subagent})
+        roots = {id: root for id, root in roots.items() if id in affected or id in repeated}
+        if repeated:
+            await self._executor.execute(families_sql.repeat_subagents(org_id, repeated, roots, version))
         if affected:
-            await self._decide_owners(org_id, affected, version)
-        if again := affected | (changed & (known | repeated)) | subagents | below:
-            if others := affected - roots.keys():
-                roots |= chains(await self._roots(org_id, others))
-            version, _ = self._versions.draw()
-            await self._executor.execute(families_sql.repeat(org_id, again, roots, version))
-
-    async def _decide_owners(self, org_id: str, affected: set[str], version: int) -> None:
-        groups = await self._groups(org_id, affected)
-        families = numbered([*([id] for id in affected), *groups])
-        ranked, counted = in_order(families, await self._members(org_id, set(families)))
-        numbers = [families[id] for id in ranked]
-        await self._executor.execute(families_sql.decide(org_id, affected, ranked, numbers, counted, version))
+            ranked, listed, counted = in_order(families, members)
+            order = families_sql.Order(ranked, [families[id] for id in ranked], listed, counted)
+            await self._executor.execute(families_sql.decide(org_id, affected, order, roots, version))
 
     async def _affected(self, touched: Touched, shared: set[str], known: set[str], below: set[str]) -> set[str]:
         """The sessions for which it is to be decided anew what they own."""
         org_id = touched.org_id
-        again = known & (touched.written | touched.altered | touched.hidden)
-        if touched.hidden | touched.removed:
-            again |= below
+        # Also where none of the rows is shared: they may stand in the place of some that were, and prompts are known by
+        # more than their ids.
+        rewritten = known & touched.lowest.keys()
+        again = rewritten | known & (touched.written | touched.altered | touched.hidden)
+        if below:
+            again |= await self._ids(families_sql.in_families(org_id, below))
         if again:
             again = again.union(*await self._groups(org_id, again))
-        gone = known & touched.removed
-        if gone:
-            again |= gone | await self._ids(families_sql.relatives(org_id, gone))
+        # What they held and hold no more may be another's now.
+        if less := known & touched.removed | rewritten:
+            again |= less | await self._ids(families_sql.relatives(org_id, less))
         return shared | again
 
-    async def _roots(self, org_id: str, ids: set[str]) -> dict[str, str]:
-        """The session that each works for, as far as was known, of these subagents and of those of these sessions."""
-        columns = await self._executor.fetch(families_sql.known_roots(org_id, ids))
-        return dict(zip(*columns, strict=True)) if columns else {}
+    async def _below(self, org_id: str, ids: set[str]) -> set[str]:
+        """All subagents below these sessions."""
+        found, latest = set[str](), ids
+        while latest:
+            latest = await self._ids(families_sql.children(org_id, latest)) - found
+            found |= latest
+        return found
 
-    async def _look(self, touched: Touched) -> tuple[set[str], set[str], set[str]]:
-        """Sessions that share messages just written; those of the touched ones that have a family already; and those
-        of them that are known to be subagents, or to have some."""
+    async def _look(self, touched: Touched) -> tuple[set[str], set[str], set[str], set[str]]:
+        """Sessions that share messages just written; those of the touched ones that have a family already; those that
+        are known to be subagents; and those that are known to have some."""
         columns = await self._executor.fetch(
             families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids, touched.heads)
         )
-        found: dict[str, set[str]] = {"shared": set(), COPIES: set(), SUBAGENTS: set()}
-        for kind, id, own_from, is_scattered in zip(*columns, strict=True):
+        found: dict[str, set[str]] = {"shared": set(), COPIES: set(), SUBAGENTS: set(), "parents": set()}
+        for kind, id in zip(*columns, strict=True):
             found[kind].add(id)
-            if kind != COPIES:
-                continue
-            # Rows written among copies may be none any more.
-            if is_scattered or touched.lowest.get(id, own_from) < own_from:
-                touched.altered.add(id)
-        return found["shared"], found[COPIES], found[SUBAGENTS]
+        return found["shared"], found[COPIES], found[SUBAGENTS], found["parents"]
 
     async def _members(self, org_id: str, family: set[str]) -> dict[str, Member]:
         found: dict[str, Member] = {}
@@ -222,6 +221,8 @@ class Families:
         return found
 
     async def _groups(self, org_id: str, ids: set[str]) -> list[list[str]]:
+        if not ids:
+            return []
         columns = await self._executor.fetch(families_sql.neighbours(org_id, ids))
         return list(columns[0]) if columns else []
 

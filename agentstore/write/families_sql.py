@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.floors import CONTENT, COPIES, MARKS, SUBAGENTS, above_floors
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sessions, ``ranked``: owners first. The first of them are ``listed``, the first of them are ``counted``.
+
+    ``families`` tells by numbers which of them belong together.
+    """
+
+    ranked: Sequence[str]
+    families: Sequence[int]
+    listed: int
+    counted: int
+
 
 _IS_SUBAGENT = sql("(relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != ''))")
 
@@ -20,11 +34,11 @@ def note_sources(org_id: str, session_ids: Collection[str], versions: Collection
 
 
 def note_subagents(org_id: str, session_ids: Collection[str], version: int) -> Sql:
-    """Have a row for each subagent among the sessions, and none for one that is none any more."""
+    """Have a row for each subagent among the sessions, so that whoever changes one above it finds it."""
     return sql(
-        "INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, _version, _deleted)"
-        " SELECT org_id, {scope}, id, parent_session_id, {version}, NOT {subagent} FROM sessions FINAL"
-        " WHERE org_id = {org_id} AND id IN {ids}",
+        "INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, parent_session_id, _version)"
+        " SELECT org_id, {scope}, id, parent_session_id, parent_session_id, {version} FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids} AND {subagent}",
         scope=SUBAGENTS,
         version=version,
         subagent=_IS_SUBAGENT,
@@ -33,45 +47,74 @@ def note_subagents(org_id: str, session_ids: Collection[str], version: int) -> S
     )
 
 
-def repeat(org_id: str, session_ids: Collection[str], roots: Mapping[str, str], version: int) -> Sql:
-    """Write what totals need of the sessions into their rows of both scopes; ``roots`` are those of subagents."""
+def repeat_subagents(org_id: str, session_ids: Collection[str], roots: Mapping[str, str], version: int) -> Sql:
+    """Write what totals need of subagents, whose ``roots`` these are; and no row for one that is none any more."""
     return sql(
-        "INSERT INTO session_floors (org_id, scope, session_id, own_from, copied_ordinals, copied_links,"
-        " copied_messages, copied_output_tokens, is_root, origin_session_id, started_at, total_output_tokens,"
-        " counts, user_id,"
-        " user_name, project_name, agent_type, _version)"
-        " WITH transform(session_id, {subagents}, {roots}, session_id) AS root,"
-        " (SELECT groupArray(session_id) FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {all})"
-        " AS hidden"
-        " SELECT org_id, scope, session_id, own_from, copied_ordinals, copied_links, copied_messages,"
-        " copied_output_tokens, root = session_id,"
-        " if(scope = {scope}, root, origin_session_id), s.began, s.tokens,"
-        " r.browsable AND NOT has(hidden, session_id) AND NOT has(hidden, root),"
-        " r.user_id, r.user_name, r.project_name, r.agent_type, {version}"
-        " FROM (SELECT *, root FROM session_floors FINAL WHERE org_id = {org_id} AND scope IN {scopes}"
-        " AND session_id IN {ids}) AS f"
-        " LEFT ANY JOIN (SELECT id, started_at AS began, total_output_tokens AS tokens FROM sessions FINAL"
-        " WHERE org_id = {org_id} AND id IN {ids}) AS s ON s.id = f.session_id"
-        " LEFT ANY JOIN (SELECT id, browsable, user_id, user_name, project_name, agent_type FROM sessions FINAL"
-        " WHERE org_id = {org_id} AND id IN {all}) AS r ON r.id = f.root",
-        subagents=list(roots) or [""],
-        roots=list(roots.values()) or [""],
+        "INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, parent_session_id, {repeated},"
+        " _version, _deleted) SELECT {org_id}, {scope}, id, root, parent, {facts}, {version}, NOT subagent FROM ("
+        "SELECT id, {root} AS root, parent_session_id AS parent, {subagent} AS subagent, started_at AS began,"
+        " total_output_tokens AS spent FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}) AS d{joined}",
+        repeated=_REPEATED,
         org_id=org_id,
         scope=SUBAGENTS,
-        scopes=(COPIES, SUBAGENTS),
-        ids=_tuple(session_ids),
-        all=_tuple({*session_ids, *roots.values()}),
+        facts=_facts(org_id, session_ids, roots),
         version=version,
+        ids=_tuple(session_ids),
+        root=_root(roots),
+        subagent=_IS_SUBAGENT,
+        joined=_with_roots(org_id, session_ids, roots),
     )
 
 
-def known_roots(org_id: str, session_ids: Collection[str]) -> Sql:
-    """Subagents among the sessions, and those that work for one of them, with the session that each works for."""
+def _root(roots: Mapping[str, str]) -> Sql:
+    if not roots:
+        return sql("id")
+    return sql("transform(id, {subagents}, {roots}, id)", subagents=list(roots), roots=list(roots.values()))
+
+
+_REPEATED = sql("started_at, total_output_tokens, counts, user_id, user_name, project_name, agent_type")
+
+
+def _facts(org_id: str, session_ids: Collection[str], roots: Mapping[str, str]) -> Sql:
+    """The columns ``_REPEATED`` of rows with ``id``, ``root``, ``began`` and ``spent`` that are joined ``_with_roots``."""
     return sql(
-        "SELECT session_id, origin_session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
-        " AND (session_id IN {ids} OR origin_session_id IN {ids})",
+        "began, spent, r.browsable AND id NOT IN ({hidden}) AND root NOT IN ({hidden}),"
+        " r.user_id, r.user_name, r.project_name, r.agent_type",
+        hidden=sql(
+            "SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {all}",
+            org_id=org_id,
+            all=_tuple({*session_ids, *roots.values()}),
+        ),
+    )
+
+
+def _with_roots(org_id: str, session_ids: Collection[str], roots: Mapping[str, str]) -> Sql:
+    return sql(
+        " LEFT ANY JOIN (SELECT id AS key, browsable, user_id, user_name, project_name, agent_type FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {all}) AS r ON r.key = d.root",
+        org_id=org_id,
+        all=_tuple({*session_ids, *roots.values()}),
+    )
+
+
+def children(org_id: str, session_ids: Collection[str]) -> Sql:
+    """The subagents whose parent is one of these."""
+    return sql(
+        "SELECT session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
+        " AND parent_session_id IN {ids}",
         org_id=org_id,
         scope=SUBAGENTS,
+        ids=_tuple(session_ids),
+    )
+
+
+def in_families(org_id: str, session_ids: Collection[str]) -> Sql:
+    """Those of the sessions that have a family."""
+    return sql(
+        "SELECT session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
+        " AND session_id IN {ids}",
+        org_id=org_id,
+        scope=COPIES,
         ids=_tuple(session_ids),
     )
 
@@ -84,12 +127,12 @@ def look(
     heads: Collection[str],
 ) -> Sql:
     """``kind`` 'shared': sessions that hold a source id of the messages just ``written``, where more than one does.
-    'copies': those of the ``touched`` sessions that have a family already, and what are copies there. 'subagents':
-    those of them that are known to be subagents, and those of ``heads`` that have some. Some more than once.
+    'copies': those of the ``touched`` sessions that have a family already. 'subagents': those of them that are known
+    to be subagents. 'parents': those of ``heads`` that have some. Some more than once.
     """
     parts = [
         sql(
-            "SELECT toString(scope) AS kind, session_id AS id, own_from, notEmpty(copied_ordinals) AS scattered"
+            "SELECT toString(scope) AS kind, session_id AS id"
             " FROM session_floors FINAL WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched}",
             org_id=org_id,
             scopes=(COPIES, SUBAGENTS),
@@ -100,8 +143,8 @@ def look(
     if heads:
         parts.append(
             sql(
-                "SELECT {scope}, origin_session_id, toUInt32(0), false FROM session_floors FINAL"
-                " WHERE org_id = {org_id} AND scope = {scope} AND origin_session_id IN {heads}",
+                "SELECT 'parents', parent_session_id FROM session_floors FINAL"
+                " WHERE org_id = {org_id} AND scope = {scope} AND parent_session_id IN {heads}",
                 org_id=org_id,
                 scope=SUBAGENTS,
                 heads=_tuple(heads),
@@ -111,7 +154,7 @@ def look(
         sources = sql("SELECT cityHash64(source_id) FROM ({rows})", rows=_written(org_id, written, versions))
         parts.append(
             sql(
-                "SELECT 'shared', arrayJoin(sessions), toUInt32(0), false FROM ({shared})",
+                "SELECT 'shared', arrayJoin(sessions) FROM ({shared})",
                 shared=_shared(org_id, sources),
             )
         )
@@ -164,36 +207,48 @@ def members(org_id: str, session_ids: Collection[str]) -> Sql:
 
 
 def decide(
-    org_id: str, affected: Collection[str], ranked: Sequence[str], families: Sequence[int], counted: int, version: int
+    org_id: str, affected: Collection[str], order: Order, roots: Mapping[str, str], version: int
 ) -> Sql:
-    """Write down what of each ``affected`` session are copies. ``ranked`` are they and those they share with, owners
-    first, and ``families`` tells by numbers which of them belong together.
+    """Write down what of each ``affected`` session are copies, and what totals need of it.
 
     A message is a copy where another session of the family has the same source id with more output, or as much and is
-    ranked before; one of the first ``counted`` sessions goes before all others. A prompt is one also where a session
-    ranked before has one of its time and length, since a resume gives new ids. A git link, where one ranked before has
-    it.
+    ranked before; listed sessions go before all others, and those that are counted before the rest. A prompt is one
+    also where a session ranked before has one of its time and length, since a resume gives new ids. A git link, where
+    one ranked before has it.
+
+    In one statement, at a version drawn before anything was read: two stores that decide at once must not each carry on
+    what the other is about to replace.
     """
+    ranked = order.ranked
     return sql(
         "INSERT INTO session_floors (org_id, scope, session_id, own_from, copied_ordinals, copied_links,"
-        " copied_messages, copied_output_tokens, origin_session_id, _version)"
+        " copied_messages, copied_output_tokens, is_root, origin_session_id, {repeated}, _version)"
         " SELECT {org_id}, {scope}, id, own_from, arraySort(arrayFilter(o -> o > own_from, ordinals)), links,"
-        " copies, tokens, if(copies = 0, '', {ranked}[origin + 1]), {version} FROM ("
-        "SELECT *, multiIf(copies = 0, 0, owned = 0, last + 1, first_owned) AS own_from"
-        " FROM (SELECT arrayJoin({affected}) AS id) AS a"
+        " copies, tokens, root = id, if(copies = 0, '', {ranked}[origin + 1]), {facts}, {version} FROM ("
+        "SELECT id, root, ordinals, links, copies, tokens, origin,"
+        " multiIf(copies = 0, 0, owned = 0, last + 1, first_owned) AS own_from"
+        " FROM (SELECT arrayJoin({affected}) AS id, {root} AS root) AS a"
         " LEFT JOIN ({messages}) AS m ON m.session_id = a.id"
-        " LEFT JOIN ({links}) AS l ON l.session_id = a.id)",
+        " LEFT JOIN ({links}) AS l ON l.session_id = a.id) AS d"
+        " LEFT ANY JOIN (SELECT id AS key, started_at AS began, total_output_tokens AS spent FROM sessions FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids}) AS s ON s.key = d.id{joined}",
+        repeated=_REPEATED,
         org_id=org_id,
         scope=COPIES,
         ranked=list(ranked),
+        facts=_facts(org_id, affected, roots),
         version=version,
         affected=sorted(affected),
-        messages=_copied_messages(org_id, ranked, families, counted),
-        links=_copied_links(org_id, ranked, families),
+        ids=_tuple(affected),
+        root=_root(roots),
+        messages=_copied_messages(org_id, order),
+        links=_copied_links(org_id, ranked, order.families),
+        joined=_with_roots(org_id, affected, roots),
     )
 
 
-def _copied_messages(org_id: str, ranked: Sequence[str], families: Sequence[int], counted: int) -> Sql:
+def _copied_messages(org_id: str, order: Order) -> Sql:
+    ranked = order.ranked
     return sql(
         "SELECT session_id, countIf(is_copy) AS copies, sumIf(output_tokens, is_copy) AS tokens,"
         " countIf(NOT is_copy) AS owned, minIf(ordinal, NOT is_copy) AS first_owned, max(ordinal) AS last,"
@@ -202,15 +257,17 @@ def _copied_messages(org_id: str, ranked: Sequence[str], families: Sequence[int]
         " if(by_source != place, by_source, by_text) AS owner FROM ("
         "SELECT session_id, ordinal, output_tokens, place,"
         " if(source_id = '', place, first_value(place) OVER"
-        " (PARTITION BY source_id ORDER BY place < {counted} DESC, output_tokens DESC, content_length DESC, place))"
-        " AS by_source,"
-        " if(role = 'assistant' OR timestamp IS NULL, place, min(place) OVER"
+        " (PARTITION BY source_id ORDER BY (place >= {listed}) + (place >= {counted}), output_tokens DESC,"
+        " content_length DESC, place)) AS by_source,"
+        # Neither responses nor rows of which all is unknown but the second: each would be another's, and nobody's own.
+        " if(role = 'assistant' OR output_tokens > 0 OR content_length = 0 OR timestamp IS NULL, place, min(place) OVER"
         " (PARTITION BY family, role, timestamp, content_length)) AS by_text"
         " FROM (SELECT *, {place} AS place, {family} AS family FROM messages FINAL"
         " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}))) GROUP BY session_id",
         place=_number(ranked, range(len(ranked))),
-        family=_number(ranked, families),
-        counted=counted,
+        family=_number(ranked, order.families),
+        listed=order.listed,
+        counted=order.counted,
         org_id=org_id,
         ids=_tuple(ranked),
         seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=_tuple(ranked))),

@@ -27,22 +27,27 @@ class Member:
     started_at: dt.datetime | None
 
 
-def in_order(family: Iterable[str], members: Mapping[str, Member]) -> tuple[list[str], int]:
-    """The sessions, first whoever owns what it shares with those behind it; and how many of them totals count.
+def in_order(family: Iterable[str], members: Mapping[str, Member]) -> tuple[list[str], int, int]:
+    """The sessions, first whoever owns what it shares with those behind it; how many of them are listed, and how many
+    of them totals count: subagents of those, too.
 
-    Those are first, so that nothing is lost with the others. Then the one that was there before: neither fork nor
-    continuation, the earliest start. ``members`` knows their parents, too.
+    Those are first, so that nothing is lost with the others: of what only a subagent owns there are neither messages
+    nor hits of a search. Then the one that was there before: neither fork nor continuation, the earliest start.
+    ``members`` knows their parents, too.
     """
 
-    def place(id: str) -> tuple[bool, bool, dt.datetime, str]:
+    def tier(id: str) -> int:
+        return 2 if not is_counted(id, members) else int(members[id].is_subagent)
+
+    def place(id: str) -> tuple[int, bool, dt.datetime, str]:
         one = members.get(id)
         if one is None:
-            return True, True, _NO_START, id
+            return tier(id), True, _NO_START, id
         is_linked = one.parent != "" and not one.is_subagent
-        return not is_counted(id, members), is_linked, one.started_at or _NO_START, id
+        return tier(id), is_linked, one.started_at or _NO_START, id
 
     ranked = sorted(family, key=place)
-    return ranked, sum(is_counted(id, members) for id in ranked)
+    return ranked, sum(tier(id) == 0 for id in ranked), sum(tier(id) < 2 for id in ranked)
 
 
 def numbered(groups: Iterable[Iterable[str]]) -> dict[str, int]:

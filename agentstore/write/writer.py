@@ -134,6 +134,9 @@ class Writer:
         except asyncio.CancelledError:
             leave(entries, errors, partial(self._left, call.touched))
             raise
+        except WriteError:
+            self.families.add(call.touched)  # what is stored of it is to count once all the same
+            raise
         await self._counted_once(call.touched)
 
     def submit(self, prepare: Prepare) -> Receipt:
@@ -150,8 +153,7 @@ class Writer:
             await self._put_all(missing, begun=len(missing) < len(entries))
             # As soon as it is accepted: the next one need not wait for the server.
             _end_turn(turn)
-            await committed(entries)
-            await self._counted_once(call.touched)
+            await self._stored_and_counted_once(entries, call.touched)
 
         receipt = self._receipt(carry_out())
         # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
@@ -247,8 +249,7 @@ class Writer:
 
         async def carry_out() -> None:
             await self._put_all(missing, begun=len(missing) < count)
-            await committed(entries)
-            await self._counted_once(touched)
+            await self._stored_and_counted_once(entries, touched)
 
         # In a task of its own: a caller who is cancelled must not leave half of the call accepted.
         receipt = self._receipt(carry_out())
@@ -261,12 +262,24 @@ class Writer:
 
     # --- counting once ------------------------------------------------------------------------------------------
 
+    async def _stored_and_counted_once(self, entries: deque[Entry], touched: Touched) -> None:
+        try:
+            await committed(entries)
+        except WriteError:
+            self.families.add(touched)
+            raise
+        await self._counted_once(touched)
+
     async def _counted_once(self, touched: Touched) -> None:
         """Returns when it is decided in which session the committed rows of a call count."""
         decided = self.families.add(touched)
         if decided is not None:
             # Not the future itself, which others wait for, too.
-            await asyncio.wait([decided])
+            try:
+                await asyncio.wait([decided])
+            except asyncio.CancelledError:
+                decided.add_done_callback(self._decided)  # nobody else will ask
+                raise
             decided.result()
 
     def _left(self, touched: Touched, error: WriteError | None) -> None:

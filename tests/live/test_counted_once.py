@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from typing import Any
 
@@ -334,3 +335,101 @@ async def test_submitted_and_cancelled_writes_are_counted_once(store: AsyncClick
     await asyncio.gather(*writes, return_exceptions=True)
     await store.flush()
     assert sum((await messages_by_user(store, org)).values()) == 2
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("rst")))
+async def test_subagents_of_subagents_in_any_order(store: AsyncClickHouseStore, org: str, order: tuple[str]) -> None:
+    rows = {
+        "r": session("r", user_id="ada", total_output_tokens=1),
+        "s": session("s", parent_session_id="r", total_output_tokens=10),
+        "t": session("t", parent_session_id="s", total_output_tokens=100),
+    }
+    for id in order:
+        await store.write_session(org, rows[id])
+    assert await tokens_by_user(store, org) == {"ada": 111}
+    await store.write_session(org, session("q", user_id="bob"))
+    await store.write_session(org, msgspec.structs.replace(rows["s"], parent_session_id="q"))
+    assert await tokens_by_user(store, org) == {"ada": 1, "bob": 110}
+    await store.write_session(org, session("s", user_id="eve", total_output_tokens=10))  # stands for itself
+    assert await tokens_by_user(store, org) == {"ada": 1, "bob": 0, "eve": 110}
+
+
+async def test_an_owner_that_is_rewritten_in_place_gives_up_what_it_held(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    rows = [said(0, "1"), said(1, "2")]
+    await fork("a", *rows, user_id="ada").write(store, org)
+    await fork("b", *rows, user_id="bob", parent_session_id="a", relationship_type="fork").write(store, org)
+    await store.write_batch(org, [], [said(1, "9", session_id="a")])
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 1}
+    assert [hit.session_id for hit in (await store.search(org, SearchQuery(query="said 2"))).results] == ["b"]
+
+
+async def test_what_a_session_shares_with_its_subagent_is_its_own(store: AsyncClickHouseStore, org: str) -> None:
+    from tests.builders import at
+
+    await fork("a", said(0, "1"), said(1, "2", output_tokens=1), user_id="ada").write(store, org)
+    await fork("a:x", said(0, "2", output_tokens=7), parent_session_id="a", started_at=at(day=1)).write(store, org)
+    assert await messages_by_user(store, org) == {"ada": 2}
+    assert [hit.session_id for hit in (await store.search(org, SearchQuery(query="said 2"))).results] == ["a"]
+
+
+async def test_prompts_that_come_alone_are_known_by_their_time(store: AsyncClickHouseStore, org: str) -> None:
+    from tests.builders import at
+
+    asked = {"timestamp": at(1), "content_length": 6}
+    await fork("a", said(0, "1"), said(1, "2", **asked), user_id="ada").write(store, org)
+    await fork("b", said(0, "1"), user_id="bob", parent_session_id="a", relationship_type="fork").write(store, org)
+    await store.write_batch(org, [session("b", user_id="bob", parent_session_id="a", relationship_type="fork",
+                                          message_count=2)], [said(1, "again", session_id="b", **asked)])  # fmt: skip
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 0}
+
+
+async def test_what_grew_in_a_copy_counts_there_whatever_its_role(store: AsyncClickHouseStore, org: str) -> None:
+    from tests.builders import at
+
+    same = {"role": "model", "timestamp": at(1), "content_length": 6}
+    await fork("a", said(0, "1", output_tokens=5, **same), user_id="ada").write(store, org)
+    await fork("b", said(0, "1", output_tokens=9, **same), user_id="bob").write(store, org)
+    assert await messages_by_user(store, org) == {"ada": 0, "bob": 1}
+
+
+async def test_ids_that_are_no_valid_text(store: AsyncClickHouseStore, org: str) -> None:
+    await fork("a\udc80", said(0, "1"), user_id="ada").write(store, org)
+    await fork("b", said(0, "1"), user_id="bob").write(store, org)
+    await store.delete_sessions(org, ["a\udc80"])
+    assert await messages_by_user(store, org) == {"bob": 1}
+
+
+async def test_totals_stand_still_while_copies_are_written_again(store: AsyncClickHouseStore, org: str) -> None:
+    rows = [said(0, "1"), said(1, "2")]
+    copies = [fork(id, *rows, user_id=id) for id in "ab"]
+    sub = session("a:x", parent_session_id="a", total_output_tokens=100)
+
+    async def write() -> None:
+        for one in copies:
+            await one.write(store, org)
+        await store.write_session(org, sub)
+
+    await write()
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        used = await store.usage_by_user(org)
+        assert (sum(one.message_count for one in used), sum(one.total_output_tokens for one in used)) == (2, 100)
+    await writing
+
+
+async def test_copies_by_three_stores_again_and_again(server: Server, database: str, org: str) -> None:
+    """No store may carry on a decision that another one is about to replace."""
+    async with (
+        AsyncClickHouseStore(server.dsn, database=database) as one,
+        AsyncClickHouseStore(server.dsn, database=database) as other,
+        AsyncClickHouseStore(server.dsn, database=database) as third,
+    ):
+        for number in range(20):
+            rows = [said(0, f"{number}-1"), said(1, f"{number}-2")]
+            await asyncio.gather(
+                *(fork(f"{at}{number}", *rows, user_id="u").write(store, org)
+                  for at, store in zip("abc", (one, other, third), strict=True))
+            )  # fmt: skip
+        assert sum((await messages_by_user(one, org)).values()) == 40

@@ -40,7 +40,7 @@ def test_order(first: Member, second: Member) -> None:
 
 
 def test_sessions_that_are_not_stored_are_last_and_count_nothing() -> None:
-    assert in_order(["gone", "a"], known(member("a", parent="x", started_at=None))) == (["a", "gone"], 1)
+    assert in_order(["gone", "a"], known(member("a", parent="x", started_at=None))) == (["a", "gone"], 1, 1)
 
 
 def test_every_order_of_a_family_is_the_same() -> None:
