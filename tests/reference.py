@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
-from agentstore import Highlight, Message, Session, SessionFilter
+from agentstore import Highlight, Message, Session, SessionFilter, ToolCall
 from agentstore.read.search.folding import variants
 
 BEFORE, LENGTH, DOTS = 100, 200, "..."
@@ -52,11 +53,19 @@ def is_subagent(session: Session) -> bool:
 
 
 def owners(
-    sessions: dict[str, Session], messages: dict[tuple[str, int], Message], marked: Collection[str]
+    sessions: dict[str, Session],
+    messages: dict[tuple[str, int], Message],
+    marked: Collection[str],
+    calls: Iterable[ToolCall] = (),
 ) -> dict[tuple[str, int], str]:
-    """Of each message that another session owns, that session. Listed ones go before their subagents, these before what does not count, those with more output
-    before those with less, originals before forks, earlier before later, and the id decides.
+    """Of each message that another session owns, that session.
+
+    Listed ones go before subagents, these before what does not count; those with more output, tool calls and results,
+    or text before those with less; originals before forks, earlier before later, and the id decides.
     """
+    done = Counter[tuple[str, int]]()
+    for call in calls:
+        done[call.session_id, call.message_ordinal] += 1 + (call.result_content_length is not None)
 
     def is_counted(id: str) -> bool:
         one = sessions.get(id)
@@ -93,7 +102,15 @@ def owners(
     for identity, keys in holders.items():
 
         def best(key: tuple[str, int], by_text: bool = isinstance(identity, tuple)) -> tuple[object, ...]:
-            size = (0, 0) if by_text else (-messages[key].output_tokens, -messages[key].content_length)
+            size = (
+                (0, 0, 0)
+                if by_text
+                else (
+                    -messages[key].output_tokens,
+                    -done[key],
+                    -messages[key].content_length,
+                )
+            )
             return rank(key[0])[0], *size, *rank(key[0])
 
         owner = min(keys, key=best)[0]

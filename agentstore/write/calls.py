@@ -90,7 +90,7 @@ class Calls:
         published = await self._encode(SESSIONS, org_id, touched.sessions([[session]]), "session")
         own = self._of_session(messages, session.id, "messages")
         rows = await self._encode(MESSAGES, org_id, touched.messages(own), "messages")
-        calls = _numbered(self._of_session(tool_calls, session.id, "tool_calls"))
+        calls = touched.calls(_numbered(self._of_session(tool_calls, session.id, "tool_calls")))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         floors = await self._floors(org_id, [session.id], CONTENT) if replace else []
         touched.altered |= {session.id} if replace else set()
@@ -106,7 +106,7 @@ class Calls:
             SESSIONS, org_id, touched.sessions(self._chunks(sessions, "sessions")), "sessions"
         )
         rows = await self._encode(MESSAGES, org_id, touched.messages(self._chunks(messages, "messages")), "messages")
-        calls = _numbered(self._chunks(tool_calls, "tool_calls"))
+        calls = touched.calls(_numbered(self._chunks(tool_calls, "tool_calls")))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         return Call(org_id, (rows, published), touched)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.floors import CONTENT, COPIES, MARKS, SUBAGENTS, above_floors
 
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """Sessions, ``ranked``: owners first. The first of them are ``listed``, the first of them are ``counted``.
@@ -76,7 +77,7 @@ _REPEATED = sql("started_at, total_output_tokens, counts, user_id, user_name, pr
 
 
 def _facts(org_id: str, session_ids: Collection[str], roots: Mapping[str, str]) -> Sql:
-    """The columns ``_REPEATED`` of rows with ``id``, ``root``, ``began`` and ``spent`` that are joined ``_with_roots``."""
+    """The columns ``_REPEATED``, of rows with ``id``, ``root``, ``began`` and ``spent`` joined ``_with_roots``."""
     return sql(
         "began, spent, r.browsable AND id NOT IN ({hidden}) AND root NOT IN ({hidden}),"
         " r.user_id, r.user_name, r.project_name, r.agent_type",
@@ -206,15 +207,13 @@ def members(org_id: str, session_ids: Collection[str]) -> Sql:
     )
 
 
-def decide(
-    org_id: str, affected: Collection[str], order: Order, roots: Mapping[str, str], version: int
-) -> Sql:
+def decide(org_id: str, affected: Collection[str], order: Order, roots: Mapping[str, str], version: int) -> Sql:
     """Write down what of each ``affected`` session are copies, and what totals need of it.
 
-    A message is a copy where another session of the family has the same source id with more output, or as much and is
-    ranked before; listed sessions go before all others, and those that are counted before the rest. A prompt is one
-    also where a session ranked before has one of its time and length, since a resume gives new ids. A git link, where
-    one ranked before has it.
+    A message is a copy where another session of the family has the same source id with more output, tool calls and
+    results, or text, or as much and is ranked before; listed sessions go before all others, and those that are counted
+    before the rest. A prompt is one also where a session ranked before has one of its time and length, since a resume
+    gives new ids. A git link, where one ranked before has it.
 
     In one statement, at a version drawn before anything was read: two stores that decide at once must not each carry on
     what the other is about to replace.
@@ -257,17 +256,32 @@ def _copied_messages(org_id: str, order: Order) -> Sql:
         " if(by_source != place, by_source, by_text) AS owner FROM ("
         "SELECT session_id, ordinal, output_tokens, place,"
         " if(source_id = '', place, first_value(place) OVER"
-        " (PARTITION BY source_id ORDER BY (place >= {listed}) + (place >= {counted}), output_tokens DESC,"
+        " (PARTITION BY source_id ORDER BY (place >= {listed}) + (place >= {counted}), output_tokens DESC, calls DESC,"
         " content_length DESC, place)) AS by_source,"
         # Neither responses nor rows of which all is unknown but the second: each would be another's, and nobody's own.
         " if(role = 'assistant' OR output_tokens > 0 OR content_length = 0 OR timestamp IS NULL, place, min(place) OVER"
         " (PARTITION BY family, role, timestamp, content_length)) AS by_text"
-        " FROM (SELECT *, {place} AS place, {family} AS family FROM messages FINAL"
-        " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}))) GROUP BY session_id",
+        " FROM (SELECT session_id, ordinal, source_id, role, timestamp, output_tokens, content_length,"
+        " {place} AS place, {family} AS family FROM messages FINAL"
+        " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}) AS r LEFT ANY JOIN ({calls}) AS c"
+        " ON c.session_id = r.session_id AND c.message_ordinal = r.ordinal)) GROUP BY session_id",
+        calls=_calls(org_id, ranked),
         place=_number(ranked, range(len(ranked))),
         family=_number(ranked, order.families),
         listed=order.listed,
         counted=order.counted,
+        org_id=org_id,
+        ids=_tuple(ranked),
+        seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=_tuple(ranked))),
+    )
+
+
+def _calls(org_id: str, ranked: Sequence[str]) -> Sql:
+    """How many tool calls and results each message has: one that was cut off while its tools ran has fewer."""
+    return sql(
+        "SELECT session_id, message_ordinal, count() + countIf(result_content_length IS NOT NULL) AS calls"
+        " FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}"
+        " GROUP BY session_id, message_ordinal",
         org_id=org_id,
         ids=_tuple(ranked),
         seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=_tuple(ranked))),

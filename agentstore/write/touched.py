@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from agentstore.connection.sql import valid_text
-from agentstore.models import GitLink, Message, Session, SessionDelete
+from agentstore.models import GitLink, Message, Session, SessionDelete, ToolCall
 
 _NO_ORDINAL = 1 << 32
 
@@ -55,6 +55,12 @@ class Touched:
             self.parents[id] = parent
         else:
             self.parents.pop(id, None)
+
+    def calls(self, chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:
+        """Tool calls to write: of two copies of a message, the one with more of them is the whole one."""
+        for chunk in chunks:
+            yield chunk
+            self.altered |= {valid_text(one.session_id) for one in chunk}
 
     def links(self, chunks: Iterable[list[GitLink]]) -> Iterator[list[GitLink]]:
         """Links to write or to remove."""

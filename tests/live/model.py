@@ -72,7 +72,7 @@ class Model:
     def list_sessions(self, **asked: Any) -> list[Session]:
         """All that the filter matches, in order."""
         filter = SessionFilter(**asked)
-        found, owners = [], reference.owners(self.sessions, self.messages, self.marked)
+        found, owners = [], self._owners()
         for session in sorted(self.sessions.values(), key=_newest, reverse=True):
             commits = sum(id == session.id for id, _ in self.commits)
             copied = sorted((key for key in owners if key[0] == session.id), key=lambda key: key[1])
@@ -95,7 +95,7 @@ class Model:
         return [self.calls[key] for key in sorted(self.calls) if key[0] == id]
 
     def search(self, needle: str) -> list[SearchResult]:
-        found, owners = [], reference.owners(self.sessions, self.messages, self.marked)
+        found, owners = [], self._owners()
         for session in self.list_sessions():
             rows = [(one.ordinal, 0, "", 0, one.role, [one.content]) for one in self.get_session_messages(session.id)]
             rows += [
@@ -109,6 +109,9 @@ class Model:
                     result = _result(session, ordinal, role, text, needle)
                     found.append(msgspec.structs.replace(result, source_id=source.source_id if source else ""))
         return found
+
+    def _owners(self) -> dict[tuple[str, int], str]:
+        return reference.owners(self.sessions, self.messages, self.marked, self.calls.values())
 
     def _forget(self, id: str) -> None:
         self.messages = {key: message for key, message in self.messages.items() if key[0] != id}

@@ -254,19 +254,6 @@ async def tokens_by_user(store: AsyncClickHouseStore, org: str) -> dict[str, int
     return {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)}
 
 
-@pytest.mark.parametrize("order", ["rstu", "utsr", "tusr", "surt"])
-async def test_subagents_of_subagents_in_any_order(store: AsyncClickHouseStore, org: str, order: str) -> None:
-    records = {
-        "r": session("r", user_id="ada", total_output_tokens=1),
-        "s": session("s", parent_session_id="r", relationship_type="subagent", total_output_tokens=10),
-        "t": session("t", parent_session_id="s", relationship_type="subagent", total_output_tokens=100),
-        "u": session("u", parent_session_id="t", total_output_tokens=1000),
-    }
-    for id in order:
-        await store.write_session(org, records[id])
-    assert await tokens_by_user(store, org) == {"ada": 1111}
-
-
 async def test_a_root_takes_its_subagents_along(server: Server, database: str, org: str) -> None:
     """Whatever becomes of it, and whichever store writes it: nothing is remembered that another one may change."""
     async with (
@@ -354,9 +341,7 @@ async def test_subagents_of_subagents_in_any_order(store: AsyncClickHouseStore, 
     assert await tokens_by_user(store, org) == {"ada": 1, "bob": 0, "eve": 110}
 
 
-async def test_an_owner_that_is_rewritten_in_place_gives_up_what_it_held(
-    store: AsyncClickHouseStore, org: str
-) -> None:
+async def test_an_owner_that_is_rewritten_in_place_gives_up_what_it_held(store: AsyncClickHouseStore, org: str) -> None:
     rows = [said(0, "1"), said(1, "2")]
     await fork("a", *rows, user_id="ada").write(store, org)
     await fork("b", *rows, user_id="bob", parent_session_id="a", relationship_type="fork").write(store, org)
@@ -433,3 +418,21 @@ async def test_copies_by_three_stores_again_and_again(server: Server, database: 
                   for at, store in zip("abc", (one, other, third), strict=True))
             )  # fmt: skip
         assert sum((await messages_by_user(one, org)).values()) == 40
+
+
+async def test_a_copy_that_has_more_of_a_message_owns_it(store: AsyncClickHouseStore, org: str) -> None:
+    """The origin was killed while its tool ran; the resume has the result, and another call."""
+    row = message(0, "[Bash]", role="assistant", source_id="m", output_tokens=5, content_length=6)
+    await store.write_session(org, session("a", user_id="ada"), [row], [call(0, tool_use_id="t0")])
+    answered = call(0, tool_use_id="t0", result_content="the answer", result_content_length=10)
+    await store.write_session(
+        org,
+        session("b", user_id="bob", parent_session_id="a", relationship_type="continuation"),
+        [row],
+        [answered, call(0, tool_use_id="t1", call_index=1)],
+    )
+    assert [one.usage_count for one in await store.tool_usage_distribution(org)] == [2]
+    assert (await store.search(org, SearchQuery(query="the answer"))).total == 1
+    more = [call(0, session_id="a", tool_use_id=f"t{number}", call_index=number) for number in (1, 2)]
+    await store.write_batch(org, [], [], [msgspec.structs.replace(answered, session_id="a"), *more])
+    assert [one.usage_count for one in await store.tool_usage_distribution(org)] == [3]
