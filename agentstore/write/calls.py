@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
-from agentstore.connection.sql import valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, Session, SessionDelete, ToolCall
 from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
@@ -25,7 +24,6 @@ from agentstore.write.rows import (
     SESSION_DELETES,
     SESSION_FLOORS,
     SESSIONS,
-    SUBAGENTS,
     TOOL_CALLS,
     SessionFloor,
     Table,
@@ -130,13 +128,9 @@ class Calls:
         floors += await self._encode(
             SESSION_DELETES, org_id, self._chunks(marks, "session_ids"), "session_ids", deleted=True
         )
-        subagents = [SessionFloor(SUBAGENTS, id) for id in ids]
-        floors += await self._encode(
-            SESSION_FLOORS, org_id, self._chunks(subagents, "session_ids"), "session_ids", deleted=True
-        )
         # One call, so one version: what was written before is below tombstones and floors alike, what is written later
         # is above both.
-        return Call(org_id, (gone, floors), Touched(org_id, removed=set(map(valid_text, ids))))
+        return Call(org_id, (gone, floors), Touched(org_id).removal(ids))
 
     async def restoration(self, org_id: str, session_ids: Iterable[str]) -> Call:
         """Purged sessions that may be written again."""

@@ -14,7 +14,9 @@ import asyncio
 import datetime as dt
 import logging
 import random
+from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 
@@ -26,7 +28,6 @@ from agentstore.write import families_sql
 from agentstore.write.looptime import loop_time
 from agentstore.write.owners import DEEPEST, Member, chains, in_order, numbered, unknown_parents
 from agentstore.write.retry import retried
-from agentstore.write.rows import SESSION_FLOORS
 from agentstore.write.touched import Touched
 from agentstore.write.versions import Versions
 
@@ -42,7 +43,7 @@ class _Round:
     touched: Touched
     decided: asyncio.Future[None]
 
-    def end(self, error: WriteError | None) -> None:
+    def end(self, error: AgentStoreError | None) -> None:
         if self.decided.done():
             return
         if error is None:
@@ -66,7 +67,7 @@ class Families:
     def add(self, touched: Touched) -> asyncio.Future[None] | None:
         """Have it decided what counts, now that the rows are committed: the future of that, None where nothing is.
 
-        It ends with an error where it is not known to be decided. Nobody has to await it.
+        It ends with an error where it is not known to be decided: see ``undecided``. Nobody has to await it.
         """
         if not touched.ids:
             return None
@@ -77,10 +78,11 @@ class Families:
             return waiting.decided
         decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         decided.add_done_callback(_retrieved)
-        waiting = _Round(touched, decided)
+        waiting = _Round(Touched(touched.org_id), decided)
+        waiting.touched.merge(touched)
         if self._closed:
             # Not None: the caller must not be told that all is well.
-            waiting.end(_undecided(touched, _store_closed()))
+            waiting.end(_store_closed())
             return decided
         self._waiting[touched.org_id] = waiting
         if self._task is None or self._task.done():
@@ -121,20 +123,20 @@ class Families:
             return  # it had nothing left to do, and what came since has another task
         for one in (self._current, *self._waiting.values()):
             if one is not None:
-                one.end(_undecided(one.touched, _store_closed()))
+                one.end(_store_closed())
         self._current = None
         self._waiting.clear()
 
-    async def _error_of(self, touched: Touched) -> WriteError | None:
+    async def _error_of(self, touched: Touched) -> AgentStoreError | None:
         """Have it decided; what is to be told to those who wait."""
         try:
             await self._decide_in_time(touched)
         except AgentStoreError as error:
-            return _undecided(touched, error)
+            return error
         except Exception as error:
             # A mistake of ours must not leave callers waiting for ever.
             logger.exception("agentstore: a look at families failed unexpectedly")
-            return _undecided(touched, AgentStoreError(f"unexpected {type(error).__name__}"))
+            return AgentStoreError(f"unexpected {type(error).__name__}")
         return None
 
     async def _decide_in_time(self, touched: Touched) -> None:
@@ -159,6 +161,9 @@ class Families:
         below = await self._below(org_id, changed & parents)
         affected = await self._affected(touched, shared, known, below)
         repeated = new | (changed & subagents) | below
+        if gone := touched.removed & subagents:
+            await self._executor.execute(families_sql.forget_subagents(org_id, gone, version))
+            repeated -= gone
         if not affected and not repeated:
             return
         families = numbered([*([id] for id in affected), *(await self._groups(org_id, affected))])
@@ -239,16 +244,23 @@ def _store_closed() -> StoreClosedError:
     return StoreClosedError("the store was closed")
 
 
-def _undecided(touched: Touched, reason: AgentStoreError) -> WriteError:
-    ids = sorted(touched.ids)
-    error = WriteError(
-        f"the rows of {len(ids)} sessions are stored, but what other sessions hold of them may be counted twice:"
-        f" {reason.message}",
-        table=SESSION_FLOORS.name,
-        keys=[(touched.org_id, id) for id in ids],
-        retriable=True,
-        hint="write them again",
-    )
+def undecided(touched: Touched, reason: BaseException) -> WriteError:
+    """What a caller is told whose rows are stored, by one of each session."""
+    message = reason.message if isinstance(reason, AgentStoreError) else type(reason).__name__
+    by_table: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for table, key in touched.named.values():
+        by_table[table].append(key)
+    errors = [
+        WriteError(
+            f"rows of {len(keys)} sessions are stored, but what others hold of them may be counted twice: {message}",
+            table=table,
+            keys=keys,
+            retriable=True,
+            hint="write them again",
+        )
+        for table, keys in by_table.items()
+    ]
+    error = WriteError.joined(errors)
     error.__cause__ = reason
     return error
 

@@ -67,6 +67,18 @@ def repeat_subagents(org_id: str, session_ids: Collection[str], roots: Mapping[s
     )
 
 
+def forget_subagents(org_id: str, session_ids: Collection[str], version: int) -> Sql:
+    """Have no row for these subagents, which are gone."""
+    return sql(
+        "INSERT INTO session_floors (org_id, scope, session_id, _version, _deleted)"
+        " SELECT {org_id}, {scope}, arrayJoin({ids}), {version}, 1",
+        org_id=org_id,
+        scope=SUBAGENTS,
+        ids=sorted(session_ids),
+        version=version,
+    )
+
+
 def _root(roots: Mapping[str, str]) -> Sql:
     if not roots:
         return sql("id")

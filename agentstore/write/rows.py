@@ -178,8 +178,7 @@ SESSION_DELETES = Table(
 class SessionFloor(Record, frozen=True):
     """Rows of the session that are older than this one are not seen any more: those of ``scope``, see ddl/0004.
 
-    Those of scopes 'copies' and 'subagents' hide nothing (ddl/0006); statements write them, and a removal takes them
-    away.
+    Those of scopes 'copies' and 'subagents' hide nothing (ddl/0006), and are written by statements only.
     """
 
     scope: str
@@ -187,12 +186,12 @@ class SessionFloor(Record, frozen=True):
     org_id: str = ""
 
 
-CONTENT, MARKS, PURGED, SUBAGENTS = "content", "marks", "purged", "subagents"
+CONTENT, MARKS, PURGED = "content", "marks", "purged"
 
 SESSION_FLOORS = Table(
     "session_floors",
     SessionFloor,
-    {"scope": ("String", choice(CONTENT, MARKS, PURGED, SUBAGENTS)), "session_id": _ID},
+    {"scope": ("String", choice(CONTENT, MARKS, PURGED)), "session_id": _ID},
     ("scope", "session_id"),
 )
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from agentstore.connection.sql import valid_text
 from agentstore.models import GitLink, Message, Session, SessionDelete, ToolCall
+from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSION_DELETES, SESSIONS, TOOL_CALLS, Table
 
 _NO_ORDINAL = 1 << 32
+
+# A table and the key of one of its rows.
+Place = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(slots=True)
@@ -18,6 +23,8 @@ class Touched:
     ``lowest``: the first ordinal of each session of which messages with source ids are written. ``written``: those of
     which the row itself is. ``parents``: those of subagents among them. ``altered``: sessions of which rows are taken
     away, or links are written. ``hidden``: those that a mark hides or shows again. ``removed``: those that are gone.
+
+    ``named``: of each session a row that a call writes, the session's own if it does, for an error to name.
 
     The methods pass records on, and take note of them. What is no record is passed, too: it is refused elsewhere.
     """
@@ -30,6 +37,7 @@ class Touched:
     altered: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
+    named: dict[str, Place] = field(default_factory=dict)
 
     def messages(self, chunks: Iterable[list[Message]]) -> Iterator[list[Message]]:
         """Messages to write."""
@@ -40,6 +48,8 @@ class Touched:
                 if one.source_id and one.ordinal < lowest.get(one.session_id, _NO_ORDINAL):
                     lowest[one.session_id] = one.ordinal
         self.lowest |= {valid_text(id): ordinal for id, ordinal in lowest.items()}
+        for id, ordinal in self.lowest.items():
+            self.named.setdefault(id, (MESSAGES.name, (self.org_id, id, ordinal)))
 
     def sessions(self, chunks: Iterable[list[Session]]) -> Iterator[list[Session]]:
         """Session rows to write."""
@@ -51,6 +61,7 @@ class Touched:
     def _note(self, one: Session) -> None:
         id, parent, linked = valid_text(one.id), valid_text(one.parent_session_id), one.relationship_type
         self.written.add(id)
+        self.named[id] = SESSIONS.name, (self.org_id, id)
         if linked == "subagent" or (linked == "" and parent != ""):
             self.parents[id] = parent
         else:
@@ -60,19 +71,32 @@ class Touched:
         """Tool calls to write: of two copies of a message, the one with more of them is the whole one."""
         for chunk in chunks:
             yield chunk
-            self.altered |= {valid_text(one.session_id) for one in chunk}
+            self.altered |= self._name(TOOL_CALLS, chunk)
 
     def links(self, chunks: Iterable[list[GitLink]]) -> Iterator[list[GitLink]]:
         """Links to write or to remove."""
         for chunk in chunks:
             yield chunk
-            self.altered |= {valid_text(one.session_id) for one in chunk}
+            self.altered |= self._name(GIT_LINKS, chunk)
 
     def marks(self, chunks: Iterable[list[SessionDelete]]) -> Iterator[list[SessionDelete]]:
         """Deletion marks to write or to remove."""
         for chunk in chunks:
             yield chunk
-            self.hidden |= {valid_text(one.session_id) for one in chunk}
+            self.hidden |= self._name(SESSION_DELETES, chunk)
+
+    def removal(self, session_ids: Iterable[str]) -> Touched:
+        """Sessions that are taken away; itself."""
+        self.removed |= set(map(valid_text, session_ids))
+        self.named |= {id: (SESSIONS.name, (self.org_id, id)) for id in self.removed}
+        return self
+
+    def _name(self, table: Table, records: Iterable[Any]) -> set[str]:
+        found = {valid_text(one.session_id): one for one in records}
+        for id, one in found.items():
+            if id not in self.named:
+                self.named[id] = table.name, table.key_of(self.org_id, one)
+        return set(found)
 
     def merge(self, other: Touched) -> None:
         """Take in what another call of the organisation touches."""
@@ -84,6 +108,7 @@ class Touched:
         self.altered |= other.altered
         self.hidden |= other.hidden
         self.removed |= other.removed
+        self.named = other.named | self.named
 
     @property
     def heads(self) -> set[str]:

@@ -24,7 +24,7 @@ from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
 from agentstore.write.entry import Barrier, Entry
-from agentstore.write.families import Families
+from agentstore.write.families import Families, undecided
 from agentstore.write.looptime import loop_time
 from agentstore.write.outcome import committed, leave, refuse
 from agentstore.write.receipt import Receipt
@@ -123,21 +123,22 @@ class Writer:
         # submitted meanwhile.
         await _turn_ended(self._last_turn)
         call = await prepare()
-        entries = await self._accepted(call)
+        entries, touched = await self._accepted(call), call.touched
+        del call  # it holds all entries, and they are freed as they are stored
         missing = self._take_at_once(entries)
         if missing:
-            await self._carry_on(entries, missing, call.touched)
+            await self._carry_on(entries, missing, touched)
             return
         errors: list[WriteError] = []
         try:
             await committed(entries, errors)
         except asyncio.CancelledError:
-            leave(entries, errors, partial(self._left, call.touched))
+            leave(entries, errors, partial(self._left, touched))
             raise
         except WriteError:
-            self.families.add(call.touched)  # what is stored of it is to count once all the same
+            self.families.add(touched)  # what is stored of it is to count once all the same
             raise
-        await self._counted_once(call.touched)
+        await self._counted_once(touched)
 
     def submit(self, prepare: Prepare) -> Receipt:
         """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
@@ -148,12 +149,13 @@ class Writer:
         async def carry_out() -> None:
             await _turn_ended(previous)
             call = await prepare()
-            entries = await self._accepted(call)
+            entries, touched = await self._accepted(call), call.touched
+            del call
             missing = self._take_at_once(entries)
             await self._put_all(missing, begun=len(missing) < len(entries))
             # As soon as it is accepted: the next one need not wait for the server.
             _end_turn(turn)
-            await self._stored_and_counted_once(entries, call.touched)
+            await self._stored_and_counted_once(entries, touched)
 
         receipt = self._receipt(carry_out())
         # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
@@ -278,9 +280,11 @@ class Writer:
             try:
                 await asyncio.wait([decided])
             except asyncio.CancelledError:
-                decided.add_done_callback(self._decided)  # nobody else will ask
+                decided.add_done_callback(partial(self._decided, touched))  # nobody else will ask
                 raise
-            decided.result()
+            reason = decided.exception()
+            if reason is not None:
+                raise undecided(touched, reason)
 
     def _left(self, touched: Touched, error: WriteError | None) -> None:
         """All rows of a call are settled whose caller was cancelled."""
@@ -288,12 +292,12 @@ class Writer:
         if error is not None:
             self._unobserved(error)
         if decided is not None:
-            decided.add_done_callback(self._decided)
+            decided.add_done_callback(partial(self._decided, touched))
 
-    def _decided(self, done: asyncio.Future[None]) -> None:
-        error = done.exception()
-        if error is not None:
-            self._unobserved(error)
+    def _decided(self, touched: Touched, done: asyncio.Future[None]) -> None:
+        reason = done.exception()
+        if reason is not None:
+            self._unobserved(undecided(touched, reason))
 
     def _batcher_of(self, entry: Entry) -> Batcher:
         return self._batchers[entry.table.name]
