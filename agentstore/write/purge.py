@@ -13,6 +13,7 @@ from agentstore.connection.sql import identifier, sql
 from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
 from agentstore.organisation import organisation
 from agentstore.protocols import Executor
+from agentstore.read.floors import COPIES, SUBAGENTS
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids
 from agentstore.write.retry import retried
@@ -22,6 +23,7 @@ from agentstore.write.rows import SESSION_FLOORS, TABLES, Table
 _CHUNK = 500
 # A part that is no longer active stays on the disk this long where the server does not say (its own default).
 _OLD_PARTS_SECONDS = 480
+_ALL_SOURCES = ("message_sources", sql("1"))
 
 
 class Purge(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +78,14 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
     lifetime = 0
     for table in TABLES:
         if table is SESSION_FLOORS:
-            continue  # holds ids, no texts, and is what keeps the rest invisible
+            continue  # what keeps the rest invisible; see ``_forget_family`` for what else it holds
         for chunk in _chunks(ids):
             try:
                 await _erase_from(executor, table, org_id, chunk, below, deadline)
             except AgentStoreError as error:
                 raise _not_erased(table.name, org_id, chunk, error) from error
         lifetime = max(lifetime, await _old_parts_lifetime(executor, table.name))
-    await _forget_sources(executor, org_id, ids, deadline)
+    await _forget_family(executor, org_id, ids, deadline)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lifetime)
     return Purge(session_ids=list(ids), inactive_parts_until=until)
 
@@ -118,20 +120,23 @@ async def _erase_from(
     await retried(attempt, deadline=deadline, rng=random.Random())
 
 
-async def _forget_sources(executor: Executor, org_id: str, ids: Sequence[str], deadline: float) -> None:
-    """Which messages the sessions held: only hashes, but nothing of a purged session is kept without need."""
-    for chunk in _chunks(ids):
-        statement = sql(
-            "ALTER TABLE message_sources DELETE WHERE org_id = {org_id} AND session_id IN {ids}",
-            org_id=org_id,
-            ids=chunk,
-        )
-        seconds = max(1.0, deadline - loop_time())
-        run = partial(executor.execute, statement, {"mutations_sync": 2}, timeout_seconds=seconds)
-        try:
-            await retried(run, deadline=deadline, rng=random.Random())
-        except AgentStoreError as error:
-            raise _not_erased("message_sources", org_id, chunk, error) from error
+async def _forget_family(executor: Executor, org_id: str, ids: Sequence[str], deadline: float) -> None:
+    """What is known of the sessions beside their rows: names of user and project, and hashes of what they held."""
+    for table, rows in (("session_floors", sql("scope IN {scopes}", scopes=(COPIES, SUBAGENTS))), _ALL_SOURCES):
+        for chunk in _chunks(ids):
+            statement = sql(
+                "ALTER TABLE {table} DELETE WHERE org_id = {org_id} AND session_id IN {ids} AND {rows}",
+                table=identifier(table),
+                org_id=org_id,
+                ids=chunk,
+                rows=rows,
+            )
+            seconds = max(1.0, deadline - loop_time())
+            run = partial(executor.execute, statement, {"mutations_sync": 2}, timeout_seconds=seconds)
+            try:
+                await retried(run, deadline=deadline, rng=random.Random())
+            except AgentStoreError as error:
+                raise _not_erased(table, org_id, chunk, error) from error
 
 
 async def _old_parts_lifetime(executor: Executor, table: str) -> int:
