@@ -10,7 +10,7 @@ import asyncio
 import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -617,7 +617,12 @@ async def test_a_late_attempt_does_not_bring_back_a_purged_session(server: Serve
         with pytest.raises(WriteError):
             await store.write_session(org, session("s"), [message(0, "secret")])
         proxy.heal()
-        await store.purge_sessions(org, ["s"])
+        # In half a second a busy machine may not be done; purging again goes on.
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(WriteError):
+                    await store.purge_sessions(org, ["s"])
+                    break
         assert await proxy.release_late() > 0
         assert await contents(store, org, "s") == []
         await store.restore_sessions(org, ["s"])
