@@ -5,7 +5,7 @@
 -- of the family has. Every session of a family has such a row, also one that owns all it has.
 --
 -- message_sources finds those families: which sessions hold a message of this source_id. It may name sessions that have
--- it no more, and never lacks one that was written since.
+-- it no more. It lacks what a writer stored that was killed before it could note it, and whose caller was told nothing.
 --
 -- Tokens and tools of a subagent count for its root session, origin_session_id in its row of scope 'subagents'; there
 -- parent_session_id is what it says itself, which may be another subagent.

@@ -1,4 +1,6 @@
-"""Which rows of a session a replace or a removal took away: those older than the session's floor. Pure.
+"""Which rows of a session are seen: not those that a replace or a removal took away, older than its floor. Pure.
+
+And, for who counts and searches, not those that another session owns (``owned``).
 
 The condition is asked of the newest version of each row (``FINAL``) and needs no text. Floors rest after a while
 (``write/sweep.py``), so there are few.

@@ -1,8 +1,11 @@
 """Families: sessions that hold the same messages. After each write it is decided anew what counts in which of them.
 
 What a caller may rely on: when a write has returned, its messages are counted once, in one session of all that hold
-them, as far as those were stored by then. Of two stores that write members of one family at the same time, the one that
-looks last sees both: each looks after its own rows are committed.
+them, as far as those were stored by then and their writers had come to note it. Of two stores that write members of
+one family at the same time, the one that looks last sees both: each looks after its own rows are committed. Of two
+decisions the one with the higher version holds, so this is as exact as the stores' clocks agree.
+
+Cancelling a caller ends nothing: what was added is decided, and what fails then is logged.
 
 One round at a time, for all writes that wait for one. A session that shares nothing, and has nothing to do with
 subagents, costs it two small statements. Nothing is remembered from round to round: another store may have changed it.

@@ -176,7 +176,8 @@ def look(
 
 def relatives(org_id: str, session_ids: Collection[str]) -> Sql:
     """All sessions that hold a source id of one of these, which may be gone themselves."""
-    # By session the table has no order: it is read whole, for this organisation. Asked where sessions are removed.
+    # By session the table has no order: it is read whole, for this organisation. Asked where a member of a family
+    # is removed or written.
     return sql(
         "SELECT DISTINCT arrayJoin(sessions) FROM ({shared})",
         shared=_shared(

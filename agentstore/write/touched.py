@@ -21,10 +21,10 @@ class Touched:
     """Of one organisation, and of calls with these ``versions``.
 
     ``lowest``: the first ordinal of each session of which messages with source ids are written. ``written``: those of
-    which the row itself is. ``parents``: those of subagents among them. ``altered``: sessions of which rows are taken
-    away, or links are written. ``hidden``: those that a mark hides or shows again. ``removed``: those that are gone.
-
-    ``named``: of each session a row that a call writes, the session's own if it does, for an error to name.
+    which the row itself is. ``parents``: those of subagents among them. ``altered``: sessions of which rows are
+    replaced, or tool calls or links are written. ``hidden``: those that a mark hides or shows again. ``removed``:
+    those that are gone. ``named``: of each session a row that a call writes, the session's own if it does, for an error
+    to name.
 
     The methods pass records on, and take note of them. What is no record is passed, too: it is refused elsewhere.
     """

@@ -26,7 +26,11 @@ from agentstore.write.writer import Writer
 
 
 class Writes(ABC):
-    """The write side of a store. Each method turns its records into a call, and the writer carries it out."""
+    """The write side of a store. Each method turns its records into a call, and the writer carries it out.
+
+    When one returns, it is also decided in which session its messages count, where others hold them, too. Where that is
+    not known to be done it raises ``WriteError``, although the rows are stored: writing them again decides it.
+    """
 
     @property
     @abstractmethod
