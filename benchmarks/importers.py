@@ -21,7 +21,7 @@ from collections.abc import Callable
 import msgspec
 
 from agentstore.importers import find_claude_code, import_claude_code, iter_claude_code
-from agentstore.importers.claude_lines import Chunk
+from agentstore.importers.claude_code.lines import Chunk
 from agentstore.importers.jsonl import stretches_of
 
 Files = list[tuple[str, bytes]]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from agentstore.importers.claude_code import import_claude_code, iter_claude_code
-from agentstore.importers.claude_files import find_claude_code, import_claude_code_tree
+from agentstore.importers.claude_code import (
+    find_claude_code,
+    import_claude_code,
+    import_claude_code_tree,
+    iter_claude_code,
+)
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState, StaleStateError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentstore.importers.claude_identity import Identity, Named, identity_of, order_of, subagent_id
+from agentstore.importers.claude_code.identity import Identity, Named, identity_of, order_of, subagent_id
 from tests.unit.importer_lines import SESSION
 
 OTHER = "5a6b7c8d-2b64-4e0a-8f35-6a1b2c3d4e5f"

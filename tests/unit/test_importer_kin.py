@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentstore.importers.claude_kin import HEAD, agent_of
+from agentstore.importers.claude_code.kin import HEAD, agent_of
 from tests.unit.importer_lines import SESSION, assistant, data, said, use, user
 
 

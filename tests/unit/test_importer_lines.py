@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentstore.importers import ImportResult, claude_lines, import_claude_code, import_claude_code_tree
-from agentstore.importers.claude_lines import Chunk, Line
-from agentstore.importers.claude_rows import usage_of
+from agentstore.importers import ImportResult, import_claude_code, import_claude_code_tree
+from agentstore.importers.claude_code import lines as claude_lines
+from agentstore.importers.claude_code.lines import Chunk, Line
+from agentstore.importers.claude_code.rows import usage_of
 from tests.unit.importer_lines import FILE, SESSION, assistant, data, line, said, user
 from tests.unit.test_importer_fuzz import JSON, KEYS, SEEDS
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentstore.importers.claude_names import Names, agent_title
+from agentstore.importers.claude_code.names import Names, agent_title
 
 
 def test_a_title_that_is_a_worktrees_name_is_none_whichever_is_told_first() -> None:

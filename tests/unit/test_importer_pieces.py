@@ -21,8 +21,8 @@ from agentstore.importers import (
     iter_claude_code,
     jsonl,
 )
-from agentstore.importers.claude_calls import HELD_CALLS, HELD_RESULTS
-from agentstore.importers.claude_window import OPEN_MESSAGES
+from agentstore.importers.claude_code.calls import HELD_CALLS, HELD_RESULTS
+from agentstore.importers.claude_code.window import OPEN_MESSAGES
 from tests.unit.importer_lines import FILE, assistant, at, data, line, result, said, use, user
 from tests.unit.importer_rows import grown, kept, union
 

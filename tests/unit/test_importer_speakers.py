@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentstore.importers.prompts import Speaker, is_message_of_others, read_prompt, speaker_of
+from agentstore.importers.claude_code.prompts import Speaker, is_message_of_others, read_prompt, speaker_of
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from agentstore.importers.blocks import blocks_of
-from agentstore.importers.claude_conversation import Conversation
-from agentstore.importers.claude_facts import Owner
-from agentstore.importers.claude_identity import Identity, identity_of, subagent_id
-from agentstore.importers.claude_kin import HEAD, agent_of
-from agentstore.importers.claude_lines import Chunk, Line, line_of
-from agentstore.importers.claude_memory import Context, Memory, add
-from agentstore.importers.claude_outputs import ReadOutput
+from agentstore.importers.claude_code.blocks import blocks_of
+from agentstore.importers.claude_code.conversation import Conversation
+from agentstore.importers.claude_code.facts import Owner
+from agentstore.importers.claude_code.identity import Identity, identity_of, subagent_id
+from agentstore.importers.claude_code.kin import HEAD, agent_of
+from agentstore.importers.claude_code.lines import Chunk, Line, line_of
+from agentstore.importers.claude_code.memory import Context, Memory, add
+from agentstore.importers.claude_code.outputs import ReadOutput
 from agentstore.importers.jsonl import BOM, MAX_LINE_BYTES, Record
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult

@@ -9,10 +9,10 @@ import re
 import stat
 from collections.abc import Iterator
 
-from agentstore.importers.claude_code import PIECE_BYTES, iter_claude_code
-from agentstore.importers.claude_identity import order_of, place_of
-from agentstore.importers.claude_kin import CLAUDE_CODE, HEAD, agent_of
-from agentstore.importers.claude_tree import Tree
+from agentstore.importers.claude_code.identity import order_of, place_of
+from agentstore.importers.claude_code.kin import CLAUDE_CODE, HEAD, agent_of
+from agentstore.importers.claude_code.transcript import PIECE_BYTES, iter_claude_code
+from agentstore.importers.claude_code.tree import Tree
 from agentstore.importers.file_blocks import read_start
 from agentstore.importers.results import ImportProblem, ImportResult, by_session
 
@@ -36,7 +36,7 @@ def find_claude_code(root: str | os.PathLike[str], *, others: bool = False) -> I
     order: folder by folder, and a session's subagents before the session, so that what is visible is complete.
 
     Symbolic links to folders are not followed; pipes and devices are not opened. A file that cannot be read is yielded:
-    its import says why. ``others``: also files of other agents that have the same shape (``claude_kin``).
+    its import says why. ``others``: also files of other agents that have the same shape (``kin``).
     """
     top = pathlib.Path(root)
     if top.is_file():
@@ -69,7 +69,7 @@ def import_claude_code_tree(
     subagents that have no file, and are embedded in that of their session, come before it as ``file#agent-<id>``.
 
     A piece of one file is in memory at a time. Files are read twice: the first time for what they say about each other
-    (``claude_tree``). Of files that hold one session the one that has all of it is imported; the others' results say
+    (``tree``). Of files that hold one session the one that has all of it is imported; the others' results say
     only that they were held. A file that cannot be read is a result with one problem (line 0); nothing raises but a
     missing ``root``.
 

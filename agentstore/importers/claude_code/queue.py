@@ -12,7 +12,7 @@ import datetime as dt
 
 import msgspec
 
-from agentstore.importers.claude_known import digest
+from agentstore.importers.claude_code.known import digest
 
 _MOST = 200
 # A person may well type the same word again. A dequeued prompt is written as a line of its own at once; one that was

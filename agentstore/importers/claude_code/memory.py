@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from agentstore.importers.claude_calls import CallsMemory
-from agentstore.importers.claude_facts import Facts
-from agentstore.importers.claude_outputs import ReadOutput
-from agentstore.importers.claude_queue import Queue
-from agentstore.importers.claude_rows import Draft
-from agentstore.importers.claude_titles import TitlesMemory
+from agentstore.importers.claude_code.calls import CallsMemory
+from agentstore.importers.claude_code.facts import Facts
+from agentstore.importers.claude_code.outputs import ReadOutput
+from agentstore.importers.claude_code.queue import Queue
+from agentstore.importers.claude_code.rows import Draft
+from agentstore.importers.claude_code.titles import TitlesMemory
 from agentstore.importers.jsonl import Record
 
 Counts = dict[str, int]

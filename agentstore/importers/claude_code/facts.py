@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from agentstore.importers.claude_identity import Identity, Named
-from agentstore.importers.claude_lines import Line, Worktree
-from agentstore.importers.claude_names import Names
+from agentstore.importers.claude_code.identity import Identity, Named
+from agentstore.importers.claude_code.lines import Line, Worktree
+from agentstore.importers.claude_code.names import Names
 from agentstore.importers.git_remotes import Remote, Seen, remote_of_request
 from agentstore.importers.projects import Project, Repositories, is_named, root_of
 from agentstore.models import Session

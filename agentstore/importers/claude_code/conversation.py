@@ -1,6 +1,6 @@
 """One conversation while it is being read: records in, rows out, and what has to be remembered between them.
 
-An older response is closed (``claude_window``). Blocks that come for it later are mostly a replay and known as such;
+An older response is closed (``window``). Blocks that come for it later are mostly a replay and known as such;
 one that was never seen becomes a message of its own, without tokens: nothing is lost, and ordinals never move.
 """
 
@@ -12,17 +12,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agentstore.importers.blocks import block_text, blocks_of, result_text
-from agentstore.importers.claude_calls import Calls, Result
-from agentstore.importers.claude_known import Known, digest
-from agentstore.importers.claude_lines import Block, Line, Said
-from agentstore.importers.claude_memory import Context, Memory, add
-from agentstore.importers.claude_outputs import STUB, whole_output
-from agentstore.importers.claude_rows import Draft
-from agentstore.importers.claude_titles import Titles
-from agentstore.importers.claude_window import Window
+from agentstore.importers.claude_code.blocks import block_text, blocks_of, result_text
+from agentstore.importers.claude_code.calls import Calls, Result
+from agentstore.importers.claude_code.known import Known, digest
+from agentstore.importers.claude_code.lines import Block, Line, Said
+from agentstore.importers.claude_code.memory import Context, Memory, add
+from agentstore.importers.claude_code.outputs import STUB, whole_output
+from agentstore.importers.claude_code.prompts import Speaker, first_line, is_message_of_others, read_prompt, speaker_of
+from agentstore.importers.claude_code.rows import Draft
+from agentstore.importers.claude_code.titles import Titles
+from agentstore.importers.claude_code.window import Window
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.prompts import Speaker, first_line, is_message_of_others, read_prompt, speaker_of
 from agentstore.importers.times import parse_time
 from agentstore.models import GitLink, Message, ToolCall
 
@@ -139,7 +139,7 @@ class Conversation:
             self.window.changed[ordinal] = draft
 
     def take_queue(self, line: Line) -> None:
-        """See ``claude_queue``."""
+        """See ``queue``."""
         queue, said = self._memory.queue, result_text(line.content)
         self.calls.take_notifications(said)
         self._context.skip("queue-operation")

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from agentstore.importers.claude_identity import LONGEST_ID, subagent_id
-from agentstore.importers.claude_known import Known, digest
-from agentstore.importers.claude_lines import Line, lenient, value_of
+from agentstore.importers.claude_code.identity import LONGEST_ID, subagent_id
+from agentstore.importers.claude_code.known import Known, digest
+from agentstore.importers.claude_code.lines import Line, lenient, value_of
 from agentstore.importers.git_links import FoundLink, links_in
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import REFUSED

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.blocks import result_text
-from agentstore.importers.claude_lines import content_of, value_of
+from agentstore.importers.claude_code.blocks import result_text
+from agentstore.importers.claude_code.lines import content_of, value_of
 
 ReadOutput = Callable[[str], str | None]
 

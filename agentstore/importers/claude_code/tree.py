@@ -1,6 +1,6 @@
 """A tree of Claude Code's files: what is to be known of all of them before one can be imported.
 
-Who each session is where several files claim to be it (``claude_copies``), the titles that files give to each other,
+Who each session is where several files claim to be it (``copies``), the titles that files give to each other,
 and which directories are one project. All files are read once for that, in blocks; nothing depends on their order.
 """
 
@@ -10,9 +10,9 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from agentstore.importers.claude_copies import Trace, sort_out
-from agentstore.importers.claude_identity import Identity, Named, identity_of, is_session_name, place_of
-from agentstore.importers.claude_scan import look_over, trace
+from agentstore.importers.claude_code.copies import Trace, sort_out
+from agentstore.importers.claude_code.identity import Identity, Named, identity_of, is_session_name, place_of
+from agentstore.importers.claude_code.scan import look_over, trace
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.projects import Repositories
 

@@ -8,7 +8,7 @@ What becomes a message, in the order of the file, ordinals from 0:
   tool results are none, their results belong to the calls; injected lines (``isMeta``) are kept out, but for what
   other agents and sessions say
 * a prompt that was queued while the model worked is one at the moment when it was taken out of the queue
-  (``claude_queue``); ``attachment/queued_command``, where there is such a record, is read like a ``user`` line
+  (``queue``); ``attachment/queued_command``, where there is such a record, is read like a ``user`` line
 * local commands and recaps (``system/local_command``, ``system/away_summary``) are messages of role "system"
 * everything else is kept out and counted by type; the messages of a subagent that ``progress`` carries become a session
   of their own where the subagent has no file (``agent_files``)
@@ -20,8 +20,8 @@ points. ``call_index`` is a call's position among the calls of its message.
 A file may have been written again into itself (a resume by a newer version). That doubles nothing: responses are known
 by message id, calls by tool id, prompts by time and content. When a file grows, the rows it had keep their ordinals;
 they change only where a response goes on, or where a result or the name of a subagent comes later. What is remembered
-is bounded: after 32 later messages a response is closed (``claude_window``), of calls without a result the newest
-200 wait (``claude_calls``).
+is bounded: after 32 later messages a response is closed (``window``), of calls without a result the newest
+200 wait (``calls``).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ import io
 from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO
 
-from agentstore.importers.claude_facts import Owner
-from agentstore.importers.claude_identity import Identity
-from agentstore.importers.claude_outputs import ReadOutput
-from agentstore.importers.claude_reader import Around, Reader
-from agentstore.importers.claude_scan import last_session_id
+from agentstore.importers.claude_code.facts import Owner
+from agentstore.importers.claude_code.identity import Identity
+from agentstore.importers.claude_code.outputs import ReadOutput
+from agentstore.importers.claude_code.reader import Around, Reader
+from agentstore.importers.claude_code.scan import last_session_id
 from agentstore.importers.jsonl import Stretch, stretches, stretches_of
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
@@ -60,8 +60,8 @@ def import_claude_code(
 ) -> ImportResult:
     """Read one transcript file. Never raises for anything the file contains; equal bytes give equal results.
 
-    ``file`` is its path: it tells who the session is (``claude_identity``), where the records do not, and which agent
-    wrote it (``claude_kin``). ``titles`` are titles found in other files (``ImportResult.titles``). A file in which
+    ``file`` is its path: it tells who the session is (``identity``), where the records do not, and which agent
+    wrote it (``kin``). ``titles`` are titles found in other files (``ImportResult.titles``). A file in which
     nobody speaks has no session.
 
     ``agent_files`` are the ids of subagents that have a file of their own. The messages of others, where the transcript

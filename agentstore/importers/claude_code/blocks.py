@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agentstore.importers.claude_lines import Block, Source, lenient, value_of
+from agentstore.importers.claude_code.lines import Block, Source, lenient, value_of
 from agentstore.importers.jsonl import REFUSED
 
 Content = str | list[Block] | None

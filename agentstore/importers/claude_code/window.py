@@ -10,9 +10,9 @@ import datetime as dt
 
 import msgspec
 
-from agentstore.importers.claude_known import Known, digest
-from agentstore.importers.claude_memory import Memory
-from agentstore.importers.claude_rows import Draft
+from agentstore.importers.claude_code.known import Known, digest
+from agentstore.importers.claude_code.memory import Memory
+from agentstore.importers.claude_code.rows import Draft
 from agentstore.models import Message, Session
 
 OPEN_MESSAGES = 32

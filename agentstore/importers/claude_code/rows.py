@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from agentstore.importers.claude_calls import Call
-from agentstore.importers.claude_lines import value_of
+from agentstore.importers.claude_code.calls import Call
+from agentstore.importers.claude_code.lines import value_of
 from agentstore.importers.jsonl import REFUSED, to_json
 from agentstore.importers.tools import describe_call
 from agentstore.models import Message
