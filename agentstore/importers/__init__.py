@@ -8,16 +8,26 @@ from agentstore.importers.claude_code import (
     import_claude_code_tree,
     iter_claude_code,
 )
+from agentstore.importers.importer import Home, Importer, Options
+from agentstore.importers.registry import IMPORTERS, find_history, import_tree, importer_named, importer_of
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState, StaleStateError
 
 __all__ = [
+    "IMPORTERS",
+    "Home",
     "ImportProblem",
     "ImportResult",
     "ImportState",
+    "Importer",
+    "Options",
     "StaleStateError",
     "find_claude_code",
+    "find_history",
     "import_claude_code",
     "import_claude_code_tree",
+    "import_tree",
+    "importer_named",
+    "importer_of",
     "iter_claude_code",
 ]

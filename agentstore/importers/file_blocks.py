@@ -12,6 +12,11 @@ BLOCK = 1 << 20
 LONGEST_LINE = 1 << 26  # what is longer is no line of a transcript; nothing reads more than that at once
 
 
+def name_of(path: pathlib.Path) -> str:
+    """A file's name as rows can hold it: names that are no UTF-8 have surrogates in Python."""
+    return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
+
+
 def is_regular(path: pathlib.Path) -> bool:
     """Whether this is a file, or a link to one: a pipe or a device may wait forever, or never end."""
     return stat.S_ISREG(os.stat(path).st_mode)

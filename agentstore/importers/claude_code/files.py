@@ -7,14 +7,16 @@ import os
 import pathlib
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agentstore.importers.claude_code.identity import order_of, place_of
 from agentstore.importers.claude_code.kin import CLAUDE_CODE, HEAD, agent_of
-from agentstore.importers.claude_code.transcript import PIECE_BYTES, iter_claude_code
+from agentstore.importers.claude_code.transcript import iter_claude_code
 from agentstore.importers.claude_code.tree import Tree
-from agentstore.importers.file_blocks import read_start
+from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.importer import PIECE_BYTES, Options
 from agentstore.importers.results import ImportProblem, ImportResult, by_session
+from agentstore.importers.states import ImportState
 
 # Files that share the folders and the suffix, and are no transcripts.
 _NO_TRANSCRIPTS = frozenset({"history.jsonl", "journal.jsonl"})
@@ -79,38 +81,50 @@ def import_claude_code_tree(
     """
     if not pathlib.Path(root).exists():
         raise FileNotFoundError(f"no such file or directory: {os.fspath(root)}")
-    files = list(find_claude_code(root, others=others))
-    tree = Tree(files, _name_of, local_git=local_git)
-    for path in files:
-        name, told = _name_of(path), tree.told(path)
-        if told.is_held:
-            yield ImportResult(file=name, skipped_records={_HELD: 1})
-            continue
+    options = Options(
+        user_id=user_id, user_name=user_name, machine=machine, local_git=local_git, piece_bytes=piece_bytes
+    )
+    history = ClaudeHistory(list(find_claude_code(root, others=others)), options)
+    for path in history.files:
         try:
-            with path.open("rb") as stream:
-                pieces = iter_claude_code(
-                    stream,
-                    file=name,
-                    user_id=user_id,
-                    user_name=user_name,
-                    machine=machine,
-                    titles=tree.titles,
-                    agent_files=told.agent_files,
-                    read_output=functools.partial(_saved_output, path),
-                    meta=_meta_beside(path),
-                    identity=told.identity,
-                    repositories=tree.repositories,
-                    continues=tree.continues(path),
-                    piece_bytes=piece_bytes,
-                )
-                yield from by_session(pieces)
+            yield from history.read(path)
         except OSError as error:
+            name = name_of(path)
             yield ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {error.strerror}")])
 
 
-def _name_of(path: pathlib.Path) -> str:
-    # Names that are no UTF-8 have surrogates in Python, which no row can hold.
-    return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
+class ClaudeHistory:
+    """Files that are read together: who they are, their titles and their projects depend on each other (``tree``)."""
+
+    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+        self.files = sorted(files, key=lambda path: order_of(path.as_posix()))
+        self._options = options
+        self._tree = Tree(self.files, name_of, local_git=options.local_git)
+
+    def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
+        """As ``iter_claude_code``, with what the other files say."""
+        name, tree, told, options = name_of(path), self._tree, self._tree.told(path), self._options
+        if told.is_held:
+            yield ImportResult(file=name, skipped_records={_HELD: 1})
+            return
+        with path.open("rb") as stream:
+            pieces = iter_claude_code(
+                stream,
+                file=name,
+                user_id=options.user_id,
+                user_name=options.user_name,
+                machine=options.machine,
+                titles=tree.titles,
+                agent_files=told.agent_files,
+                read_output=functools.partial(_saved_output, path),
+                meta=_meta_beside(path),
+                identity=told.identity,
+                repositories=tree.repositories,
+                continues=tree.continues(path),
+                state=state,
+                piece_bytes=options.piece_bytes,
+            )
+            yield from by_session(pieces)
 
 
 def _meta_beside(path: pathlib.Path) -> bytes:
@@ -122,7 +136,7 @@ def _meta_beside(path: pathlib.Path) -> bytes:
 
 def _saved_output(path: pathlib.Path, name: str) -> str | None:
     """A result that was too long for the transcript: it is in the folder of the session, also for its subagents."""
-    place = place_of(_name_of(path))
+    place = place_of(name_of(path))
     folder = pathlib.Path(*path.parts[: len(place.folders) + 1]) if place.session_folder else path.with_suffix("")
     data = _read_beside(folder / "tool-results" / name, _MOST_OUTPUT)
     return data.decode("utf-8", errors="replace") if data is not None else None
@@ -145,7 +159,12 @@ def _is_transcript(path: pathlib.Path, *, others: bool) -> bool:
         head = read_start(path, HEAD)
     except OSError:
         return True
-    if not others and agent_of(path.as_posix(), head) != CLAUDE_CODE:
+    return (others or agent_of(path.as_posix(), head) == CLAUDE_CODE) and is_transcript(path, head)
+
+
+def is_transcript(path: pathlib.Path, head: bytes) -> bool:
+    """Whether a file has this shape, by its name and its first bytes."""
+    if path.suffix != ".jsonl" or path.name in _NO_TRANSCRIPTS:
         return False
     if _MARKERS.search(head):
         return True

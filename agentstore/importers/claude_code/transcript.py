@@ -35,12 +35,12 @@ from agentstore.importers.claude_code.identity import Identity
 from agentstore.importers.claude_code.outputs import ReadOutput
 from agentstore.importers.claude_code.reader import Around, Reader
 from agentstore.importers.claude_code.scan import last_session_id
-from agentstore.importers.jsonl import Stretch, stretches, stretches_of
+from agentstore.importers.importer import PIECE_BYTES
+from agentstore.importers.jsonl import stretches, stretches_of
+from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState, Trace
-
-PIECE_BYTES = 16 * 1024 * 1024
 
 
 def import_claude_code(
@@ -76,7 +76,7 @@ def import_claude_code(
     last = last_session_id(io.BytesIO(data), file) if identity is None else ""
     around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last, continues)
     reader = Reader(file, Owner(user_id, user_name, machine), around)
-    (whole,) = _pieces(reader, Trace(), stretches_of(data), len(data) + 1)
+    (whole,) = pieces_of(reader, Trace(), stretches_of(data), len(data) + 1)
     return whole
 
 
@@ -111,30 +111,4 @@ def iter_claude_code(
         last = last_session_id(stream, file)
     around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last, continues)
     reader = Reader(file, Owner(user_id, user_name, machine), around, state)
-    return _pieces(reader, Trace(stream, state), stretches(stream), piece_bytes)
-
-
-def _pieces(reader: Reader, trace: Trace, parts: Iterator[Stretch], piece_bytes: int) -> Iterator[ImportResult]:
-    size, is_first, is_skipping = 0, True, False
-    for stretch in parts:
-        size += len(stretch.data)
-        if stretch.kind == "tail":
-            # The state before it, and all at once: a last line may not be complete.
-            state = trace.state(reader.lines, reader.memory())
-            reader.take(stretch.data, complete=False)
-            yield reader.piece(state)
-            return
-        is_skipping = stretch.kind == "too long"
-        trace.see(stretch.data, ends_line=not is_skipping)
-        if stretch.kind == "lines":
-            reader.take(stretch.data)
-        elif stretch.kind == "end of too long":
-            reader.skip_line()
-        if size >= piece_bytes and not is_skipping:
-            yield reader.piece(trace.state(reader.lines, reader.memory()))
-            size, is_first = 0, False
-    if size or is_first:
-        state = trace.state(reader.lines, reader.memory())
-        if is_skipping:
-            reader.skip_line()
-        yield reader.piece(state)
+    return pieces_of(reader, Trace(stream, state), stretches(stream), piece_bytes)

@@ -1,0 +1,31 @@
+"""Claude Code as one importer among others."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from agentstore.importers.claude_code.files import ClaudeHistory, is_transcript
+from agentstore.importers.importer import Home, Options
+
+
+class ClaudeCode:
+    """Claude Code's transcripts, and those of other agents that have the same shape, under an ``agent_type`` of their
+    own (``kin``)."""
+
+    name = "claude-code"
+
+    def places(self, home: Home) -> list[pathlib.PurePath]:
+        """``CLAUDE_CONFIG_DIR`` names another folder than ``~/.claude``; newer versions on Linux also use XDG's."""
+        named = home.environ.get("CLAUDE_CONFIG_DIR", "")
+        roots = [home.path.joinpath(one.strip()) for one in named.split(",") if one.strip()]
+        if not roots:
+            roots = [home.path / ".claude", home.path / ".config" / "claude"]
+        kin = [home.path / folder / "projects" for folder in (".qwen", ".iflow", ".qoder", ".codebuddy")]
+        return [*(root / "projects" for root in roots), *kin, home.path / ".kimi" / "sessions"]
+
+    def detect(self, path: pathlib.Path, head: bytes) -> bool:
+        return is_transcript(path, head)
+
+    def survey(self, files: Sequence[pathlib.Path], options: Options) -> ClaudeHistory:
+        return ClaudeHistory(files, options)

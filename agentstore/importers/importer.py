@@ -1,0 +1,77 @@
+"""What an importer of one agent's history is: where the agent keeps it, which files are it, and how they are read."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from agentstore.importers.results import ImportResult
+from agentstore.importers.states import ImportState
+
+System = Literal["linux", "macos", "windows"]
+HEAD = 65536  # bytes of a file that ``detect`` is given
+PIECE_BYTES = 16 * 1024 * 1024
+
+
+class Home(msgspec.Struct, frozen=True):
+    """Whose history is looked for, and on what kind of system: where agents keep it depends on nothing else.
+
+    ``environ`` are the environment's variables, since some agents have one that names another place.
+    """
+
+    path: pathlib.PurePath
+    system: System
+    environ: Mapping[str, str] = {}
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a transcript does not tell, and how much of it is read at a time.
+
+    ``local_git``: the transcripts were made on this machine, so that the remote of a session's directory may be read
+    from its ``.git/config``; without it only what the records say tells which repository a project is.
+    """
+
+    user_id: str = ""
+    user_name: str = ""
+    machine: str = ""
+    local_git: bool = False
+    piece_bytes: int = PIECE_BYTES
+
+
+class History(Protocol):
+    """Files of one agent that are read together, since they may tell about each other."""
+
+    @property
+    def files(self) -> Sequence[pathlib.Path]:
+        """The files in the order in which they are best read: what a session in a list needs comes before it."""
+        ...
+
+    def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
+        """The results of one of the files, in order; no result has rows of two sessions.
+
+        Never raises for what a file contains. ``OSError`` where it cannot be read, and ``StaleStateError``, at once,
+        where it is not the file any more that ``state`` was given for.
+        """
+        ...
+
+
+class Importer(Protocol):
+    """One agent's importer. It has no state: it may be used by threads at the same time."""
+
+    name: str
+    """The ``agent_type`` of its sessions (agents that write files of the same shape may have others)."""
+
+    def places(self, home: Home) -> list[pathlib.PurePath]:
+        """The folders and files where this agent keeps its history, whether they exist or not."""
+        ...
+
+    def detect(self, path: pathlib.Path, head: bytes) -> bool:
+        """Whether a file, by its path and its first ``HEAD`` bytes, is history of this agent that ``read`` takes."""
+        ...
+
+    def survey(self, files: Sequence[pathlib.Path], options: Options) -> History:
+        """Look at all files of this agent, as far as is needed to read each of them rightly."""
+        ...

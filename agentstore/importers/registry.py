@@ -1,0 +1,88 @@
+"""All importers, and what is the same for all: whose a file is, and reading everything below a folder."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from agentstore.importers.claude_code.importer import ClaudeCode
+from agentstore.importers.file_blocks import is_regular, name_of, read_start
+from agentstore.importers.importer import HEAD, Importer, Options
+from agentstore.importers.results import ImportProblem, ImportResult
+
+# Asked in this order whose a file is: those that know theirs for sure come first.
+IMPORTERS: tuple[Importer, ...] = (
+    ClaudeCode(),
+)  # fmt: skip
+
+
+def importer_named(name: str) -> Importer:
+    """The importer of this name; ``LookupError`` names those there are."""
+    for importer in IMPORTERS:
+        if importer.name == name:
+            return importer
+    known = ", ".join(importer.name for importer in IMPORTERS)
+    raise LookupError(f"no importer is called {name!r}; there are: {known}")
+
+
+def importer_of(path: str | os.PathLike[str], importers: Sequence[Importer] = IMPORTERS) -> Importer | None:
+    """Whose history a file is; None where it is nobody's. ``OSError`` where it cannot be read."""
+    file = pathlib.Path(path)
+    head = read_start(file, HEAD)
+    return next((importer for importer in importers if importer.detect(file, head)), None)
+
+
+def find_history(
+    root: str | os.PathLike[str], importers: Sequence[Importer] = IMPORTERS
+) -> Iterator[tuple[Importer | None, pathlib.Path]]:
+    """Yield every file of history below ``root`` (or ``root`` itself, if it is a file) and whose it is, in the order of
+    their paths; None: it could not be read.
+
+    Symbolic links to folders are not followed; pipes and devices are not opened.
+    """
+    for path in _files(pathlib.Path(root)):
+        try:
+            importer = importer_of(path, importers) if is_regular(path) else None
+        except OSError:
+            yield None, path
+            continue
+        if importer is not None:
+            yield importer, path
+
+
+def import_tree(
+    root: str | os.PathLike[str], options: Options | None = None, importers: Sequence[Importer] = IMPORTERS
+) -> Iterator[ImportResult]:
+    """Import all history below ``root``, agent by agent; of each file one result or several.
+
+    Nothing raises but a missing ``root`` (``FileNotFoundError``): a file that cannot be read is a result with one
+    problem.
+    """
+    if not pathlib.Path(root).exists():
+        raise FileNotFoundError(f"no such file or directory: {os.fspath(root)}")
+    found: dict[Importer, list[pathlib.Path]] = {importer: [] for importer in importers}
+    for importer, path in find_history(root, importers):
+        if importer is None:
+            yield _unreadable(path, "it could not be opened")
+        else:
+            found[importer].append(path)
+    for importer, files in found.items():
+        history = importer.survey(files, options or Options())
+        for path in history.files:
+            try:
+                yield from history.read(path)
+            except OSError as error:
+                yield _unreadable(path, error.strerror or str(error))
+
+
+def _files(top: pathlib.Path) -> list[pathlib.Path]:
+    if top.is_file():
+        return [top]
+    # Sorted, for os.walk comes in the order of the file system: two imports of one tree would differ.
+    return sorted(pathlib.Path(folder, name) for folder, _, files in os.walk(top) for name in files)
+
+
+def _unreadable(path: pathlib.Path, reason: str) -> ImportResult:
+    name = name_of(path)
+    return ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {reason}")])
