@@ -19,11 +19,13 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.git_links import FoundLink, links_in
+from agentstore.importers.file_touches import TouchingCall, may_touch, touches_in
+from agentstore.importers.git_links import FoundLink, links_in, may_link
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.tools import category, describe_call, skill_name, text_of
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.importers.shell_text import command_of
+from agentstore.importers.tools import category, describe_call, skill_name
+from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
 OPEN_CALLS = 200
@@ -138,6 +140,8 @@ class Memory(msgspec.Struct, array_like=True):
     ended: dt.datetime | None = None
     links: dict[str, bool] = {}  # by commit or URL: whether the best proof was found
     seen: list[Seen] = []  # the first remotes that commands told
+    cwd: str = ""  # see ``Conversation.be_in``
+    root: str = ""
 
 
 class Conversation:
@@ -151,6 +155,7 @@ class Conversation:
         self._messages: dict[int, OpenMessage] = {}  # changed since the last piece, as the next two
         self._calls: dict[tuple[int, int], OpenCall] = {}
         self._links: dict[str, GitLink] = {}
+        self._touching: list[TouchingCall] = []
 
     def see_time(self, moment: dt.datetime | None, written: str = "") -> None:
         """Of any record: a session begins at the earliest time and ends at the latest one, whatever their order."""
@@ -161,6 +166,12 @@ class Conversation:
             memory.started, memory.started_text = moment, written or moment.isoformat()
         if memory.ended is None or moment > memory.ended:
             memory.ended = moment
+
+    def be_in(self, cwd: str) -> None:
+        """Records say that the agent is in this directory now; the session ran in the first one. For paths of files."""
+        if cwd and cwd != self.memory.cwd:
+            self.memory.cwd = cwd
+            self.memory.root = self.memory.root or cwd
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -248,11 +259,27 @@ class Conversation:
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        for found in links_in(call.name, call.arguments, text, is_error=is_error):
+        if may_link(call.name, call.input_json):
+            self._learn(call, text, moment)
+        if not is_error and may_touch(call.name):
+            self.touch(call, moment)
+
+    def _learn(self, call: OpenCall, text: str, moment: dt.datetime | None) -> None:
+        """What the answer to a command proves."""
+        arguments = call.arguments()
+        for found in links_in(call.name, arguments, text, is_error=call.is_error):
             self.link(call.ordinal, found, moment)
-        command = text_of(call.arguments, "command", "cmd")
-        if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < 8:
+        command = command_of(arguments)
+        if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < _MOST_REMOTES:
             self.memory.seen.append(seen)
+
+    def touch(self, call: OpenCall, moment: dt.datetime | None = None) -> None:
+        """The call did what it says with files. For agents that record no results; others say so with ``answer``."""
+        if touched := touches_in(call.name, call.arguments(), call.result or ""):
+            message = self._open.get(call.ordinal)
+            moment = moment or (message.timestamp if message else None)
+            place = (self.memory.cwd, self.memory.root)
+            self._touching.append(TouchingCall(call.ordinal, call.index, call.id, moment, touched, *place))
 
     def starts(self, call: OpenCall, session_id: str) -> None:
         """The call started this subagent session."""
@@ -309,6 +336,11 @@ class Conversation:
         links = [msgspec.structs.replace(one, session_id=session_id, user_id=user_id) for one in self._links.values()]
         self._messages, self._calls, self._links = {}, {}, {}
         return messages, calls, links
+
+    def file_touches(self, session_id: str, cwd: str = "") -> list[FileTouch]:
+        """Likewise what calls did with files; ``cwd`` is where the session ran, where ``be_in`` was not told."""
+        touching, self._touching = self._touching, []
+        return [row for call in touching for row in call.rows(session_id, cwd)]
 
 
 def first_line(typed: str) -> str:
