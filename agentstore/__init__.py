@@ -135,8 +135,8 @@ _HOMES = {
     ),
     "models": (
         "Changes DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult HeatmapCell Highlight "
-        "Message MessagePin ModelTokenUsage ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
-        "SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
+        "Message MessagePin ModelTokenUsage ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete "
+        "SessionFilter SessionPage SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

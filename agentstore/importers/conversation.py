@@ -275,7 +275,7 @@ class Conversation:
 
     def touch(self, call: OpenCall, moment: dt.datetime | None = None) -> None:
         """The call did what it says with files. For agents that record no results; others say so with ``answer``."""
-        if touched := touches_in(call.name, call.arguments(), call.result or ""):
+        if touched := touches_in(call.name, call.input_json, call.result or ""):
             message = self._open.get(call.ordinal)
             moment = moment or (message.timestamp if message else None)
             place = (self.memory.cwd, self.memory.root)

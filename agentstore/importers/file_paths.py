@@ -30,6 +30,7 @@ def is_absolute(path: str) -> bool:
     return path.startswith(("/", "~")) or _WINDOWS.match(path) is not None
 
 
+@functools.lru_cache(4096)  # the same files are read and edited again and again
 def placed(told: str, cwd: str, root: str) -> str:
     """The path of a file that a call named, while the agent was in ``cwd``, in a session that ran in ``root``.
 
@@ -38,7 +39,7 @@ def placed(told: str, cwd: str, root: str) -> str:
     told = told.strip().removeprefix("file://")
     if not told or len(told) > LONGEST_PATH or _NO_FILE.match(told) or "\n" in told or "\0" in told:
         return ""
-    checkout, is_windows = _checkout(root or cwd)
+    checkout, repository, is_windows = _checkout(root or cwd)
     told = _slashed(told, is_windows)
     if told.startswith("~"):
         home = _HOME.match(checkout)
@@ -48,24 +49,26 @@ def placed(told: str, cwd: str, root: str) -> str:
     path = _normal(told)
     if not checkout or not path:
         return path
-    return _relative(path, checkout, is_windows)
+    return _relative(path, (checkout, repository), is_windows)
 
 
 @functools.lru_cache(1000)
-def _checkout(directory: str) -> tuple[str, bool]:
+def _checkout(directory: str) -> tuple[str, str, bool]:
+    """The top of the working tree, that of the repository, and whether this is Windows."""
     is_windows = _WINDOWS.match(directory) is not None
-    return _normal(_slashed(checkout_of(directory), is_windows)), is_windows
+    checkout = _normal(_slashed(checkout_of(directory), is_windows))
+    return checkout, _normal(root_of(checkout).path), is_windows
 
 
-def _relative(path: str, checkout: str, is_windows: bool) -> str:
-    for root in (checkout, _normal(root_of(checkout).path)):
+def _relative(path: str, roots: tuple[str, str], is_windows: bool) -> str:
+    for root in roots:
         prefix = root if root.endswith("/") else f"{root}/"
         if path.startswith(prefix) or (is_windows and path.casefold().startswith(prefix.casefold())):
             inside = path[len(prefix) :]
             # Another worktree of the same repository, say one that the session made.
             of_worktree = _WORKTREE.fullmatch(inside)
             return of_worktree.group(1) if of_worktree else inside
-    return path if path != checkout else ""
+    return "" if path in roots else path
 
 
 def _slashed(path: str, is_windows: bool) -> str:

@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from agentstore.importers.file_paths import is_absolute, joined, placed
 from agentstore.importers.patches import Touched, in_patch
 from agentstore.importers.shell_files import in_command
@@ -72,15 +74,41 @@ def may_touch(name: str) -> bool:
     return plain in _TOOLS or plain in _PATCHES or plain in _EDITORS or is_shell(name)
 
 
-def touches_in(name: str, arguments: Any, result: str) -> list[Touched]:
+def touches_in(name: str, input_json: str, result: str) -> Sequence[Touched]:
     """What a call did with files, as it was told. ``result`` is no error's."""
     plain = bare_name(name)
+    operation = _TOOLS.get(plain)
+    if operation and operation != "move" and plain not in _EDITORS and (path := _only_path(input_json)):
+        return () if operation == "read" and _IS_FOLDER.match(result) else (Touched(operation, path),)
+    try:
+        arguments = msgspec.json.decode(input_json.encode("utf-8", errors="replace"))
+    except (msgspec.MsgspecError, RecursionError):
+        return ()
     if is_shell(name):
         return _of_shell(plain, arguments, result)
     found = _of_patch(arguments) if plain in _PATCHES else _of_tool(plain, arguments, result)
     # Tools that read several files take patterns, which name none.
     sure = (one for one in found if one.path and (one.operation != "read" or not _PATTERN.search(one.path)))
-    return list(itertools.islice(sure, _MOST))
+    return tuple(itertools.islice(sure, _MOST))
+
+
+class _FilePath(msgspec.Struct):
+    """What most calls say: without the texts, which take time to decode."""
+
+    file_path: str = ""
+    filePath: str = ""
+    owner: msgspec.Raw | None = None
+
+
+_decode_path = msgspec.json.Decoder(_FilePath).decode
+
+
+def _only_path(input_json: str) -> str:
+    try:
+        told = _decode_path(input_json)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ""
+    return "" if told.owner is not None else told.file_path or told.filePath
 
 
 def _of_shell(plain: str, arguments: Any, result: str) -> list[Touched]:
@@ -165,12 +193,13 @@ class TouchingCall(NamedTuple):
                 session_id,
                 path,
                 operation,
-                message_ordinal=self.message_ordinal,
-                tool_use_id=self.id,
-                call_index=self.index,
-                moved_from=moved_from,
-                moved_to=moved_to,
-                touched_at=self.moment,
+                "",
+                self.message_ordinal,
+                self.id,
+                self.index,
+                moved_from,
+                moved_to,
+                self.moment,
             )
 
     def _paths(self, root: str) -> dict[str, tuple[FileOperation, str, str]]:

@@ -14,9 +14,15 @@ from agentstore.importers.file_paths import joined
 from agentstore.importers.patches import Touched, in_patch
 from agentstore.importers.shell_commands import Command, Word, commands_in
 
+# Most commands touch nothing that they name: only what may is taken apart.
 _MAY_TOUCH = re.compile(
-    r">|<|\b(?:cat|tac|nl|head|tail|less|more|bat|batcat|sed|perl|rm|unlink|mv|cp|tee|patch|apply_?patch)\b"
-    r"|\bgit\b[^\n]{0,300}?\s(?:mv|rm|apply)\b|(?i:\b(?:get|set|add|remove|move|copy)-(?:content|item)\b|\bout-file\b)"
+    r"(?<![-=<&])>(?![&=>(]|\s?/dev/null)|(?<![<\d])<(?![<(=&])"
+    r"|(?:^|[;&|(`\n]|\b(?:sudo|env|then|do)\b|-\w{0,4}c\s)[ \t\"']{0,20}"
+    r"(?:\w{1,80}=\S{0,200}\s{1,9}){0,5}(?:/\S{1,80}/)?"
+    r"(?:cat\b(?!\s{0,9}<<)|(?:head|tail)\b(?!(?:\s{1,9}-?\w{1,9}){0,3}\s{0,9}(?:$|[|;&\n)\"']))"
+    r"|(?:tac|nl|less|more|bat|batcat|sed|perl|rm|unlink|mv|cp|tee|patch|apply_?patch)\b"
+    r"|git\b[^\n;&|]{0,300}?\s(?:mv|rm|apply|am)\b"
+    r"|(?i:(?:get|set|add|remove|move|copy)-(?:content|item)|out-file|type|gc|del|copy|move)\b)"
 )
 _FAILED = re.compile(
     r"^.{0,1000}(?:[Nn]o such file|cannot (?:access|open|stat|remove|find)|[Pp]ermission denied|[Ii]s a directory"

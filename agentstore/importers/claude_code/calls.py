@@ -237,7 +237,7 @@ class Calls:
             self._see_remote(seen)
 
     def _touch(self, call: Call, result: Result) -> None:
-        if touched := touches_in(call.name, call.arguments(), result.text):
+        if touched := touches_in(call.name, call.input_json, result.text):
             place = (call.cwd, self._root())
             self._touching.append(
                 TouchingCall(call.message_ordinal, call.index, call.id, result.timestamp, touched, *place)
