@@ -18,7 +18,7 @@ import msgspec
 
 from agentstore.errors import NotFoundError
 from agentstore.importers.results import ImportResult
-from agentstore.models import Message, Session
+from agentstore.models import GitLink, Message, Session
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
@@ -76,6 +76,7 @@ class ImportWriter:
         messages = [message for message in result.messages if message.session_id == own]
         calls = [call for call in result.tool_calls if call.session_id == own]
         links = [link for link in result.git_links if link.session_id == own]
+        touches = [touch for touch in result.file_touches if touch.session_id == own]
         is_first = own not in file.ids
         if is_first or (not file.ids[own] and messages):
             file.ids[own] = await self._place(session, messages)
@@ -87,7 +88,8 @@ class ImportWriter:
             session = replace(session, id=id)
         elif id != own:
             session = replace(session, id=id, parent_session_id=own, relationship_type="fork")
-        await self._store.write_git_links(self._org_id, [replace(link, session_id=id) for link in links])
+        links = await self._not_lowered(id, [replace(link, session_id=id) for link in links])
+        await self._store.write_git_links(self._org_id, links)
         await self._store.write_session(
             self._org_id,
             session,
@@ -95,6 +97,17 @@ class ImportWriter:
             [replace(call, session_id=id) for call in calls],
             replace=is_first and file.from_start,
         )
+        # After the session, which may take away what is stored of its calls.
+        if touches:
+            await self._store.write_file_touches(self._org_id, [replace(touch, session_id=id) for touch in touches])
+
+    async def _not_lowered(self, id: str, links: list[GitLink]) -> list[GitLink]:
+        """Without those of medium confidence that are stored with a high one: by another import, say, that saw more."""
+        if not any(link.confidence == "medium" for link in links):
+            return links  # as most are: nothing is read
+        stored = await self._store.get_session_git_links(self._org_id, id)
+        high = {(link.commit_sha, link.pr_url) for link in stored if link.confidence == "high"}
+        return [link for link in links if link.confidence == "high" or (link.commit_sha, link.pr_url) not in high]
 
     async def _place(self, session: Session, messages: list[Message]) -> str:
         """The id under which a session is stored: its own, unless it is stored there for another user or machine.

@@ -19,11 +19,10 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.file_touches import TouchingCall, may_touch, touches_in
-from agentstore.importers.git_links import FoundLink, links_in, may_link
-from agentstore.importers.git_remotes import Seen, seen_in
+from agentstore.importers.git_links import FoundLink
+from agentstore.importers.git_remotes import Seen
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.shell_text import command_of
+from agentstore.importers.proofs import Proofs
 from agentstore.importers.tools import category, describe_call, skill_name
 from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
@@ -31,7 +30,6 @@ OPEN_MESSAGES = 32
 OPEN_CALLS = 200
 OPEN_CHARACTERS = 2_000_000
 FIRST_MESSAGE_LENGTH = 300
-_MOST_REMOTES = 8
 _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 
@@ -152,10 +150,9 @@ class Conversation:
         self._open = {message.ordinal: message for message in memory.open}
         self._waiting = {call.id: call for call in memory.waiting}
         self._held = sum(len(call.input_json) for call in memory.waiting)
-        self._messages: dict[int, OpenMessage] = {}  # changed since the last piece, as the next two
+        self._messages: dict[int, OpenMessage] = {}  # changed since the last piece, as the next one
         self._calls: dict[tuple[int, int], OpenCall] = {}
-        self._links: dict[str, GitLink] = {}
-        self._touching: list[TouchingCall] = []
+        self._proofs = Proofs(memory)
 
     def see_time(self, moment: dt.datetime | None, written: str = "") -> None:
         """Of any record: a session begins at the earliest time and ends at the latest one, whatever their order."""
@@ -259,27 +256,15 @@ class Conversation:
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        if may_link(call.name, call.input_json):
-            self._learn(call, text, moment)
-        if not is_error and may_touch(call.name):
-            self.touch(call, moment)
+        self._proofs.take(call, moment or self._time_of(call))
 
-    def _learn(self, call: OpenCall, text: str, moment: dt.datetime | None) -> None:
-        """What the answer to a command proves."""
-        arguments = call.arguments()
-        for found in links_in(call.name, arguments, text, is_error=call.is_error):
-            self.link(call.ordinal, found, moment)
-        command = command_of(arguments)
-        if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < _MOST_REMOTES:
-            self.memory.seen.append(seen)
+    def _time_of(self, call: OpenCall) -> dt.datetime | None:
+        message = self._open.get(call.ordinal)
+        return message.timestamp if message else None
 
     def touch(self, call: OpenCall, moment: dt.datetime | None = None) -> None:
         """The call did what it says with files. For agents that record no results; others say so with ``answer``."""
-        if touched := touches_in(call.name, call.input_json, call.result or ""):
-            message = self._open.get(call.ordinal)
-            moment = moment or (message.timestamp if message else None)
-            place = (self.memory.cwd, self.memory.root)
-            self._touching.append(TouchingCall(call.ordinal, call.index, call.id, moment, touched, *place))
+        self._proofs.touch(call, moment or self._time_of(call))
 
     def starts(self, call: OpenCall, session_id: str) -> None:
         """The call started this subagent session."""
@@ -287,20 +272,8 @@ class Conversation:
         self._calls[call.ordinal, call.index] = call
 
     def link(self, ordinal: int, found: FoundLink, moment: dt.datetime | None) -> None:
-        """Each commit and pull request once, by its best proof: the first of these."""
-        key, is_best = found.commit_sha or found.pr_url, found.confidence == "high"
-        known = self.memory.links.get(key)
-        if known is None or (is_best and not known):
-            self.memory.links[key] = is_best
-            self._links[key] = GitLink(
-                "",
-                found.link_type,
-                found.confidence,
-                message_ordinal=ordinal,
-                commit_sha=found.commit_sha,
-                pr_url=found.pr_url,
-                detected_at=moment,
-            )
+        """A commit or a pull request that another record tells."""
+        self._proofs.link(ordinal, found, moment)
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -333,14 +306,12 @@ class Conversation:
         """The rows that are new or have changed since this was called last."""
         messages = [message.row(session_id) for _, message in sorted(self._messages.items())]
         calls = [call.row(session_id) for _, call in sorted(self._calls.items())]
-        links = [msgspec.structs.replace(one, session_id=session_id, user_id=user_id) for one in self._links.values()]
-        self._messages, self._calls, self._links = {}, {}, {}
-        return messages, calls, links
+        self._messages, self._calls = {}, {}
+        return messages, calls, self._proofs.links(session_id, user_id)
 
     def file_touches(self, session_id: str, cwd: str = "") -> list[FileTouch]:
         """Likewise what calls did with files; ``cwd`` is where the session ran, where ``be_in`` was not told."""
-        touching, self._touching = self._touching, []
-        return [row for call in touching for row in call.rows(session_id, cwd)]
+        return self._proofs.touches(session_id, cwd)
 
 
 def first_line(typed: str) -> str:

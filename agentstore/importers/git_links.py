@@ -15,6 +15,7 @@ and aliases of git, which nothing tells.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ import msgspec
 from agentstore.importers.git_heads import heads_after_commits
 from agentstore.importers.shell_text import bare_name, code_of, command_of, is_shell, printed
 from agentstore.importers.tools import text_of
-from agentstore.models import Confidence, LinkType
+from agentstore.models import Confidence, GitLink, LinkType
 
 # Bounded, here and below: a hostile text must not make the time grow with the square of its length.
 _GIT = (
@@ -60,6 +61,18 @@ class FoundLink(NamedTuple):
     confidence: Confidence
     commit_sha: str = ""
     pr_url: str = ""
+
+    def row(self, message_ordinal: int, moment: dt.datetime | None) -> GitLink:
+        """The link, of a session that is named later."""
+        return GitLink(
+            "",
+            self.link_type,
+            self.confidence,
+            message_ordinal=message_ordinal,
+            commit_sha=self.commit_sha,
+            pr_url=self.pr_url,
+            detected_at=moment,
+        )
 
 
 def may_link(name: str, input_json: str) -> bool:

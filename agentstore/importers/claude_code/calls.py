@@ -286,15 +286,7 @@ class Calls:
         known = self.memory.links.get(key)
         if known is None or (is_best and not known):
             self.memory.links[key] = is_best
-            self._links[key] = GitLink(
-                "",
-                found.link_type,
-                found.confidence,
-                message_ordinal=ordinal,
-                commit_sha=found.commit_sha,
-                pr_url=found.pr_url,
-                detected_at=moment,
-            )
+            self._links[key] = found.row(ordinal, moment)
 
     def changed(self, session_id: str, root: str) -> list[ToolCall]:
         """The rows that are new or have changed since this was called last; ``root`` as in ``Identity``."""
