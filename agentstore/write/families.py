@@ -32,7 +32,7 @@ from agentstore.write import families_sql, relatives_sql
 from agentstore.write.looptime import loop_time
 from agentstore.write.owners import DEEPEST, Member, chains, in_order, numbered, unknown_parents
 from agentstore.write.retry import retried
-from agentstore.write.touched import Touched
+from agentstore.write.touched import MOST_SOURCES, Touched
 from agentstore.write.versions import Versions
 
 logger = logging.getLogger("agentstore.write")
@@ -210,9 +210,13 @@ class Families:
 
     async def _is_concerned(self, touched: Touched) -> bool:
         """Whether a session shares a message that was just written, or has a family, or has to do with subagents."""
-        columns = await self._executor.fetch(
-            relatives_sql.hint(touched.org_id, touched.ids, touched.lowest.keys(), touched.versions, touched.sources)
-        )
+        org_id, ids = touched.org_id, touched.ids
+        if max(len(touched.sources), len(ids)) <= MOST_SOURCES:
+            query = relatives_sql.hint(org_id, ids, touched.sources)
+        else:
+            others = ids - touched.lowest.keys() - touched.written
+            query = relatives_sql.hint_by_versions(org_id, touched.versions, others)
+        columns = await self._executor.fetch(query)
         return bool(columns and columns[0])
 
     async def _mark(self, org_id: str, ids: set[str]) -> None:

@@ -6,37 +6,42 @@ from collections.abc import Collection
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.read.floors import COPIES, SUBAGENTS
-from agentstore.write.sources import SOURCE, is_marker, marker_of
-from agentstore.write.touched import MOST_SOURCES
+from agentstore.write.sources import MARKER, SOURCE, is_marker, marker_of
 
 IS_SUBAGENT = sql("(relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != ''))")
 
 
-def hint(
-    org_id: str,
-    session_ids: Collection[str],
-    written: Collection[str],
-    versions: Collection[int],
-    sources: Collection[int],
-) -> Sql:
-    """A row, where one of the sessions may have something to do with another one: it shares a message that was just
-    ``written``, or is marked. Most have not, and this is all that they cost. ``sources``: see ``Touched``."""
-    markers = tuple(sorted(map(marker_of, session_ids)))
-    if len(sources) <= MOST_SOURCES:
-        among = sql("{all}", all=tuple(sorted({*sources, *markers})))
-    else:
-        among = sql(
-            "(SELECT {source} FROM ({rows}) UNION ALL SELECT arrayJoin({markers}))",
+def hint(org_id: str, session_ids: Collection[str], sources: Collection[int]) -> Sql:
+    """A row, where one of the sessions may have something to do with another one: it is marked, or it holds one of the
+    ``sources``, and another one does, too. Most have not, and this is all that they cost."""
+    return _hint(org_id, sql("{all}", all=tuple(sorted({*sources, *map(marker_of, session_ids)}))))
+
+
+def hint_by_versions(org_id: str, versions: Collection[int], session_ids: Collection[str]) -> Sql:
+    """The same, of all messages and sessions that were written at these versions, and more sessions."""
+    # By version alone, for which there is an index: thousands of ids in a statement cost more than the rest of it.
+    written = sql("org_id = {org_id} AND _version IN {versions}", org_id=org_id, versions=_versions(versions))
+    return _hint(
+        org_id,
+        sql(
+            "(SELECT {source} FROM messages WHERE {written} AND source_id != '' UNION DISTINCT"
+            " SELECT {marker} FROM (SELECT id AS session_id FROM sessions WHERE {written} UNION DISTINCT"
+            " SELECT session_id FROM messages WHERE {written} UNION DISTINCT SELECT arrayJoin({ids})))",
             source=SOURCE,
-            rows=_written(org_id, written, versions),
-            markers=list(markers),
-        )
+            marker=MARKER,
+            written=written,
+            ids=list(session_ids) or [""],
+        ),
+    )
+
+
+def _hint(org_id: str, sources: Sql) -> Sql:
     return sql(
-        "SELECT 1 FROM message_sources WHERE org_id = {org_id} AND source IN {among}"
-        " GROUP BY source HAVING min(session_id) != max(session_id) OR source IN {markers} LIMIT 1",
+        "SELECT 1 FROM message_sources WHERE org_id = {org_id} AND source IN {sources}"
+        " GROUP BY source HAVING min(session_id) != max(session_id) OR max({is_marker}) LIMIT 1",
         org_id=org_id,
-        among=among,
-        markers=markers,
+        sources=sources,
+        is_marker=is_marker(),
     )
 
 
@@ -185,8 +190,12 @@ def _written(org_id: str, session_ids: Collection[str], versions: Collection[int
         " AND _version IN {versions} AND source_id != ''",
         org_id=org_id,
         ids=id_tuple(session_ids),
-        versions=tuple(sorted(versions)) or (0,),
+        versions=_versions(versions),
     )
+
+
+def _versions(versions: Collection[int]) -> tuple[int, ...]:
+    return tuple(sorted(versions)) or (0,)
 
 
 def _shared(org_id: str, sources: Sql) -> Sql:

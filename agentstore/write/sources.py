@@ -29,9 +29,11 @@ def marker_of(session_id: str) -> int:
     return source_of("\0" + session_id)
 
 
+# Of a message, and of a session's own mark, on the server.
 SOURCE = sql("halfMD5(source_id)")
+MARKER = sql("halfMD5(concat('\\0', session_id))")
 
 
 def is_marker() -> Sql:
     """The condition on a row of ``message_sources``."""
-    return sql("source = halfMD5(concat('\\0', session_id))")
+    return sql("source = {marker}", marker=MARKER)

@@ -486,3 +486,20 @@ async def test_what_nobody_has_decided_is_found_and_decided(
         assert await undecided_sessions(writer.background) == {}
         await store.delete_sessions("o", ["a"])
         assert await messages_by_user(store, "o") == {"bob": 2, "eve": 1}
+
+
+@pytest.mark.parametrize("sessions", [1, 2100])
+async def test_one_copy_among_thousands_of_rows_is_found(store: AsyncClickHouseStore, org: str, sessions: int) -> None:
+    """Of so many it is asked in another way than of few."""
+    rows = [said(0, "1"), said(1, "2")]
+    await fork("a", *rows, user_id="ada").write(store, org)
+    owners = [session(f"b{number}", user_id="bob", message_count=0) for number in range(sessions)]
+    many = [said(number, f"b{number}", session_id=f"b{number % sessions}") for number in range(2100)]
+    last = owners[-1].id
+    copied = [msgspec.structs.replace(row, session_id=last, ordinal=9000 + row.ordinal) for row in rows]
+    await store.write_batch(org, owners, [*many, *copied])
+    assert (await store.get_session(org, last)).copied_message_count == 2
+    # And a mark among them: what is written with so many others has a family.
+    owners = [session(f"c{number}", user_id="eve", message_count=0) for number in range(2100)]
+    await store.write_batch(org, [*owners, session("a", user_id="ada", user_message_count=0)], [])
+    assert (await store.get_session(org, last)).copied_message_count == 0
