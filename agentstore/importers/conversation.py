@@ -33,7 +33,7 @@ FIRST_MESSAGE_LENGTH = 300
 _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 
-class Usage(msgspec.Struct, array_like=True):
+class Usage(msgspec.Struct, array_like=True, gc=False):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
     cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text."""
 
@@ -53,7 +53,7 @@ def tokens(value: Any) -> int:
     return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
 
 
-class OpenMessage(msgspec.Struct, array_like=True):
+class OpenMessage(msgspec.Struct, array_like=True, gc=False):
     """A message that later records may still add to."""
 
     ordinal: int
@@ -88,7 +88,7 @@ class OpenMessage(msgspec.Struct, array_like=True):
         )
 
 
-class OpenCall(msgspec.Struct, array_like=True):
+class OpenCall(msgspec.Struct, array_like=True, gc=False):
     """A tool call; ``index`` is its position among the calls of its message."""
 
     ordinal: int

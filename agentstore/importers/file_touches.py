@@ -167,8 +167,9 @@ def _paths(arguments: Any) -> Iterator[str]:
             if isinstance(one, str):
                 yield one
             elif isinstance(one, dict):
-                inner = one.get("file") if isinstance(one.get("file"), list) else [one]
-                yield from filter(None, (text_of(each, *_PATH) for each in inner[:_MOST]))
+                inner = one.get("file")
+                files = inner[:_MOST] if isinstance(inner, list) else [one]
+                yield from filter(None, (text_of(each, *_PATH) for each in files))
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -179,8 +180,8 @@ class TouchingCall(NamedTuple):
     ran; "" where that is not known."""
 
     message_ordinal: int
-    index: int
-    id: str
+    call_index: int
+    tool_use_id: str
     moment: dt.datetime | None
     touched: Sequence[Touched]
     cwd: str
@@ -195,8 +196,8 @@ class TouchingCall(NamedTuple):
                 operation,
                 "",
                 self.message_ordinal,
-                self.id,
-                self.index,
+                self.tool_use_id,
+                self.call_index,
                 moved_from,
                 moved_to,
                 self.moment,
