@@ -23,6 +23,7 @@ from agentstore.importers.git_links import FoundLink
 from agentstore.importers.git_remotes import Seen
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.proofs import Proofs
+from agentstore.importers.running import Running
 from agentstore.importers.tools import category, describe_call, skill_name
 from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
@@ -138,6 +139,7 @@ class Memory(msgspec.Struct, array_like=True):
     ended: dt.datetime | None = None
     links: dict[str, bool] = {}  # by commit or URL: whether the best proof was found
     seen: list[Seen] = []  # the first remotes that commands told
+    running: Running = {}  # commands that later answers may tell about
     cwd: str = ""  # see ``Conversation.be_in``
     root: str = ""
 

@@ -10,6 +10,7 @@ import msgspec
 from agentstore.importers.file_touches import TouchingCall, may_touch, touches_in
 from agentstore.importers.git_links import FoundLink, links_in, may_link
 from agentstore.importers.git_remotes import Seen, seen_in
+from agentstore.importers.running import Running, later, note
 from agentstore.importers.shell_text import command_of
 from agentstore.models import FileTouch, GitLink
 
@@ -35,6 +36,7 @@ class Remembered(Protocol):
 
     links: dict[str, bool]
     seen: list[Seen]
+    running: Running
     cwd: str
     root: str
 
@@ -51,16 +53,22 @@ class Proofs:
         """A call that has its result."""
         if may_link(call.name, call.input_json):
             self._learn(call, moment)
+        if self._memory.running and (command := later(self._memory.running, call.input_json)):
+            self._find_links(call, "bash", {"command": command}, moment)
         if not call.is_error and may_touch(call.name):
             self.touch(call, moment)
 
     def _learn(self, call: Answered, moment: dt.datetime | None) -> None:
         arguments, result = call.arguments(), call.result or ""
-        for found in links_in(call.name, arguments, result, is_error=call.is_error):
-            self.link(call.ordinal, found, moment)
+        self._find_links(call, call.name, arguments, moment)
+        note(self._memory.running, arguments, result)
         command, seen = command_of(arguments), self._memory.seen
         if "git" in command and (told := seen_in(command, result)) and len(seen) < _MOST_REMOTES:
             seen.append(told)
+
+    def _find_links(self, call: Answered, name: str, arguments: object, moment: dt.datetime | None) -> None:
+        for found in links_in(name, arguments, call.result or "", is_error=call.is_error):
+            self.link(call.ordinal, found, moment)
 
     def link(self, ordinal: int, found: FoundLink, moment: dt.datetime | None) -> None:
         """Each commit and pull request once, by its best proof: the first of these."""

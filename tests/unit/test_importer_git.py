@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from agentstore.importers import import_claude_code
+from agentstore.importers.conversation import Conversation
 from agentstore.importers.git_links import links_in
+from tests.unit.importer_lines import FILE, assistant, data, result, use, user
 
 SHA = "9f1c2d3e4b5a69788796a5b4c3d2e1f001234567"
 LINE = "[main 1a2b3c4] x\n 1 file changed"
@@ -245,3 +248,38 @@ def test_requests_of_every_forge(command: str, result: str, url: str) -> None:
 )  # fmt: skip
 def test_requests_of_tools(name: str, result: str, url: str) -> None:
     assert [link.pr_url for link in links_in(name, {}, result, is_error=False)] == [url] * bool(url)
+
+
+def test_a_command_that_goes_on_is_told_about_later() -> None:
+    conversation = Conversation()
+
+    def ran(id: str, name: str, arguments: Any, answer: str) -> None:
+        message = conversation.add("assistant", "x")
+        conversation.answer_of(conversation.call(message, id, name, arguments), answer)
+
+    ran("a", "exec_command", {"cmd": "git commit -m x"}, "Process running with session ID 4711\nOutput:\nhook …")
+    ran("b", "exec_command", {"cmd": "make"}, "Process running with session ID 4712\nOutput:\n")
+    ran("c", "write_stdin", {"session_id": 4712, "chars": ""}, LINE)
+    assert conversation.rows("s", "u")[2] == []
+    conversation = Conversation(conversation.held())
+    ran("d", "write_stdin", {"session_id": 4711, "chars": ""}, f"Output:\n{LINE}")
+    (link,) = conversation.rows("s", "u")[2]
+    assert (link.commit_sha, link.confidence, link.message_ordinal) == ("1a2b3c4", "high", 3)
+
+
+def test_a_command_in_the_background_of_claude_code() -> None:
+    started = "Command running in background with ID: b5\nOutput is being written to: /tmp/b5"
+    read = import_claude_code(
+        data(
+            user("go"),
+            assistant(use("t1", command="git commit -m x && gh pr create --fill", run_in_background=True)),
+            result("t1", started, 3),
+            assistant(use("t2", "TaskOutput", task_id="b5", block=True), id="msg_2", second=4),
+            result("t2", f"<output>\n{LINE}\n{GH}\n</output>", 5),
+        ),
+        file=FILE,
+    )
+    assert [(link.commit_sha or link.pr_url, link.message_ordinal) for link in read.git_links] == [
+        ("1a2b3c4", 2),
+        (GH, 2),
+    ]

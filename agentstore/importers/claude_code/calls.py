@@ -20,6 +20,7 @@ from agentstore.importers.file_touches import TouchingCall, may_touch, touches_i
 from agentstore.importers.git_links import FoundLink, links_in, may_link
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import REFUSED
+from agentstore.importers.running import Running, later, note
 from agentstore.importers.shell_text import command_of
 from agentstore.importers.tools import category, skill_name
 from agentstore.importers.tools import starts_subagent as _starts_subagent
@@ -130,6 +131,7 @@ class CallsMemory(msgspec.Struct, array_like=True):
     next: int = 0
     links: dict[int, bool] = {}  # by digest: whether the best proof was found
     unsent: list[GitLink] = []  # found before anybody spoke: there is no session yet
+    running: Running = {}  # commands that later answers may tell about
 
 
 class Calls:
@@ -223,6 +225,8 @@ class Calls:
             self._held += len(result.text)
             if may_link(call.name, call.input_json):
                 self._learn(call, result)
+            if self.memory.running and (command := later(self.memory.running, call.input_json)):
+                self._find_links(call, "Bash", {"command": command}, result)
             if not result.is_error and may_touch(call.name):
                 self._touch(call, result)
         if call.is_sure or not starts_subagent(call.name):
@@ -231,10 +235,14 @@ class Calls:
     def _learn(self, call: Call, result: Result) -> None:
         """What the answer to a command proves."""
         arguments = call.arguments()
-        for found in links_in(call.name, arguments, result.text, is_error=result.is_error):
-            self._take_link(call.message_ordinal, result.timestamp, found)
+        self._find_links(call, call.name, arguments, result)
+        note(self.memory.running, arguments, result.text)
         if "git" in call.input_json and (seen := seen_in(command_of(arguments), result.text)):
             self._see_remote(seen)
+
+    def _find_links(self, call: Call, name: str, arguments: object, result: Result) -> None:
+        for found in links_in(name, arguments, result.text, is_error=result.is_error):
+            self._take_link(call.message_ordinal, result.timestamp, found)
 
     def _touch(self, call: Call, result: Result) -> None:
         if touched := touches_in(call.name, call.input_json, result.text):
