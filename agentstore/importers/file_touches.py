@@ -100,10 +100,14 @@ class _FilePath(msgspec.Struct):
     owner: msgspec.Raw | None = None
 
 
+# As most agents write it: the path before the texts.
+_PATH_FIRST = re.compile(r'\{(?:"\w{1,30}":(?:true|false|\d{1,9}),){0,3}"(?:file_path|filePath)":"([^"\\]{1,4096})"')
 _decode_path = msgspec.json.Decoder(_FilePath).decode
 
 
 def _only_path(input_json: str) -> str:
+    if first := _PATH_FIRST.match(input_json):
+        return first.group(1)
     try:
         told = _decode_path(input_json)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -51,7 +51,7 @@ _CREATES_REQUEST = re.compile(
 _REQUEST_URL = re.compile(
     r"https?://[^\s\"'<>()\[\]]{1,300}/(?:pull|pulls|merge_requests|pull-requests|pullrequest)/\d+"
 )
-_OTHER_PROGRAMS = re.compile(r"(?:\b|\\[nt])(?:glab|tea|fj|bb|hub|az)(?:\.\w{3})? ")
+_PROGRAMS = ("git", "gh", "glab", "tea ", "fj ", "bb ", "hub ", "az ")
 _OF_API = re.compile(r"https?://api\.|/_apis/|/api/v\d|/rest/api/")
 _REQUEST_TOOLS = ("createpullrequest", "createmergerequest")
 
@@ -78,7 +78,7 @@ class FoundLink(NamedTuple):
 def may_link(name: str, input_json: str) -> bool:
     """Whether a call may have links: few do, and only those are looked at closely."""
     if is_shell(name):
-        return "git" in input_json or "gh" in input_json or _OTHER_PROGRAMS.search(input_json) is not None
+        return any(program in input_json for program in _PROGRAMS)
     return opens_request(name)
 
 

@@ -14,21 +14,24 @@ from agentstore.importers.file_paths import joined
 from agentstore.importers.patches import Touched, in_patch
 from agentstore.importers.shell_commands import Command, Word, commands_in
 
-# Most commands touch nothing that they name: only what may is taken apart.
-_MAY_TOUCH = re.compile(
-    r"(?<![-=<&])>(?![&=>(]|\s?/dev/null)|(?<![<\d])<(?![<(=&])"
-    r"|(?:^|[;&|(`\n]|\b(?:sudo|env|then|do)\b|-\w{0,4}c\s)[ \t\"']{0,20}"
-    r"(?:\w{1,80}=\S{0,200}\s{1,9}){0,5}(?:/\S{1,80}/)?"
+# Most commands touch nothing that they name: only what may is taken apart. Each begins with what is found fast.
+_PROGRAM = (
+    r"[ \t\"']{0,20}(?:\w{1,80}=\S{0,200}\s{1,9}){0,5}(?:/\S{1,80}/)?"
     r"(?:cat\b(?!\s{0,9}<<)|(?:head|tail)\b(?!(?:\s{1,9}-?\w{1,9}){0,3}\s{0,9}(?:$|[|;&\n)\"']))"
     r"|(?:tac|nl|less|more|bat|batcat|sed|perl|rm|unlink|mv|cp|tee|patch|apply_?patch)\b"
     r"|git\b[^\n;&|]{0,300}?\s(?:mv|rm|apply|am)\b"
     r"|(?i:(?:get|set|add|remove|move|copy)-(?:content|item)|out-file|type|gc|del|copy|move)\b)"
 )
-_FAILED = re.compile(
-    r"^.{0,1000}(?:[Nn]o such file|cannot (?:access|open|stat|remove|find)|[Pp]ermission denied|[Ii]s a directory"
-    r"|[Nn]ot found|does not exist|did not match any).{0,1000}$",
-    re.MULTILINE,
-)
+_PROGRAM_FIRST = re.compile(_PROGRAM)
+_PROGRAM_LATER = re.compile(r"[;&|(`\n\"']" + _PROGRAM)
+_PROGRAM_WITHIN = re.compile(r"\b(?:sudo|env|then|do)\b" + _PROGRAM)
+_WITHIN = ("sudo ", "env ", "then ", "do ")
+_WRITES = re.compile(r">(?<![-=<&]>)(?![&=>(]|\s?/dev/null)")
+_READS = re.compile(r"<(?<![<\d]<)(?![<(=&])")
+# Parts of what programs say of a file that they could not take.
+_REFUSALS = ("o such file", "annot access", "annot open", "annot stat", "annot remove", "annot find", "ermission denied",
+             "s a directory", "ot found", "does not exist", "did not match any")  # fmt: skip
+_MOST_REFUSALS, _AROUND = 50, 500
 _PREFIXES = frozenset({"sudo", "command", "builtin", "nohup", "env", "exec", "time", "nice", "stdbuf"})
 _ASSIGNS = re.compile(r"[A-Za-z_]\w{0,100}=")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
@@ -51,13 +54,34 @@ _PERL_IN_PLACE = re.compile(r"-\w{0,6}(?:p\w{0,6}i|i\w{0,6}p|n\w{0,6}i)\w{0,6}(?
 
 def in_command(command: str, result: str, *, escape: str = "\\") -> list[Touched]:
     """The files of a command whose ``result`` was no error."""
-    if not _MAY_TOUCH.search(command):
+    if not _may_touch(command):
         return []
     found = list(_Shell("", escape, 0).touched(command))
-    if found and (failed := _FAILED.findall(result)):
-        lines = "\n".join(failed[:1000])
-        found = [one for one in found if one.path not in lines]
-    return found
+    refused = "\n".join(_refusals(result)) if found else ""
+    return [one for one in found if one.path not in refused] if refused else found
+
+
+def _refusals(result: str) -> Iterator[str]:
+    """The lines that say so, a thousand characters of each."""
+    for words in _REFUSALS:
+        at = result.find(words)
+        for _ in range(_MOST_REFUSALS):
+            if at < 0:
+                break
+            begin = max(at - _AROUND, result.rfind("\n", max(0, at - _AROUND), at) + 1)
+            end = result.find("\n", at, at + _AROUND)
+            yield result[begin : end if end >= 0 else at + _AROUND]
+            at = result.find(words, at + 1)
+
+
+def _may_touch(command: str) -> bool:
+    return (
+        _PROGRAM_FIRST.match(command) is not None
+        or _PROGRAM_LATER.search(command) is not None
+        or (">" in command and _WRITES.search(command) is not None)
+        or ("<" in command and _READS.search(command) is not None)
+        or (any(word in command for word in _WITHIN) and _PROGRAM_WITHIN.search(command) is not None)
+    )
 
 
 class _Shell:
