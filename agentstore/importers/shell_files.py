@@ -29,8 +29,10 @@ _WITHIN = ("sudo ", "env ", "then ", "do ")
 _WRITES = re.compile(r">(?<![-=<&]>)(?![&=>(]|\s?/dev/null)")
 _READS = re.compile(r"<(?<![<\d]<)(?![<(=&])")
 # Parts of what programs say of a file that they could not take.
-_REFUSALS = ("o such file", "annot access", "annot open", "annot stat", "annot remove", "annot find", "ermission denied",
-             "s a directory", "ot found", "does not exist", "did not match any")  # fmt: skip
+_REFUSALS = (
+    "o such file", "annot access", "annot open", "annot stat", "annot remove", "annot find", "ermission denied",
+    "s a directory", "ot found", "does not exist", "did not match any",
+)  # fmt: skip
 _MOST_REFUSALS, _AROUND = 50, 500
 _PREFIXES = frozenset({"sudo", "command", "builtin", "nohup", "env", "exec", "time", "nice", "stdbuf"})
 _ASSIGNS = re.compile(r"[A-Za-z_]\w{0,100}=")
