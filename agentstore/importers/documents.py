@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
+from typing import Any
 
 from agentstore.importers.file_blocks import read_start
 from agentstore.importers.jsonl import Record, Report, read_values
@@ -48,12 +49,24 @@ def too_large(file: str, most: int = MOST_BYTES) -> ImportResult:
     return ImportResult(file=file, problems=[ImportProblem(file, 0, f"more than {most:,} bytes, not read")])
 
 
-def read_object(data: bytes, report: Report) -> Record | None:
-    """The one JSON object of a document; None, and a report, where it is none. What follows it is reported."""
+def read_value(data: bytes, report: Report) -> Any:
+    """The JSON value of a document; None, and a report, where there is none. What follows it is reported.
+
+    Of one that is cut off nothing is kept: its rows would take the place of all of them.
+    """
     values = read_values(data, report)
-    found = next((value for value in values if isinstance(value, dict)), None)
-    if found is None:
-        report(0, f"not a JSON object but {type(values[0]).__name__}" if values else "no JSON object")
-    elif len(values) > 1:
-        report(0, "more than one JSON value")
-    return found
+    if len(values) > 1:
+        report(0, "more than one JSON value: the first one is read")
+    elif not values and not data.strip(b" \t\r\n\x00"):
+        report(0, "the file is empty")
+    return values[0] if values else None
+
+
+def read_object(data: bytes, report: Report) -> Record | None:
+    """The JSON object of a document; None, and a report, where it holds anything else."""
+    value = read_value(data, report)
+    if not isinstance(value, dict):
+        if value is not None:
+            report(0, f"not a JSON object but {type(value).__name__}")
+        return None
+    return value

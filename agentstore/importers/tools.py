@@ -61,6 +61,15 @@ CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.it
 
 # Tools that came after the table was published.
 _LATER = {"PowerShell": "Bash"}
+# SWE-agent's, which the table does not know.
+_LATER |= {
+    **dict.fromkeys(("open", "goto", "scroll_up", "scroll_down", "filemap", "view_image"), "Read"),
+    **dict.fromkeys(("insert", "append", "str_replace_editor"), "Edit"),
+    **dict.fromkeys(("search_dir", "search_file"), "Grep"),
+    "create": "Write",
+    "find_file": "Glob",
+    "submit": "Tool",
+}
 
 # Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(
@@ -165,7 +174,7 @@ def _question(arguments: Any) -> str:
     return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
 
 
-_PATH = ("file_path", "notebook_path", "path")
+_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,

@@ -1,8 +1,8 @@
 """Chats that are read together: which file is which session, who is whose subagent, and where they were.
 
-The same session may be in a ``.json`` and in the ``.jsonl`` that followed it, and in copies of both: the one that has all
-is imported, and of those that went different ways each (``claude_code.copies``). A subagent's chat (since 2026) is in
-``chats/<session id of its parent>/<its own id>.jsonl``, and the call that started it says its id.
+The same session may be in a ``.json`` and in the ``.jsonl`` that followed it, and in copies of both: the one that has
+all is imported, and of those that went different ways each (``claude_code.copies``). A subagent's chat (since 2026)
+is in ``chats/<session id of its parent>/<its own id>.jsonl``, and the call that started it says its id.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """A chat as rows.
 
-Each message of the chat is one; those without a text, a thought, a call and tokens are left out, and so are those that
-only bring answers of tools: these belong to the calls. ``source_id`` is ``gemini:<session>:<message>``: the ids of
-messages that gemini-cli makes from texts are the same in all chats.
+Each message of the chat is one; those without a text, a thought, a call and tokens are left out, and so are those
+that only bring answers of tools: these belong to the calls. ``source_id`` is ``gemini:<session>:<message>``: the ids
+of messages that gemini-cli makes from texts are the same in all chats.
 
 Tokens are those of one response each (counted: no total is the sum of those before). ``input`` includes what was
-``cached``, and not what tools brought (``tool``); ``thoughts`` stand beside ``output``. The sums in the ``total`` of real
-files agree.
+``cached``, and not what tools brought (``tool``); ``thoughts`` stand beside ``output``. The sums in the ``total`` of
+real files agree.
 """
 
 from __future__ import annotations

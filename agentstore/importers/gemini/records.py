@@ -1,24 +1,24 @@
 """The files of Gemini CLI, and what a chat is when all of one was read.
 
-``~/.gemini/tmp/<project>/chats/session-<time>-<8 digits>.json``, before 0.40: one JSON object ``{sessionId, projectHash,
-startTime, lastUpdated, messages, summary?, kind?, directories?}``, written anew on each turn (counted on real files).
-Newer versions: ``.jsonl`` beside it (read in gemini-cli's source, ``chatRecordingService.ts`` of 2026-08; one trimmed real
-file), of which each line is
+``~/.gemini/tmp/<project>/chats/session-<time>-<8 digits>.json``, before 0.40: one JSON object ``{sessionId,
+projectHash, startTime, lastUpdated, messages, summary?, kind?, directories?}``, written anew on each turn (counted on
+real files). Newer versions: ``.jsonl`` beside it (read in gemini-cli's source, ``chatRecordingService.ts`` of
+2026-08; one trimmed real file), of which each line is
 
 * ``{sessionId, projectHash, …}``: what the chat is; with ``messages``, a chat of the older kind as a whole
 * ``{id, type, …}``: a message; one with an id that was there takes its place
 * ``{"$set": {…}}``: other values of what the chat is
-* ``{"$rewindTo": id}``: the person went back; that message and all after it are gone (all of them, if it is not known).
-  They are no rows here, either: what was taken back is told by number (``rewound``).
+* ``{"$rewindTo": id}``: the person went back; that message and all after it are gone (all of them, if it is not
+  known). They are no rows here, either: what was taken back is told by number (``rewound``).
 
 ``$set`` with ``messages`` is what the model is shown from then on, after a compression: messages are missing, results
 are masked, summaries stand in their place. It is no reason to forget what was said: here messages stay as they were,
 and new ones are added behind them.
 
 Since any later record may change any message, a chat is always read as a whole, whichever file it is in.
-``logs.json`` (prompts that were typed, without answers) and ``checkpoint-<tag>.json`` (copies that ``/chat save`` made,
-without ids or times) are left alone: they tell nothing of a chat that its own file does not, and of a chat whose file
-was deleted they would put prompts in the place of all that is stored of it.
+``logs.json`` (prompts that were typed, without answers) and ``checkpoint-<tag>.json`` (copies that ``/chat save``
+made, without ids or times) are left alone: they tell nothing of a chat that its own file does not, and of a chat
+whose file was deleted they would put prompts in the place of all that is stored of it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from typing import Any
 import msgspec
 
 from agentstore.importers.claude_code.copies import Trace, trace_of
-from agentstore.importers.jsonl import BOM, REFUSED, Record, Report, read_records
 from agentstore.importers.documents import read_object
+from agentstore.importers.jsonl import BOM, REFUSED, Record, Report, read_records
 
 _META = ("sessionId", "projectHash", "startTime", "lastUpdated", "kind", "summary", "directories")
 _ALONE = re.compile(rb"\{\s*\n")  # how a document begins that is written in several lines
@@ -80,6 +80,8 @@ class Chat:
     def take_document(self, document: Record) -> None:
         self.take_meta(document)
         messages = document.get("messages")
+        if not isinstance(messages, list | None):
+            _count(self.unknown, "(no list of messages)")
         for message in messages if isinstance(messages, list) else ():
             if isinstance(message, dict):
                 self.take_message(message)
@@ -122,18 +124,17 @@ def read_chat(data: bytes, report: Report) -> Chat:
     document = _whole(body)
     if document is None and not _ALONE.match(body):
         for number, record in read_records(data, report):
-            _guarded(lambda record=record: chat.take(record), number, report)
+            _guarded(chat.take, record, number, report)
         return chat
     document = read_object(body, report) if document is None else document
     if document is not None:
-        found = document
-        _guarded(lambda: chat.take_document(found), 0, report)
+        _guarded(chat.take_document, document, 0, report)
     return chat
 
 
-def _guarded(take: Callable[[], None], number: int, report: Report) -> None:
+def _guarded(take: Callable[[Record], None], record: Record, number: int, report: Report) -> None:
     try:
-        take()
+        take(record)
     except RecursionError:
         report(number, "nested too deeply")
 

@@ -1,9 +1,10 @@
 """Who speaks in a chat, and what a tool call is in it.
 
-Counted on real files: ``user``, ``gemini``, ``info``, ``error`` and ``warning`` are the types of messages (``model`` with
-``parts`` in one schema fixture); thoughts and calls stand in the message, each call with its result. Read in gemini-cli's
-source: answers of tools are messages of type ``user`` since 2026, too, with nothing but ``functionResponse`` parts;
-``displayContent`` is what was typed, where ``content`` is more; texts in ``INJECTED`` are nobody's prompts.
+Counted on real files: ``user``, ``gemini``, ``info``, ``error`` and ``warning`` are the types of messages (``model``
+with ``parts`` in one schema fixture); thoughts and calls stand in the message, each call with its result. Read in
+gemini-cli's source: answers of tools are messages of type ``user`` since 2026, too, with nothing but
+``functionResponse`` parts; ``displayContent`` is what was typed, where ``content`` is more; texts in ``INJECTED`` are
+nobody's prompts.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _REFERENCES = "--- Content from referenced files ---"
 _END_OF_REFERENCES = "--- End of content ---"
 # What run_shell_command says around what a command printed; the label was "Stdout" up to 2025.
 _OUTPUT = re.compile(r"^(?:Output|Stdout): ", re.MULTILINE)
-_FAILED = frozenset({"error", "cancelled"})
+_FAILED = ("error", "cancelled")  # no set: what is looked for in it may be anything
 
 
 class Answer(NamedTuple):
