@@ -234,40 +234,25 @@ class Conversation:
         """The call with this id, while its result has not come."""
         return self._waiting.get(id)
 
-    def answer(
-        self,
-        id: str,
-        text: str,
-        *,
-        is_error: bool = False,
-        moment: dt.datetime | None = None,
-        printed: str | None = None,
-    ) -> bool:
+    def answer(self, id: str, text: str, *, is_error: bool = False, moment: dt.datetime | None = None) -> bool:
         """The result of the call with this id; of two the first stands. False where no such call waits."""
         call = self._waiting.get(id)
         if call is None:
             return False
-        self.answer_of(call, text, is_error=is_error, moment=moment, printed=printed)
+        self.answer_of(call, text, is_error=is_error, moment=moment)
         return True
 
     def answer_of(
-        self,
-        call: OpenCall,
-        text: str,
-        *,
-        is_error: bool = False,
-        moment: dt.datetime | None = None,
-        printed: str | None = None,
+        self, call: OpenCall, text: str, *, is_error: bool = False, moment: dt.datetime | None = None
     ) -> None:
-        """``printed`` is what the command itself printed, where the agent's result has labels around it."""
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        printed = text if printed is None else printed
-        for found in links_in(call.name, call.arguments, printed, is_error=is_error):
+        arguments = call.arguments()
+        for found in links_in(call.name, arguments, text, is_error=is_error):
             self.link(call.ordinal, found, moment)
-        command = text_of(call.arguments, "command", "cmd")
-        if "git" in command and (seen := seen_in(command, printed)) and len(self.memory.seen) < 8:
+        command = text_of(arguments, "command", "cmd")
+        if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < 8:
             self.memory.seen.append(seen)
 
     def starts(self, call: OpenCall, session_id: str) -> None:

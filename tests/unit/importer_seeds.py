@@ -92,7 +92,9 @@ GEMINI_MESSAGES = [
         model="gemini-2.5-pro",
         toolCalls=[
             gemini_call("c1", "read_file", "hello", file_path="/home/ada/tideclock/a.md"),
-            gemini_call("c2", "run_shell_command", "Output: [main 1a2b3c4] x\nExit Code: 0", command="git commit -m x"),
+            gemini_call(
+                "c2", "run_shell_command", "Output: ok\n[main 1a2b3c4] x\nExit Code: 0", command="git commit -m x"
+            ),
         ],
     ),
     gemini_message("i1", "info", "Request cancelled.", 5),

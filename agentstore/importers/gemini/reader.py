@@ -21,7 +21,6 @@ from agentstore.importers.gemini.directory import Prover, is_hash, proved
 from agentstore.importers.gemini.records import Chat
 from agentstore.importers.gemini.speech import (
     ROLES,
-    answer,
     answer_of,
     calls_of,
     is_injected,
@@ -85,11 +84,8 @@ class ChatReader:
             self._take_response(id, message, moment)
             return
         for response in responses_in(message):
-            text, failed = response_text(response)
-            said = answer(text, is_error=failed)
-            self._conversation.answer(
-                _text(response.get("id")), said.text, is_error=said.is_error, moment=moment, printed=said.printed
-            )
+            answer = response_text(response)
+            self._conversation.answer(_text(response.get("id")), answer.text, is_error=answer.is_error, moment=moment)
         text = typed_text(message) if role == "user" else said_text(message)
         if not text.strip():
             self._count(self._chat.skipped, f"{kind}/empty")
@@ -126,9 +122,7 @@ class ChatReader:
         self._conversation.see_time(at, written)
         if found := answer_of(call):
             self._prover.see(found.text)
-            self._conversation.answer_of(
-                made, found.text, is_error=found.is_error, moment=at or moment, printed=found.printed
-            )
+            self._conversation.answer_of(made, found.text, is_error=found.is_error, moment=at or moment)
 
     def _source(self, id: str) -> str:
         return "" if id.startswith("#") else f"{PREFIX}{self._chat.session_id}:{id}"

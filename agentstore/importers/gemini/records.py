@@ -110,11 +110,15 @@ class Chat:
                 self.injected.add(id)
 
     def _rewind(self, target: str) -> None:
-        ids = list(self.messages)
-        gone = ids[ids.index(target) :] if target in self.messages else ids
-        for id in gone:
-            self.times.append(_text(self.messages.pop(id).get("timestamp")))
-        self.skipped["rewound"] = self.skipped.get("rewound", 0) + len(gone)
+        is_known = target in self.messages
+        while self.messages:
+            # From the end, and no further: there may be as many of these records as messages.
+            id, message = self.messages.popitem()
+            self.injected.discard(id)
+            self.times.append(_text(message.get("timestamp")))
+            _count(self.skipped, "rewound")
+            if is_known and id == target:
+                break
 
 
 def read_chat(data: bytes, report: Report) -> Chat:

@@ -9,7 +9,6 @@ nobody's prompts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -40,17 +39,14 @@ _CONTINUE = "Please continue."
 # The files that a prompt names with "@" are put between these two.
 _REFERENCES = "--- Content from referenced files ---"
 _END_OF_REFERENCES = "--- End of content ---"
-# What run_shell_command says around what a command printed; the label was "Stdout" up to 2025.
-_OUTPUT = re.compile(r"^(?:Output|Stdout): ", re.MULTILINE)
 _FAILED = ("error", "cancelled")  # no set: what is looked for in it may be anything
 
 
 class Answer(NamedTuple):
-    """The result of a call; ``printed`` is what a command printed, where the text has more around it."""
+    """The result of a call. Around what a command printed it has labels (``Output:``), which stay."""
 
     text: str
     is_error: bool
-    printed: str
 
 
 def typed_text(message: Record) -> str:
@@ -134,20 +130,16 @@ def answer_of(call: Record) -> Answer | None:
             texts.append(text)
         elif isinstance(part.get("text"), str):
             texts.append(part["text"])
-    return answer("\n".join(texts), is_error=is_error)
+    return Answer("\n".join(texts), is_error)
 
 
-def answer(text: str, *, is_error: bool) -> Answer:
-    return Answer(text, is_error, _OUTPUT.sub("", text, count=1))
-
-
-def response_text(response: Record) -> tuple[str, bool]:
+def response_text(response: Record) -> Answer:
     """What a tool answered, and whether it says that it failed."""
     body: Any = response.get("response")
     if not isinstance(body, dict):
-        return body if isinstance(body, str) else "" if body is None else to_json(body), False
+        return Answer(body if isinstance(body, str) else "" if body is None else to_json(body), False)
     for name in ("output", "error", "content", "result"):
         if name in body:
             value = body[name]
-            return value if isinstance(value, str) else to_json(value), name == "error"
-    return (to_json(body) if body else ""), False
+            return Answer(value if isinstance(value, str) else to_json(value), name == "error")
+    return Answer(to_json(body) if body else "", False)

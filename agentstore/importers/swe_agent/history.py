@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -55,7 +56,7 @@ class SweHistory:
 
     def _read(self, name: str, path: pathlib.Path, run: Run, problems: list[ImportProblem]) -> ImportResult:
         file = f"{name}#{run.label}" if run.label else name
-        claimed = id_of(run)
+        claimed = _id(run)
         id = self._ids.get((path, run.label, claimed), claimed)
         if not claimed or not id:
             return ImportResult(file=file, problems=problems, skipped_records={_HELD: 1} if claimed else {})
@@ -102,7 +103,7 @@ class SweHistory:
         claims: dict[str, list[tuple[pathlib.Path, str]]] = {}
         for path in self.files:
             for run in _runs_of(path):
-                if id := id_of(run):
+                if id := _id(run):
                     claims.setdefault(id, []).append((path, run.label))
         ids: dict[tuple[pathlib.Path, str, str], str] = {}
         for id, places in claims.items():
@@ -128,5 +129,14 @@ def _runs_of(path: pathlib.Path) -> list[Run]:
         return []
 
 
+def _id(run: Run) -> str:
+    try:
+        return id_of(run)
+    except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
+        return ""
+
+
 def _trace_of(path: pathlib.Path, label: str) -> Trace:
-    return next((trace(run, len(run.document)) for run in _runs_of(path) if run.label == label), trace_of(()))
+    with contextlib.suppress(RecursionError):
+        return next((trace(run, len(run.document)) for run in _runs_of(path) if run.label == label), trace_of(()))
+    return trace_of(())

@@ -28,7 +28,8 @@ from agentstore.importers.swe_agent.actions import BASH
 from agentstore.importers.swe_agent.reader import About
 from agentstore.importers.swe_agent.runs import Run, is_response, records_of, text_in
 
-_BLOCK = re.compile(r"```(?:bash|mswea_bash_command)[ \t]*\n(.*?)\n```", re.DOTALL)
+_BLOCK = re.compile(r"```(?:bash|mswea_bash_command)[ \t]{0,99}\n")
+_END_OF_BLOCK = "\n```"
 _SPOKEN = ("UserInterruption", "UserNewTask", "UserRejection")  # no set: what is looked for in it may be anything
 
 
@@ -143,13 +144,23 @@ class MiniReader:
             self._unanswered.remove(call)
         code, printed = extra.get("returncode"), extra.get("raw_output")
         failed = type(code) is int and code != 0
-        self.conversation.answer_of(
-            call, text, is_error=failed, moment=moment, printed=printed if isinstance(printed, str) else None
-        )
+        # What the command printed; what stands around it was written for the model.
+        text = printed if isinstance(printed, str) else text
+        self.conversation.answer_of(call, text, is_error=failed, moment=moment)
 
 
 def _blocks(text: str) -> list[Record]:
-    found = _BLOCK.findall(text)
+    """The command of a response that has one block of shell, no more and no less. (A pattern for all of a block would
+    look for its end from each beginning anew.)"""
+    found: list[str] = []
+    position = 0
+    while len(found) < 2 and (begin := _BLOCK.search(text, position)):
+        # The newline before the command may be the one before the end: an empty block.
+        position = text.find(_END_OF_BLOCK, begin.end() - 1)
+        if position < 0:
+            break
+        found.append(text[begin.end() : position])
+        position += len(_END_OF_BLOCK)
     return [{"command": found[0].strip()}] if len(found) == 1 else []
 
 
