@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from agentstore.importers.antigravity.importer import Antigravity
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.gemini.importer import Gemini
@@ -17,6 +18,7 @@ from agentstore.importers.swe_agent.importer import SweAgent
 IMPORTERS: tuple[Importer, ...] = (
     ClaudeCode(),
     Gemini(),
+    Antigravity(),
     SweAgent(),
 )  # fmt: skip
 

@@ -143,7 +143,7 @@ def describe_call(name: str, arguments: Any) -> str:
 
 def _bash(arguments: Any) -> str:
     description = text_of(arguments, "description")
-    command = text_of(arguments, "command", "cmd")
+    command = text_of(arguments, "command", "cmd", "CommandLine")
     head = f"[Bash: {description}]" if description else "[Bash]"
     return f"{head}\n$ {command}" if command else ""
 
@@ -174,7 +174,7 @@ def _question(arguments: Any) -> str:
     return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
 
 
-_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path")
+_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,

@@ -114,6 +114,57 @@ def gemini() -> Iterator[Seed]:
     yield Seed("gemini", f"{name}.jsonl", lines(*log, {"$set": {"messages": GEMINI_MESSAGES[2:]}}), "lines", beside)
 
 
+# --- Antigravity CLI ---------------------------------------------------------------------------------------------
+
+ANTIGRAVITY = "7f05dc62-68b3-40a1-82b9-115546ed9592"
+
+
+def agy_step(index: int, kind: str, content: str | None = None, source: str = "MODEL", **more: Any) -> dict[str, Any]:
+    step = {"step_index": index, "source": source, "type": kind, "status": "DONE"}
+    step |= {"created_at": f"2026-07-05T09:14:{index:02}Z"}
+    return {**step, **({} if content is None else {"content": content}), **more}
+
+
+def agy_call(name: str, **args: Any) -> dict[str, Any]:
+    """As it is written: each argument is JSON in a text."""
+    return {"name": name, "args": {key: json.dumps(value) for key, value in args.items()}}
+
+
+def agy_request(text: str, model: str = "") -> str:
+    request = f"<USER_REQUEST>\n{text}\n</USER_REQUEST>\n<ADDITIONAL_METADATA>\nThe local time.\n</ADDITIONAL_METADATA>"
+    change = f"The user changed setting `Model Selection` from None to {model}. No need to comment on this change."
+    return f"{request}\n<USER_SETTINGS_CHANGE>\n{change}\n</USER_SETTINGS_CHANGE>" if model else request
+
+
+AGY_TIMES = "Created At: 2026-07-05T11:14:23+02:00\nCompleted At: 2026-07-05T11:14:24+02:00\n"
+AGY_PRINTED = "\n\t\t\t\tThe command exited with code 0.\n\t\t\t\tOutput:\n\t\t\t\t[main 1a2b3c4] x\n"
+AGY_STEPS = [
+    agy_step(0, "USER_INPUT", agy_request("fix the tide", "Gemini 3.5 Flash (Low)"), "USER_EXPLICIT"),
+    agy_step(1, "CONVERSATION_HISTORY", None, "SYSTEM"),
+    agy_step(
+        2,
+        "PLANNER_RESPONSE",
+        thinking="**Plan**",
+        tool_calls=[
+            agy_call("view_file", AbsolutePath="/home/ada/tideclock/a.md"),
+            agy_call("run_command", CommandLine="git commit -m x", Cwd="/home/ada/tideclock"),
+        ],
+    ),
+    agy_step(3, "VIEW_FILE", f"{AGY_TIMES}hello"),
+    agy_step(4, "RUN_COMMAND", AGY_TIMES + AGY_PRINTED),
+    agy_step(5, "CHECKPOINT", "{{ CHECKPOINT 0 }}", "SYSTEM"),
+    agy_step(6, "SYSTEM_MESSAGE", "Not the user:\n<SYSTEM_MESSAGE>\nstopped\n</SYSTEM_MESSAGE>", "SYSTEM"),
+    agy_step(7, "PLANNER_RESPONSE", "done", tool_calls=[agy_call("invoke_subagent", Subagents=[{"Prompt": "look"}])]),
+    agy_step(8, "INVOKE_SUBAGENT", 'Created:\n{\n  "conversationId": "3eaf9d49-b3ad-488f-9b44-887c7c4836bd"\n}'),
+]
+
+
+def antigravity() -> Iterator[Seed]:
+    path = f"antigravity-cli/brain/{ANTIGRAVITY}/.system_generated/logs/transcript_full.jsonl"
+    prompts = lines({"display": "fix", "workspace": "/home/ada/tideclock", "conversationId": ANTIGRAVITY})
+    yield Seed("antigravity-cli", path, lines(*AGY_STEPS), "lines", {"antigravity-cli/history.jsonl": prompts})
+
+
 # --- SWE-agent ---------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +182,7 @@ def swe_called(id: str, name: str, **arguments: Any) -> dict[str, Any]:
     return {"id": id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
 
 
-SWE_RUN = {
+SWE_RUN: dict[str, Any] = {
     "trajectory": [
         swe_step("ls -F", "a.py"),
         swe_step("open a.py", "[File: a.py]"),
@@ -177,7 +228,7 @@ def mini_output(number: int, output: str, code: int = 0) -> dict[str, Any]:
     return {"role": "tool", "content": content, "tool_call_id": f"call_{number}", "extra": extra}
 
 
-MINI_RUN = {
+MINI_RUN: dict[str, Any] = {
     "info": {
         "model_stats": {"instance_cost": 0.05, "api_calls": 2},
         "config": {"environment": {"cwd": "/testbed"}, "model": {"model_name": "anthropic/claude-sonnet-4-5"}},
@@ -205,4 +256,4 @@ def swe_agent() -> Iterator[Seed]:
     yield Seed("swe-agent", "mini/ada__tide-7.traj.json", document(MINI_RUN), "document")
 
 
-SEEDS: tuple[Seed, ...] = (*claude_code(), *gemini(), *swe_agent())
+SEEDS: tuple[Seed, ...] = (*claude_code(), *gemini(), *antigravity(), *swe_agent())
