@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
+import random
+import sqlite3
 from typing import Any
 
 from agentstore.importers import ImportResult, Options, import_tree, importer_named
@@ -145,3 +148,92 @@ def test_results_belong_to_calls_in_their_order(tmp_path: pathlib.Path) -> None:
     assert result.tool_calls[2].input_json == '{"cut":"\\"abc"}'
     assert result.skipped_records == {"result/unfinished": 1, "VIEW_FILE/without a call": 1}
     assert len({call.tool_use_id for call in result.tool_calls}) == 4
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def generation(steps: bytes, *usage: tuple[int, int], model: int = 1371) -> bytes:
+    told = field(1, model) + b"".join(field(number, value) for number, value in usage)
+    part = field(4, told) + field(19, b"gemini-3-flash-a") + field(21, b"Gemini 3 Flash") + b"\x09" + b"\0" * 8
+    return field(1, part) + steps
+
+
+def database(root: pathlib.Path, *rows: tuple[int, bytes]) -> pathlib.Path:
+    path = root / "antigravity-cli" / "conversations" / f"{ANTIGRAVITY}.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE gen_metadata (idx INTEGER PRIMARY KEY, data BLOB)")
+        connection.executemany("INSERT INTO gen_metadata VALUES (?, ?)", rows)
+        connection.commit()
+    return path
+
+
+def test_tokens_come_from_the_database_beside(tmp_path: pathlib.Path) -> None:
+    packed, single = field(2, varint(2) + varint(3)), field(2, 7) + field(2, 8)
+    database(
+        tmp_path,
+        (0, generation(packed, (2, 1000), (3, 50), (5, 19_000))),
+        (1, generation(single, (3, 9))),
+        (2, generation(field(2, 500), (2, 1))),
+    )
+    result = one(tmp_path, *AGY_STEPS)
+    spent = [(m.input_tokens, m.cache_read_tokens, m.output_tokens, m.model) for m in result.messages]
+    assert spent == [
+        (0, 0, 0, ""),
+        (1000, 19_000, 50, "Gemini 3.5 Flash (Low)"),
+        (0, 0, 0, ""),
+        (0, 0, 9, "Gemini 3.5 Flash (Low)"),
+    ]
+    assert result.messages[1].token_usage == '{"input_tokens":1000,"output_tokens":50,"cache_read_tokens":19000}'
+    assert (result.sessions[0].total_output_tokens, result.sessions[0].peak_context_tokens) == (59, 20_000)
+    unnamed = one(tmp_path, agy_step(7, "PLANNER_RESPONSE", "x"))
+    assert unnamed.messages[0].model == "Gemini 3 Flash"
+
+
+def test_what_is_no_usage_gives_no_tokens(tmp_path: pathlib.Path) -> None:
+    rows = [
+        generation(field(2, 2), (2, 3_000_000), (3, 5)),
+        generation(field(2, 2), (2, 10), model=7),
+        generation(field(2, 2)),
+        b"\xff" * 40,
+        b"",
+        field(1, 5),
+    ]
+    for row in rows:
+        database(tmp_path, (0, row))
+        result = one(tmp_path, *AGY_STEPS)
+        assert sum(message.output_tokens + message.context_tokens for message in result.messages) == 0
+        assert not result.problems
+
+
+def test_broken_databases_are_told_and_do_no_harm(tmp_path: pathlib.Path) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    path = database(tmp_path, (0, generation(field(2, 2), (2, 10), (3, 5))))
+    whole = path.read_bytes()
+    expected = said(one(tmp_path, *AGY_STEPS))
+    for _ in range(100):
+        torn = bytearray(whole)
+        for _ in range(chance.randrange(1, 20)):
+            torn[chance.randrange(len(torn))] = chance.randrange(256)
+        path.write_bytes(bytes(torn[: chance.choice([len(torn), 100, 4096])]))
+        result = one(tmp_path, *AGY_STEPS)
+        assert said(result) == expected
+        assert all(problem.line == 0 and problem.reason for problem in result.problems)

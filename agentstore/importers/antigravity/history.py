@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from agentstore.importers.antigravity.reader import StepReader
 from agentstore.importers.antigravity.steps import SUBAGENT, started_in, text
+from agentstore.importers.antigravity.usage import generations_in
 from agentstore.importers.claude_code.copies import Trace, sort_out, trace_of
 from agentstore.importers.conversation import Conversation
 from agentstore.importers.documents import read_object
@@ -56,9 +57,16 @@ class AntigravityHistory:
             if state is not None:
                 state.open(stream)
                 trace = Read(stream, state)
+            problems: list[str] = []
             reader = StepReader(
-                name, lambda cwd, said: self._session(path, id, cwd, said), self._options.user_id, state
+                name,
+                lambda cwd, said: self._session(path, id, cwd, said),
+                generations_in(_database(path), problems.append),
+                self._options.user_id,
+                state,
             )
+            for reason in problems:
+                reader.report(reason)
             yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes)
 
     def _session(self, path: pathlib.Path, id: str, cwd: str, said: Conversation) -> Session:
@@ -117,6 +125,11 @@ def _conversation(path: pathlib.Path) -> pathlib.Path:
     """The folder of a conversation; of a file that lies elsewhere, its own folder."""
     logs = path.parent
     return logs.parent.parent if (logs.parent.name, logs.name) == (".system_generated", "logs") else logs
+
+
+def _database(path: pathlib.Path) -> pathlib.Path:
+    folder = _conversation(path)
+    return folder.parent.parent / "conversations" / f"{folder.name}.db"
 
 
 def _id_of(path: pathlib.Path) -> str:

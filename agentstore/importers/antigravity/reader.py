@@ -15,15 +15,15 @@ verbatim lines of others, and read the same way by half a dozen public parsers; 
 * ``INVOKE_SUBAGENT``: the result of a call that started conversations, and their ids
 * ``SYSTEM_MESSAGE``, ``ERROR_MESSAGE``: messages of role "system"; checkpoints and histories are kept out
 
-What is not here, since nobody shows it for sure: the tokens (``gen_metadata`` in ``conversations/<id>.db`` is protobuf
-without a published schema; agentsview decodes some of it), and the content of conversations that have no transcript
-(``.db`` alone, and the older encrypted ``.pb``). They have no rows, rather than guessed ones.
+Tokens come from the database beside (``usage``). What is not here, since nobody shows it for sure: conversations that
+have no transcript (the same database has their steps as protobuf without a published schema; older ones are encrypted
+``.pb``). They have no rows, rather than guessed ones.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -43,6 +43,7 @@ from agentstore.importers.antigravity.steps import (
     text,
     typed_text,
 )
+from agentstore.importers.antigravity.usage import Generation
 from agentstore.importers.conversation import Conversation, Memory, OpenMessage
 from agentstore.importers.jsonl import BOM, Record, read_records
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -70,11 +71,17 @@ class StepReader:
     """Takes the lines of a transcript in order and gives its rows, piece by piece. See ``pieces.LinesReader``."""
 
     def __init__(
-        self, file: str, session: Callable[[str, Conversation], Session], user_id: str, state: ImportState | None = None
+        self,
+        file: str,
+        session: Callable[[str, Conversation], Session],
+        generations: Mapping[int, Generation],
+        user_id: str,
+        state: ImportState | None = None,
     ) -> None:
         self.lines = state.line if state else 0
         self._file = file
         self._session = session
+        self._generations = generations
         self._user_id = user_id
         self._held = _unpacked(state.memory) if state else FileMemory(Memory())
         self._conversation = Conversation(self._held.conversation)
@@ -144,11 +151,14 @@ class StepReader:
         thinking, listed = text(step.get("thinking")).strip(), step.get("tool_calls")
         calls = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         self._held.unanswered = []
-        if not (thinking or content.strip() or calls):
+        if not (thinking or content.strip() or calls or number in self._generations):
             self._count(self._held.skipped, "PLANNER_RESPONSE/empty")
             return
-        source = self._source(number)
-        message = self._conversation.add("assistant", "", moment, source_id=source, model=self._held.model)
+        generation = self._generations.get(number)
+        model = self._held.model or (generation.model if generation else "")
+        message = self._conversation.add("assistant", "", moment, source_id=self._source(number), model=model)
+        if generation:
+            self._conversation.spend(message, generation.usage)
         if thinking:
             self._conversation.think(message, thinking)
         self._conversation.say(message, content)
@@ -194,6 +204,10 @@ class StepReader:
         counts[label] = counts.get(label, 0) + 1
 
     # --- rows --------------------------------------------------------------------------------------------------------
+
+    def report(self, reason: str) -> None:
+        """Something is wrong with the file as a whole."""
+        self._report(0, reason)
 
     def piece(self, state: ImportState) -> ImportResult:
         session = self._session(self._held.cwd, self._conversation)
