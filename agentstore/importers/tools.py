@@ -71,6 +71,7 @@ _LATER |= {
     "submit": "Tool",
 }
 
+LOADS_SKILL = ("Skill", "skill", "activate_skill")
 # Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
@@ -107,7 +108,7 @@ def text_of(arguments: Any, *keys: str) -> str:
 
 def skill_name(name: str, arguments: Any, result: str) -> str:
     """The skill that a call loads: named by the Skill tool, or inferred from opening a SKILL.md file."""
-    if name in ("Skill", "skill"):
+    if name in LOADS_SKILL:
         return text_of(arguments, "skill", "name", "command")
     path = _skill_file(name, arguments)
     if not path:

@@ -180,6 +180,7 @@ def test_results_of_calls(tmp_path: pathlib.Path) -> None:
         {**gemini_call("4", "a", status="executing"), "result": None},
         {**gemini_call("5", "a"), "result": [{"functionResponse": {"response": {"output": ""}}}]},
         {**gemini_call("6", "invoke_agent"), "agentId": "sub-1"},
+        {**gemini_call("7", "activate_skill", "ok"), "args": {"name": "tides"}},
     ]  # fmt: skip
     result = whole(tmp_path, gemini_message("a", "gemini", "", toolCalls=calls))
     assert [(c.result_content, c.is_error, c.result_content_length) for c in result.tool_calls] == [
@@ -189,8 +190,10 @@ def test_results_of_calls(tmp_path: pathlib.Path) -> None:
         ("", False, None),
         ("", False, 0),
         ("", False, None),
+        ("ok", False, 2),
     ]
     assert result.tool_calls[5].subagent_session_id == "gemini:sub-1"
+    assert result.tool_calls[6].skill_name == "tides"
 
 
 def test_calls_and_thoughts_that_only_the_content_has(tmp_path: pathlib.Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import pathlib
+import random
 
 import pytest
 
@@ -79,3 +80,26 @@ def test_snapshots_of_a_session_keep_their_rows() -> None:
             for message in before.messages
         )
         assert len(before.tool_calls) < len(after.tool_calls)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("gemini-cli/"))
+def test_every_cut_is_read(row: dict[str, str], tmp_path: pathlib.Path) -> None:
+    """``AGENTSTORE_CUTS``: how many at random and how many at lines' ends; "all" ends, and 200."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    number = os.environ.get("AGENTSTORE_CUTS", "4")
+    data = (ROOT / row["file"]).read_bytes()
+    ends = [place + 1 for place, byte in enumerate(data) if byte == 10]
+    cuts = ends if number == "all" else chance.sample(ends, min(len(ends), int(number)))
+    cuts = [*cuts, *(chance.randrange(len(data)) for _ in range(200 if number == "all" else int(number)))]
+    whole = imported(ROOT / row["file"])
+    path = tmp_path / pathlib.PurePosixPath(row["file"]).name
+    for cut in cuts:
+        path.write_bytes(data[:cut])
+        part = imported(path)
+        check([part])
+        assert len(part.messages) <= len(whole.messages)
+        assert [message.role for message in part.messages] == [m.role for m in whole.messages[: len(part.messages)]]
+        if not part.messages and whole.messages and path.suffix != ".jsonl":
+            assert part.problems

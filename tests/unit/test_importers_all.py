@@ -119,7 +119,8 @@ def plain(result: ImportResult) -> Any:
 def test_every_cut_keeps_the_rows_before(seed: Seed, tmp_path: pathlib.Path) -> None:
     """At every record's end, and at random: the rows of a part are the first rows of the whole."""
     chance = random.Random(drawn())
-    whole = starts(imported(seed, laid(seed, tmp_path)))
+    expected = imported(seed, laid(seed, tmp_path))
+    whole, calls = starts(expected), call_keys(expected)
     ends = [place + 1 for place, byte in enumerate(seed.data) if byte == 10] if seed.shape != "database" else []
     for cut in ends + [chance.randrange(len(seed.data) + 1) for _ in range(CUTS)]:
         results = imported(seed, laid(seed, tmp_path, seed.data[:cut]))
@@ -129,6 +130,12 @@ def test_every_cut_keeps_the_rows_before(seed: Seed, tmp_path: pathlib.Path) -> 
             assert id not in whole or whole[id][: len(roles)] == roles
         if seed.shape == "lines":
             assert found.keys() <= whole.keys()
+            assert call_keys(results) <= calls
+
+
+def call_keys(results: Iterable[ImportResult]) -> set[tuple[str, int, str, int]]:
+    calls = [call for result in results for call in result.tool_calls]
+    return {(call.session_id, call.message_ordinal, call.tool_use_id, call.call_index) for call in calls}
 
 
 def starts(results: Iterable[ImportResult]) -> dict[str, list[str]]:

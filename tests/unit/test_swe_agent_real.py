@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pathlib
+import random
 from typing import Any
 
 import pytest
@@ -70,3 +71,26 @@ def test_the_tree_holds_each_run_once() -> None:
     replays = [session for session in sessions if session.project_name == "marshmallow"]
     assert len(replays) == 6
     assert len({session.project_id for session in replays}) == 1
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("swe-agent/demonstrations/"))
+def test_every_cut_is_read(row: dict[str, str], tmp_path: pathlib.Path) -> None:
+    """``AGENTSTORE_CUTS``: how many at random and how many at lines' ends; "all" ends, and 200."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    number = os.environ.get("AGENTSTORE_CUTS", "4")
+    data = (ROOT / row["file"]).read_bytes()
+    ends = [place + 1 for place, byte in enumerate(data) if byte == 10]
+    cuts = ends if number == "all" else chance.sample(ends, min(len(ends), int(number)))
+    cuts = [*cuts, *(chance.randrange(len(data)) for _ in range(200 if number == "all" else int(number)))]
+    whole = imported(ROOT / row["file"])
+    path = tmp_path / pathlib.PurePosixPath(row["file"]).name
+    for cut in cuts:
+        path.write_bytes(data[:cut])
+        part = imported(path)
+        check([part])
+        assert len(part.messages) <= len(whole.messages)
+        assert [message.role for message in part.messages] == [m.role for m in whole.messages[: len(part.messages)]]
+        if not part.messages and whole.messages and path.suffix != ".jsonl":
+            assert part.problems

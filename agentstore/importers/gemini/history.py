@@ -65,7 +65,7 @@ class GeminiHistory:
                 report(0, "no sessionId: it is not known whose messages these are")
             return ImportResult(file=name, problems=problems, unknown_records=chat.unknown, state=state_of(data))
         if not place.id:  # it was looked at while it could not be read, or was another
-            place = Place(PREFIX + chat.session_id)
+            place = self._place(path, PREFIX + chat.session_id)
         reader = ChatReader(chat, report)
         reader.read()
         cwd = reader.directory(place) or self._registry(_project_folder(path)).directory("", reader.project_hash)
