@@ -58,6 +58,7 @@ def mutated(seed: Seed, chance: random.Random) -> bytes:
         "lines": [changed_lines, changed_lines, moved_lines],
         "document": [changed_document, changed_document, changed_document, framed],
         "database": [changed_cells, changed_cells],
+        "bytes": [],
     }[seed.shape]
     data = seed.data
     for _ in range(chance.choice([1, 1, 2, 3])):

@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple
 from tests.unit import importer_lines
 from tests.unit.test_importer_fuzz import SEEDS as CLAUDE_LINES
 
-Shape = Literal["lines", "document", "database"]
+# "bytes": nothing but bytes can be changed in it (it is compressed, for one).
+Shape = Literal["lines", "document", "database", "bytes"]
 
 
 class Seed(NamedTuple):

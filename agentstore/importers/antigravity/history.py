@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agentstore.importers.antigravity.reader import StepReader
-from agentstore.importers.antigravity.steps import SUBAGENT, started_in, text
+from agentstore.importers.antigravity.steps import SUBAGENT, started_in
 from agentstore.importers.antigravity.usage import generations_in
 from agentstore.importers.claude_code.copies import Trace, sort_out, trace_of
 from agentstore.importers.conversation import Conversation
@@ -22,6 +22,7 @@ from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState
 from agentstore.importers.states import Trace as Read
+from agentstore.importers.tools import text_of
 from agentstore.models import Session
 
 CLI, DESKTOP = "antigravity-cli", "antigravity"
@@ -151,19 +152,14 @@ def _started_by(path: pathlib.Path) -> Iterator[str]:
     agent = _id_of(path).partition(":")[0]
     for step in _records(path, _INVOKES):
         if step.get("type") == SUBAGENT:
-            yield from (f"{agent}:{id}" for id in started_in(text(step.get("content"))))
+            yield from (f"{agent}:{id}" for id in started_in(text_of(step, "content")))
 
 
 def _trace_of(path: pathlib.Path) -> Trace:
     """What the steps are known by: not by their texts, which one of the two files has cut."""
-    keys = (
-        (
-            f"{step.get('step_index')} {text(step.get('type'))} {text(step.get('created_at'))}",
-            text(step.get("created_at")),
-        )
-        for step in _records(path, _STEP)
-        if type(step.get("step_index")) is int
-    )
+    steps = (step for step in _records(path, _STEP) if type(step.get("step_index")) is int)
+    known = ((step["step_index"], text_of(step, "type"), text_of(step, "created_at")) for step in steps)
+    keys = ((f"{number} {kind} {moment}", moment) for number, kind, moment in known)
     return trace_of(keys, _PREFERRED * (path.name == NAMES[0]))
 
 
@@ -174,7 +170,7 @@ def _workspaces_in(folder: pathlib.Path) -> dict[str, str]:
     except (OSError, ValueError):
         data = b""
     for _, row in read_records(data, lambda _line, _reason: None):
-        id, workspace = text(row.get("conversationId")), text(row.get("workspace"))
+        id, workspace = text_of(row, "conversationId"), text_of(row, "workspace")
         if id and workspace:
             found.setdefault(id, workspace)
     try:

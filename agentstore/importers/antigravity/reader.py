@@ -40,7 +40,6 @@ from agentstore.importers.antigravity.steps import (
     notice_text,
     result_text,
     started_in,
-    text,
     typed_text,
 )
 from agentstore.importers.antigravity.usage import Generation
@@ -49,6 +48,7 @@ from agentstore.importers.jsonl import BOM, Record, read_records
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState, StaleStateError
 from agentstore.importers.times import parse_time
+from agentstore.importers.tools import text_of
 from agentstore.models import Session
 
 _MOST_UNANSWERED = 200
@@ -113,8 +113,8 @@ class StepReader:
         self._problems.append(ImportProblem(self._file, line, reason))
 
     def _take(self, step: Record) -> None:
-        kind, content, held = text(step.get("type")), text(step.get("content")), self._held
-        written = text(step.get("created_at"))
+        kind, content, held = text_of(step, "type"), text_of(step, "content"), self._held
+        written = text_of(step, "created_at")
         moment = parse_time(written)
         self._conversation.see_time(moment, written)
         index = step.get("step_index")
@@ -143,12 +143,12 @@ class StepReader:
         if not typed.strip():
             self._count(self._held.skipped, "USER_INPUT/empty")
             return
-        by_person = text(step.get("source")) in ("", "USER_EXPLICIT")
+        by_person = text_of(step, "source") in ("", "USER_EXPLICIT")
         role = "user" if by_person else "system"
         self._conversation.add(role, typed, moment, source_id=self._source(number))
 
     def _take_response(self, step: Record, number: int, content: str, moment: dt.datetime | None) -> None:
-        thinking, listed = text(step.get("thinking")).strip(), step.get("tool_calls")
+        thinking, listed = text_of(step, "thinking").strip(), step.get("tool_calls")
         calls = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         self._held.unanswered = []
         if not (thinking or content.strip() or calls or number in self._generations):
@@ -168,9 +168,9 @@ class StepReader:
         held = self._held
         for place, call in enumerate(calls):
             arguments = arguments_of(call.get("args"))
-            held.cwd = held.cwd or text(arguments.get("Cwd"))
+            held.cwd = held.cwd or text_of(arguments, "Cwd")
             id = f"step-{number}-{place}"  # the agent gives none
-            self._conversation.call(message, id, text(call.get("name")) or "unknown", arguments)
+            self._conversation.call(message, id, text_of(call, "name") or "unknown", arguments)
             if len(held.unanswered) < _MOST_UNANSWERED:
                 held.unanswered.append(id)
 

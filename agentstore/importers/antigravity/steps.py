@@ -25,10 +25,6 @@ _CONVERSATION = re.compile(r'"?conversationId"?\s{0,9}:\s{0,9}"?([0-9A-Za-z-]{8,
 _LONGEST = 65536
 
 
-def text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def typed_text(content: str) -> str:
     """What a person typed, without what the program puts around it."""
     if "<USER_REQUEST>" in content:

@@ -37,6 +37,7 @@ from agentstore.importers.projects import Project
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState
 from agentstore.importers.times import parse_time
+from agentstore.importers.tools import text_of
 from agentstore.models import Session
 
 PREFIX = "gemini:"
@@ -63,7 +64,7 @@ class ChatReader:
 
     def read(self) -> None:
         chat, see = self._chat, self._conversation.see_time
-        for written in [*chat.times, _text(chat.meta.get("startTime")), _text(chat.meta.get("lastUpdated"))]:
+        for written in [*chat.times, text_of(chat.meta, "startTime"), text_of(chat.meta, "lastUpdated")]:
             see(parse_time(written), written)
         for id, message in chat.messages.items():
             try:
@@ -72,12 +73,12 @@ class ChatReader:
                 self._report(0, f"message {id[:80]}: nested too deeply")
 
     def _take(self, id: str, message: Record) -> None:
-        kind = _text(message.get("type"))
+        kind = text_of(message, "type")
         role = ROLES.get(kind)
         if role is None:
             self._count(self._chat.unknown, kind[:80] or "(no type)")
             return
-        written = _text(message.get("timestamp"))
+        written = text_of(message, "timestamp")
         moment = parse_time(written)
         self._conversation.see_time(moment, written)
         if role == "assistant":
@@ -85,7 +86,7 @@ class ChatReader:
             return
         for response in responses_in(message):
             answer = response_text(response)
-            self._conversation.answer(_text(response.get("id")), answer.text, is_error=answer.is_error, moment=moment)
+            self._conversation.answer(text_of(response, "id"), answer.text, is_error=answer.is_error, moment=moment)
         text = typed_text(message) if role == "user" else said_text(message)
         if not text.strip():
             self._count(self._chat.skipped, f"{kind}/empty")
@@ -101,7 +102,7 @@ class ChatReader:
         if not (thoughts or text.strip() or calls or usage.output or usage.context):
             self._count(self._chat.skipped, "gemini/empty")
             return
-        model = _text(message.get("model"))
+        model = text_of(message, "model")
         added = self._conversation.add("assistant", "", moment, source_id=self._source(id), model=model)
         for thought in thoughts:
             self._conversation.think(added, thought)
@@ -113,11 +114,11 @@ class ChatReader:
     def _take_call(self, message: OpenMessage, call: Record, moment: dt.datetime | None) -> None:
         arguments = call.get("args")
         arguments = arguments if isinstance(arguments, dict) else {}
-        made = self._conversation.call(message, _text(call.get("id")), _text(call.get("name")) or "unknown", arguments)
-        if agent := _text(call.get("agentId")):
+        made = self._conversation.call(message, text_of(call, "id"), text_of(call, "name") or "unknown", arguments)
+        if agent := text_of(call, "agentId"):
             self._conversation.starts(made, PREFIX + agent)
         self._prover.see(arguments)
-        written = _text(call.get("timestamp"))
+        written = text_of(call, "timestamp")
         at = parse_time(written)
         self._conversation.see_time(at, written)
         if found := answer_of(call):
@@ -163,7 +164,7 @@ class ChatReader:
             agent_type="gemini",
             parent_session_id=place.parent,
             relationship_type=place.relationship,
-            display_name=_text(self._chat.meta.get("summary")).strip(),
+            display_name=text_of(self._chat.meta, "summary").strip(),
         )
         messages, calls, links = self._conversation.rows(place.id, options.user_id)
         return ImportResult(
@@ -180,7 +181,7 @@ class ChatReader:
 
     @property
     def project_hash(self) -> str:
-        return _text(self._chat.meta.get("projectHash"))
+        return text_of(self._chat.meta, "projectHash")
 
     @property
     def seen_remotes(self) -> list[Seen]:
@@ -197,7 +198,3 @@ def usage_of(value: Any) -> Usage:
         output=tokens(value.get("output")) + tokens(value.get("thoughts")),
         raw=to_json(value),
     )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

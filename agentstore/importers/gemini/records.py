@@ -33,6 +33,7 @@ import msgspec
 from agentstore.importers.claude_code.copies import Trace, trace_of
 from agentstore.importers.documents import read_object
 from agentstore.importers.jsonl import BOM, REFUSED, Record, Report, read_records
+from agentstore.importers.tools import text_of
 
 _META = ("sessionId", "projectHash", "startTime", "lastUpdated", "kind", "summary", "directories")
 _ALONE = re.compile(rb"\{\s*\n")  # how a document begins that is written in several lines
@@ -57,7 +58,7 @@ class Chat:
 
     @property
     def session_id(self) -> str:
-        return _text(self.meta.get("sessionId"))
+        return text_of(self.meta, "sessionId")
 
     def trace(self, size: int, *, is_log: bool) -> Trace:
         """What the file's messages are known by. Of two files with the same the log is the one that goes on."""
@@ -93,14 +94,14 @@ class Chat:
             # A chat keeps the name it had first: its rows are stored under it.
             if name in changes and not (name == "sessionId" and self.session_id):
                 if name in ("startTime", "lastUpdated"):
-                    self.times.append(_text(changes[name]))
+                    self.times.append(text_of(changes, name))
                 self.meta[name] = changes[name]
 
     def take_message(self, message: Record) -> None:
-        id = _text(message.get("id")) or f"#{len(self._ever)}"
+        id = text_of(message, "id") or f"#{len(self._ever)}"
         self.injected.discard(id)
         self.messages[id] = message
-        self._ever.setdefault(id, _text(message.get("timestamp")))
+        self._ever.setdefault(id, text_of(message, "timestamp"))
 
     def _take_shown(self, messages: Any) -> None:
         for message in messages if isinstance(messages, list) else ():
@@ -115,7 +116,7 @@ class Chat:
             # From the end, and no further: there may be as many of these records as messages.
             id, message = self.messages.popitem()
             self.injected.discard(id)
-            self.times.append(_text(message.get("timestamp")))
+            self.times.append(text_of(message, "timestamp"))
             _count(self.skipped, "rewound")
             if is_known and id == target:
                 break
@@ -178,10 +179,6 @@ def parts_of(content: Any) -> Iterator[Record]:
             yield part
         elif isinstance(part, str) and part:
             yield {"text": part}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _count(counts: dict[str, int], label: str) -> None:

@@ -26,7 +26,8 @@ from agentstore.importers.conversation import Conversation, OpenCall, OpenMessag
 from agentstore.importers.jsonl import Record, Report, to_json
 from agentstore.importers.swe_agent.actions import BASH
 from agentstore.importers.swe_agent.reader import About
-from agentstore.importers.swe_agent.runs import Run, is_response, records_of, text_in
+from agentstore.importers.swe_agent.runs import Run, is_response, records_of, text_at, text_in
+from agentstore.importers.tools import text_of
 
 _BLOCK = re.compile(r"```(?:bash|mswea_bash_command)[ \t]{0,99}\n")
 _END_OF_BLOCK = "\n```"
@@ -46,9 +47,9 @@ class MiniReader:
         info = run.document.get("info")
         config = info.get("config") if isinstance(info, dict) else None
         self.about = About(
-            cwd=_text(_at(config, "environment", "cwd")),
-            title=_text(run.document.get("instance_id")),
-            model=_text(_at(config, "model", "model_name")),
+            cwd=text_at(config, "environment", "cwd"),
+            title=text_of(run.document, "instance_id"),
+            model=text_at(config, "model", "model_name"),
             has_context=True,
         )
         self._session_id = ""
@@ -71,7 +72,7 @@ class MiniReader:
         if is_response(message):
             self._take_response(number, message, extra, moment)
         elif role == "tool" or kind == "function_call_output":
-            id = _text(message.get("tool_call_id")) or _text(message.get("call_id"))
+            id = text_of(message, "tool_call_id") or text_of(message, "call_id")
             text = text_in(message.get("content", message.get("output")))
             self._answer(self.conversation.waiting(id), text, extra, moment)
         elif role == "user":
@@ -108,8 +109,8 @@ class MiniReader:
     def _take_response(self, number: int, message: Record, extra: Record, moment: dt.datetime | None) -> None:
         response = extra.get("response")
         response = response if isinstance(response, dict) else message
-        id = _text(response.get("id"))
-        model = _text(response.get("model")) or self.about.model
+        id = text_of(response, "id")
+        model = text_of(response, "model") or self.about.model
         source_id = id or f"{self._session_id}:{number}"
         added = self.conversation.add("assistant", "", moment, source_id=source_id, model=model)
         self._say(added, message)
@@ -118,7 +119,7 @@ class MiniReader:
         actions = extra.get("actions")
         listed = records_of(actions) if isinstance(actions, list) else _blocks(text)
         for action in listed:
-            call_id = _text(action.get("tool_call_id"))
+            call_id = text_of(action, "tool_call_id")
             arguments = {name: value for name, value in action.items() if name != "tool_call_id"}
             call = self.conversation.call(added, call_id, BASH, arguments)
             if not call_id:
@@ -126,7 +127,7 @@ class MiniReader:
         self.conversation.spend(added, usage_of(response.get("usage")))
 
     def _say(self, added: OpenMessage, message: Record) -> None:
-        thought = _text(message.get("reasoning_content"))
+        thought = text_of(message, "reasoning_content")
         if thought:
             self.conversation.think(added, thought)
         self.conversation.say(added, text_in(message.get("content")))
@@ -169,7 +170,9 @@ def usage_of(value: Any) -> Usage:
     if not isinstance(value, dict):
         return Usage()
     details = value.get("prompt_tokens_details", value.get("input_tokens_details"))
-    read = tokens(value.get("cache_read_input_tokens")) or tokens(_at(details, "cached_tokens"))
+    read = tokens(value.get("cache_read_input_tokens")) or tokens(
+        details.get("cached_tokens") if isinstance(details, dict) else None
+    )
     written = tokens(value.get("cache_creation_input_tokens"))
     given = tokens(value.get("prompt_tokens")) or tokens(value.get("input_tokens"))
     said = tokens(value.get("completion_tokens")) or tokens(value.get("output_tokens"))
@@ -181,13 +184,3 @@ def _moment(value: Any) -> dt.datetime | None:
     if type(value) not in (int, float) or not 0 < value < 7.3e9 or not math.isfinite(value):
         return None
     return dt.datetime.fromtimestamp(value, dt.UTC)
-
-
-def _at(value: Any, *names: str) -> Any:
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

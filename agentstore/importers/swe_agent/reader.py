@@ -26,8 +26,8 @@ from agentstore.importers.conversation import Conversation, OpenMessage, Usage, 
 from agentstore.importers.git_remotes import Remote, remote_of
 from agentstore.importers.jsonl import Record, Report, read_values, to_json
 from agentstore.importers.swe_agent.actions import call_of, calls_of
-from agentstore.importers.swe_agent.runs import SWE_AGENT, Run, records_of, text_in
-from agentstore.importers.tools import describe_call
+from agentstore.importers.swe_agent.runs import SWE_AGENT, Run, records_of, text_at, text_in
+from agentstore.importers.tools import describe_call, text_of
 
 _LOOKED_AHEAD = 4
 _SWE_BENCH = re.compile(r"([\w.-]{1,100}?)__([\w.-]{1,100})-\d{1,7}")
@@ -102,8 +102,8 @@ class RunReader:
         self.conversation.add("assistant", "\n".join(filter(None, shown)))
 
     def _take_step(self, step: Record, source_id: str) -> OpenMessage | None:
-        action, observation = _text(step.get("action")), text_in(step.get("observation"))
-        said = _text(step.get("thought")) or _text(step.get("response"))
+        action, observation = text_of(step, "action"), text_in(step.get("observation"))
+        said = text_of(step, "thought") or text_of(step, "response")
         called, thoughts = self._called(action)
         if not (action.strip() or said.strip()):
             if observation.strip():
@@ -129,7 +129,7 @@ class RunReader:
             if written.strip() == action.strip():
                 self._next = place + 1
                 blocks = records_of(entry.get("thinking_blocks"))
-                return called, [text for block in blocks if (text := _text(block.get("thinking")))]
+                return called, [text for block in blocks if (text := text_of(block, "thinking"))]
         return None, []
 
     def _skip(self, label: str) -> None:
@@ -150,9 +150,9 @@ def _about(run: Run, stem: str) -> About:
     if isinstance(config, str):
         values = read_values(config.encode("utf-8", errors="replace"), lambda _line, _reason: None)
         config = values[0] if values else None
-    problem = _text(_at(config, "problem_statement", "id"))
+    problem = text_at(config, "problem_statement", "id")
     instance = problem or stem
-    remote = remote_of(_text(_at(config, "env", "repo", "github_url")))
+    remote = remote_of(text_at(config, "env", "repo", "github_url"))
     if not remote and (named := _SWE_BENCH.fullmatch(instance)):
         # As SWE-bench names its tasks: owner__repository-number.
         remote = remote_of(f"https://github.com/{named.group(1)}/{named.group(2)}")
@@ -160,7 +160,7 @@ def _about(run: Run, stem: str) -> About:
         cwd=next((cwd for step in run.steps[:50] if (cwd := _working_dir(step.get("state")))), ""),
         remote=remote,
         title=instance if run.agent == SWE_AGENT and instance != "full" else "",
-        model=_text(_at(config, "agent", "model", "name")),
+        model=text_at(config, "agent", "model", "name"),
     )
 
 
@@ -169,15 +169,5 @@ def _working_dir(state: Any) -> str:
     if isinstance(state, str):
         values = read_values(state.encode("utf-8", errors="replace")[:65536], lambda _line, _reason: None)
         state = values[0] if values else None
-    found = _text(_at(state, "working_dir"))
+    found = text_at(state, "working_dir")
     return "" if found == "n/a" else found
-
-
-def _at(value: Any, *names: str) -> Any:
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

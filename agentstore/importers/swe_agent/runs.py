@@ -120,6 +120,13 @@ def records_of(value: Any) -> list[Record]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def text_at(value: Any, *names: str) -> str:
+    """The text under these names, one inside the other; "" where there is none."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
+
+
 def text_in(content: Any) -> str:
     """The text of a message's content: a text, or a list of parts that may have one."""
     if isinstance(content, str):
