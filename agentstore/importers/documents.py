@@ -19,7 +19,7 @@ MOST_BYTES = 256 * 1024 * 1024
 _UNREADABLE_HEAD = 8
 
 
-def read_document(path: pathlib.Path, most: int = MOST_BYTES) -> bytes | None:
+def read_whole(path: pathlib.Path, most: int = MOST_BYTES) -> bytes | None:
     """The bytes of a regular file; None where it is larger than documents may be. ``OSError`` if it cannot be read."""
     data = read_start(path, most + 1)
     return None if len(data) > most else data

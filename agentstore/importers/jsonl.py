@@ -29,7 +29,6 @@ REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode = msgspec.json.Decoder().decode
 _surrogate = re.compile("[\ud800-\udfff]")
 _space = re.compile(r"[\s\x00]*")
-_place = re.compile(r": line (\d{1,9}) column ")
 _record_start = re.compile(r'\{"parentUuid":')
 
 
@@ -89,17 +88,6 @@ def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
             report(number, "comment")
         elif body:
             yield from _objects(number, body, report, torn=not line.endswith(b"\n"))
-
-
-def read_values(data: bytes, report: Report) -> list[Any]:
-    """The JSON values of a document that is no file of lines; what is left over is reported with its line."""
-    body = data.removeprefix(BOM).strip(b" \t\r\n\x00")
-
-    def placed(_number: int, reason: str) -> None:
-        place = _place.search(reason)
-        report(int(place.group(1)) if place else 0, reason)
-
-    return _values(0, body, placed, torn=False) if body else []
 
 
 def _objects(number: int, body: bytes, report: Report, *, torn: bool) -> Iterator[tuple[int, Record]]:
@@ -197,3 +185,17 @@ def to_json(value: Any) -> str:
     except (msgspec.MsgspecError, OverflowError, ValueError):
         # Integers beyond 64 bits.
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_place = re.compile(r": line (\d{1,9}) column ")
+
+
+def read_values(data: bytes, report: Report) -> list[Any]:
+    """The JSON values of a document that is no file of lines; what is left over is reported with its line."""
+    body = data.removeprefix(BOM).strip(b" \t\r\n\x00")
+
+    def placed(_number: int, reason: str) -> None:
+        place = _place.search(reason)
+        report(int(place.group(1)) if place else 0, reason)
+
+    return _values(0, body, placed, torn=False) if body else []

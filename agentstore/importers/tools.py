@@ -61,15 +61,6 @@ CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.it
 
 # Tools that came after the table was published.
 _LATER = {"PowerShell": "Bash"}
-# SWE-agent's, which the table does not know.
-_LATER |= {
-    **dict.fromkeys(("open", "goto", "scroll_up", "scroll_down", "filemap", "view_image"), "Read"),
-    **dict.fromkeys(("insert", "append", "str_replace_editor"), "Edit"),
-    **dict.fromkeys(("search_dir", "search_file"), "Grep"),
-    "create": "Write",
-    "find_file": "Glob",
-    "submit": "Tool",
-}
 
 LOADS_SKILL = ("Skill", "skill", "activate_skill")
 # Bounded, for commands may be long and hostile: see ``git_links``.
@@ -78,11 +69,20 @@ _SHELL_READS_SKILL = re.compile(
 )
 _FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
 _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+# SWE-agent's, which the table does not know.
+_SWE_AGENT: Mapping[str, str] = {
+    **dict.fromkeys(("open", "goto", "scroll_up", "scroll_down", "filemap", "view_image"), "Read"),
+    **dict.fromkeys(("insert", "append", "str_replace_editor"), "Edit"),
+    **dict.fromkeys(("search_dir", "search_file"), "Grep"),
+    "create": "Write",
+    "find_file": "Glob",
+    "submit": "Tool",
+}
 
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
-    known = CATEGORIES.get(name) or _LATER.get(name)
+    known = CATEGORIES.get(name) or _LATER.get(name) or _SWE_AGENT.get(name)
     if known is not None:
         return known
     return "Task" if "subagent" in name.lower() else "Other"

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from agentstore.importers.claude_code.copies import Trace, sort_out
-from agentstore.importers.documents import is_unchanged, read_document, state_of, too_large, unchanged
+from agentstore.importers.documents import is_unchanged, read_whole, state_of, too_large, unchanged
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.gemini.directory import Registry, root_beside
 from agentstore.importers.gemini.reader import PREFIX, ChatReader, Place
@@ -43,7 +43,7 @@ class GeminiHistory:
         if place.relationship == "held":
             yield ImportResult(file=name, skipped_records={_HELD: 1})
             return
-        data = read_document(path)
+        data = read_whole(path)
         if data is None:
             yield too_large(name)
             return
@@ -138,14 +138,14 @@ def _parent_of(path: pathlib.Path) -> str:
 
 def _session_of(path: pathlib.Path) -> str:
     try:
-        return session_of(read_start(path, HEAD), lambda: read_document(path) or b"")
+        return session_of(read_start(path, HEAD), lambda: read_whole(path) or b"")
     except OSError:
         return ""
 
 
 def _trace_of(path: pathlib.Path) -> Trace:
     try:
-        data = read_document(path) or b""
+        data = read_whole(path) or b""
     except OSError:
         data = b""
     chat = read_chat(data, lambda _line, _reason: None) if data else Chat()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from agentstore.importers.claude_code.copies import Trace, sort_out, trace_of
-from agentstore.importers.documents import is_unchanged, read_document, read_value, state_of, too_large, unchanged
+from agentstore.importers.documents import is_unchanged, read_value, read_whole, state_of, too_large, unchanged
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import Report
@@ -35,7 +35,7 @@ class SweHistory:
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         name = name_of(path)
-        data = read_document(path)
+        data = read_whole(path)
         if data is None:
             yield too_large(name)
             return
@@ -124,7 +124,7 @@ def _runs(data: bytes, report: Report) -> list[Run]:
 
 def _runs_of(path: pathlib.Path) -> list[Run]:
     try:
-        return _runs(read_document(path) or b"", lambda _line, _reason: None)
+        return _runs(read_whole(path) or b"", lambda _line, _reason: None)
     except OSError:
         return []
 
