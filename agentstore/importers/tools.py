@@ -62,12 +62,12 @@ CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.it
 # Tools that came after the table was published.
 _LATER = {"PowerShell": "Bash"}
 
-LOADS_SKILL = ("Skill", "skill", "activate_skill")
 # Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
 )
 _FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
+LOADS_SKILL = ("Skill", "skill", "activate_skill")
 _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
 # SWE-agent's, which the table does not know.
 _SWE_AGENT: Mapping[str, str] = {
