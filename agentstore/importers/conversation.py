@@ -22,7 +22,7 @@ import msgspec
 from agentstore.importers.git_links import FoundLink, links_in
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.tools import category, describe_call, skill_name, text_of
+from agentstore.importers.tools import LOADS_SKILL, category, describe_call, skill_name, text_of
 from agentstore.models import GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
@@ -106,7 +106,7 @@ class OpenCall(msgspec.Struct, array_like=True, gc=False):
 
     def row(self, session_id: str) -> ToolCall:
         result = self.result or ""
-        names_skill = self.name in ("Skill", "skill") or "SKILL.md" in self.input_json
+        names_skill = self.name in LOADS_SKILL or "SKILL.md" in self.input_json
         return ToolCall(
             session_id=session_id,
             message_ordinal=self.ordinal,
@@ -248,9 +248,10 @@ class Conversation:
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        for found in links_in(call.name, call.arguments, text, is_error=is_error):
+        arguments = call.arguments()
+        for found in links_in(call.name, arguments, text, is_error=is_error):
             self.link(call.ordinal, found, moment)
-        command = text_of(call.arguments, "command", "cmd")
+        command = text_of(arguments, "command", "cmd")
         if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < 8:
             self.memory.seen.append(seen)
 

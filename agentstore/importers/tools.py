@@ -67,12 +67,22 @@ _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
 )
 _FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
+LOADS_SKILL = ("Skill", "skill", "activate_skill")
 _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+# SWE-agent's, which the table does not know.
+_SWE_AGENT: Mapping[str, str] = {
+    **dict.fromkeys(("open", "goto", "scroll_up", "scroll_down", "filemap", "view_image"), "Read"),
+    **dict.fromkeys(("insert", "append", "str_replace_editor"), "Edit"),
+    **dict.fromkeys(("search_dir", "search_file"), "Grep"),
+    "create": "Write",
+    "find_file": "Glob",
+    "submit": "Tool",
+}
 
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
-    known = CATEGORIES.get(name) or _LATER.get(name)
+    known = CATEGORIES.get(name) or _LATER.get(name) or _SWE_AGENT.get(name)
     if known is not None:
         return known
     return "Task" if "subagent" in name.lower() else "Other"
@@ -98,7 +108,7 @@ def text_of(arguments: Any, *keys: str) -> str:
 
 def skill_name(name: str, arguments: Any, result: str) -> str:
     """The skill that a call loads: named by the Skill tool, or inferred from opening a SKILL.md file."""
-    if name in ("Skill", "skill"):
+    if name in LOADS_SKILL:
         return text_of(arguments, "skill", "name", "command")
     path = _skill_file(name, arguments)
     if not path:
@@ -134,7 +144,7 @@ def describe_call(name: str, arguments: Any) -> str:
 
 def _bash(arguments: Any) -> str:
     description = text_of(arguments, "description")
-    command = text_of(arguments, "command", "cmd")
+    command = text_of(arguments, "command", "cmd", "CommandLine")
     head = f"[Bash: {description}]" if description else "[Bash]"
     return f"{head}\n$ {command}" if command else ""
 
@@ -165,7 +175,7 @@ def _question(arguments: Any) -> str:
     return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
 
 
-_PATH = ("file_path", "notebook_path", "path")
+_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,
