@@ -35,17 +35,20 @@ _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 class Usage(msgspec.Struct, array_like=True):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
-    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text."""
+    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text.
+
+    ``is_sum``: of several requests that are told together, whose context nobody knows."""
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
     output: int = 0
     raw: str = ""
+    is_sum: bool = False
 
     @property
     def context(self) -> int:
-        return self.input + self.cache_read + self.cache_write
+        return 0 if self.is_sum else self.input + self.cache_read + self.cache_write
 
 
 def tokens(value: Any) -> int:

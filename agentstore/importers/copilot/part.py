@@ -1,0 +1,141 @@
+"""One conversation in a file of Copilot events: the session's own, or that of a subagent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+
+from agentstore.importers.conversation import Conversation, Memory, OpenCall, OpenMessage, Usage, tokens
+from agentstore.importers.copilot.usage import Ledger, model_name
+from agentstore.importers.jsonl import REFUSED, to_json
+from agentstore.importers.tools import text_of
+
+_UNIQUE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MOST_NAME = 300
+_MOST_THOUGHT = 1_000_000
+
+
+class Part:
+    """Takes the events of one conversation in order."""
+
+    def __init__(self, session_id: str, memory: Memory, calls: set[int]) -> None:
+        self.session_id = session_id
+        self.conversation = Conversation(memory)
+        self.title = ""
+        self.started_by: OpenCall | None = None  # the call, as long as the subagent has said nothing
+        self.started_in = ""  # the call of the subagent that made it
+        self.thought = ""  # that came before its message
+        self._calls = calls  # of the whole file
+
+    def source_id(self, id: Any) -> str:
+        """An id that is unique in all sessions: UUIDs are, and in a copy they say what it is a copy of."""
+        if not isinstance(id, str) or not id:
+            return ""
+        return id if _UNIQUE.fullmatch(id) else f"{self.session_id}:{id[:_MOST_NAME]}"
+
+    def take_prompt(self, event: Any, role: str, text: str, moment: dt.datetime | None) -> None:
+        self._keep_thought()
+        self.conversation.add(role, text, moment, source_id=self.source_id(event.get("id")))
+
+    def take_response(self, event: Any, data: Any, model: str, moment: dt.datetime | None, ledger: Ledger) -> None:
+        """One response of the model, or a chunk of it: those of one API call are one message."""
+        text, thought = text_of(data, "content"), text_of(data, "reasoningText") or self.thought
+        requests = [one for one in _list(data.get("toolRequests")) if text_of(one, "name")]
+        output = tokens(data.get("outputTokens"))
+        if not (text.strip() or thought.strip() or requests or output):
+            return  # a place that was held for a response
+        self.thought = ""
+        named = data.get("apiCallId") or data.get("messageId") or event.get("id")
+        source_id = self.source_id(named)
+        message = self.conversation.find(source_id) or self.conversation.add(
+            "assistant", "", moment, source_id=source_id, model=model
+        )
+        before = message.usage
+        if output > before.output:
+            usage = msgspec.structs.replace(before, output=output, raw=before.raw or to_json({"outputTokens": output}))
+            self.conversation.spend(message, usage)
+            ledger.count(message.model, usage, before)
+        if thought.strip() and _shown(thought) not in message.parts:
+            self.conversation.think(message, thought)
+        if text.strip() and text not in message.parts:
+            self.conversation.say(message, text)
+        for one in requests:
+            self._request(message, one)
+
+    def _request(self, message: OpenMessage, request: Any) -> None:
+        id = text_of(request, "toolCallId")[:_MOST_NAME]
+        known = int.from_bytes(hashlib.blake2b(id.encode(), digest_size=8).digest())
+        # The same again, in a later chunk or because it was written twice: the first one stays.
+        if not id or known not in self._calls:
+            self._calls.add(known)
+            self.conversation.call(message, id, text_of(request, "name")[:_MOST_NAME], _arguments(request))
+
+    def take_thought(self, text: str) -> None:
+        """A thought as a record of its own; whether it comes before or after its message depends on the version."""
+        if text.strip():
+            self._keep_thought()
+            self.thought = text[:_MOST_THOUGHT]
+
+    def _keep_thought(self) -> None:
+        """What no message followed belongs to the one before."""
+        message = self.conversation.last()
+        if self.thought and message is not None and not message.has_thinking:
+            self.conversation.think(message, self.thought)
+        self.thought = ""
+
+    def end_turn(self) -> None:
+        self._keep_thought()
+
+    def take_usage(self, usage: Usage, api_call: str, model: str, ledger: Ledger) -> bool:
+        """The tokens of a request that has a message here."""
+        message = self.conversation.find(self.source_id(api_call)) if api_call else self.conversation.last()
+        if message is None or (not api_call and (message.usage.context or model not in ("", message.model))):
+            return False
+        before = message.usage
+        usage = msgspec.structs.replace(usage, output=max(usage.output, before.output))
+        self.conversation.spend(message, usage)
+        ledger.count(message.model, usage, before)
+        return True
+
+    def add_usage(self, text: str, usage: Usage, model: str, source_id: str, moment: dt.datetime | None) -> None:
+        """Tokens that no message has; they are in the ledger already."""
+        message = self.conversation.add("system", text, moment, source_id=source_id, model=model)
+        self.conversation.spend(message, usage)
+
+
+def model_of(data: Any, selected: str) -> str:
+    return model_name(data.get("model")) or selected
+
+
+def result_of(data: Any) -> str:
+    """What a tool gave back: what the model saw of it, else all of it, else why it failed."""
+    result = data.get("result")
+    if isinstance(result, str):
+        return result
+    said = text_of(result, "content", "detailedContent")
+    error = data.get("error")
+    return said or text_of(error, "message") or (error if isinstance(error, str) else "")
+
+
+def _arguments(request: Any) -> Any:
+    """Usually an object; older versions write its JSON as a text, and some tools take a text as it is."""
+    value = request.get("arguments")
+    if not isinstance(value, str):
+        return {} if value is None else value
+    try:
+        decoded = msgspec.json.decode(value)
+    except REFUSED:
+        decoded = None
+    return decoded if isinstance(decoded, dict) else {"input": value}
+
+
+def _shown(thought: str) -> str:
+    return f"[Thinking]\n{thought}\n[/Thinking]"
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

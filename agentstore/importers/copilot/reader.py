@@ -1,0 +1,379 @@
+"""Reads the events of one Copilot CLI session in order.
+
+=====================================================  ===============================================================
+event                                                  becomes
+=====================================================  ===============================================================
+``user.message``, ``source`` "" or "user"              a message of role "user"; "system" where the program or another
+                                                       session wrote it (``<system_notification>``,
+                                                       ``<cross_session_message>`` around the text)
+``user.message``, ``source`` "agent-…"                 the first prompt of a subagent, where it can be told whose
+``user.message``, ``source`` "skill-…" and             nothing: bodies of skills and instructions
+"instruction-discovery"
+``user.message``, any other ``source``                 a message of role "system" (autopilot, system)
+``assistant.message``                                  a message of role "assistant"; chunks of one API call are one
+``assistant.reasoning``                                the thinking of the message that follows, or of the one before
+``tool.execution_complete``                            the result of the call that ``toolRequests`` named
+``tool.execution_start``                               nothing: what it says stands in ``toolRequests``
+``tool.user_requested``                                a message of role "system": a person ran a tool
+``session.compaction_complete``                        its summary as a message of role "system", with its tokens
+``session.usage_record``, ``assistant.usage``          the tokens of a response
+``session.shutdown``, ``session.usage_checkpoint``     what is told of tokens by nobody else, as a message (``usage``)
+``session.start``, ``resume``, ``context_changed``,    facts of the session
+``model_change``, ``title_changed``
+=====================================================  ===============================================================
+
+All else is kept out and counted by type. An event with ``parentToolCallId``, or with the ``agentId`` of a subagent,
+belongs to the subagent that this call started: its messages become a session of their own,
+``<session>:agent-<call>``.
+
+How sure this is. Read in public source: the types of all events (github/copilot-sdk, generated from the program's
+schema, of 2026-08), how agentsview and specstory read them, and the fixtures of jazzyalex/agent-sessions. Guessed:
+``session.usage_record``, which no public schema has (read like ``assistant.usage``, whose fields are known), and that
+a subagent's ``agentId`` is the one that its ``subagent.started`` has. No large real file was at hand.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from agentstore.importers.conversation import Memory, Usage
+from agentstore.importers.copilot.memory import SubagentMemory, unpacked
+from agentstore.importers.copilot.part import Part, model_of, result_of
+from agentstore.importers.copilot.usage import Counted, model_name, sums_of, usage_of
+from agentstore.importers.importer import Options
+from agentstore.importers.jsonl import MAX_LINE_BYTES, Record, read_records, to_json
+from agentstore.importers.projects import Repositories
+from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.states import ImportState
+from agentstore.importers.times import parse_time
+from agentstore.importers.tools import describe_call, text_of
+from agentstore.models import GitLink, Message, Session, ToolCall
+
+AGENT = "copilot"
+_MOST_SUBAGENTS = 200
+_MOST_TYPES = 200
+_MOST_NAME = 300
+# The types of the program's schema that say nothing about the conversation, by what their names begin with.
+_KEPT_OUT = (
+    "abort", "assistant.", "auto_mode_switch.", "capabilities.", "command.", "commands.", "elicitation.",
+    "exit_plan_mode.", "external_tool.", "factory.", "hook.", "mcp.", "mcp_app.", "model.", "pending_messages.",
+    "permission.", "sampling.", "session.", "session_limits_exhausted.", "skill.", "subagent.", "system.", "tool.",
+    "tool_search.", "ui.", "user_input.",
+)  # fmt: skip
+
+
+class EventsReader:
+    """Takes the lines of one file in order and gives its rows, piece by piece."""
+
+    def __init__(
+        self,
+        file: str,
+        session_id: str,
+        title: str,
+        options: Options,
+        repositories: Repositories,
+        state: ImportState | None = None,
+    ) -> None:
+        self.lines = state.line if state else 0
+        self._pieces = 1 if state and state.offset else 0
+        self._file, self._title, self._options, self._repositories = file, title, options, repositories
+        self._problems: list[ImportProblem] = []
+        memory = self._memory = unpacked(state)
+        self._facts, self._ledger = memory.facts, memory.ledger
+        self._main = Part(session_id, memory.conversation, memory.calls)
+        self._main.thought = memory.thought
+        self._subagents: dict[str, Part] = {}
+        for call, one in memory.subagents.items():
+            part = self._add_subagent(call, one.conversation)
+            part.title, part.thought, part.started_in = one.title, one.thought, one.started_in
+            part.started_by = one.started_by
+        for part in self._subagents.values():
+            # The same call as the one that waits, not another one with its id.
+            holder = self._subagents.get(part.started_in, self._main)
+            part.started_by = part.started_by and (holder.conversation.waiting(part.started_by.id) or part.started_by)
+        self._takers: dict[str, Callable[[Record, Record, dt.datetime | None], None]] = {
+            "user.message": self._take_user,
+            "assistant.message": self._take_assistant,
+            "assistant.reasoning": lambda event, data, _: self._part(event, data).take_thought(
+                text_of(data, "content")
+            ),
+            "assistant.turn_end": lambda event, data, _: self._part(event, data).end_turn(),
+            "assistant.usage": self._take_usage,
+            "session.usage_record": self._take_usage,
+            "session.usage_checkpoint": self._take_sums,
+            "session.shutdown": self._take_shutdown,
+            "session.compaction_complete": self._take_compaction,
+            "tool.execution_complete": self._take_result,
+            "tool.user_requested": self._take_request,
+            "subagent.started": self._take_subagent,
+            "session.start": self._take_start,
+            "session.resume": self._take_resume,
+            "session.context_changed": lambda _event, data, _: self._facts.see_context(data),
+            "session.model_change": self._take_model,
+            "session.title_changed": self._take_title,
+        }
+
+    # --- lines -------------------------------------------------------------------------------------------------------
+
+    def take(self, data: bytes, *, complete: bool = True) -> None:
+        """Whole lines; or the last one, whose end is missing (``complete``)."""
+        first = self.lines
+        for number, event in read_records(data, lambda line, reason: self._report(first + line, reason)):
+            try:
+                self._take(event)
+            except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
+                self._report(first + number, "nested too deeply")
+        if complete:
+            self.lines += data.count(b"\n")
+
+    def skip_line(self) -> None:
+        self.lines += 1
+        self._report(self.lines, f"a line of more than {MAX_LINE_BYTES:,} bytes, skipped")
+
+    def _report(self, line: int, reason: str) -> None:
+        self._problems.append(ImportProblem(self._file, line, reason))
+
+    def _take(self, event: Record) -> None:
+        kind, data = event.get("type"), event.get("data")
+        kind = kind[:_MOST_NAME] if isinstance(kind, str) else ""
+        if not kind or not isinstance(data, dict) or event.get("ephemeral") is True:
+            self._count(self._memory.unknown if not kind else self._memory.skipped, kind)
+            return
+        written = text_of(event, "timestamp")[:64]
+        moment = parse_time(written)
+        self._main.conversation.see_time(moment, written)
+        taker = self._takers.get(kind)
+        if taker is not None:
+            taker(event, data, moment)
+        else:
+            known = kind.startswith(_KEPT_OUT)
+            self._count(self._memory.skipped if known else self._memory.unknown, kind)
+
+    @staticmethod
+    def _count(counts: dict[str, int], kind: str) -> None:
+        if kind in counts or len(counts) < _MOST_TYPES:
+            counts[kind] = counts.get(kind, 0) + 1
+
+    # --- whose an event is -------------------------------------------------------------------------------------------
+
+    def _part(self, event: Record, data: Record) -> Part:
+        """The conversation of an event."""
+        instance, call = text_of(event, "agentId")[:_MOST_NAME], text_of(data, "parentToolCallId")[:_MOST_NAME]
+        call = call or self._memory.instances.get(instance, "") or instance
+        if not call:
+            return self._main
+        part = self._subagent(call, instance)
+        written = text_of(event, "timestamp")[:64]
+        part.conversation.see_time(parse_time(written), written)
+        return part
+
+    def _subagent(self, call: str, instance: str = "") -> Part:
+        instances = self._memory.instances
+        if call not in self._subagents:
+            if len(self._subagents) >= _MOST_SUBAGENTS:
+                return self._main
+            part = self._add_subagent(call, Memory())
+            for key, holder in [("", self._main), *self._subagents.items()]:
+                if (waiting := holder.conversation.waiting(call)) is not None:
+                    part.started_by, part.started_in = waiting, key
+        if instance and len(instances) < _MOST_SUBAGENTS:
+            instances.setdefault(instance, call)
+        return self._subagents[call]
+
+    def _add_subagent(self, call: str, memory: Memory) -> Part:
+        # No colon: what is behind the last one tells the subagents of a file apart.
+        id = f"{self._main.session_id}:agent-{call.replace(':', '-')}"
+        part = self._subagents[call] = Part(id, memory, self._memory.calls)
+        return part
+
+    def _parts(self) -> list[Part]:
+        return [self._main, *self._subagents.values()]
+
+    def _take_subagent(self, event: Record, data: Record, _moment: dt.datetime | None) -> None:
+        self._count(self._memory.skipped, "subagent.started")
+        if call := text_of(data, "toolCallId")[:_MOST_NAME]:
+            part = self._subagent(call, text_of(event, "agentId")[:_MOST_NAME])
+            if part is not self._main:
+                part.title = part.title or text_of(data, "agentDisplayName", "agentName")[:_MOST_NAME]
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    def _take_user(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        text = text_of(data, "content") or _attached(data.get("attachments"))
+        source = text_of(data, "source").strip()
+        if not text.strip():
+            return
+        if source.startswith("skill-") or source == "instruction-discovery" or text.startswith("<skill-context"):
+            self._count(self._memory.skipped, "user.message/injected")
+            return
+        part = self._part(event, data)
+        if source.startswith("agent-") and part is self._main:
+            instance = source.removeprefix("agent-")
+            call = self._memory.instances.get(instance) or self._memory.instances.get(source) or instance
+            part = self._subagents.get(call, self._main)
+        is_typed = source in ("", "user") and data.get("isAutopilotContinuation") is not True
+        is_prompt = is_typed and not _is_others(text, text_of(data, "transformedContent"))
+        # What a subagent was asked is its prompt, as in the files of other agents' subagents.
+        role = "user" if is_prompt or part is not self._main else "system"
+        part.take_prompt(event, role, text, moment)
+        self._link(part)
+
+    def _take_assistant(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        part = self._part(event, data)
+        part.take_response(event, data, model_of(data, self._facts.model), moment, self._ledger)
+        self._link(part)
+
+    def _link(self, part: Part) -> None:
+        """The call that started a subagent is told its session, once there is one."""
+        if part.started_by is not None and part.conversation.memory.messages:
+            holder = self._subagents.get(part.started_in, self._main)
+            holder.conversation.starts(part.started_by, part.session_id)
+            part.started_by = None
+
+    def _take_result(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        id = text_of(data, "toolCallId")[:_MOST_NAME]
+        for part in self._parts():
+            if (call := part.conversation.waiting(id)) is not None:
+                failed = data.get("success") is False
+                part.conversation.answer_of(call, result_of(data), is_error=failed, moment=moment)
+                return
+        self._count(self._memory.skipped, "tool.execution_complete")
+
+    def _take_request(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        name = text_of(data, "toolName")[:_MOST_NAME]
+        if name:
+            self._part(event, data).take_prompt(event, "system", describe_call(name, data.get("arguments")), moment)
+
+    def _take_compaction(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        part, used = self._part(event, data), data.get("compactionTokensUsed")
+        usage = usage_of(used) if isinstance(used, dict) else Usage()
+        summary = text_of(data, "summaryContent")
+        if summary or usage.output or usage.context:
+            model = model_of(used, self._facts.model) if isinstance(used, dict) else ""
+            self._ledger.count(model, usage)
+            part.add_usage(summary, usage, model, part.source_id(event.get("id")), moment)
+
+    # --- tokens ------------------------------------------------------------------------------------------------------
+
+    def _take_usage(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        part, usage = self._part(event, data), usage_of(data)
+        model, api_call = model_of(data, self._facts.model), text_of(data, "apiCallId")
+        if part.take_usage(usage, api_call, model, self._ledger) or not (usage.output or usage.context):
+            return
+        id = part.source_id(api_call or event.get("id"))
+        self._ledger.count(model, usage)
+        part.add_usage("", usage, model, id, moment)
+
+    def _take_shutdown(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        self._take_sums(event, data, moment)
+        self._ledger.begin_part()
+
+    def _take_sums(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
+        self._count(self._memory.skipped, str(event["type"]))
+        sums = sums_of(data, self._facts.model)
+        if not sums:
+            return
+        id = self._main.source_id(event.get("id"))
+        for model, rest in self._ledger.rest(sums).items():
+            usage = Usage(*_fields(rest), to_json(msgspec.structs.asdict(rest)), is_sum=True)
+            self._main.add_usage(f"[Usage: {model}]", usage, model, f"{id}:usage:{model}" if id else "", moment)
+
+    # --- facts -------------------------------------------------------------------------------------------------------
+
+    def _take_start(self, _event: Record, data: Record, _moment: dt.datetime | None) -> None:
+        self._facts.see_context(data.get("context"))
+        self._facts.model = model_name(data.get("selectedModel")) or self._facts.model
+        parent = text_of(data, "detachedFromSpawningParentSessionId")[:_MOST_NAME]
+        self._facts.parent = self._facts.parent or parent
+        started = text_of(data, "startTime")
+        self._main.conversation.see_time(parse_time(started), started)
+
+    def _take_resume(self, _event: Record, data: Record, _moment: dt.datetime | None) -> None:
+        self._count(self._memory.skipped, "session.resume")
+        self._facts.see_context(data.get("context"))
+        self._facts.model = model_name(data.get("selectedModel")) or self._facts.model
+        if data.get("sessionWasActive") is not True:
+            self._ledger.begin_part()
+
+    def _take_model(self, _event: Record, data: Record, _moment: dt.datetime | None) -> None:
+        self._facts.model = model_name(data.get("newModel")) or self._facts.model
+
+    def _take_title(self, _event: Record, data: Record, _moment: dt.datetime | None) -> None:
+        self._facts.title = text_of(data, "title")[:_MOST_NAME] or self._facts.title
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    def memory(self) -> bytes:
+        memory = self._memory
+        memory.conversation, memory.thought = self._main.conversation.held(), self._main.thought
+        memory.subagents = {
+            call: SubagentMemory(part.conversation.held(), part.title, part.started_by, part.started_in, part.thought)
+            for call, part in self._subagents.items()
+        }
+        return msgspec.msgpack.encode(memory)
+
+    def piece(self, state: ImportState) -> ImportResult:
+        sessions: list[Session] = []
+        messages: list[Message] = []
+        calls: list[ToolCall] = []
+        links: list[GitLink] = []
+        for part in self._parts():
+            sessions += part.conversation.totals(self._session(part))
+            new = part.conversation.rows(part.session_id, self._options.user_id)
+            messages += new[0]
+            calls += new[1]
+            links += new[2]
+        problems, self._problems = self._problems, []
+        self._pieces += 1
+        return ImportResult(
+            file=self._file,
+            sessions=sessions,
+            messages=messages,
+            tool_calls=calls,
+            git_links=links,
+            problems=problems,
+            skipped_records=dict(self._memory.skipped),
+            unknown_records=dict(self._memory.unknown),
+            piece=self._pieces - 1,
+            state=state,
+        )
+
+    def _session(self, part: Part) -> Session:
+        facts, options, main = self._facts, self._options, self._main
+        project = self._repositories.project(facts.cwd, facts.remote, is_sure=bool(facts.remote))
+        is_main = part is main
+        parent = f"{AGENT}:{facts.parent}" if facts.parent else ""
+        return Session(
+            id=part.session_id,
+            user_id=options.user_id,
+            user_name=options.user_name,
+            project_id=project.id,
+            project_name=project.name,
+            project_path=project.path,
+            machine=options.machine,
+            agent_type=AGENT,
+            parent_session_id=parent if is_main else main.session_id,
+            relationship_type=("continuation" if parent else "") if is_main else "subagent",
+            display_name=(self._title or facts.title) if is_main else part.title,
+            git_branch=facts.branch,
+        )
+
+
+def _fields(counted: Counted) -> tuple[int, int, int, int]:
+    return counted.input, counted.cache_read, counted.cache_write, counted.output
+
+
+def _is_others(text: str, transformed: str) -> bool:
+    """Whether the program or another session wrote what looks like a prompt. A prompt may quote the words."""
+    if text.lstrip().startswith(("<system_notification", "<system-notification", "<cross_session_message")):
+        return True
+    return "<cross_session_message" in transformed.replace(text, "")
+
+
+def _attached(attachments: Any) -> str:
+    names = [text_of(one, "displayName", "path") for one in attachments] if isinstance(attachments, list) else []
+    return "\n".join(f"[Attachment: {name}]" for name in names[:100] if name)
