@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.copilot.importer import Copilot
+from agentstore.importers.copilot.vscode import VSCodeCopilot
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.importer import HEAD, Importer, Options
 from agentstore.importers.results import ImportProblem, ImportResult
 
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
-    ClaudeCode(),
     Copilot(),
+    VSCodeCopilot(),
+    ClaudeCode(),
 )  # fmt: skip
 
 

@@ -59,8 +59,30 @@ _NAMES = {
 }
 CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.items() for name in names.split()}
 
-# Tools that came after the table was published.
-_LATER = {"PowerShell": "Bash"}
+# Tools that came after the table was published, and the names that VS Code has for its own (as agentsview groups them).
+_LATER_NAMES = {
+    "Read": """
+        copilot_getChangedFiles copilot_getErrors copilot_getNotebookSummary copilot_getVSCodeAPI copilot_githubRepo
+        copilot_listCodeUsages copilot_readFile copilot_readNotebookCellOutput copilot_fetchWebPage
+        copilot_openSimpleBrowser vscode_fetchWebPage_internal
+    """,
+    "Edit": """
+        copilot_applyPatch copilot_editNotebook copilot_insertEdit copilot_multiReplaceString copilot_replaceString
+        edit_file_v2 search_replace vscode_editFile_internal
+    """,
+    "Write": "copilot_createDirectory copilot_createFile copilot_deleteFile",
+    "Bash": """
+        PowerShell copilot_getTerminalLastCommand copilot_getTerminalOutput copilot_getTerminalSelection
+        copilot_runCommand copilot_runInTerminal copilot_runNotebookCell copilot_runTerminalLastCommand
+        copilot_runTests copilot_runVscodeCommand copilot_terminalCommand get_terminal_output powershell runTests
+        run_in_terminal run_terminal_cmd run_terminal_command_v2 terminal_last_command
+    """,
+    "Grep": "copilot_findFilesByName copilot_findTextInFiles copilot_searchCodebase copilot_searchFiles",
+    "Glob": "copilot_findFiles copilot_listDir copilot_listDirectory",
+    "Task": "manage_todo_list runSubagent task_v2",
+    "Tool": "copilot_think",
+}
+_LATER = {name: category for category, names in _LATER_NAMES.items() for name in names.split()}
 
 # Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(

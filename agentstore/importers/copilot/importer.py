@@ -1,8 +1,8 @@
 """The Copilot CLI as one importer among others.
 
 ``~/.copilot/session-state/<id>/events.jsonl`` with ``workspace.yaml`` beside it, or a flat ``<id>.jsonl`` of older
-versions (``COPILOT_HOME`` names another place for ``~/.copilot``; so does agentsview's ``COPILOT_DIR``). Where there
-are both for one session, the folder has all of it.
+versions (``COPILOT_HOME`` names another place for ``~/.copilot``). Where there are both for one session, the folder
+has all of it.
 
 VS Code writes the same events of its chats to ``…/GitHub.copilot-chat/transcripts/<id>.jsonl``; those files are left
 alone: the chats are in ``chatSessions`` (``vscode``), with more of them, and would count twice.
@@ -43,7 +43,7 @@ class Copilot:
     name = AGENT
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
-        named = home.environ.get("COPILOT_HOME", "").strip() or home.environ.get("COPILOT_DIR", "").strip()
+        named = home.environ.get("COPILOT_HOME", "").strip()
         root = home.path.joinpath(named) if named else home.path / ".copilot"
         return [root / "session-state"]
 
@@ -52,7 +52,9 @@ class Copilot:
             return False
         if _is_named(path) and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return True  # its content was destroyed: the import says so
-        return bool(_START.search(head) or (_EVENT.search(head) and _DATA.search(head)))
+        # Another agent's file may quote such an event further down.
+        first = head if _is_named(path) else head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
+        return bool(_START.search(first) or (_EVENT.search(first) and _DATA.search(first)))
 
     def survey(self, files: Sequence[pathlib.Path], options: Options) -> CopilotHistory:
         return CopilotHistory(files, options)
