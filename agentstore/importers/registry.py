@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.copilot.importer import Copilot
 from agentstore.importers.copilot.vscode import VSCodeCopilot
+from agentstore.importers.cursor.importer import Cursor
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.importer import HEAD, Importer, Options
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -17,6 +18,7 @@ from agentstore.importers.results import ImportProblem, ImportResult
 IMPORTERS: tuple[Importer, ...] = (
     Copilot(),
     VSCodeCopilot(),
+    Cursor(),
     ClaudeCode(),
 )  # fmt: skip
 

@@ -40,9 +40,10 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.conversation import Memory, Usage
-from agentstore.importers.copilot.memory import SubagentMemory, unpacked
+from agentstore.importers.conversation import Usage
+from agentstore.importers.copilot.memory import unpacked
 from agentstore.importers.copilot.part import Part, model_of, result_of
+from agentstore.importers.copilot.parts import Parts
 from agentstore.importers.copilot.usage import Counted, model_name, sums_of, usage_of
 from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import MAX_LINE_BYTES, Record, read_records, to_json
@@ -54,7 +55,6 @@ from agentstore.importers.tools import describe_call, text_of
 from agentstore.models import GitLink, Message, Session, ToolCall
 
 AGENT = "copilot"
-_MOST_SUBAGENTS = 200
 _MOST_TYPES = 200
 _MOST_NAME = 300
 # The types of the program's schema that say nothing about the conversation, by what their names begin with.
@@ -84,24 +84,15 @@ class EventsReader:
         self._problems: list[ImportProblem] = []
         memory = self._memory = unpacked(state)
         self._facts, self._ledger = memory.facts, memory.ledger
-        self._main = Part(session_id, memory.conversation, memory.calls)
-        self._main.thought = memory.thought
-        self._subagents: dict[str, Part] = {}
-        for call, one in memory.subagents.items():
-            part = self._add_subagent(call, one.conversation)
-            part.title, part.thought, part.started_in = one.title, one.thought, one.started_in
-            part.started_by = one.started_by
-        for part in self._subagents.values():
-            # The same call as the one that waits, not another one with its id.
-            holder = self._subagents.get(part.started_in, self._main)
-            part.started_by = part.started_by and (holder.conversation.waiting(part.started_by.id) or part.started_by)
+        self._parts = Parts(session_id, memory)
+        self._main = self._parts.main
         self._takers: dict[str, Callable[[Record, Record, dt.datetime | None], None]] = {
             "user.message": self._take_user,
             "assistant.message": self._take_assistant,
-            "assistant.reasoning": lambda event, data, _: self._part(event, data).take_thought(
+            "assistant.reasoning": lambda event, data, _: self._parts.of(event, data).take_thought(
                 text_of(data, "content")
             ),
-            "assistant.turn_end": lambda event, data, _: self._part(event, data).end_turn(),
+            "assistant.turn_end": lambda event, data, _: self._parts.of(event, data).end_turn(),
             "assistant.usage": self._take_usage,
             "session.usage_record": self._take_usage,
             "session.usage_checkpoint": self._take_sums,
@@ -158,47 +149,9 @@ class EventsReader:
         if kind in counts or len(counts) < _MOST_TYPES:
             counts[kind] = counts.get(kind, 0) + 1
 
-    # --- whose an event is -------------------------------------------------------------------------------------------
-
-    def _part(self, event: Record, data: Record) -> Part:
-        """The conversation of an event."""
-        instance, call = text_of(event, "agentId")[:_MOST_NAME], text_of(data, "parentToolCallId")[:_MOST_NAME]
-        call = call or self._memory.instances.get(instance, "") or instance
-        if not call:
-            return self._main
-        part = self._subagent(call, instance)
-        written = text_of(event, "timestamp")[:64]
-        part.conversation.see_time(parse_time(written), written)
-        return part
-
-    def _subagent(self, call: str, instance: str = "") -> Part:
-        instances = self._memory.instances
-        if call not in self._subagents:
-            if len(self._subagents) >= _MOST_SUBAGENTS:
-                return self._main
-            part = self._add_subagent(call, Memory())
-            for key, holder in [("", self._main), *self._subagents.items()]:
-                if (waiting := holder.conversation.waiting(call)) is not None:
-                    part.started_by, part.started_in = waiting, key
-        if instance and len(instances) < _MOST_SUBAGENTS:
-            instances.setdefault(instance, call)
-        return self._subagents[call]
-
-    def _add_subagent(self, call: str, memory: Memory) -> Part:
-        # No colon: what is behind the last one tells the subagents of a file apart.
-        id = f"{self._main.session_id}:agent-{call.replace(':', '-')}"
-        part = self._subagents[call] = Part(id, memory, self._memory.calls)
-        return part
-
-    def _parts(self) -> list[Part]:
-        return [self._main, *self._subagents.values()]
-
     def _take_subagent(self, event: Record, data: Record, _moment: dt.datetime | None) -> None:
         self._count(self._memory.skipped, "subagent.started")
-        if call := text_of(data, "toolCallId")[:_MOST_NAME]:
-            part = self._subagent(call, text_of(event, "agentId")[:_MOST_NAME])
-            if part is not self._main:
-                part.title = part.title or text_of(data, "agentDisplayName", "agentName")[:_MOST_NAME]
+        self._parts.start(event, data)
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -210,33 +163,24 @@ class EventsReader:
         if source.startswith("skill-") or source == "instruction-discovery" or text.startswith("<skill-context"):
             self._count(self._memory.skipped, "user.message/injected")
             return
-        part = self._part(event, data)
+        part = self._parts.of(event, data)
         if source.startswith("agent-") and part is self._main:
-            instance = source.removeprefix("agent-")
-            call = self._memory.instances.get(instance) or self._memory.instances.get(source) or instance
-            part = self._subagents.get(call, self._main)
+            part = self._parts.of_instance(source)
         is_typed = source in ("", "user") and data.get("isAutopilotContinuation") is not True
         is_prompt = is_typed and not _is_others(text, text_of(data, "transformedContent"))
         # What a subagent was asked is its prompt, as in the files of other agents' subagents.
         role = "user" if is_prompt or part is not self._main else "system"
         part.take_prompt(event, role, text, moment)
-        self._link(part)
+        self._parts.link(part)
 
     def _take_assistant(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
-        part = self._part(event, data)
+        part = self._parts.of(event, data)
         part.take_response(event, data, model_of(data, self._facts.model), moment, self._ledger)
-        self._link(part)
-
-    def _link(self, part: Part) -> None:
-        """The call that started a subagent is told its session, once there is one."""
-        if part.started_by is not None and part.conversation.memory.messages:
-            holder = self._subagents.get(part.started_in, self._main)
-            holder.conversation.starts(part.started_by, part.session_id)
-            part.started_by = None
+        self._parts.link(part)
 
     def _take_result(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
         id = text_of(data, "toolCallId")[:_MOST_NAME]
-        for part in self._parts():
+        for part in self._parts.all():
             if (call := part.conversation.waiting(id)) is not None:
                 failed = data.get("success") is False
                 part.conversation.answer_of(call, result_of(data), is_error=failed, moment=moment)
@@ -246,10 +190,10 @@ class EventsReader:
     def _take_request(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
         name = text_of(data, "toolName")[:_MOST_NAME]
         if name:
-            self._part(event, data).take_prompt(event, "system", describe_call(name, data.get("arguments")), moment)
+            self._parts.of(event, data).take_prompt(event, "system", describe_call(name, data.get("arguments")), moment)
 
     def _take_compaction(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
-        part, used = self._part(event, data), data.get("compactionTokensUsed")
+        part, used = self._parts.of(event, data), data.get("compactionTokensUsed")
         usage = usage_of(used) if isinstance(used, dict) else Usage()
         summary = text_of(data, "summaryContent")
         if summary or usage.output or usage.context:
@@ -260,7 +204,7 @@ class EventsReader:
     # --- tokens ------------------------------------------------------------------------------------------------------
 
     def _take_usage(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
-        part, usage = self._part(event, data), usage_of(data)
+        part, usage = self._parts.of(event, data), usage_of(data)
         model, api_call = model_of(data, self._facts.model), text_of(data, "apiCallId")
         if part.take_usage(usage, api_call, model, self._ledger) or not (usage.output or usage.context):
             return
@@ -308,20 +252,15 @@ class EventsReader:
     # --- rows --------------------------------------------------------------------------------------------------------
 
     def memory(self) -> bytes:
-        memory = self._memory
-        memory.conversation, memory.thought = self._main.conversation.held(), self._main.thought
-        memory.subagents = {
-            call: SubagentMemory(part.conversation.held(), part.title, part.started_by, part.started_in, part.thought)
-            for call, part in self._subagents.items()
-        }
-        return msgspec.msgpack.encode(memory)
+        self._parts.hold()
+        return msgspec.msgpack.encode(self._memory)
 
     def piece(self, state: ImportState) -> ImportResult:
         sessions: list[Session] = []
         messages: list[Message] = []
         calls: list[ToolCall] = []
         links: list[GitLink] = []
-        for part in self._parts():
+        for part in self._parts.all():
             sessions += part.conversation.totals(self._session(part))
             new = part.conversation.rows(part.session_id, self._options.user_id)
             messages += new[0]

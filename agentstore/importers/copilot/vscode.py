@@ -19,7 +19,7 @@ import msgspec
 
 from agentstore.importers.copilot.chat import Chat
 from agentstore.importers.copilot.mutation_log import replay
-from agentstore.importers.copilot.places import cwd_of_workspace, user_folders
+from agentstore.importers.editors import cwd_of_workspace, user_folders
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_remotes import remote_of
 from agentstore.importers.importer import Home, Options
