@@ -2,9 +2,9 @@
 
 One conversation may be kept three times: in the editor's ``state.vscdb`` (``state_db``), in the CLI's ``store.db``
 (``store_db``), and in a transcript (``transcript``, ``text_transcript``). Its id is the same in all, and so is its
-session: ``cursor:<id>``, as agentsview has it of transcripts. Of the files that are read together the one in which a person
-wrote most prompts is the session, and of those with equally many the one that says more (in this order: editor, CLI,
-lines, text); the others add nothing (``file/held by another``). So it does not matter which is read first.
+session: ``cursor:<id>``, as agentsview has it of transcripts. Of the files that are read together the one in which a
+person wrote most prompts is the session, and of those with equally many the one that says more (in this order: editor,
+CLI, lines, text); the others add nothing (``file/held by another``). So it does not matter which is read first.
 """
 
 from __future__ import annotations
