@@ -59,8 +59,18 @@ _NAMES = {
 }
 CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.items() for name in names.split()}
 
-# Tools that came after the table was published, and the names that VS Code has for its own (as agentsview groups them).
-_LATER_NAMES = {
+# Tools that came after the table was published.
+_LATER = {"PowerShell": "Bash"}
+
+# Bounded, for commands may be long and hostile: see ``git_links``.
+_SHELL_READS_SKILL = re.compile(
+    r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
+)
+_FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
+_TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+
+# The names that VS Code has for its tools, as agentsview groups them, and Cursor's newer ones.
+_EDITORS = {
     "Read": """
         copilot_getChangedFiles copilot_getErrors copilot_getNotebookSummary copilot_getVSCodeAPI copilot_githubRepo
         copilot_listCodeUsages copilot_readFile copilot_readNotebookCellOutput copilot_fetchWebPage
@@ -72,7 +82,7 @@ _LATER_NAMES = {
     """,
     "Write": "copilot_createDirectory copilot_createFile copilot_deleteFile",
     "Bash": """
-        PowerShell copilot_getTerminalLastCommand copilot_getTerminalOutput copilot_getTerminalSelection
+        copilot_getTerminalLastCommand copilot_getTerminalOutput copilot_getTerminalSelection
         copilot_runCommand copilot_runInTerminal copilot_runNotebookCell copilot_runTerminalLastCommand
         copilot_runTests copilot_runVscodeCommand copilot_terminalCommand get_terminal_output powershell runTests
         run_in_terminal run_terminal_cmd run_terminal_command_v2 terminal_last_command
@@ -82,14 +92,7 @@ _LATER_NAMES = {
     "Task": "manage_todo_list runSubagent task_v2",
     "Tool": "copilot_think",
 }
-_LATER = {name: category for category, names in _LATER_NAMES.items() for name in names.split()}
-
-# Bounded, for commands may be long and hostile: see ``git_links``.
-_SHELL_READS_SKILL = re.compile(
-    r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
-)
-_FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
-_TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+_LATER |= {name: category for category, names in _EDITORS.items() for name in names.split()}
 
 
 def category(name: str) -> str:

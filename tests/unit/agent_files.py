@@ -1,5 +1,5 @@
-"""Reading files of one agent in tests: what every importer's rows have to be, and what becomes of them when a file is cut
-or damaged."""
+"""Reading files of one agent in tests: what every importer's rows have to be, and what becomes of them when a file is
+cut or damaged."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def cuts(data: bytes, chance: random.Random, number: int = 200) -> Iterator[byte
 
 
 NOISE = [
-    b"", b"{", b'"', b"\n", b"\x00", b"\xff", b"[", b"null", b'"\\ud800"', b"}{", b"NaN", b"9" * 400, b"-1", b"[]", b"{}",
-    b"\xef\xbb\xbf", b"\r\n", b"true", b"[" * 2000, b'{"a":' * 2000, b"1e999", b'""',
+    b"", b"{", b'"', b"\n", b"\x00", b"\xff", b"[", b"null", b'"\\ud800"', b"}{", b"NaN", b"9" * 400, b"-1", b"[]",
+    b"{}", b"\xef\xbb\xbf", b"\r\n", b"true", b"[" * 2000, b'{"a":' * 2000, b"1e999", b'""',
 ]  # fmt: skip
 
 

@@ -146,7 +146,8 @@ def test_tokens_are_counted_once(tmp_path: pathlib.Path) -> None:
     messages = [*subagent.messages, *own.messages]
     assert sum(row.output_tokens for row in messages) == 70  # 40 + 10 + 5 + 6 + 9 are all of the sum
     last = own.messages[-1]
-    assert (last.input_tokens, last.cache_read_tokens, last.cache_write_tokens, last.output_tokens) == (200, 700, 100, 0)
+    assert (last.input_tokens, last.cache_read_tokens, last.cache_write_tokens) == (200, 700, 100)
+    assert last.output_tokens == 0
     assert (last.context_tokens, own.sessions[0].peak_context_tokens) == (0, 0)
     assert own.sessions[0].total_output_tokens == 59
 
@@ -181,6 +182,35 @@ def test_sums_of_less_than_before_start_again(tmp_path: pathlib.Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_sums_of_random_sessions(tmp_path: pathlib.Path, goes_on: bool) -> None:
+    """Whatever runs and crashes: what was said is counted once, and so is each request that any sum knows."""
+    chance, second = seeded(), 0
+    for _ in range(150):
+        events, models = [START], ["gpt-5", "claude-sonnet-4.6", "gpt-5-mini"][: chance.randrange(1, 4)]
+        said_output, told_input, sums = 0, 0, {model: [0, 0, 0] for model in models}
+        for _ in range(chance.randrange(1, 5)):
+            if not goes_on:
+                sums = {model: [0, 0, 0] for model in models}
+            for _ in range(chance.randrange(1, 6)):
+                second, model = second + 1, chance.choice(models)
+                output, asked, read = chance.randrange(1, 50), chance.randrange(100), chance.randrange(100)
+                parent = {"parentToolCallId": "c1"} if chance.random() < 0.3 else {}
+                events.append(said(second, "x", outputTokens=output, model=model, **parent))
+                said_output += output
+                sums[model] = [one + more for one, more in zip(sums[model], (asked + read, read, output), strict=True)]
+            second += 1
+            if chance.random() < 0.8:
+                told = {model: usage(one[0], one[1], 0, one[2]) for model, one in sums.items()}
+                events += [event("session.shutdown", second, modelMetrics=told)] * chance.choice([1, 1, 2])
+                whole = sum(one[0] for one in sums.values())
+                told_input = whole if goes_on else told_input + whole
+            events.append(event("session.resume", second))
+        messages = [row for result in imported(tmp_path, *events) for row in result.messages]
+        assert sum(row.output_tokens for row in messages) == said_output
+        assert sum(row.input_tokens + row.cache_read_tokens for row in messages) == told_input
+
+
 def test_details_are_told_beside_each_other(tmp_path: pathlib.Path) -> None:
     details = {"input": 10, "cache_read": 5, "cache_write": 21070, "output": 42}
     (result,) = imported(
@@ -193,7 +223,13 @@ def test_details_are_told_beside_each_other(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_record_of_one_request_belongs_to_its_response(tmp_path: pathlib.Path) -> None:
-    record = {"model": "gpt-5", "inputTokens": 100, "cacheReadTokens": 60, "cacheWriteTokens": 0, "outputTokens": 7}
+    record: dict[str, Any] = {
+        "model": "gpt-5",
+        "inputTokens": 100,
+        "cacheReadTokens": 60,
+        "cacheWriteTokens": 0,
+        "outputTokens": 7,
+    }
     (result,) = imported(
         tmp_path, START, event("user.message", 1, content="a"), said(2, "b", outputTokens=7, apiCallId="a1"),
         event("session.usage_record", 3, apiCallId="a1", **record),
@@ -218,7 +254,7 @@ def test_chunks_of_one_api_call_are_one_message(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_call_is_counted_once_wherever_it_stands(tmp_path: pathlib.Path) -> None:
-    start = {"toolCallId": "c1", "toolName": "bash", "arguments": {"command": "ls"}}
+    start: dict[str, Any] = {"toolCallId": "c1", "toolName": "bash", "arguments": {"command": "ls"}}
     (result,) = imported(
         tmp_path, START, event("user.message", 1, content="a"), said(2, "", asked("c1", command="ls")),
         event("tool.execution_start", 3, **start), done(4, "c1", "x"), done(5, "c1", "y"),
@@ -250,7 +286,8 @@ def test_who_speaks(tmp_path: pathlib.Path) -> None:
     (result,) = imported(
         tmp_path, START, event("user.message", 1, content="typed"),
         event("user.message", 2, content="<system_notification>x</system_notification>"),
-        event("user.message", 3, content="hi", transformedContent="<cross_session_message>\nhi\n</cross_session_message>"),
+        event("user.message", 3, content="hi",
+              transformedContent="<cross_session_message>\nhi\n</cross_session_message>"),
         event("user.message", 4, content="<cross_session_message> what is it?",
               transformedContent="<y><cross_session_message> what is it?</y>"),
         event("user.message", 5, content="what does <cross_session_message> do?",

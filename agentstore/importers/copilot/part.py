@@ -14,7 +14,9 @@ from agentstore.importers.copilot.usage import Ledger, model_name
 from agentstore.importers.jsonl import REFUSED, to_json
 from agentstore.importers.tools import text_of
 
-_UNIQUE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# UUIDs, and the ids that providers give to responses ("chatcmpl-…", "resp_…", "msg_…").
+_UNIQUE = re.compile(r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,200}")
+_RECENT = 8  # parts of a message; what is written again is written soon
 _MOST_NAME = 300
 _MOST_THOUGHT = 1_000_000
 
@@ -32,7 +34,7 @@ class Part:
         self._calls = calls  # of the whole file
 
     def source_id(self, id: Any) -> str:
-        """An id that is unique in all sessions: UUIDs are, and in a copy they say what it is a copy of."""
+        """An id that is unique in all sessions: long ones are, and in a copy they say what it is a copy of."""
         if not isinstance(id, str) or not id:
             return ""
         return id if _UNIQUE.fullmatch(id) else f"{self.session_id}:{id[:_MOST_NAME]}"
@@ -59,9 +61,10 @@ class Part:
             usage = msgspec.structs.replace(before, output=output, raw=before.raw or to_json({"outputTokens": output}))
             self.conversation.spend(message, usage)
             ledger.count(message.model, usage, before)
-        if thought.strip() and _shown(thought) not in message.parts:
+        recent = message.parts[-_RECENT:]
+        if thought.strip() and _shown(thought) not in recent:
             self.conversation.think(message, thought)
-        if text.strip() and text not in message.parts:
+        if text.strip() and text not in recent:
             self.conversation.say(message, text)
         for one in requests:
             self._request(message, one)

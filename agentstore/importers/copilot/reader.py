@@ -19,7 +19,8 @@ event                                                  becomes
 ``session.usage_record``, ``assistant.usage``          the tokens of a response
 ``session.shutdown``, ``session.usage_checkpoint``     what is told of tokens by nobody else, as a message (``usage``)
 ``session.start``, ``resume``, ``context_changed``,    facts of the session
-``model_change``, ``title_changed``
+``model_change``, ``auto_mode_resolved``,
+``title_changed``
 =====================================================  ===============================================================
 
 All else is kept out and counted by type. An event with ``parentToolCallId``, or with the ``agentId`` of a subagent,
@@ -105,6 +106,7 @@ class EventsReader:
             "session.resume": self._take_resume,
             "session.context_changed": lambda _event, data, _: self._facts.see_context(data),
             "session.model_change": self._take_model,
+            "session.auto_mode_resolved": self._take_model,
             "session.title_changed": self._take_title,
         }
 
@@ -244,7 +246,7 @@ class EventsReader:
             self._ledger.begin_part()
 
     def _take_model(self, _event: Record, data: Record, _moment: dt.datetime | None) -> None:
-        self._facts.model = model_name(data.get("newModel")) or self._facts.model
+        self._facts.model = model_name(data.get("newModel") or data.get("chosenModel")) or self._facts.model
 
     def _take_title(self, _event: Record, data: Record, _moment: dt.datetime | None) -> None:
         self._facts.title = text_of(data, "title")[:_MOST_NAME] or self._facts.title

@@ -70,6 +70,8 @@ class Ledger(msgspec.Struct, array_like=True):
 
     def rest(self, sums: dict[str, Counted]) -> dict[str, Counted]:
         """What these sums have beyond what was counted, by model; it is counted now."""
+        if sums == self.told and not self.said_part:
+            return {}  # the same again
         known = self.part if self._starts_again(sums) else self.whole
         # Of messages that say no model, or another name of it than the sums: they are in some of these sums.
         others = Counted()

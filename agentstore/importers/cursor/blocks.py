@@ -51,9 +51,9 @@ class Taker:
         """A prompt, with the results that may stand in the same message; None where nobody said anything."""
         blocks = blocks_of(content)
         for block in blocks:
-            if block.get("type") in RESULTS:
+            if text_of(block, "type") in RESULTS:
                 self.take_result(block)
-        said = "\n".join(filter(None, (text_of(one, "text") for one in blocks if one.get("type") not in RESULTS)))
+        said = "\n".join(filter(None, (text_of(one, "text") for one in blocks if text_of(one, "type") not in RESULTS)))
         if not said.strip():
             return None
         prompt = read_prompt(said)
@@ -69,7 +69,7 @@ class Taker:
             return False
         message = self.conversation.add("assistant", "", moment, source_id=source_id, model=model)
         for block in blocks:
-            kind = block.get("type")
+            kind = text_of(block, "type")
             if kind in _THOUGHTS:
                 self.conversation.think(message, text_of(block, "thinking", "text").strip())
             elif kind in _CALLS:
@@ -117,5 +117,5 @@ def _shown(block: Record) -> str:
 
 
 def _says(block: Record) -> bool:
-    kind = block.get("type")
+    kind = text_of(block, "type")
     return kind in _CALLS or kind in _THOUGHTS or kind in RESULTS or bool(_shown(block))

@@ -16,6 +16,7 @@ public parsers. No real database was at hand.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ FetchBubble = Callable[[str], Record]
 _MOST_NAME = 300
 _PERSON, _AGENT = 1, 2
 _MOST_NODES = 10_000
+_UNIQUE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def bubbles_of(composer: Record, fetch: FetchBubble) -> Iterator[tuple[str, Record]]:
@@ -70,7 +72,8 @@ class ComposerTaker:
     def take(self, id: str, bubble: Record) -> None:
         moment = _moment(bubble.get("createdAt"))
         text = text_of(bubble, "text") or _rich_text(bubble.get("richText"))
-        source_id = f"{self._session_id}:{id[:_MOST_NAME]}"
+        # A bubble's own id says in a copy of a conversation what it is a copy of.
+        source_id = id if _UNIQUE.fullmatch(id) else f"{self._session_id}:{id[:_MOST_NAME]}"
         self.conversation.see_time(moment)
         if bubble.get("type") == _PERSON:
             if text.strip():

@@ -66,7 +66,7 @@ def _in_lines(path: pathlib.Path, _id: str) -> int:
                 message = line.get("message")
                 content = message.get("content") if isinstance(message, dict) else message
                 if line.get("role") == "user":
-                    said = [text_of(one, "text") for one in blocks_of(content) if one.get("type") not in RESULTS]
+                    said = [text_of(one, "text") for one in blocks_of(content) if text_of(one, "type") not in RESULTS]
                     text = "\n".join(said).strip()
                     found += bool(text) and read_prompt(text).role == "user"
     return found

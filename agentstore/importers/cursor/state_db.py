@@ -108,9 +108,10 @@ def parents(database: Database) -> Iterator[tuple[str, str]]:
         return
     query = (
         "SELECT key, value FROM cursorDiskKV WHERE key >= ? AND key < ? AND length(value) < ?"
-        ' AND instr(CAST(value AS TEXT), \'"subagentComposerIds":["\') > 0'
+        " AND instr(CAST(value AS TEXT), ?) > 0 AND instr(CAST(value AS TEXT), ?) = 0"
     )
-    for key, value in database.rows(query, _COMPOSER, _AFTER, _MOST_VALUE):
+    named, empty = '"subagentComposerIds"', '"subagentComposerIds":[]'
+    for key, value in database.rows(query, _COMPOSER, _AFTER, _MOST_VALUE, named, empty):
         for child in _list(_document(value, lambda _reason: None).get("subagentComposerIds")):
             if isinstance(child, str) and isinstance(key, str):
                 yield child, key[len(_COMPOSER) :]

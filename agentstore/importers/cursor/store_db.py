@@ -67,8 +67,8 @@ def take_stored(stored: StoredSession, conversation: Conversation, session_id: s
     for blob, message in stored.messages:
         role, content = message.get("role"), message.get("content")
         source_id = f"{session_id}:{blob}"
-        options = _object(_object(message.get("providerOptions")).get("cursor"))
-        if role == "user" and options.get("isSummary") is True:
+        options = _options(message)
+        if role == "user" and _is_summary(message):
             conversation.add("system", text_in(content), source_id=source_id)
         elif role == "user":
             prompt = taker.take_user(content, None, source_id)
@@ -81,7 +81,8 @@ def take_stored(stored: StoredSession, conversation: Conversation, session_id: s
 
 def prompts_in(stored: StoredSession) -> int:
     """How many prompts a person wrote."""
-    texts = (text_in(blocks_of(message.get("content"))) for _, message in stored.messages if message["role"] == "user")
+    said = [message for _, message in stored.messages if message["role"] == "user" and not _is_summary(message)]
+    texts = [text_in(blocks_of(message.get("content"))) for message in said]
     return sum(read_prompt(text).role == "user" for text in texts if text.strip())
 
 
@@ -93,6 +94,15 @@ def _take_results(taker: Taker, content: Any, details: Record) -> None:
         agent = text_of(_object(output.get("success")), "agentId")
         if call is not None and agent:
             taker.conversation.starts(call, f"cursor:{agent[:200]}")
+
+
+def _options(message: Record) -> Record:
+    return _object(_object(message.get("providerOptions")).get("cursor"))
+
+
+def _is_summary(message: Record) -> bool:
+    """Whether the program put this in the place of what was said before."""
+    return _options(message).get("isSummary") is True
 
 
 def _meta(database: Database) -> Record:
