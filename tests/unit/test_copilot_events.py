@@ -412,6 +412,21 @@ def test_what_is_sent_to_hurt(tmp_path: pathlib.Path) -> None:
             assert read_one(Copilot(), path)[-1].messages
 
 
+def test_subagents_are_told_apart_by_their_ids(tmp_path: pathlib.Path) -> None:
+    """Newer versions have only ``agentId``; the record of the start may have that of who started it."""
+    *children, own = imported(
+        tmp_path, START, event("user.message", 1, content="a"), said(2, "", asked("c1", "task"), asked("c2", "task")),
+        event("subagent.started", 3, toolCallId="c1", agentName="one"), said(4, "x", asked("c3", "task"), agent="i1"),
+        event("subagent.started", 5, "i1", toolCallId="c3", agentName="inner"), said(6, "y", agent="i3"),
+        event("subagent.started", 7, "i2", toolCallId="c2", agentName="two"), said(8, "z", agent="i2"),
+        done(9, "c3", "r"), said(10, "x2", agent="i1"), done(11, "c1", "r"), done(12, "c2", "r"),
+    )  # fmt: skip
+    told = {child.sessions[0].display_name: [row.content for row in child.messages] for child in children}
+    assert told == {"one": ["x\n[Tool: task]", "x2"], "inner": ["y"], "two": ["z"]}
+    calls = {row.tool_use_id: row.subagent_session_id for one in [*children, own] for row in one.tool_calls}
+    assert calls == {id: f"{SESSION}:agent-{id}" for id in ("c1", "c2", "c3")}
+
+
 def test_many_subagents_stay_bounded(tmp_path: pathlib.Path) -> None:
     events = [said(n, "x", parentToolCallId=f"c{n}") for n in range(300)]
     results = imported(tmp_path, START, *events)

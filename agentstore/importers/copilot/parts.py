@@ -36,13 +36,22 @@ class Parts:
     def of(self, event: Record, data: Record) -> Part:
         """The conversation of an event."""
         instance, call = text_of(event, "agentId")[:_MOST_NAME], text_of(data, "parentToolCallId")[:_MOST_NAME]
-        call = call or self._memory.instances.get(instance, "") or instance
+        call = call or self._memory.instances.get(instance, "") or (self._only_silent() if instance else "") or instance
         if not call:
             return self.main
         part = self._subagent(call, instance)
         written = text_of(event, "timestamp")[:64]
         part.conversation.see_time(parse_time(written), written)
         return part
+
+    def _only_silent(self) -> str:
+        """The call of the one subagent that was started and has said nothing, if there is only one: an id that nobody
+        has named before must be its own."""
+        named = set(self._memory.instances.values())
+        silent = [
+            call for call, one in self._subagents.items() if call not in named and not one.conversation.memory.messages
+        ]
+        return silent[0] if len(silent) == 1 else ""
 
     def of_instance(self, source: str) -> Part:
         """The conversation of the subagent that "agent-<id>" names, if it is one that is known."""

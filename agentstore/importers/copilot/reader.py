@@ -30,7 +30,8 @@ belongs to the subagent that this call started: its messages become a session of
 How sure this is. Read in public source: the types of all events (github/copilot-sdk, generated from the program's
 schema, of 2026-08), how agentsview and specstory read them, and the fixtures of jazzyalex/agent-sessions. Guessed:
 ``session.usage_record``, which no public schema has (read like ``assistant.usage``, whose fields are known), and that
-a subagent's ``agentId`` is the one that its ``subagent.started`` has. No large real file was at hand.
+a subagent's ``agentId`` is the one that its ``subagent.started`` has, or else that of the only one that has said
+nothing yet. No large real file was at hand.
 """
 
 from __future__ import annotations
