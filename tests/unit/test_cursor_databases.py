@@ -152,6 +152,14 @@ def test_a_session_of_the_cli_without_meta_json(tmp_path: pathlib.Path) -> None:
     assert sorted(one.name for one in path.parent.iterdir()) == ["store.db"]
 
 
+def test_a_copy_without_a_root_that_is_there(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "copy" / "store.db"
+    store_db(path, MESSAGES[::-1], agentId=OTHER, latestRootBlobId="deadbeef").close()  # rows in order, that is
+    (result,) = read_one(Cursor(), path)
+    assert result.sessions[0].id == f"cursor:{OTHER}"
+    assert [row.content[:5] for row in result.messages][1:3] == ["fix i", "[Thin"]
+
+
 def test_fields_of_protocol_buffers() -> None:
     data = b"\x08\x96\x01" + field(1, b"a") + b"\x25abcd" + b"\x29abcdefgh" + field(300, b"b" * 200)
     assert list(texts_and_messages(data)) == [(1, b"a"), (300, b"b" * 200)]

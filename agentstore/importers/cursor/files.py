@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -39,6 +40,7 @@ _HELD = "file/held by another"
 _ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
 _TEXT, _LINES, _STORE, _STATE = range(4)
 _FIRST_PROMPT = 262_144
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class CursorHistory:
@@ -54,6 +56,7 @@ class CursorHistory:
         self._chats: dict[pathlib.Path, dict[str, pathlib.Path]] = {}  # of a root: the CLI's folder of each session
         self._started: dict[str, dict[str, str]] = {}  # of a session: its subagents by their prompts
         self._looked_up: set[str] = set()
+        self._store_ids: dict[pathlib.Path, str] = {}
         for path in self.files:
             self._look_over(path)
         for where in self._where.values():
@@ -72,9 +75,14 @@ class CursorHistory:
         else:
             yield from self._read_lines(path, state)
 
-    @staticmethod
-    def _id_of(path: pathlib.Path) -> str:
-        return name_of(pathlib.Path(path.parent.name)) if kind_of(path) == _STORE else place_of(path).id
+    def _id_of(self, path: pathlib.Path) -> str:
+        if kind_of(path) != _STORE:
+            return place_of(path).id
+        if path not in self._store_ids:
+            folder = name_of(pathlib.Path(path.parent.name))
+            # The folder is called as the session, but for copies that somebody made.
+            self._store_ids[path] = folder if _UUID.fullmatch(folder) else store_db.agent_id(path) or folder
+        return self._store_ids[path]
 
     # --- looking over ------------------------------------------------------------------------------------------------
 

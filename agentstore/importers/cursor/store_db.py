@@ -3,7 +3,8 @@
 Two tables. ``meta`` has one row, whose value is JSON written as hexadecimal digits: agentId, name, createdAt (ms),
 lastUsedModel, latestRootBlobId. ``blobs`` has what was said, each part under the SHA-256 of its bytes: messages as
 JSON, and nodes as protocol buffers, whose field 1 lists the messages (or further nodes) in order, 32 bytes each. The
-newest root lists what the model sees now; what a summary has replaced is not in it. The order of rows means nothing.
+newest root lists what the model sees now; what a summary has replaced is not in it. The order of rows means nothing,
+and is only taken where no message is below the root.
 
 A message is ``{role, content, id, providerOptions}`` in the shape of Vercel's AI SDK: roles system, user, assistant,
 tool; every assistant's ``id`` is "1". Nothing has a time, and nothing says how many tokens it took: the session begins
@@ -52,14 +53,20 @@ def read_store(path: pathlib.Path, report: Report) -> StoredSession:
     """All of it, so that the database is open for no longer than needed."""
     stored = StoredSession()
     with open_database(path, report) as database:
-        if not database.has("blobs", "id", "data") or not database.has("meta", "value"):
+        if not database.has("blobs", "id", "data") or not database.has("meta", "value", "key"):
             if database.is_whole:
                 report("no database of Cursor's: it has no blobs")
             return stored
         stored.meta = _meta(database)
         root = text_of(stored.meta, "latestRootBlobId")
-        stored.messages = list(_messages(database, root, stored, report))
+        stored.messages = list(_messages(database, root, stored, report)) or list(_all_messages(database, report))
     return stored
+
+
+def agent_id(path: pathlib.Path) -> str:
+    """Whose session a database says it is."""
+    with open_database(path, lambda _reason: None) as database:
+        return text_of(_meta(database), "agentId")[:200] if database.has("meta", "value", "key") else ""
 
 
 def take_stored(stored: StoredSession, conversation: Conversation, session_id: str) -> None:
@@ -145,6 +152,20 @@ def _messages(database: Database, root: str, stored: StoredSession, report: Repo
             waiting.extend(reversed(links[:_MOST_BLOBS]))
     if waiting:
         report("more messages than are read")
+
+
+def _all_messages(database: Database, report: Report) -> Iterator[tuple[str, Record]]:
+    """All messages, where none is below the root, in the order in which they were written, as far as one can tell."""
+    size = 0
+    query = "SELECT id, data FROM blobs WHERE length(data) < ? AND substr(data, 1, 1) = ? ORDER BY rowid LIMIT ?"
+    for id, data in database.rows(query, _MOST_BLOB, b"{", _MOST_BLOBS):
+        size += len(data)
+        if size > _MOST_BYTES:
+            report("more messages than are read")
+            return
+        message = read_document(data, functools.partial(_tell, report, str(id))) if isinstance(data, bytes) else None
+        if message and isinstance(message.get("role"), str):
+            yield str(id), message
 
 
 def _blob(database: Database, id: str) -> bytes:
