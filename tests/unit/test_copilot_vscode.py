@@ -61,7 +61,30 @@ REQUEST: dict[str, Any] = {
             "toolCallRounds": [
                 {"toolCalls": [{"id": "call_1", "name": "x", "arguments": '{"command":"git commit -m x"}'}]},
             ],
-            "toolCallResults": {"call_1": {"content": [{"value": "[main 1a2b3c4] x"}, {"value": {"no": "text"}}]}},
+            "toolCallResults": {
+                "call_1": {
+                    "content": [
+                        {
+                            "value": {
+                                "node": {
+                                    "type": 1,
+                                    "children": [
+                                        {
+                                            "type": 1,
+                                            "children": [
+                                                {"type": 2, "text": "[main "},
+                                                {"type": 2, "text": "1a2b3c4] x"},
+                                            ],
+                                        },
+                                        {"type": 2, "text": "1 file", "lineBreakBefore": 1},
+                                    ],
+                                }
+                            }
+                        },
+                        {"value": {"no": "text"}},
+                    ]
+                }
+            },
         },
     },
 }
@@ -114,7 +137,7 @@ def test_a_chat(tmp_path: pathlib.Path) -> None:
     assert (answer.model, answer.input_tokens, answer.output_tokens) == ("claude-sonnet-4-6", 900, 60)
     assert (session.peak_context_tokens, answer.source_id) == (900, f"{REQUEST['responseId']}:response")
     assert [(row.tool_category, row.input_json, row.result_content, row.is_error) for row in result.tool_calls] == [
-        ("Bash", '{"command":"git commit -m x"}', "[main 1a2b3c4] x", False),
+        ("Bash", '{"command":"git commit -m x"}', "[main 1a2b3c4] x\n1 file", False),
         ("Read", '{"message":"Reading"}', "text", True),
     ]
     assert [link.commit_sha for link in result.git_links] == ["1a2b3c4"]

@@ -39,6 +39,7 @@ from agentstore.importers.times import parse_millis
 from agentstore.importers.tools import text_of
 
 _MOST_NAME = 300
+_MOST_NODES = 100_000
 _UNIQUE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # The markers of a call that VS Code made unique, behind the id that the model gave it.
 _SUFFIX = re.compile(r"__vscode-\d{1,20}$")
@@ -111,6 +112,8 @@ class Chat:
         details = part.get("resultDetails")
         result = calls.result(id)
         result = _details(details, part.get("toolSpecificData")) if result is None else result
+        if result is None and part.get("isComplete") is True:
+            result = ""  # it ended, and nobody kept what it gave
         if result is not None:
             failed = isinstance(details, dict) and details.get("isError") is True
             self.conversation.answer_of(call, result, is_error=failed)
@@ -205,7 +208,23 @@ def _value(one: Any) -> str:
     if isinstance(one, str):
         return one
     inner = one.get("value") if isinstance(one, dict) else None
+    if isinstance(inner, dict) and isinstance(inner.get("node"), dict):
+        return _tree_text(inner["node"])
     return inner if isinstance(inner, str) else text_of(inner, "value", "text")
+
+
+def _tree_text(root: Record) -> str:
+    """The text of a result that a tool made of elements (vscode-prompt-tsx): nodes of type 2 have it."""
+    found, waiting = list[str](), [root]
+    for _ in range(_MOST_NODES):
+        if not waiting:
+            break
+        node = waiting.pop()
+        if node.get("type") == 2 and isinstance(node.get("text"), str):
+            found.append("\n" if node.get("lineBreakBefore") and found else "")
+            found.append(node["text"])
+        waiting.extend(one for one in reversed(_list(node.get("children"))) if isinstance(one, dict))
+    return "".join(found)
 
 
 def _usage(request: Record, metadata: Record) -> Usage | None:
