@@ -192,6 +192,10 @@ class Conversation:
         """An open message by the id that its source gave it."""
         return next((one for one in self._open.values() if source_id and one.source_id == source_id), None)
 
+    def opened(self) -> list[OpenMessage]:
+        """The messages that later records may still add to, in order."""
+        return list(self._open.values())
+
     def say(self, message: OpenMessage, text: str) -> None:
         if text:
             message.parts.append(text)

@@ -90,6 +90,30 @@ WHOLE = [
 ]  # fmt: skip
 
 
+def told(second: int, request: str, output: int, agent: str = "") -> dict[str, Any]:
+    """The tokens of one request, as newer versions write them."""
+    used = {"model": "gpt-5", "inputTokens": 10, "cacheReadTokens": 4, "outputTokens": output, "apiCallId": request}
+    return event("session.usage_record", second, agent, usage=used)
+
+
+# All that is remembered between two events: early tokens, a thought, a call whose subagent is silent.
+LONGER = [
+    *WHOLE,
+    event("session.resume", 30),
+    told(31, "a1", 7),
+    said(32, "one", asked("c9", "task"), outputTokens=7, apiCallId="a1", model="gpt-5"),
+    event("assistant.reasoning", 33, content="hm"),
+    event("subagent.started", 34, "i9", toolCallId="c9", agentName="one"),
+    done(35, "c9", "started"),
+    told(36, "s1", 3, "i9"),
+    said(37, "two", outputTokens=9, model="gpt-5"),
+    said(38, "sub", agent="i9", outputTokens=3, apiCallId="s1", model="gpt-5"),
+    told(39, "a3", 5),
+    event("assistant.turn_end", 40),
+    event("session.shutdown", 41, modelMetrics={"gpt-5": usage(50, 20, 0, 30)}),
+]
+
+
 def lines(*events: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in events)
 
@@ -201,8 +225,8 @@ def test_sums_of_random_sessions(tmp_path: pathlib.Path, goes_on: bool) -> None:
                 sums[model] = [one + more for one, more in zip(sums[model], (asked + read, read, output), strict=True)]
             second += 1
             if chance.random() < 0.8:
-                told = {model: usage(one[0], one[1], 0, one[2]) for model, one in sums.items()}
-                events += [event("session.shutdown", second, modelMetrics=told)] * chance.choice([1, 1, 2])
+                shown = {model: usage(one[0], one[1], 0, one[2]) for model, one in sums.items()}
+                events += [event("session.shutdown", second, modelMetrics=shown)] * chance.choice([1, 1, 2])
                 whole = sum(one[0] for one in sums.values())
                 told_input = whole if goes_on else told_input + whole
             events.append(event("session.resume", second))
@@ -232,13 +256,28 @@ def test_a_record_of_one_request_belongs_to_its_response(tmp_path: pathlib.Path)
     }
     (result,) = imported(
         tmp_path, START, event("user.message", 1, content="a"), said(2, "b", outputTokens=7, apiCallId="a1"),
-        event("session.usage_record", 3, apiCallId="a1", **record),
+        event("session.usage_record", 3, usage=record | {"apiCallId": "a1"}),
         event("session.shutdown", 4, modelMetrics={"gpt-5": usage(100, 60, 0, 7)}),
     )  # fmt: skip
     message = result.messages[1]
     assert len(result.messages) == 2
     assert (message.input_tokens, message.cache_read_tokens, message.output_tokens) == (40, 60, 7)
     assert (message.context_tokens, result.sessions[0].peak_context_tokens) == (100, 100)
+
+
+def test_records_of_requests_may_come_before_their_responses_or_alone(tmp_path: pathlib.Path) -> None:
+    subagent, own = imported(
+        tmp_path, START, event("user.message", 1, content="a"), told(2, "a1", 7),
+        said(3, "one", outputTokens=7, apiCallId="a1", model="gpt-5"),
+        said(4, "no id", outputTokens=9, model="gpt-5"), told(5, "a2", 9), told(6, "a3", 5),
+        told(7, "s1", 3, "i1"), said(8, "sub", agent="i1", outputTokens=3, apiCallId="s1", model="gpt-5"),
+        event("assistant.turn_end", 9), told(10, "a4", 1),
+        event("session.shutdown", 11, modelMetrics={"gpt-5": usage(50, 20, 0, 25)}),
+    )  # fmt: skip
+    assert [(row.content, row.input_tokens, row.cache_read_tokens, row.output_tokens) for row in own.messages[1:]] == [
+        ("one", 6, 4, 7), ("no id", 6, 4, 9), ("[Usage: gpt-5]", 6, 4, 5), ("[Usage: gpt-5]", 6, 4, 1),
+    ]  # fmt: skip
+    assert [(row.input_tokens, row.output_tokens) for row in subagent.messages] == [(6, 3)]
 
 
 def test_chunks_of_one_api_call_are_one_message(tmp_path: pathlib.Path) -> None:
@@ -368,7 +407,7 @@ def test_places_and_what_is_its_own(tmp_path: pathlib.Path) -> None:
 
 def test_pieces_come_to_the_whole(tmp_path: pathlib.Path) -> None:
     chance = seeded()
-    path = written(tmp_path, lines(*WHOLE))
+    path = written(tmp_path, lines(*LONGER))
     size, whole = path.stat().st_size, union(read_one(Copilot(), path))
     for _ in range(60):
         ends = sorted({chance.randrange(size) for _ in range(chance.randrange(4))} | {size})
@@ -378,7 +417,7 @@ def test_pieces_come_to_the_whole(tmp_path: pathlib.Path) -> None:
 
 
 def test_rows_of_a_prefix_are_a_prefix(tmp_path: pathlib.Path) -> None:
-    path = written(tmp_path, lines(*WHOLE))
+    path = written(tmp_path, lines(*LONGER))
     whole = keys(union(read_one(Copilot(), path)))
     data, before = path.read_bytes(), set[Any]()
     for part in cuts(data, seeded()):
@@ -389,19 +428,19 @@ def test_rows_of_a_prefix_are_a_prefix(tmp_path: pathlib.Path) -> None:
 
 
 def test_damage_does_not_raise(tmp_path: pathlib.Path) -> None:
-    chance, data = seeded(), lines(*WHOLE)
+    chance, data = seeded(), lines(*LONGER)
     path = written(tmp_path, b"")
     for _ in range(400):
         path.write_bytes(damaged(data, chance))
         read_one(Copilot(), path)
     path.write_bytes(b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"))
-    assert len(read_one(Copilot(), path)[-1].messages) == 6
+    assert len(read_one(Copilot(), path)[-1].messages) == 10
 
 
 def test_what_is_sent_to_hurt(tmp_path: pathlib.Path) -> None:
     hostile: list[Any] = [None, True, -1, 10**400, 1.5, "", "\ud800", [], {}, [[[]]], {"a": {"b": []}}]
     path = written(tmp_path, b"")
-    for record in WHOLE:
+    for record in LONGER:
         for key in record["data"]:
             made = [
                 *WHOLE[:2],

@@ -176,6 +176,7 @@ def test_times_before_a_prompt() -> None:
 
     assert when("Thursday, Oct 9, 2025, 2:46 PM (UTC+5:30)") == dt.datetime(2025, 10, 9, 9, 16, tzinfo=dt.UTC)
     assert when("Oct 9, 2025, 12:01 AM (UTC-7)") == dt.datetime(2025, 10, 9, 7, 1, tzinfo=dt.UTC)
+    assert when("2026-01-02T03:04:05.000Z") == dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
     assert when("Foo 9, 2025, 12:01 AM (UTC)") is None
     assert when("Feb 31, 2025, 12:01 AM (UTC)") is None
     assert when("yesterday") is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
 
-from agentstore.importers.conversation import Memory, OpenCall
+from agentstore.importers.conversation import Memory, OpenCall, Usage
 from agentstore.importers.copilot.usage import Ledger
 from agentstore.importers.git_remotes import Remote, remote_of
 from agentstore.importers.states import ImportState, StaleStateError
@@ -33,6 +34,15 @@ class Facts(msgspec.Struct, array_like=True):
         self.remote = self.remote or remote_in(context)
 
 
+class Told(msgspec.Struct, array_like=True):
+    """The tokens of a request whose response has not come yet."""
+
+    usage: Usage
+    model: str
+    source_id: str
+    moment: dt.datetime | None = None
+
+
 class SubagentMemory(msgspec.Struct, array_like=True):
     """A subagent whose messages stand in the file of its session."""
 
@@ -41,6 +51,7 @@ class SubagentMemory(msgspec.Struct, array_like=True):
     started_by: OpenCall | None = None
     started_in: str = ""
     thought: str = ""
+    early: dict[str, Told] = {}
 
 
 class FileMemory(msgspec.Struct, array_like=True):
@@ -50,6 +61,7 @@ class FileMemory(msgspec.Struct, array_like=True):
     facts: Facts = msgspec.field(default_factory=Facts)
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     thought: str = ""
+    early: dict[str, Told] = {}
     calls: set[int] = set()  # 8 bytes of the id of each
     skipped: dict[str, int] = {}
     unknown: dict[str, int] = {}

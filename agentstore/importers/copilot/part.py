@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from agentstore.importers.conversation import Conversation, Memory, OpenCall, OpenMessage, Usage, tokens
+from agentstore.importers.copilot.memory import Told
 from agentstore.importers.copilot.usage import Ledger, model_name
 from agentstore.importers.jsonl import REFUSED, to_json
 from agentstore.importers.tools import text_of
 
 # UUIDs, and the ids that providers give to responses ("chatcmpl-…", "resp_…", "msg_…").
 _UNIQUE = re.compile(r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,200}")
+_MOST_EARLY = 8
 _RECENT = 8  # parts of a message; what is written again is written soon
 _MOST_NAME = 300
 _MOST_THOUGHT = 1_000_000
@@ -31,6 +33,7 @@ class Part:
         self.started_by: OpenCall | None = None  # the call, as long as the subagent has said nothing
         self.started_in = ""  # the call of the subagent that made it
         self.thought = ""  # that came before its message
+        self.early: dict[str, Told] = {}  # likewise, by the ids of requests
         self._calls = calls  # of the whole file
 
     def source_id(self, id: Any) -> str:
@@ -39,8 +42,8 @@ class Part:
             return ""
         return id if _UNIQUE.fullmatch(id) else f"{self.session_id}:{id[:_MOST_NAME]}"
 
-    def take_prompt(self, event: Any, role: str, text: str, moment: dt.datetime | None) -> None:
-        self._keep_thought()
+    def take_prompt(self, event: Any, role: str, text: str, moment: dt.datetime | None, ledger: Ledger) -> None:
+        self.end_turn(ledger)
         self.conversation.add(role, text, moment, source_id=self.source_id(event.get("id")))
 
     def take_response(self, event: Any, data: Any, model: str, moment: dt.datetime | None, ledger: Ledger) -> None:
@@ -51,16 +54,16 @@ class Part:
         if not (text.strip() or thought.strip() or requests or output):
             return  # a place that was held for a response
         self.thought = ""
-        named = data.get("apiCallId") or data.get("messageId") or event.get("id")
-        source_id = self.source_id(named)
-        message = self.conversation.find(source_id) or self.conversation.add(
+        request = text_of(data, "apiCallId")
+        source_id = self.source_id(request or data.get("messageId") or event.get("id"))
+        message = self._response(source_id) or self.conversation.add(
             "assistant", "", moment, source_id=source_id, model=model
         )
-        before = message.usage
-        if output > before.output:
-            usage = msgspec.structs.replace(before, output=output, raw=before.raw or to_json({"outputTokens": output}))
-            self.conversation.spend(message, usage)
-            ledger.count(message.model, usage, before)
+        if output > message.usage.output:
+            told = message.usage.raw or to_json({"outputTokens": output})
+            self._spend(message, msgspec.structs.replace(message.usage, output=output, raw=told), ledger)
+        if early := self.early.pop(request, None):
+            self._spend(message, early.usage, ledger)
         recent = message.parts[-_RECENT:]
         if thought.strip() and _shown(thought) not in recent:
             self.conversation.think(message, thought)
@@ -90,24 +93,55 @@ class Part:
             self.conversation.think(message, self.thought)
         self.thought = ""
 
-    def end_turn(self) -> None:
+    def end_turn(self, ledger: Ledger) -> None:
         self._keep_thought()
+        self.settle(ledger)
 
-    def take_usage(self, usage: Usage, api_call: str, model: str, ledger: Ledger) -> bool:
-        """The tokens of a request that has a message here."""
-        message = self.conversation.find(self.source_id(api_call)) if api_call else self.conversation.last()
-        if message is None or (not api_call and (message.usage.context or model not in ("", message.model))):
-            return False
+    # --- tokens ------------------------------------------------------------------------------------------------------
+
+    def take_usage(self, told: Told, request: str, ledger: Ledger) -> None:
+        """The tokens of one request. Its response may be there already, or come later."""
+        message = self._response(self.source_id(request)) if request else None
+        if message is not None:
+            self._spend(message, told.usage, ledger)
+            return
+        self.early[request or told.source_id] = told
+        if len(self.early) > _MOST_EARLY:
+            self.settle(ledger)
+
+    def settle(self, ledger: Ledger) -> None:
+        """Tokens whose response did not come by its id: of one that had as much output and is told no other, or else
+        of a request that nobody saw."""
+        for told in self.early.values():
+            like = [one for one in self.conversation.opened() if _may_be(one, told)]
+            if like:
+                self._spend(like[0], told.usage, ledger)
+            else:
+                ledger.count(told.model, told.usage)
+                self.add_usage(f"[Usage: {told.model}]", told.usage, told.model, f"{told.source_id}:usage", told.moment)
+        self.early.clear()
+
+    def _response(self, source_id: str) -> OpenMessage | None:
+        message = self.conversation.find(source_id)
+        return message if message is not None and message.role == "assistant" else None
+
+    def _spend(self, message: OpenMessage, usage: Usage, ledger: Ledger) -> None:
         before = message.usage
         usage = msgspec.structs.replace(usage, output=max(usage.output, before.output))
         self.conversation.spend(message, usage)
         ledger.count(message.model, usage, before)
-        return True
 
     def add_usage(self, text: str, usage: Usage, model: str, source_id: str, moment: dt.datetime | None) -> None:
         """Tokens that no message has; they are in the ledger already."""
         message = self.conversation.add("system", text, moment, source_id=source_id, model=model)
         self.conversation.spend(message, usage)
+
+
+def _may_be(message: OpenMessage, told: Told) -> bool:
+    usage = message.usage
+    return (message.role, message.model, usage.context, usage.output) == (
+        "assistant", told.model, 0, told.usage.output,
+    )  # fmt: skip
 
 
 def model_of(data: Any, selected: str) -> str:

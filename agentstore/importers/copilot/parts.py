@@ -19,12 +19,12 @@ class Parts:
     def __init__(self, session_id: str, memory: FileMemory) -> None:
         self._memory = memory
         self.main = Part(session_id, memory.conversation, memory.calls)
-        self.main.thought = memory.thought
+        self.main.thought, self.main.early = memory.thought, memory.early
         self._subagents: dict[str, Part] = {}
         for call, one in memory.subagents.items():
             part = self._add(call, one.conversation)
             part.title, part.thought, part.started_in = one.title, one.thought, one.started_in
-            part.started_by = one.started_by
+            part.started_by, part.early = one.started_by, one.early
         for part in self._subagents.values():
             # The same call as the one that waits, not another one with its id.
             holder = self._subagents.get(part.started_in, self.main)
@@ -96,7 +96,10 @@ class Parts:
         """Write all that is remembered into the memory, to be packed at once."""
         memory = self._memory
         memory.conversation, memory.thought = self.main.conversation.held(), self.main.thought
+        memory.early = self.main.early
         memory.subagents = {
-            call: SubagentMemory(part.conversation.held(), part.title, part.started_by, part.started_in, part.thought)
+            call: SubagentMemory(
+                part.conversation.held(), part.title, part.started_by, part.started_in, part.thought, part.early
+            )
             for call, part in self._subagents.items()
         }

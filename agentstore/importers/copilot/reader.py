@@ -28,10 +28,10 @@ belongs to the subagent that this call started: its messages become a session of
 ``<session>:agent-<call>``.
 
 How sure this is. Read in public source: the types of all events (github/copilot-sdk, generated from the program's
-schema, of 2026-08), how agentsview and specstory read them, and the fixtures of jazzyalex/agent-sessions. Guessed:
-``session.usage_record``, which no public schema has (read like ``assistant.usage``, whose fields are known), and that
-a subagent's ``agentId`` is the one that its ``subagent.started`` has, or else that of the only one that has said
-nothing yet. No large real file was at hand.
+schema, of 2026-08), how agentsview and specstory read them, the fixtures of jazzyalex/agent-sessions, and single lines
+of real files in other projects' tests (that of ``subagent.started``, whose ``agentId`` is the call's id, and of
+``session.usage_record``: ``usage`` {model, inputTokens with cache, …, apiCallId}). A subagent whose own id is another
+one, and is told nowhere, is taken for the only one that has said nothing yet. No large real file was at hand.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from typing import Any
 import msgspec
 
 from agentstore.importers.conversation import Usage
-from agentstore.importers.copilot.memory import unpacked
+from agentstore.importers.copilot.memory import Told, unpacked
 from agentstore.importers.copilot.part import Part, model_of, result_of
 from agentstore.importers.copilot.parts import Parts
 from agentstore.importers.copilot.usage import Counted, model_name, sums_of, usage_of
@@ -94,7 +94,7 @@ class EventsReader:
             "assistant.reasoning": lambda event, data, _: self._parts.of(event, data).take_thought(
                 text_of(data, "content")
             ),
-            "assistant.turn_end": lambda event, data, _: self._parts.of(event, data).end_turn(),
+            "assistant.turn_end": lambda event, data, _: self._parts.of(event, data).end_turn(self._ledger),
             "assistant.usage": self._take_usage,
             "session.usage_record": self._take_usage,
             "session.usage_checkpoint": self._take_sums,
@@ -173,7 +173,7 @@ class EventsReader:
         is_prompt = is_typed and not _is_others(text, text_of(data, "transformedContent"))
         # What a subagent was asked is its prompt, as in the files of other agents' subagents.
         role = "user" if is_prompt or part is not self._main else "system"
-        part.take_prompt(event, role, text, moment)
+        part.take_prompt(event, role, text, moment, self._ledger)
         self._parts.link(part)
 
     def _take_assistant(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
@@ -193,7 +193,8 @@ class EventsReader:
     def _take_request(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
         name = text_of(data, "toolName")[:_MOST_NAME]
         if name:
-            self._parts.of(event, data).take_prompt(event, "system", describe_call(name, data.get("arguments")), moment)
+            text = describe_call(name, data.get("arguments"))
+            self._parts.of(event, data).take_prompt(event, "system", text, moment, self._ledger)
 
     def _take_compaction(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
         part, used = self._parts.of(event, data), data.get("compactionTokensUsed")
@@ -207,13 +208,12 @@ class EventsReader:
     # --- tokens ------------------------------------------------------------------------------------------------------
 
     def _take_usage(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
-        part, usage = self._parts.of(event, data), usage_of(data)
-        model, api_call = model_of(data, self._facts.model), text_of(data, "apiCallId")
-        if part.take_usage(usage, api_call, model, self._ledger) or not (usage.output or usage.context):
-            return
-        id = part.source_id(api_call or event.get("id"))
-        self._ledger.count(model, usage)
-        part.add_usage("", usage, model, id, moment)
+        part, used = self._parts.of(event, data), data.get("usage")
+        used = used if isinstance(used, dict) else data
+        usage, request = usage_of(used), text_of(used, "apiCallId")
+        if usage.output or usage.context:
+            told = Told(usage, model_of(used, self._facts.model), part.source_id(request or event.get("id")), moment)
+            part.take_usage(told, request, self._ledger)
 
     def _take_shutdown(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
         self._take_sums(event, data, moment)
@@ -221,6 +221,8 @@ class EventsReader:
 
     def _take_sums(self, event: Record, data: Record, moment: dt.datetime | None) -> None:
         self._count(self._memory.skipped, str(event["type"]))
+        for part in self._parts.all():
+            part.settle(self._ledger)
         sums = sums_of(data, self._facts.model)
         if not sums:
             return

@@ -11,6 +11,8 @@ import datetime as dt
 import re
 from typing import NamedTuple
 
+from agentstore.importers.times import parse_time
+
 _OPEN, _CLOSE = "<user_query>", "</user_query>"
 _INJECTED = re.compile(
     r"<(?:user_info|system[_-]reminder|system[_-]notification|environment_\w{1,30}|rules|always_applied_\w{1,30}|"
@@ -18,10 +20,11 @@ _INJECTED = re.compile(
     r"agent_transcripts|manually_attached_skills|additional_data|mcp_\w{1,30}|task_notification)[\s>]"
 )
 _WORKSPACE = re.compile(r"^(?:Workspace Path|Working directory): ([^\r\n]{1,4096})$", re.MULTILINE)
-# "Thursday, Oct 9, 2025, 2:46 PM (UTC+1)": what is outside of the query says when it was typed.
+_STAMP = re.compile(r"<timestamp>\s{0,9}([^<>]{1,80}?)\s{0,9}</timestamp>")
+# "Thursday, Oct 9, 2025, 2:46 PM (UTC+1)"; others write ISO 8601.
 _WHEN = re.compile(
-    r"<timestamp>\s{0,9}(?:[A-Za-z]{3,10}, )?([A-Z][a-z]{2})[a-z]{0,7} (\d{1,2}), (\d{4}),? (?:at )?(\d{1,2}):(\d{2})"
-    r"(?::\d{2})?\s?([AP]M)? \(UTC([+-]\d{1,2})?(?::?(\d{2}))?\)\s{0,9}</timestamp>"
+    r"(?:[A-Za-z]{3,10}, )?([A-Z][a-z]{2})[a-z]{0,7} (\d{1,2}), (\d{4}),? (?:at )?(\d{1,2}):(\d{2})"
+    r"(?::\d{2})?\s?([AP]M)? \(UTC([+-]\d{1,2})?(?::?(\d{2}))?\)"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -49,9 +52,11 @@ def read_prompt(text: str) -> Prompt:
 
 
 def _moment(text: str) -> dt.datetime | None:
-    found = _WHEN.search(text) if "<timestamp>" in text else None
+    """When it was typed, where the program wrote that outside of the query."""
+    stamp = _STAMP.search(text)
+    found = _WHEN.fullmatch(stamp.group(1)) if stamp else None
     if found is None or found.group(1) not in _MONTHS:
-        return None
+        return parse_time(stamp.group(1)) if stamp else None
     month, day, year, hour, minute, half, zone, rest = found.groups()
     hours = int(hour) % 12 + (12 if half == "PM" else 0) if half else int(hour)
     offset = int(zone or 0) * 60 + (int(rest or 0) if not (zone or "").startswith("-") else -int(rest or 0))
