@@ -172,7 +172,7 @@ def test_tokens_are_counted_once(tmp_path: pathlib.Path) -> None:
     last = own.messages[-1]
     assert (last.input_tokens, last.cache_read_tokens, last.cache_write_tokens) == (200, 700, 100)
     assert last.output_tokens == 0
-    assert (last.context_tokens, own.sessions[0].peak_context_tokens) == (0, 0)
+    assert (last.context_tokens, own.sessions[0].peak_context_tokens) == (1000, 0)
     assert own.sessions[0].total_output_tokens == 59
 
 

@@ -1,8 +1,8 @@
 """The Copilot CLI as one importer among others.
 
 ``~/.copilot/session-state/<id>/events.jsonl`` with ``workspace.yaml`` beside it, or a flat ``<id>.jsonl`` of older
-versions (``COPILOT_HOME`` names another place for ``~/.copilot``). Where there are both for one session, the folder
-has all of it.
+versions (``COPILOT_HOME`` names another place for ``~/.copilot``). Where several files claim one session (both of
+these, or copies), it is the one in a folder, and of equals the largest; the others add nothing.
 
 VS Code writes the same events of its chats to ``…/GitHub.copilot-chat/transcripts/<id>.jsonl``; those files are left
 alone: the chats are in ``chatSessions`` (``vscode``), with more of them, and would count twice.
@@ -74,13 +74,11 @@ class CopilotHistory:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
         self._repositories = Repositories()
-        self._ids: dict[pathlib.Path, str] = {}
-        whole: set[str] = set()
-        for path in self.files:
-            self._ids[path] = self._look_over(path)
-            if path.name == "events.jsonl":
-                whole.add(self._ids[path])
-        self._held = {path for path in self.files if path.name != "events.jsonl" and self._ids[path] in whole}
+        self._ids = {path: self._look_over(path) for path in self.files}
+        best: dict[str, pathlib.Path] = {}
+        for path, id in self._ids.items():
+            best[id] = max(best.get(id, path), path, key=_fullness)
+        self._held = {path for path, id in self._ids.items() if best[id] != path}
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         name = name_of(path)
@@ -94,7 +92,7 @@ class CopilotHistory:
             id = self._ids.get(path) or self._look_over(path)
             reader = EventsReader(name, id, title, self._options, self._repositories, state)
             pieces = pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
-            yield from by_session(pieces)
+            yield from by_session(pieces, id)
 
     def _look_over(self, path: pathlib.Path) -> str:
         """The session's id, by the first record, which says it, or else by the name of the file; and where it is."""
@@ -115,6 +113,14 @@ class CopilotHistory:
             id = path.parent.name if path.name == "events.jsonl" else path.stem
             id = name_of(pathlib.Path(id))
         return f"{AGENT}:{id}"
+
+
+def _fullness(path: pathlib.Path) -> tuple[bool, int, str]:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = -1
+    return path.name == "events.jsonl", size, path.as_posix()
 
 
 def _first_record(head: bytes) -> Record:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from agentstore.importers.conversation import Memory
 from agentstore.importers.copilot.memory import FileMemory, SubagentMemory
 from agentstore.importers.copilot.part import Part
@@ -81,7 +83,10 @@ class Parts:
 
     def _add(self, call: str, memory: Memory) -> Part:
         # No colon: what is behind the last one tells the subagents of a file apart.
-        id = f"{self.main.session_id}:agent-{call.replace(':', '-')}"
+        name = call
+        if ":" in call:
+            name = f"{call.replace(':', '-')}-{hashlib.blake2b(call.encode(), digest_size=4).hexdigest()}"
+        id = f"{self.main.session_id}:agent-{name}"
         part = self._subagents[call] = Part(id, memory, self._memory.calls)
         return part
 

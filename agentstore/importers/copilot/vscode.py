@@ -2,8 +2,8 @@
 
 ``User/workspaceStorage/<hash>/chatSessions/<id>.json``, or ``<id>.jsonl`` since it is a log of mutations
 (``mutation_log``); ``workspace.json`` above tells the folder. Chats of windows without a folder are in
-``globalStorage/emptyWindowChatSessions``, and for a moment in ``transferredChatSessions``. Of a chat with both files
-the log is the newer one.
+``globalStorage/emptyWindowChatSessions``, and for a moment in ``transferredChatSessions``. Of several files of one
+name the log is the newer one, and of equals the largest; the others add nothing.
 
 Both kinds are changed in place, so that they are read whole: there is no state to continue from. Older versions kept
 chats in ``state.vscdb`` (``interactive.sessions``); those are not read.
@@ -75,8 +75,11 @@ class ChatHistory:
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
-        logs = {path.with_suffix("") for path in self.files if path.suffix == ".jsonl"}
-        self._held = {path for path in self.files if path.suffix == ".json" and path.with_suffix("") in logs}
+        best: dict[str, pathlib.Path] = {}
+        for path in self.files:
+            best[path.stem] = max(best.get(path.stem, path), path, key=_fullness)
+        self._held = {path for path in self.files if best[path.stem] != path}
+        self._read: dict[str, pathlib.Path] = {}  # by the ids of sessions
         self._repositories = Repositories()
         for folder in {path.parent.parent for path in self.files}:
             self._repositories.learn_directory(cwd_of_workspace(folder))
@@ -103,6 +106,9 @@ class ChatHistory:
         except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
             report(0, "nested too deeply")
             result = ImportResult()
+        for session in result.sessions:
+            if self._read.setdefault(session.id, path) != path:
+                result = ImportResult(skipped_records={_HELD: 1})
         yield msgspec.structs.replace(result, file=name, problems=problems)
 
     def _result(self, path: pathlib.Path, document: Record) -> ImportResult:
@@ -135,3 +141,11 @@ class ChatHistory:
             display_name=text_of(document, "customTitle")[:300],
             git_branch=text_of(repository, "localBranch")[:300],
         )
+
+
+def _fullness(path: pathlib.Path) -> tuple[bool, int, str]:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = -1
+    return path.suffix == ".jsonl", size, path.as_posix()

@@ -137,13 +137,13 @@ class CursorHistory:
 
     def _read_lines(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
         place, name = place_of(path), name_of(path)
-        created, _ = self._times(self._chat_of(path, place.id))
+        created, updated = self._times(self._chat_of(path, place.id))
         with path.open("rb") as stream:
             if state is not None:
                 state.open(stream)
             make = functools.partial(self._session, place.id, place)
             started = self._started.get(place.id, {})
-            around = Around(f"{AGENT}:{place.id}", make, place.slug, created, _changed(path), started)
+            around = Around(f"{AGENT}:{place.id}", make, place.slug, created, updated or _changed(path), started)
             reader = TranscriptReader(name, around, state)
             yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
 
@@ -155,8 +155,9 @@ class CursorHistory:
             problem = ImportProblem(name_of(path), 0, f"more than {MOST_TEXT:,} bytes, not read")
             return ImportResult(file=name_of(path), problems=[problem])
         read_text(data.decode("utf-8", errors="replace"), conversation, f"{AGENT}:{place.id}")
-        created, _ = self._times(self._chat_of(path, place.id))
-        return self._result(name_of(path), self._session(place.id, place), conversation, created, _changed(path))
+        created, updated = self._times(self._chat_of(path, place.id))
+        session = self._session(place.id, place)
+        return self._result(name_of(path), session, conversation, created, updated or _changed(path))
 
     def _read_store(self, path: pathlib.Path) -> ImportResult:
         name, id, problems = name_of(path), self._id_of(path), list[ImportProblem]()
@@ -204,6 +205,8 @@ class CursorHistory:
         try:
             fetch = functools.partial(state_db.bubble, database, id, report)
             for bubble_id, bubble in bubbles_of(data, fetch):
+                if not database.is_whole:
+                    break  # what comes next may have lost what was before it
                 taker.take(bubble_id, bubble)
         except RecursionError:
             report("nested too deeply")

@@ -136,6 +136,8 @@ def _messages(database: Database, root: str, stored: StoredSession, report: Repo
     while waiting and asked < _MOST_BLOBS and size < _MOST_BYTES:
         id, asked = waiting.pop(), asked + 1
         data = _blob(database, id)
+        if not database.is_whole:
+            return  # what comes next may have lost what was before it
         size += len(data)
         if data.startswith(b"{"):
             message = read_document(data, functools.partial(_tell, report, id))

@@ -5,7 +5,7 @@ time, an id, a model or tokens, and results of tools are rarely there. (Read in 
 2026-08, in agentsview, and seen in fixtures of jazzyalex/agent-sessions; no large real file was at hand.) The CLI
 writes a transcript anew when its session is resumed.
 
-The session begins when the CLI's ``meta.json`` says, and ends when the file was changed last. Without the former it
+The session begins and ends when the CLI's ``meta.json`` says. Without it, it ends when the file was changed last, and
 began when it ended: that is what agentsview does, and a session without any time is in no list. A prompt may have a
 time that the program wrote before it; that counts as well.
 """
