@@ -31,6 +31,13 @@ def store_db(
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA journal_mode={mode}")
+    fill_store(connection, messages, nodes, meta)
+    return connection
+
+
+def fill_store(
+    connection: sqlite3.Connection, messages: Sequence[Message], nodes: int, meta: Mapping[str, Any]
+) -> None:
     connection.execute("CREATE TABLE blobs (id TEXT PRIMARY KEY, data BLOB)")
     connection.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)")
 
@@ -49,7 +56,6 @@ def store_db(
     document = {"agentId": "a", "latestRootBlobId": root.hex(), "name": "New Agent", **meta}
     connection.execute("INSERT INTO meta VALUES ('0', ?)", (json.dumps(document).encode().hex(),))
     connection.commit()
-    return connection
 
 
 def state_db(
@@ -64,6 +70,26 @@ def state_db(
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=wal")
+    fill_state(connection, composers, items or {}, as_text=as_text)
+    if heads:
+        connection.execute(
+            "CREATE TABLE composerHeaders (composerId TEXT PRIMARY KEY, workspaceId TEXT, isSubagent INTEGER,"
+            " value TEXT)"
+        )
+        connection.executemany(
+            "INSERT INTO composerHeaders VALUES (?, ?, 0, ?)", [(id, at, json.dumps(value)) for id, at, value in heads]
+        )
+    connection.commit()
+    return connection
+
+
+def fill_state(
+    connection: sqlite3.Connection,
+    composers: Mapping[str, Mapping[str, Any]],
+    items: Mapping[str, Any],
+    *,
+    as_text: bool = False,
+) -> None:
     for table in ("ItemTable", "cursorDiskKV"):
         connection.execute(f"CREATE TABLE {table} (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB)")
 
@@ -79,15 +105,6 @@ def state_db(
         put("cursorDiskKV", f"composerData:{id}", {"composerId": id, "fullConversationHeadersOnly": headers} | kept)
         for key, one in bubbles.items():
             put("cursorDiskKV", f"bubbleId:{id}:{key}", {"_v": 3, "bubbleId": key} | one)
-    for key, value in (items or {}).items():
+    for key, value in items.items():
         put("ItemTable", key, value)
-    if heads:
-        connection.execute(
-            "CREATE TABLE composerHeaders (composerId TEXT PRIMARY KEY, workspaceId TEXT, isSubagent INTEGER,"
-            " value TEXT)"
-        )
-        connection.executemany(
-            "INSERT INTO composerHeaders VALUES (?, ?, 0, ?)", [(id, at, json.dumps(value)) for id, at, value in heads]
-        )
     connection.commit()
-    return connection
