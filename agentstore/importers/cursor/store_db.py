@@ -59,7 +59,9 @@ def read_store(path: pathlib.Path, report: Report) -> StoredSession:
             return stored
         stored.meta = _meta(database)
         root = text_of(stored.meta, "latestRootBlobId")
-        stored.messages = list(_messages(database, root, stored, report)) or list(_all_messages(database, report))
+        stored.messages = list(_messages(database, root, stored, report))
+        if not stored.messages and database.is_whole:
+            stored.messages = list(_all_messages(database, report))
     return stored
 
 
