@@ -196,10 +196,6 @@ class Conversation:
         """An open message by the id that its source gave it."""
         return next((one for one in self._open.values() if source_id and one.source_id == source_id), None)
 
-    def opened(self) -> list[OpenMessage]:
-        """The messages that later records may still add to, in order."""
-        return list(self._open.values())
-
     def say(self, message: OpenMessage, text: str) -> None:
         if text:
             message.parts.append(text)
@@ -294,6 +290,10 @@ class Conversation:
         self.memory.open = list(self._open.values())
         self.memory.waiting = list(self._waiting.values())
         return self.memory
+
+    def opened(self) -> list[OpenMessage]:
+        """The messages that later records may still add to, in order."""
+        return list(self._open.values())
 
     def totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""
