@@ -79,6 +79,31 @@ _SWE_AGENT: Mapping[str, str] = {
     "submit": "Tool",
 }
 
+# The names that VS Code has for its tools, as agentsview groups them, and Cursor's newer ones.
+_EDITORS = {
+    "Read": """
+        copilot_getChangedFiles copilot_getErrors copilot_getNotebookSummary copilot_getVSCodeAPI copilot_githubRepo
+        copilot_listCodeUsages copilot_readFile copilot_readNotebookCellOutput copilot_fetchWebPage
+        copilot_openSimpleBrowser vscode_fetchWebPage_internal
+    """,
+    "Edit": """
+        copilot_applyPatch copilot_editNotebook copilot_insertEdit copilot_multiReplaceString copilot_replaceString
+        edit_file_v2 search_replace vscode_editFile_internal
+    """,
+    "Write": "copilot_createDirectory copilot_createFile copilot_deleteFile",
+    "Bash": """
+        copilot_getTerminalLastCommand copilot_getTerminalOutput copilot_getTerminalSelection
+        copilot_runCommand copilot_runInTerminal copilot_runNotebookCell copilot_runTerminalLastCommand
+        copilot_runTests copilot_runVscodeCommand copilot_terminalCommand get_terminal_output powershell runTests
+        run_in_terminal run_terminal_cmd run_terminal_command_v2 terminal_last_command
+    """,
+    "Grep": "copilot_findFilesByName copilot_findTextInFiles copilot_searchCodebase copilot_searchFiles",
+    "Glob": "copilot_findFiles copilot_listDir copilot_listDirectory",
+    "Task": "manage_todo_list runSubagent task_v2",
+    "Tool": "copilot_think",
+}
+_LATER |= {name: category for category, names in _EDITORS.items() for name in names.split()}
+
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
