@@ -24,7 +24,7 @@ from agentstore.importers.git_remotes import Seen
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.proofs import Proofs
 from agentstore.importers.running import Running
-from agentstore.importers.tools import category, describe_call, skill_name
+from agentstore.importers.tools import LOADS_SKILL, category, describe_call, skill_name
 from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
@@ -36,17 +36,24 @@ _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 class Usage(msgspec.Struct, array_like=True, gc=False):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
-    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text."""
+    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text.
+
+    ``is_sum``: of several requests that are told together, so that it is no context that a model had."""
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
     output: int = 0
     raw: str = ""
+    is_sum: bool = False
 
     @property
     def context(self) -> int:
         return self.input + self.cache_read + self.cache_write
+
+    @property
+    def peak(self) -> int:
+        return 0 if self.is_sum else self.context
 
 
 def tokens(value: Any) -> int:
@@ -107,7 +114,7 @@ class OpenCall(msgspec.Struct, array_like=True, gc=False):
 
     def row(self, session_id: str) -> ToolCall:
         result = self.result or ""
-        names_skill = self.name in ("Skill", "skill") or "SKILL.md" in self.input_json
+        names_skill = self.name in LOADS_SKILL or "SKILL.md" in self.input_json
         return ToolCall(
             session_id=session_id,
             message_ordinal=self.ordinal,
@@ -187,7 +194,7 @@ class Conversation:
         self._open[message.ordinal] = self._messages[message.ordinal] = message
         if message.ordinal >= OPEN_MESSAGES and (old := self._open.pop(message.ordinal - OPEN_MESSAGES, None)):
             memory.output_tokens += old.usage.output
-            memory.peak_context = max(memory.peak_context, old.usage.context)
+            memory.peak_context = max(memory.peak_context, old.usage.peak)
         return message
 
     def last(self, role: str = "assistant") -> OpenMessage | None:
@@ -285,6 +292,10 @@ class Conversation:
         self.memory.waiting = list(self._waiting.values())
         return self.memory
 
+    def opened(self) -> list[OpenMessage]:
+        """The messages that later records may still add to, in order."""
+        return list(self._open.values())
+
     def totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""
         memory = self.memory
@@ -300,7 +311,7 @@ class Conversation:
             message_count=memory.messages,
             user_message_count=memory.typed,
             total_output_tokens=memory.output_tokens + sum(usage.output for usage in usages),
-            peak_context_tokens=max([memory.peak_context, *(usage.context for usage in usages)]),
+            peak_context_tokens=max([memory.peak_context, *(usage.peak for usage in usages)]),
         )
         return [row]
 

@@ -6,14 +6,26 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from agentstore.importers.antigravity.importer import Antigravity
 from agentstore.importers.claude_code.importer import ClaudeCode
+from agentstore.importers.copilot.importer import Copilot
+from agentstore.importers.copilot.vscode import VSCodeCopilot
+from agentstore.importers.cursor.importer import Cursor
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
+from agentstore.importers.gemini.importer import Gemini
 from agentstore.importers.importer import HEAD, Importer, Options
 from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.swe_agent.importer import SweAgent
 
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
+    Copilot(),
+    VSCodeCopilot(),
+    Cursor(),
     ClaudeCode(),
+    Gemini(),
+    Antigravity(),
+    SweAgent(),
 )  # fmt: skip
 
 
