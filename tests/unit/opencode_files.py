@@ -81,7 +81,10 @@ def _of(message: dict[str, Any], id: str) -> dict[str, Any]:
     if id == SESSION:
         return message
     # Ids are unique over sessions, as they are in a database.
-    return json.loads(json.dumps(message).replace(SESSION, id).replace("msg_", f"msg_{id}_").replace("prt_", f"p_{id}"))
+    other: dict[str, Any] = json.loads(
+        json.dumps(message).replace(SESSION, id).replace("msg_", f"msg_{id}_").replace("prt_", f"p_{id}")
+    )
+    return other
 
 
 def write_export(path: pathlib.Path, session: dict[str, Any]) -> pathlib.Path:

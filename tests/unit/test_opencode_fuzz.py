@@ -44,10 +44,41 @@ WHOLE = export(
     user(3, {"type": "subtask", "command": "c"}),
     revert={"messageID": "m"},
 )
-KEYS = (
-    "id info messages parts time created updated state input status tokens cache read output text type role tool callID"
-    " metadata exit title directory parentID model modelID error data path content files summary command"
-).split()
+KEYS = [
+    "id",
+    "info",
+    "messages",
+    "parts",
+    "time",
+    "created",
+    "updated",
+    "state",
+    "input",
+    "status",
+    "tokens",
+    "cache",
+    "read",
+    "output",
+    "text",
+    "type",
+    "role",
+    "tool",
+    "callID",
+    "metadata",
+    "exit",
+    "title",
+    "directory",
+    "parentID",
+    "model",
+    "modelID",
+    "error",
+    "data",
+    "path",
+    "content",
+    "files",
+    "summary",
+    "command",
+]
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -128,8 +159,8 @@ def test_cut_and_damaged_bytes(tmp_path: pathlib.Path) -> None:
             data[:cut] + chance.choice([b"", b"{", b'"', b"\xff", b"\0", b"\xef\xbb\xbf", b"\r\n"]) + data[cut + 1 :]
         )
         imported(tmp_path / "x.json", damaged)
-    for data in (b"", b"\xef\xbb\xbf" + data, data.replace(b"\n", b"\r\n"), data + data, b"[" * 100_000):
-        imported(tmp_path / "x.json", data)
+    for other in (b"", b"\xef\xbb\xbf" + data, data.replace(b"\n", b"\r\n"), data + data, b"[" * 100_000):
+        imported(tmp_path / "x.json", other)
     bomb = b'{"info":{"id":"ses_1","title":"t"},"messages":' + b"[" * 100_000
     (result,) = imported(tmp_path / "x.json", bomb)
     assert [problem.reason for problem in result.problems] == ["nested too deeply"]

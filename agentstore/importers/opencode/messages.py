@@ -20,17 +20,17 @@ called a tool that there is not). ``pending`` and ``running`` ones have no resul
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from agentstore.importers.conversation import Conversation, OpenMessage
+from agentstore.importers.counts import Counts, count
 from agentstore.importers.jsonl import Record, to_json
 from agentstore.importers.opencode.identity import prompt_key, response_key, session_key
 from agentstore.importers.opencode.usage import tokens_of, usage_of
 from agentstore.importers.times import parse_millis
 from agentstore.importers.tools import text_of
 
-Count = Callable[[str], None]
 # Known, and without anything for a reader: snapshots and marks of the program.
 _MARKS = frozenset({"step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction", "subtask"})
 MARK = "mark"  # the role of what says only that something was switched
@@ -45,29 +45,29 @@ class Stored(NamedTuple):
     is_split: bool = False
 
 
-class Counts(NamedTuple):
-    """Who is told, by type, what is kept out and what is not known."""
+class Kept(NamedTuple):
+    """What was kept out, and what was not known, by type."""
 
-    skip: Count
-    unknown: Count
+    skipped: Counts
+    unknown: Counts
 
 
-def add_message(conversation: Conversation, agent: str, stored: Stored, counts: Counts) -> None:
+def add_message(conversation: Conversation, agent: str, stored: Stored, kept: Kept) -> None:
     """Add a message, if there is something of it to add."""
     info, parts, _ = stored
     role = info.get("role")
     if role == "assistant":
-        _add_response(conversation, agent, stored, counts)
+        _add_response(conversation, agent, stored, kept)
     elif role == "user":
-        _add_prompt(conversation, agent, info, parts, counts)
+        _add_prompt(conversation, agent, info, parts, kept)
     elif role == "system":
         text = _joined(_texts(parts))
         message = conversation.add("system", text, created_at(info))
         conversation.spend(message, usage_of(tokens_of(info, parts), is_split=stored.is_split))
     elif role == MARK:
-        counts.skip("message/mark")
+        count(kept.skipped, "message/mark")
     else:
-        counts.unknown(f"message/{role if isinstance(role, str) else type(role).__name__}"[:80])
+        count(kept.unknown, f"message/{role if isinstance(role, str) else type(role).__name__}")
 
 
 def created_at(info: Record) -> dt.datetime | None:
@@ -77,7 +77,7 @@ def created_at(info: Record) -> dt.datetime | None:
 # --- prompts ---------------------------------------------------------------------------------------------------------
 
 
-def _add_prompt(conversation: Conversation, agent: str, info: Record, parts: list[Record], counts: Counts) -> None:
+def _add_prompt(conversation: Conversation, agent: str, info: Record, parts: list[Record], kept: Kept) -> None:
     typed, written, files, commands = list[str](), list[str](), list[str](), list[str]()
     for part in parts:
         kind = part.get("type")
@@ -90,19 +90,19 @@ def _add_prompt(conversation: Conversation, agent: str, info: Record, parts: lis
         elif kind == "subtask" and text_of(part, "command", "description"):
             commands.append(f"/{text_of(part, 'command')} {text_of(part, 'description')}".strip())
         else:
-            _count_part(kind, counts)
+            _count_part(kind, kept)
     by_person = [*typed, *files] if _joined(typed).strip() else [*commands, *files]
     created = _object(info.get("time")).get("created")
     if by_person and (commands or not written or _joined(typed).strip()):
         for _ in written:
-            counts.skip("part/synthetic")
+            count(kept.skipped, "part/synthetic")
         text = _joined(by_person)
         conversation.add("user", text, created_at(info), source_id=prompt_key(agent, created, text))
     elif written:
         text = _joined(written)
         conversation.add("system", text, created_at(info), source_id=prompt_key(agent, created, text))
     else:
-        counts.skip("message/empty")
+        count(kept.skipped, "message/empty")
 
 
 def _file(part: Record) -> str:
@@ -112,14 +112,14 @@ def _file(part: Record) -> str:
 # --- responses -------------------------------------------------------------------------------------------------------
 
 
-def _add_response(conversation: Conversation, agent: str, stored: Stored, counts: Counts) -> None:
+def _add_response(conversation: Conversation, agent: str, stored: Stored, kept: Kept) -> None:
     info, parts, is_split = stored
     told = tokens_of(info, parts)
     usage = usage_of(told, is_split=is_split)
     error = _error(info)
     shown = [part for part in parts if part.get("type") in ("text", "reasoning", "tool", "file")]
     if not (shown or error or usage.output or usage.context):
-        counts.skip("message/empty")
+        count(kept.skipped, "message/empty")
         return
     model = text_of(info, "modelID") or text_of(info.get("model"), "modelID", "id")
     created = _object(info.get("time")).get("created")
@@ -128,11 +128,11 @@ def _add_response(conversation: Conversation, agent: str, stored: Stored, counts
     message.source_id = response_key(agent, created, model, told)
     conversation.spend(message, usage)
     for part in parts:
-        _add_part(conversation, agent, message, part, counts)
+        _add_part(conversation, agent, message, part, kept)
     conversation.say(message, error)
 
 
-def _add_part(conversation: Conversation, agent: str, message: OpenMessage, part: Record, counts: Counts) -> None:
+def _add_part(conversation: Conversation, agent: str, message: OpenMessage, part: Record, kept: Kept) -> None:
     kind = part.get("type")
     if kind == "text":
         conversation.say(message, _text(part))
@@ -143,7 +143,7 @@ def _add_part(conversation: Conversation, agent: str, message: OpenMessage, part
     elif kind == "file":
         conversation.say(message, _file(part))
     else:
-        _count_part(kind, counts)
+        _count_part(kind, kept)
 
 
 def _add_call(conversation: Conversation, agent: str, message: OpenMessage, part: Record) -> None:
@@ -200,11 +200,11 @@ def _texts(parts: Any) -> Iterable[str]:
     return []
 
 
-def _count_part(kind: Any, counts: Counts) -> None:
+def _count_part(kind: Any, kept: Kept) -> None:
     if isinstance(kind, str) and kind in _MARKS:
-        counts.skip(f"part/{kind}")
+        count(kept.skipped, f"part/{kind}")
     else:
-        counts.unknown(f"part/{kind if isinstance(kind, str) else type(kind).__name__}"[:80])
+        count(kept.unknown, f"part/{kind if isinstance(kind, str) else type(kind).__name__}")
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from agentstore.importers.git_remotes import Remote
 from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import Record
 from agentstore.importers.opencode.identity import session_key, title_of
-from agentstore.importers.opencode.messages import Counts, Stored, add_message
+from agentstore.importers.opencode.messages import Kept, Stored, add_message
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState
@@ -72,9 +72,7 @@ class _Reader:
     def __init__(self, told: Told, options: Options, repositories: Repositories) -> None:
         self._told, self._options, self._repositories = told, options, repositories
         self._conversation = Conversation()
-        self._skipped: dict[str, int] = {}
-        self._unknown: dict[str, int] = {}
-        self._counts = Counts(_counter(self._skipped), _counter(self._unknown))
+        self._kept = Kept({}, {})
         self._cwd = directory_of(told.info, told.worktree)
         self._is_fork = False
         times = _times(told.info)
@@ -87,7 +85,7 @@ class _Reader:
         for name in ("created", "completed"):
             self._see_time(times.get(name))
         self._cwd = self._cwd or directory_of({"directory": text_of(path, "cwd", "root")}, "")
-        add_message(self._conversation, self._told.agent, stored, self._counts)
+        add_message(self._conversation, self._told.agent, stored, self._kept)
 
     def _see_time(self, value: Any) -> None:
         moment = parse_millis(value)
@@ -108,8 +106,8 @@ class _Reader:
             tool_calls=calls,
             git_links=links,
             problems=problems.take(),
-            skipped_records=dict(self._skipped),
-            unknown_records=dict(self._unknown),
+            skipped_records=dict(self._kept.skipped),
+            unknown_records=dict(self._kept.unknown),
             piece=number,
             state=state,
         )
@@ -143,13 +141,6 @@ class _Reader:
 def _times(info: Record) -> Record:
     times = info.get("time")
     return times if isinstance(times, dict) else {}
-
-
-def _counter(counts: dict[str, int]) -> Any:
-    def count(kind: str) -> None:
-        counts[kind] = counts.get(kind, 0) + 1
-
-    return count
 
 
 def _size(stored: Stored) -> int:
