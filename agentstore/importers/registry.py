@@ -10,12 +10,14 @@ from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.importer import HEAD, Importer, Options
 from agentstore.importers.opencode.importer import OpenCode
+from agentstore.importers.pi.importer import Pi
 from agentstore.importers.results import ImportProblem, ImportResult
 
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
     ClaudeCode(),
     OpenCode(),
+    Pi(),
 )  # fmt: skip
 
 

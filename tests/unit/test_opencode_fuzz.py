@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pathlib
 import random
@@ -132,7 +133,7 @@ def _spoil(value: Any, chance: random.Random) -> None:
         if isinstance(value[key], dict | list) and value[key] and chance.random() < 0.8:
             value = value[key]
             continue
-        value[key] = chance.choice(HOSTILE)
+        value[key] = copy.deepcopy(chance.choice(HOSTILE))
         return
 
 
