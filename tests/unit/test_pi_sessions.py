@@ -164,9 +164,11 @@ def test_of_copies_the_longest_is_imported(tmp_path: pathlib.Path) -> None:
 
 def test_only_its_files_are_detected(tmp_path: pathlib.Path) -> None:
     slot = {"type": "title", "title": "t"}
-    for number, records in enumerate([[header()], [slot, header()], [header(id=None)]]):
+    good: list[list[Any]] = [[header()], [slot, header()], [header(id=None)]]
+    for number, records in enumerate(good):
         assert isinstance(importer_of(write(tmp_path / f"{number}.jsonl", *records)), Pi)
-    for number, records in enumerate([[slot], [{"type": "session"}], [user(1, said("x"))], [7], []]):
+    bad: list[list[Any]] = [[slot], [{"type": "session"}], [user(1, said("x"))], [7], []]
+    for number, records in enumerate(bad):
         assert importer_of(write(tmp_path / f"no{number}.jsonl", *records)) is None
     assert importer_of(write(tmp_path / "x.json", header())) is None
 
