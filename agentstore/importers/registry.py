@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from agentstore.importers.agentsview.importer import AgentsView
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.importer import HEAD, Importer, Options
@@ -18,6 +19,7 @@ IMPORTERS: tuple[Importer, ...] = (
     ClaudeCode(),
     OpenCode(),
     Pi(),
+    AgentsView(),
 )  # fmt: skip
 
 

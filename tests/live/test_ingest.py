@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, NotFoundError, Session, SessionFilter
-from agentstore.importers import ImportResult, import_claude_code, import_claude_code_tree
+from agentstore.importers import ImportResult, StaleStateError, import_claude_code, import_claude_code_tree
 from agentstore.ingest import ImportWriter
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
 
@@ -132,3 +132,78 @@ async def test_a_result_without_a_session_writes_nothing(store: AsyncClickHouseS
     await ImportWriter(store, org).write(read(line("mode")))
     with pytest.raises(NotFoundError):
         await store.get_session(org, SESSION)
+
+
+# --- copies: what another program read and wrote down ----------------------------------------------------------------
+
+
+def grown(number: int) -> list[dict[str, Any]]:
+    """A session of so many prompts, each with a call."""
+    records: list[dict[str, Any]] = []
+    for one in range(number):
+        records += [
+            user(f"p{one}", one * 2, uuid=f"u{one}"),
+            assistant(use(f"t{one}"), second=one * 2 + 1, id=f"m{one}"),
+        ]
+    return records
+
+
+def copy_of(*records: Any, **arguments: Any) -> ImportResult:
+    """A copy has texts of its own, so that it is seen whose rows are stored."""
+    result = read(*records, **arguments)
+    told = [replace(message, content=f"copy of {message.content}") for message in result.messages]
+    return replace(result, file=f"sessions.db#{SESSION}", messages=told, is_copy=True, state=None, replaces=[])
+
+
+async def texts(store: AsyncClickHouseStore, org: str) -> list[str]:
+    return [message.content.partition("\n")[0] for message in await store.get_session_messages(org, SESSION)]
+
+
+async def test_a_copy_takes_nobodys_place_who_has_as_much(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*grown(2)))
+    before = (await store.get_session(org, SESSION), await texts(store, org))
+    for other in (writer, ImportWriter(store, org)):
+        for copy in (copy_of(*grown(2)), copy_of(*grown(1)), copy_of(*grown(1), *talk("a", "b", "c"))):
+            await other.write(copy)
+    # More messages, and none of them later: it only counts otherwise.
+    await writer.write(copy_of(*grown(2), user("system", 2, uuid="s")))
+    assert (await store.get_session(org, SESSION), await texts(store, org)) == before
+
+
+async def test_a_copy_with_more_is_stored_until_the_file_is_read_again(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*grown(1)))
+    later = replace(read(*grown(4)), piece=1)
+    for number in (2, 3):
+        await writer.write(copy_of(*grown(number)))
+        assert (await texts(store, org))[0] == "copy of p0"
+        assert len(await texts(store, org)) == 2 * number
+    await writer.write(copy_of(*grown(2)))
+    assert len(await texts(store, org)) == 6
+    for other in (writer, ImportWriter(store, org)):
+        # It would add to rows that are not its own.
+        with pytest.raises(StaleStateError):
+            await other.write(later)
+    await writer.write(read(*grown(3)))
+    assert (await texts(store, org))[0] == "p0"
+    assert not (await store.get_session(org, SESSION)).source_created_at.startswith("copied")
+    await writer.write(later)
+    assert len(await texts(store, org)) == 8
+
+
+async def test_a_copy_alone_is_stored_and_the_file_takes_its_place(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(copy_of(*grown(3)))
+    assert len(await texts(store, org)) == 6
+    await writer.write(read(*grown(2)))
+    found = await texts(store, org)
+    assert (found[::2], any(text.startswith("copy") for text in found)) == (["p0", "p1"], False)
+
+
+async def test_a_copy_leaves_another_owners_session_alone(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*grown(1), user_id="ada"))
+    await writer.write(copy_of(*grown(3), user_id="mei"))
+    assert len(await texts(store, org)) == 2
+    assert set(await stored(store, org)) == {SESSION}

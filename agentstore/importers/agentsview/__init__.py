@@ -1,0 +1,18 @@
+"""agentsview's own database: the sessions of the dozens of agents that it reads, as far as it keeps them.
+
+``~/.agentsview/sessions.db`` (``AGENTSVIEW_DATA_DIR``). All of this was read in its public source [s], up to the schema
+of 2026-08 (``user_version`` 90), and in the older ones of its releases; no real file was at hand. Its tables have grown
+for half a year, so only columns that exist are read:
+
+* ``sessions``: one row a session. ``agent`` names differ for Claude Code and Qwen Code; ``id`` is what our own
+  importers give, but for subagents of Claude Code, and ``host~`` before those of other machines (``identity``)
+* ``messages``: what a person sees. Claude Code's have the ids of the transcript (``claude_message_id``,
+  ``source_uuid``), Pi's kin their entries' ids
+* ``tool_calls``: ``result_content`` since 0.6, without the results of "Read" and "Glob" (their length is there);
+  ``tool_result_events`` what came in parts, and since 0.43 all results of some agents
+* ``usage_events``: tokens of agents that tell them only for a session as a whole
+
+What is not in it: whether a result was an error (but in events), results that were left out, injected lines, and
+branches of Claude Code's sessions that a retry replaced. So a result of this importer says that it is a copy
+(``ImportResult.is_copy``): what a native importer has stored of the same session stays, unless the copy has more.
+"""
