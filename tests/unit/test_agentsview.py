@@ -173,6 +173,30 @@ def test_who_speaks_and_thinks(archive: Archive) -> None:
     assert result.skipped_records == {"message/empty": 1}
 
 
+def test_commands_of_the_program_are_no_prompts(archive: Archive) -> None:
+    archive.session(SESSION, machine="0123456789abcdef0123456789abcdef")
+    for content in (
+        "/clear",
+        "/model opus",
+        "/review all",
+        "<task-notification>x</task-notification>",
+        "/not a path/x",
+    ):
+        archive.message(SESSION, "user", content)
+    result = archive.sessions()[SESSION]
+    assert [one.role for one in result.messages] == ["system", "system", "user", "system", "user"]
+    assert (result.sessions[0].first_message, result.sessions[0].machine) == ("/review all", "")
+
+
+def test_repositories_that_it_looked_up(archive: Archive) -> None:
+    archive.connection.execute("CREATE TABLE project_identity_observations (root_path TEXT, git_remote TEXT)")
+    url = "https://x:secret@github.com/ada/watch.git"
+    archive.connection.execute("INSERT INTO project_identity_observations VALUES ('/home/ada/clock', ?)", (url,))
+    archive.session(SESSION, cwd="/home/ada/clock")
+    archive.message(SESSION, "user", "x")
+    assert archive.sessions()[SESSION].sessions[0].project_name == "watch"
+
+
 def test_results_in_all_their_forms(archive: Archive) -> None:
     archive.session("codex:s", "codex")
     said = archive.message("codex:s", "assistant", "x")
@@ -184,6 +208,7 @@ def test_results_in_all_their_forms(archive: Archive) -> None:
         {"input_json": '{"a":1}'},
         {"result_content": "<tool_use_error>no</tool_use_error>"},
         {},
+        {},
     ]
     for number, fields in enumerate(forms):
         archive.call("codex:s", said, "shell", tool_use_id=f"t{number}", call_index=number, **fields)
@@ -192,6 +217,7 @@ def test_results_in_all_their_forms(archive: Archive) -> None:
     archive.event("codex:s", 0, "one", call_index=3, agent_id="a", status="completed", subagent_session_id="codex:c")
     archive.event("codex:s", 0, "two", call_index=3, agent_id="b", status="errored")
     archive.event("codex:s", 0, "", call_index=4, status="completed")
+    archive.event("codex:s", 0, "", call_index=7, status="started")
     calls = archive.sessions()["codex:s"].tool_calls
     assert [(one.result_content, one.result_content_length, one.is_error) for one in calls] == [
         ("a text", 6, False),
@@ -200,6 +226,7 @@ def test_results_in_all_their_forms(archive: Archive) -> None:
         ("a:\none\n\nb:\ntwo", 14, True),
         ("", 0, False),
         ("<tool_use_error>no</tool_use_error>", 35, True),
+        ("", None, False),
         ("", None, False),
     ]
     assert [one.input_json for one in calls[2:5]] == ["{}", '"no object"', '{"a":1}']

@@ -11,6 +11,7 @@ from agentstore.importers.jsonl import Record
 from agentstore.importers.sqlite_files import Database
 
 _FAILED = frozenset({"errored", "error", "failed", "failure", "cancelled", "canceled"})
+_BEGUN = frozenset({"started", "running", "pending", "in_progress"})
 # agentsview does not keep whether a result was an error. Claude Code writes some so.
 _LOOKS_FAILED = re.compile(r"<tool_use_error>|Exit code [1-9]")
 
@@ -61,7 +62,7 @@ def _result(call: Record, events: list[Record]) -> Result | None:
     said = content or _said(events)
     is_error = any(text(event["status"]).lower() in _FAILED for event in events) or bool(_LOOKS_FAILED.match(said))
     subagent = next((one for event in events if (one := text(event["subagent_session_id"]))), "")
-    if not said and type(length) is not int and not events:
+    if not said and type(length) is not int and all(text(event["status"]).lower() in _BEGUN for event in events):
         return None
     return Result(said, is_error, number(length) if not said else 0, subagent)
 

@@ -12,6 +12,7 @@ from agentstore.importers.agentsview.reader import Reader
 from agentstore.importers.agentsview.tables import SESSIONS, is_agentsview, proofs, records, text
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_directory import repository_of
+from agentstore.importers.git_remotes import remote_of
 from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import Record
 from agentstore.importers.projects import Repositories
@@ -57,6 +58,9 @@ class AgentsViewHistory:
         rows = {text(row["id"]): row for row in records(database, "sessions", SESSIONS) if text(row["id"])}
         for row in rows.values():
             self._learn(text(row["cwd"]))
+        for seen in records(database, "project_identity_observations", ("root_path", "git_remote")):
+            remote = remote_of(text(seen["git_remote"]))
+            self._repositories.learn_remote(text(seen["root_path"]), remote)
         identities = Identities({id: _known(row) for id, row in rows.items()})
         parts: dict[str, list[str]] = {}
         for id, row in rows.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -12,6 +13,7 @@ from agentstore.importers.agentsview.calls import Calls, Result
 from agentstore.importers.agentsview.identity import CLAUDE, Identities, Owner
 from agentstore.importers.agentsview.tables import MESSAGES, USAGE, number, records, text
 from agentstore.importers.agentsview.usage import added, usage_of, usage_of_event
+from agentstore.importers.claude_code.prompts import read_prompt
 from agentstore.importers.conversation import Conversation, OpenMessage, Usage
 from agentstore.importers.counts import Counts, count
 from agentstore.importers.importer import Options
@@ -26,7 +28,8 @@ from agentstore.importers.sqlite_files import Database
 from agentstore.importers.times import parse_time
 from agentstore.models import Session, ToolCall
 
-_HERE = ("", "local")
+_HERE = re.compile(r"|local|[0-9a-f]{32}")  # since 0.45 an installation has a number for a name
+_COMMAND = re.compile(r"/([\w:.-]{1,100})(?: (.*))?", re.DOTALL)
 _LIKE_CLAUDE = frozenset({CLAUDE, "qwen", "iflow"})
 
 
@@ -89,14 +92,15 @@ class Reader:
         if not (content.strip() or known or usage.output or usage.context):
             count(self._skipped, "message/empty")
             return
-        role, key = self._role(row), self._key(row, moment, usage)
+        role, typed = self._speaker(row, content)
+        key = self._key(row, role, moment, usage)
         message = self._conversation.find(key) if role == "assistant" else None
-        if message is None and self._is_repeated(row, key, moment, content):
+        if message is None and self._is_repeated(role, key, moment, content):
             count(self._skipped, "message/repeated")
             return
         if message is None:
-            first = content if role == "user" else ""
-            message = self._conversation.add(role, first, moment, source_id=key, model=text(row["model"]))
+            model = text(row["model"]) if role == "assistant" else ""
+            message = self._conversation.add(role, typed, moment, source_id=key, model=model)
             message.parts = []
         self._fill(message, row, content, usage)
         for call, result in known:
@@ -136,16 +140,22 @@ class Reader:
             return f"{self._owner.id.partition(':')[0]}:{native}"
         return native
 
-    def _role(self, row: Record) -> str:
+    def _speaker(self, row: Record, content: str) -> tuple[str, str]:
+        """The role of a message, and what a person typed of it."""
         role = row["role"]
         is_program = row["is_system"] == 1 or row["is_compact_boundary"] == 1
         # Prompts of a subagent that stands in the session that asked for it were written by the agent.
         is_inside = row["is_sidechain"] == 1 and role == "user" and self._owner.relationship != "subagent"
-        return "system" if is_program or is_inside or role not in ("user", "assistant") else str(role)
+        if is_program or is_inside or role not in ("user", "assistant"):
+            return "system", ""
+        if role == "user" and self._agent in _LIKE_CLAUDE:
+            prompt = read_prompt(_as_written(content))
+            return prompt.role, prompt.typed
+        return str(role), content if role == "user" else ""
 
-    def _key(self, row: Record, moment: dt.datetime | None, usage: Usage) -> str:
+    def _key(self, row: Record, role: str, moment: dt.datetime | None, usage: Usage) -> str:
         """What our own importer of this agent knows the message by."""
-        uuid, role = text(row["source_uuid"]), self._role(row)
+        uuid = text(row["source_uuid"])
         if self._agent in _LIKE_CLAUDE:
             return text(row["claude_message_id"]) or uuid
         model = text(row["model"])
@@ -161,12 +171,12 @@ class Reader:
             return response_key(self._agent, created, model, told_)
         return f"{self._owner.id}#{uuid}" if uuid else ""
 
-    def _is_repeated(self, row: Record, key: str, moment: dt.datetime | None, content: str) -> bool:
+    def _is_repeated(self, role: str, key: str, moment: dt.datetime | None, content: str) -> bool:
         """A history that was written again into its file, or a message that two branches have."""
         if self._agent not in _LIKE_CLAUDE:
             return False
         known = self._has_seen(f"message/{key}") if key else False
-        is_prompt = self._role(row) == "user" and moment is not None
+        is_prompt = role == "user" and moment is not None
         return (is_prompt and self._has_seen(f"prompt/{moment}/{content}")) or known
 
     def _has_seen(self, what: str) -> bool:
@@ -201,7 +211,7 @@ class Reader:
             self._conversation.see_time(parse_time(row[name]), text(row[name]))
         project = self._project(repositories)
         machine = text(row["machine"])
-        machine = "" if machine in _HERE else machine
+        machine = "" if _HERE.fullmatch(machine) else machine
         return Session(
             id=owner.id,
             user_id=options.user_id,
@@ -230,6 +240,14 @@ class Reader:
     def _with_length(self, row: ToolCall) -> ToolCall:
         length = self._lengths.get((row.message_ordinal, row.call_index))
         return msgspec.structs.replace(row, result_content_length=length) if length else row
+
+
+def _as_written(content: str) -> str:
+    """A command as Claude Code writes it, where agentsview shows what was typed."""
+    command = _COMMAND.fullmatch(content)
+    if command is None:
+        return content
+    return f"<command-name>/{command.group(1)}</command-name><command-args>{command.group(2) or ''}</command-args>"
 
 
 def _content(row: Record) -> str:

@@ -56,7 +56,7 @@ def response_key(agent: str, created: Any, model: str, tokens: Record) -> str:
 
 
 def prompt_key(agent: str, created: Any, text: str) -> str:
-    return _key(agent, created, "user", text.strip().partition("\n")[0][:_PROMPT_LENGTH])
+    return _key(agent, created, "user", text.strip().partition("\n")[0].rstrip()[:_PROMPT_LENGTH])
 
 
 def _key(agent: str, created: Any, *known_by: object) -> str:
