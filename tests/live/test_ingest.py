@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, NotFoundError, Session, SessionFilter
-from agentstore.importers import ImportResult, StaleStateError, import_claude_code, import_claude_code_tree
+from agentstore.importers import ImportResult, StaleStateError, import_claude_code, import_claude_code_tree, import_tree
 from agentstore.ingest import ImportWriter
+from tests.unit.agentsview_files import Archive, at
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
 
 OTHER = "5a6b7c8d-2b64-4e0a-8f35-6a1b2c3d4e5f"
@@ -207,3 +208,34 @@ async def test_a_copy_leaves_another_owners_session_alone(store: AsyncClickHouse
     await writer.write(copy_of(*grown(3), user_id="mei"))
     assert len(await texts(store, org)) == 2
     assert set(await stored(store, org)) == {SESSION}
+
+
+@pytest.mark.parametrize("order", ["native first", "copy first"])
+async def test_a_session_from_its_file_and_from_agentsview_is_one(
+    order: str, store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "projects" / f"{SESSION}.jsonl"
+    file.parent.mkdir()
+    file.write_bytes(data(*grown(2)))
+    archive = Archive(tmp_path / "sessions.db")
+    archive.session(SESSION, started_at=at(0))
+    archive.session("agent-a1", parent_session_id=SESSION, relationship_type="subagent")
+    archive.message("agent-a1", "user", "look", timestamp=at(8))
+    archive.message("agent-a1", "assistant", "found", timestamp=at(9), claude_message_id="msg_sub", output_tokens=5)
+    for one in range(3):
+        archive.message(SESSION, "user", f"p{one}", timestamp=at(one * 2), source_uuid=f"u{one}")
+        said = archive.message(SESSION, "assistant", "ls", timestamp=at(one * 2 + 1), claude_message_id=f"m{one}")
+        archive.call(SESSION, said, "Bash", {}, tool_use_id=f"t{one}")
+    writer = ImportWriter(store, org)
+    for piece in sorted(import_tree(tmp_path), key=lambda piece: piece.is_copy == (order == "native first")):
+        await writer.write(piece)
+    found = await stored(store, org)
+    assert set(found) == {SESSION, f"{SESSION}:agent-a1"}
+    # The copy went on; the file is what the agent wrote, and the next import of it has all.
+    assert found[SESSION].message_count == (6 if order == "native first" else 4)
+    file.write_bytes(data(*grown(4)))
+    for piece in import_tree(tmp_path):
+        await writer.write(piece)
+    session = await store.get_session(org, SESSION)
+    assert (session.message_count, session.tool_call_count) == (8, 4)
+    assert (await texts(store, org))[-2:] == ["p3", "[Tool: Bash]"]

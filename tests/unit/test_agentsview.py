@@ -207,6 +207,7 @@ def test_results_in_all_their_forms(archive: Archive) -> None:
         {"input_json": "no object"},
         {"input_json": '{"a":1}'},
         {"result_content": "<tool_use_error>no</tool_use_error>"},
+        {"result_content": "(no output)\n\nCommand exited with code 3"},
         {},
         {},
     ]
@@ -217,7 +218,7 @@ def test_results_in_all_their_forms(archive: Archive) -> None:
     archive.event("codex:s", 0, "one", call_index=3, agent_id="a", status="completed", subagent_session_id="codex:c")
     archive.event("codex:s", 0, "two", call_index=3, agent_id="b", status="errored")
     archive.event("codex:s", 0, "", call_index=4, status="completed")
-    archive.event("codex:s", 0, "", call_index=7, status="started")
+    archive.event("codex:s", 0, "", call_index=8, status="started")
     calls = archive.sessions()["codex:s"].tool_calls
     assert [(one.result_content, one.result_content_length, one.is_error) for one in calls] == [
         ("a text", 6, False),
@@ -226,6 +227,7 @@ def test_results_in_all_their_forms(archive: Archive) -> None:
         ("a:\none\n\nb:\ntwo", 14, True),
         ("", 0, False),
         ("<tool_use_error>no</tool_use_error>", 35, True),
+        ("(no output)\n\nCommand exited with code 3", 39, True),
         ("", None, False),
         ("", None, False),
     ]
@@ -277,6 +279,16 @@ def test_messages_of_pi_and_opencode_have_the_keys_of_their_files(archive: Archi
     spent = {"input_tokens": 7, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 50, "output_tokens": 9}
     archive.message(id, "assistant", "y", timestamp=times[1], model="gpt-5", token_usage=json.dumps(spent))
     assert known_by(archive.sessions()[id]) == known_by(exported)
+
+
+def test_a_fork_begins_with_itself(archive: Archive) -> None:
+    archive.session("opencode:ses_f", "opencode", started_at=at(9), ended_at=at(20))
+    archive.message("opencode:ses_f", "user", "old", timestamp=at(1))
+    archive.message("opencode:ses_f", "user", "new", timestamp=at(10))
+    (own,) = archive.sessions()["opencode:ses_f"].sessions
+    assert (own.relationship_type, own.source_created_at) == ("fork", at(9))
+    assert own.started_at is not None
+    assert own.started_at.second == 9
 
 
 def test_what_a_person_threw_away_stays_away(archive: Archive) -> None:

@@ -12,8 +12,9 @@ from agentstore.importers.sqlite_files import Database
 
 _FAILED = frozenset({"errored", "error", "failed", "failure", "cancelled", "canceled"})
 _BEGUN = frozenset({"started", "running", "pending", "in_progress"})
-# agentsview does not keep whether a result was an error. Claude Code writes some so.
+# agentsview does not always keep whether a result was an error. Claude Code begins some so, Pi ends some so.
 _LOOKS_FAILED = re.compile(r"<tool_use_error>|Exit code [1-9]")
+_ENDS_FAILED = re.compile(r"\nCommand exited with code [1-9]\d*\s*\Z")
 
 
 class Result(NamedTuple):
@@ -60,11 +61,15 @@ class Calls:
 def _result(call: Record, events: list[Record]) -> Result | None:
     content, length = text(call["result_content"]), call["result_content_length"]
     said = content or _said(events)
-    is_error = any(text(event["status"]).lower() in _FAILED for event in events) or bool(_LOOKS_FAILED.match(said))
+    is_error = any(text(event["status"]).lower() in _FAILED for event in events) or _looks_failed(said)
     subagent = next((one for event in events if (one := text(event["subagent_session_id"]))), "")
     if not said and type(length) is not int and all(text(event["status"]).lower() in _BEGUN for event in events):
         return None
     return Result(said, is_error, number(length) if not said else 0, subagent)
+
+
+def _looks_failed(said: str) -> bool:
+    return _LOOKS_FAILED.match(said) is not None or _ENDS_FAILED.search(said[-100:]) is not None
 
 
 def _said(events: list[Record]) -> str:

@@ -44,6 +44,10 @@ class Reader:
         self._agent = text(row["agent"])
         self._owner: Owner = identities.owner(text(row["id"]))
         self._conversation = Conversation()
+        self._began = parse_time(row["started_at"])
+        self._has_older = False
+        for name in ("started_at", "ended_at"):
+            self._conversation.see_time(parse_time(row[name]), text(row[name]))
         self._skipped: Counts = {}
         self._seen: set[bytes] = set()
         self._lengths: dict[tuple[int, int], int] = {}  # of results that were left out
@@ -82,7 +86,7 @@ class Reader:
 
     def _take(self, row: Record, calls: Calls, usages: dict[int | None, list[tuple[str, Usage]]]) -> None:
         moment = parse_time(row["timestamp"])
-        self._conversation.see_time(moment, text(row["timestamp"]))
+        self._see_time(moment, text(row["timestamp"]))
         usage = usage_of(row, self._agent)
         for _, more in usages.pop(number(row["ordinal"]), []):
             usage = usage if usage.raw else added(usage, more)
@@ -105,6 +109,12 @@ class Reader:
         self._fill(message, row, content, usage)
         for call, result in known:
             self._call(message, call, result)
+
+    def _see_time(self, moment: dt.datetime | None, written: str) -> None:
+        if moment and self._began and moment < self._began:
+            self._has_older = True  # a fork begins with itself, not with what it has of another session
+        else:
+            self._conversation.see_time(moment, written)
 
     def _fill(self, message: OpenMessage, row: Record, content: str, usage: Usage) -> None:
         if content not in message.parts:  # a response that was written again
@@ -207,8 +217,7 @@ class Reader:
 
     def _session(self, options: Options, repositories: Repositories) -> Session:
         row, owner = self._row, self._owner
-        for name in ("started_at", "ended_at"):
-            self._conversation.see_time(parse_time(row[name]), text(row[name]))
+        is_fork = self._has_older and self._agent in LIKE_OPENCODE and not owner.relationship
         project = self._project(repositories)
         machine = text(row["machine"])
         machine = "" if _HERE.fullmatch(machine) else machine
@@ -222,7 +231,7 @@ class Reader:
             machine=(machine or owner.host) if owner.host else (options.machine or machine),
             agent_type=owner.agent_type,
             parent_session_id=owner.parent,
-            relationship_type=owner.relationship,
+            relationship_type="fork" if is_fork else owner.relationship,
             display_name=text(row["display_name"]) or text(row["session_name"]),
             git_branch=text(row["git_branch"]),
         )
