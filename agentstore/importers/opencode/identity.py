@@ -26,11 +26,13 @@ _DATABASE = re.compile(r"(opencode|kilo|mimocode|icodemate)(?:-[\w.-]+)?\.db", r
 
 
 def agent_of(path: pathlib.PurePath) -> str:
-    """Whose storage a path is in: by the name of the database, else by that of a folder; OpenCode's, if none tells."""
+    """Whose storage a path is in: by the name of the database, else by that of the folder that ``storage`` is in;
+    OpenCode's, if none tells."""
     named = _DATABASE.fullmatch(path.name)
     if named:
         return named.group(1).lower()
-    return next((part for part in reversed(path.parts) if part in AGENTS), OPENCODE)
+    folder = path.parts[-5] if len(path.parts) > 4 and path.parts[-4] == "storage" else ""
+    return folder if folder in AGENTS else OPENCODE
 
 
 def is_database_name(name: str) -> bool:
