@@ -136,6 +136,21 @@ def test_branches_are_in_the_session_that_they_are_of(archive: Archive) -> None:
     assert found[SESSION].sessions[0].relationship_type == ""
 
 
+def test_of_several_files_of_one_session_the_longest_counts(archive: Archive) -> None:
+    id = "gemini:f7633853-6663-4dbb-bbf4-6159afa29df8"
+    for suffix, count in (("", 1), ("_alt-43cc926f16af90fe", 3), ("_alt-b08be2ae18583768", 2)):
+        parent = {"parent_session_id": id, "relationship_type": "continuation"} if suffix else {}
+        archive.session(id + suffix, "gemini", message_count=count, cwd="/home/ada/clock", **parent)
+        for number in range(count):
+            archive.message(id + suffix, "user", f"{number} of {count}")
+    found = archive.sessions()
+    assert {key: [one.content for one in result.messages] for key, result in found.items()} == {
+        id: ["0 of 3", "1 of 3", "2 of 3"]
+    }
+    assert (found[id].sessions[0].parent_session_id, found[id].sessions[0].relationship_type) == ("", "")
+    assert archive.read()[-1].skipped_records == {"session/alternate": 2}
+
+
 def test_what_was_written_again_counts_once(archive: Archive) -> None:
     archive.session(SESSION)
     for number in range(2):

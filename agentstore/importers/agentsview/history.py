@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from agentstore.importers.agentsview.identity import Identities, Known
+from agentstore.importers.agentsview.identity import Identities, Known, is_alternate
 from agentstore.importers.agentsview.reader import Reader
-from agentstore.importers.agentsview.tables import SESSIONS, is_agentsview, proofs, records, text
+from agentstore.importers.agentsview.tables import SESSIONS, is_agentsview, number, proofs, records, text
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import remote_of
@@ -75,6 +75,7 @@ class AgentsViewHistory:
         for whole in order:
             own = sorted(parts[whole], key=lambda id: (id != whole, id))
             if own[0] == whole:  # else it was thrown away, and its branches with it
+                own = _of_one_file(own, rows, skipped)
                 yield own, Reader(database, identities, rows[whole], own)
 
     def _learn(self, cwd: str) -> None:
@@ -86,6 +87,16 @@ class AgentsViewHistory:
             found = repository_of(cwd)
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote)
+
+
+def _of_one_file(parts: list[str], rows: dict[str, Record], skipped: dict[str, int]) -> list[str]:
+    """The rows of a session without those that other files of it gave: of these the one with most counts."""
+    files = [id for id in parts if id == parts[0] or is_alternate(id)]
+    if len(files) == 1:
+        return parts
+    skipped["session/alternate"] = skipped.get("session/alternate", 0) + len(files) - 1
+    best = max(files, key=lambda id: (number(rows[id]["message_count"]), id == parts[0], id))
+    return [best, *(id for id in parts if id not in files and best == parts[0])]
 
 
 def _known(row: Record) -> Known:

@@ -7,6 +7,7 @@ agentsview                                        here
 ``agent-<id>`` of "claude", with a parent         ``<root session>:agent-<id>``: such ids are unique in one session only
 ``<uuid>-<uuid of a record>``, a "fork"           a part of ``<uuid>``: what was said before or after a rewind is in the
                                                   same file, and so in the same session
+``<id>_alt-<16 digits>``                          ``<id>``: another file that claims to be it, a snapshot or a copy
 ``qwen:<uuid>``, ``iflow:<uuid>``                 ``<uuid>`` of "qwen-code", ``session-<uuid>``: their files have Claude
                                                   Code's shape
 ``<host>~<id>``                                   ``<id>``, whatever it is; the host is the machine
@@ -26,6 +27,7 @@ _BARE = {"qwen": ("qwen:", ""), "iflow": ("iflow:", "session-")}  # what our imp
 _ASKED = frozenset({"opencode", "kilo", "mimocode", "icodemate"})  # a parent is always who asked for a subagent
 _SUBAGENT = "agent-"
 _BRANCH = re.compile(r"(.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ALTERNATE = re.compile(r"(.+)_alt-[0-9a-f]{16}")
 _DEEPEST = 50
 
 
@@ -55,13 +57,14 @@ class Identities:
         self._known = known
 
     def whole(self, id: str) -> str:
-        """The row of the session that a branch is a part of; that of any other session is its own."""
+        """The row of the session that a branch or an alternate belongs to; that of any other session is its own."""
         for _ in range(_DEEPEST):
             one = self._known.get(id)
             branch = _BRANCH.fullmatch(id) if one and one.agent == CLAUDE and one.relationship == "fork" else None
-            if branch is None or branch.group(1) not in self._known:
+            above = branch or _ALTERNATE.fullmatch(id)
+            if above is None or above.group(1) not in self._known:
                 break
-            id = branch.group(1)
+            id = above.group(1)
         return id
 
     def owner(self, id: str) -> Owner:
@@ -101,6 +104,10 @@ class Identities:
             one = self._known.get(id)
         bare = _bare(id, CLAUDE)
         return "" if bare.startswith(_SUBAGENT) else bare
+
+
+def is_alternate(id: str) -> bool:
+    return _ALTERNATE.fullmatch(id) is not None
 
 
 def _bare(id: str, agent: str) -> str:

@@ -11,8 +11,8 @@ from agentstore.importers.sqlite_files import Database
 
 SESSIONS = (
     "id", "agent", "project", "machine", "cwd", "git_branch", "parent_session_id", "relationship_type", "display_name",
-    "session_name", "started_at", "ended_at", "total_output_tokens", "peak_context_tokens", "deleted_at",
-    "deletion_cause", "transcript_revision", "data_version", "file_hash", "file_mtime",
+    "session_name", "started_at", "ended_at", "message_count", "total_output_tokens", "peak_context_tokens",
+    "deleted_at", "deletion_cause", "transcript_revision", "data_version", "file_hash", "file_mtime",
 )  # fmt: skip
 MESSAGES = (
     "id", "session_id", "ordinal", "role", "content", "thinking_text", "timestamp", "has_thinking", "is_system",
