@@ -22,7 +22,7 @@ import msgspec
 from agentstore.importers.git_links import FoundLink, links_in
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.tools import category, describe_call, skill_name, text_of
+from agentstore.importers.tools import LOADS_SKILL, category, describe_call, skill_name, text_of
 from agentstore.models import GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
@@ -33,19 +33,26 @@ _MOST_REMOTES = 8
 _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 
-class Usage(msgspec.Struct, array_like=True):
+class Usage(msgspec.Struct, array_like=True, gc=False):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
-    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text."""
+    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text.
+
+    ``is_sum``: of several requests that are told together, so that it is no context that a model had."""
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
     output: int = 0
     raw: str = ""
+    is_sum: bool = False
 
     @property
     def context(self) -> int:
         return self.input + self.cache_read + self.cache_write
+
+    @property
+    def peak(self) -> int:
+        return 0 if self.is_sum else self.context
 
 
 def tokens(value: Any) -> int:
@@ -53,7 +60,7 @@ def tokens(value: Any) -> int:
     return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
 
 
-class OpenMessage(msgspec.Struct, array_like=True):
+class OpenMessage(msgspec.Struct, array_like=True, gc=False):
     """A message that later records may still add to."""
 
     ordinal: int
@@ -88,7 +95,7 @@ class OpenMessage(msgspec.Struct, array_like=True):
         )
 
 
-class OpenCall(msgspec.Struct, array_like=True):
+class OpenCall(msgspec.Struct, array_like=True, gc=False):
     """A tool call; ``index`` is its position among the calls of its message."""
 
     ordinal: int
@@ -106,7 +113,7 @@ class OpenCall(msgspec.Struct, array_like=True):
 
     def row(self, session_id: str) -> ToolCall:
         result = self.result or ""
-        names_skill = self.name in ("Skill", "skill") or "SKILL.md" in self.input_json
+        names_skill = self.name in LOADS_SKILL or "SKILL.md" in self.input_json
         return ToolCall(
             session_id=session_id,
             message_ordinal=self.ordinal,
@@ -177,7 +184,7 @@ class Conversation:
         self._open[message.ordinal] = self._messages[message.ordinal] = message
         if message.ordinal >= OPEN_MESSAGES and (old := self._open.pop(message.ordinal - OPEN_MESSAGES, None)):
             memory.output_tokens += old.usage.output
-            memory.peak_context = max(memory.peak_context, old.usage.context)
+            memory.peak_context = max(memory.peak_context, old.usage.peak)
         return message
 
     def last(self, role: str = "assistant") -> OpenMessage | None:
@@ -284,6 +291,10 @@ class Conversation:
         self.memory.waiting = list(self._waiting.values())
         return self.memory
 
+    def opened(self) -> list[OpenMessage]:
+        """The messages that later records may still add to, in order."""
+        return list(self._open.values())
+
     def totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""
         memory = self.memory
@@ -299,7 +310,7 @@ class Conversation:
             message_count=memory.messages,
             user_message_count=memory.typed,
             total_output_tokens=memory.output_tokens + sum(usage.output for usage in usages),
-            peak_context_tokens=max([memory.peak_context, *(usage.context for usage in usages)]),
+            peak_context_tokens=max([memory.peak_context, *(usage.peak for usage in usages)]),
         )
         return [row]
 

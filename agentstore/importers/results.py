@@ -54,12 +54,14 @@ class ImportResult(msgspec.Struct, frozen=True):
     is_copy: bool = False
 
 
-def by_session(pieces: Iterable[ImportResult]) -> Iterator[ImportResult]:
+def by_session(pieces: Iterable[ImportResult], own_id: str = "") -> Iterator[ImportResult]:
     """The pieces of one file with the rows of one session each: subagents that it embeds come before its own session,
-    as files of their own (``file#agent-<id>``) with pieces of their own."""
+    as files of their own (``file#agent-<id>``) with pieces of their own. ``own_id``: where it may come after them."""
     seen: dict[str, int] = {}
     for piece in pieces:
-        own, *embedded = [session.id for session in piece.sessions] or [""]
+        ids = [session.id for session in piece.sessions]
+        own = own_id or next(iter(ids), "")
+        embedded = [id for id in ids if id != own]
         for id in embedded:
             part = _rows_of(piece, id)
             # The sessions so far are in every piece; what has no new row was told.

@@ -99,7 +99,7 @@ class Database:
             cursor = self._connection.execute(query, values)
             while slice := cursor.fetchmany(_SLICE):
                 yield from slice
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, ValueError) as error:  # names in a damaged schema may be no UTF-8
             self.is_whole = False
             self._report(f"the database cannot be read further: {_reason(error)}")
         finally:

@@ -67,12 +67,47 @@ _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
 )
 _FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
+LOADS_SKILL = ("Skill", "skill", "activate_skill")
 _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+# SWE-agent's, which the table does not know.
+_SWE_AGENT: Mapping[str, str] = {
+    **dict.fromkeys(("open", "goto", "scroll_up", "scroll_down", "filemap", "view_image"), "Read"),
+    **dict.fromkeys(("insert", "append", "str_replace_editor"), "Edit"),
+    **dict.fromkeys(("search_dir", "search_file"), "Grep"),
+    "create": "Write",
+    "find_file": "Glob",
+    "submit": "Tool",
+}
+
+# The names that VS Code has for its tools, as agentsview groups them, and Cursor's newer ones.
+_EDITORS = {
+    "Read": """
+        copilot_getChangedFiles copilot_getErrors copilot_getNotebookSummary copilot_getVSCodeAPI copilot_githubRepo
+        copilot_listCodeUsages copilot_readFile copilot_readNotebookCellOutput copilot_fetchWebPage
+        copilot_openSimpleBrowser vscode_fetchWebPage_internal
+    """,
+    "Edit": """
+        copilot_applyPatch copilot_editNotebook copilot_insertEdit copilot_multiReplaceString copilot_replaceString
+        edit_file_v2 search_replace vscode_editFile_internal
+    """,
+    "Write": "copilot_createDirectory copilot_createFile copilot_deleteFile",
+    "Bash": """
+        copilot_getTerminalLastCommand copilot_getTerminalOutput copilot_getTerminalSelection
+        copilot_runCommand copilot_runInTerminal copilot_runNotebookCell copilot_runTerminalLastCommand
+        copilot_runTests copilot_runVscodeCommand copilot_terminalCommand get_terminal_output powershell runTests
+        run_in_terminal run_terminal_cmd run_terminal_command_v2 terminal_last_command
+    """,
+    "Grep": "copilot_findFilesByName copilot_findTextInFiles copilot_searchCodebase copilot_searchFiles",
+    "Glob": "copilot_findFiles copilot_listDir copilot_listDirectory",
+    "Task": "manage_todo_list runSubagent task_v2",
+    "Tool": "copilot_think",
+}
+_LATER |= {name: category for category, names in _EDITORS.items() for name in names.split()}
 
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
-    known = CATEGORIES.get(name) or _LATER.get(name)
+    known = CATEGORIES.get(name) or _LATER.get(name) or _SWE_AGENT.get(name)
     if known is not None:
         return known
     return "Task" if "subagent" in name.lower() else "Other"
@@ -98,7 +133,7 @@ def text_of(arguments: Any, *keys: str) -> str:
 
 def skill_name(name: str, arguments: Any, result: str) -> str:
     """The skill that a call loads: named by the Skill tool, or inferred from opening a SKILL.md file."""
-    if name in ("Skill", "skill"):
+    if name in LOADS_SKILL:
         return text_of(arguments, "skill", "name", "command")
     path = _skill_file(name, arguments)
     if not path:
@@ -134,7 +169,7 @@ def describe_call(name: str, arguments: Any) -> str:
 
 def _bash(arguments: Any) -> str:
     description = text_of(arguments, "description")
-    command = text_of(arguments, "command", "cmd")
+    command = text_of(arguments, "command", "cmd", "CommandLine")
     head = f"[Bash: {description}]" if description else "[Bash]"
     return f"{head}\n$ {command}" if command else ""
 
@@ -165,7 +200,7 @@ def _question(arguments: Any) -> str:
     return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
 
 
-_PATH = ("file_path", "notebook_path", "path", "filePath")
+_PATH = ("file_path", "notebook_path", "path", "filePath", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,
