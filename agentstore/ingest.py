@@ -142,18 +142,17 @@ class ImportWriter:
         """Whether a copy is to be stored: it has more of the session than what is, be that a copy, too, or from the
         agent's own file. Another owner's session is left alone.
 
-        Calls decide first, which all programs count alike; of equally many, messages, and of a session from its own
-        file only if the copy ends later, too: one program takes for two messages what another takes for one.
+        More calls, or as many and more messages. Of a session from its own file only if the copy goes on after its
+        end, too: one program takes for two messages what another takes for one, or has a subagent's calls in it.
         """
         stored = await self._stored(copy.id)
         if stored is None or _is_anothers(stored, copy):
             return stored is None
+        has, had = (calls, copy.message_count), (stored.tool_call_count, stored.message_count)
         if _is_copied(stored):
-            return calls >= stored.tool_call_count and copy.message_count >= stored.message_count
-        if calls != stored.tool_call_count:
-            return calls > stored.tool_call_count
-        ends_later = copy.ended_at is None or stored.ended_at is None or copy.ended_at > stored.ended_at
-        return copy.message_count > stored.message_count and ends_later
+            return has[0] >= had[0] and has[1] >= had[1]
+        goes_on = copy.ended_at is None or stored.ended_at is None or copy.ended_at > stored.ended_at
+        return goes_on and has > had
 
     def _forget(self, id: str, copy: _File) -> None:
         """What files have of a session that a copy replaces is not there any more."""

@@ -187,8 +187,9 @@ async def test_a_copy_takes_nobodys_place_who_has_as_much(store: AsyncClickHouse
     for other in (writer, ImportWriter(store, org)):
         for copy in (copy_of(*grown(2)), copy_of(*grown(1)), copy_of(*grown(1), *talk("a", "b", "c"))):
             await other.write(copy)
-    # More messages, and none of them later: it only counts otherwise.
+    # More messages or calls, and none of them later: it only counts otherwise.
     await writer.write(copy_of(*grown(2), user("system", 2, uuid="s")))
+    await writer.write(copy_of(*grown(2), assistant(use("t9"), second=2, id="m9")))
     assert (await store.get_session(org, SESSION), await texts(store, org)) == before
 
 
