@@ -3,7 +3,7 @@
 For every agent but Claude Code, whose responses are spread over lines. An importer says who spoke, what was called and
 what came back; here stands what is the same for all: ordinals from 0 in the order of first appearance, which later
 records never move; what a call looks like in a message; lengths, counts and the first message; the git links that the
-results of calls prove.
+results of calls prove, and the files that calls touched (``proofs``).
 
 What is remembered is bounded: after ``OPEN_MESSAGES`` later messages one is closed and stays as it is, and of calls
 without a result the newest ``OPEN_CALLS`` wait, of ``OPEN_CHARACTERS`` at most. All of it is in ``Memory``, which

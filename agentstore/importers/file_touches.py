@@ -76,10 +76,9 @@ def may_touch(name: str) -> bool:
 
 def touches_in(name: str, input_json: str, result: str) -> Sequence[Touched]:
     """What a call did with files, as it was told. ``result`` is no error's."""
+    if (operation := _of_one_file(name)) and (path := _only_path(input_json)):
+        return () if operation == "read" and _is_folder(result) else (Touched(operation, path),)
     plain = bare_name(name)
-    operation = _TOOLS.get(plain)
-    if operation and operation != "move" and plain not in _EDITORS and (path := _only_path(input_json)):
-        return () if operation == "read" and _IS_FOLDER.match(result) else (Touched(operation, path),)
     try:
         arguments = msgspec.json.decode(input_json.encode("utf-8", errors="replace"))
     except (msgspec.MsgspecError, RecursionError):
@@ -92,6 +91,18 @@ def touches_in(name: str, input_json: str, result: str) -> Sequence[Touched]:
     return tuple(itertools.islice(sure, _MOST))
 
 
+@functools.lru_cache(1000)
+def _of_one_file(name: str) -> FileOperation | None:
+    """What a tool does whose calls name one file; of most calls this is all there is to know."""
+    plain = bare_name(name)
+    operation = _TOOLS.get(plain)
+    return None if operation == "move" or plain in _EDITORS else operation
+
+
+def _is_folder(result: str) -> bool:
+    return result.startswith(("Here's", "<", "\n")) and _IS_FOLDER.match(result) is not None
+
+
 class _FilePath(msgspec.Struct):
     """What most calls say: without the texts, which take time to decode."""
 
@@ -100,7 +111,7 @@ class _FilePath(msgspec.Struct):
     owner: msgspec.Raw | None = None
 
 
-# As most agents write it: the path before the texts.
+# As most agents write it: before the texts, which need not be read then.
 _PATH_FIRST = re.compile(r'\{(?:"\w{1,30}":(?:true|false|\d{1,9}),){0,3}"(?:file_path|filePath)":"([^"\\]{1,4096})"')
 _decode_path = msgspec.json.Decoder(_FilePath).decode
 
@@ -148,7 +159,7 @@ def _of_tool(plain: str, arguments: Any, result: str) -> Iterator[Touched]:
         if (old := text_of(arguments, *_FROM, *_PATH)) and (new := text_of(arguments, *_TO)):
             yield Touched("move", old, new)
         return
-    if operation is None or (operation == "read" and _IS_FOLDER.match(result)):
+    if operation is None or (operation == "read" and _is_folder(result)):
         return
     told = False
     for path in _paths(arguments):

@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from agentstore.importers.agentsview.importer import AgentsView
 from agentstore.importers.antigravity.importer import Antigravity
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.copilot.importer import Copilot
@@ -14,6 +15,8 @@ from agentstore.importers.cursor.importer import Cursor
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.gemini.importer import Gemini
 from agentstore.importers.importer import HEAD, Importer, Options
+from agentstore.importers.opencode.importer import OpenCode
+from agentstore.importers.pi.importer import Pi
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.swe_agent.importer import SweAgent
 
@@ -25,7 +28,10 @@ IMPORTERS: tuple[Importer, ...] = (
     ClaudeCode(),
     Gemini(),
     Antigravity(),
+    OpenCode(),
+    Pi(),
     SweAgent(),
+    AgentsView(),
 )  # fmt: skip
 
 

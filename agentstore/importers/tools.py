@@ -146,7 +146,7 @@ def skill_name(name: str, arguments: Any, result: str) -> str:
 def _skill_file(name: str, arguments: Any) -> str:
     kind = category(name)
     if kind == "Read":
-        path = text_of(arguments, "file_path", "path")
+        path = text_of(arguments, "file_path", "path", "filePath")
         return path if path.endswith("SKILL.md") else ""
     found = _SHELL_READS_SKILL.search(text_of(arguments, "command", "cmd")) if kind == "Bash" else None
     return found.group(1) if found else ""
@@ -200,7 +200,7 @@ def _question(arguments: Any) -> str:
     return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
 
 
-_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
+_PATH = ("file_path", "notebook_path", "path", "filePath", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,

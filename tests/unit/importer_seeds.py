@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from tests.unit import importer_lines
+from tests.unit import importer_lines, seeds_of_editors
 from tests.unit.test_importer_fuzz import SEEDS as CLAUDE_LINES
 
 # "bytes": nothing but bytes can be changed in it (it is compressed, for one).
@@ -257,4 +257,10 @@ def swe_agent() -> Iterator[Seed]:
     yield Seed("swe-agent", "mini/ada__tide-7.traj.json", document(MINI_RUN), "document")
 
 
-SEEDS: tuple[Seed, ...] = (*claude_code(), *gemini(), *antigravity(), *swe_agent())
+SEEDS: tuple[Seed, ...] = (
+    *claude_code(),
+    *gemini(),
+    *antigravity(),
+    *swe_agent(),
+    *(Seed(*one) for one in seeds_of_editors.seeds()),
+)
