@@ -19,7 +19,6 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.git_links import FoundLink
 from agentstore.importers.git_remotes import Seen
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.proofs import Proofs
@@ -265,24 +264,13 @@ class Conversation:
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        self._proofs.take(call, moment or self._time_of(call))
-
-    def _time_of(self, call: OpenCall) -> dt.datetime | None:
         message = self._open.get(call.ordinal)
-        return message.timestamp if message else None
-
-    def touch(self, call: OpenCall, moment: dt.datetime | None = None) -> None:
-        """The call did what it says with files. For agents that record no results; others say so with ``answer``."""
-        self._proofs.touch(call, moment or self._time_of(call))
+        self._proofs.take(call, moment or (message.timestamp if message else None))
 
     def starts(self, call: OpenCall, session_id: str) -> None:
         """The call started this subagent session."""
         call.subagent = session_id
         self._calls[call.ordinal, call.index] = call
-
-    def link(self, ordinal: int, found: FoundLink, moment: dt.datetime | None) -> None:
-        """A commit or a pull request that another record tells."""
-        self._proofs.link(ordinal, found, moment)
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
