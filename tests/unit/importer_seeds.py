@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from tests.unit import importer_lines, seeds_of_editors
+from tests.unit import importer_lines, seeds_of_editors, seeds_of_terminals
 from tests.unit.test_importer_fuzz import SEEDS as CLAUDE_LINES
 
 # "bytes": nothing but bytes can be changed in it (it is compressed, for one).
@@ -263,4 +263,5 @@ SEEDS: tuple[Seed, ...] = (
     *antigravity(),
     *swe_agent(),
     *(Seed(*one) for one in seeds_of_editors.seeds()),
+    *(Seed(*one) for one in seeds_of_terminals.seeds()),
 )
