@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from agentstore.models import (
         Changes,
         DailyActivity,
+        FileHistory,
+        FileHistoryEntry,
+        FileTouch,
         GitLink,
         GitLinkResult,
         HeatmapCell,
@@ -81,6 +84,9 @@ __all__ = [
     "ConnectOptions",
     "ConnectionFailedError",
     "DailyActivity",
+    "FileHistory",
+    "FileHistoryEntry",
+    "FileTouch",
     "GitLink",
     "GitLinkResult",
     "HeatmapCell",
@@ -128,9 +134,9 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
-        "Changes DailyActivity GitLink GitLinkResult HeatmapCell Highlight Message MessagePin ModelTokenUsage "
-        "ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
-        "SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
+        "Changes DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult HeatmapCell Highlight "
+        "Message MessagePin ModelTokenUsage ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete "
+        "SessionFilter SessionPage SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

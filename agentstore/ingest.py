@@ -19,7 +19,7 @@ import msgspec
 from agentstore.errors import NotFoundError
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
-from agentstore.models import Message, Session
+from agentstore.models import GitLink, Message, Session
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
@@ -91,6 +91,7 @@ class ImportWriter:
         messages = [message for message in result.messages if message.session_id == own]
         calls = [call for call in result.tool_calls if call.session_id == own]
         links = [link for link in result.git_links if link.session_id == own]
+        touches = [touch for touch in result.file_touches if touch.session_id == own]
         is_first = own not in file.ids
         if result.is_copy and is_first:
             file.ids[own] = own if await self._has_room(session, len(calls)) else ""
@@ -106,7 +107,8 @@ class ImportWriter:
             session = await self._below_its_fork(replace(session, id=id))
         elif id != own:
             session = replace(session, id=id, parent_session_id=own, relationship_type="fork")
-        await self._store.write_git_links(self._org_id, [replace(link, session_id=id) for link in links])
+        links = await self._not_lowered(id, [replace(link, session_id=id) for link in links])
+        await self._store.write_git_links(self._org_id, links)
         await self._store.write_session(
             self._org_id,
             session,
@@ -114,8 +116,19 @@ class ImportWriter:
             [replace(call, session_id=id) for call in calls],
             replace=is_first and file.from_start,
         )
+        # After the session, which may take away what is stored of its calls.
+        if touches:
+            await self._store.write_file_touches(self._org_id, [replace(touch, session_id=id) for touch in touches])
         if id != own and session.relationship_type == "fork":
             await self._take_subagents_along(own, id)
+
+    async def _not_lowered(self, id: str, links: list[GitLink]) -> list[GitLink]:
+        """Without those of medium confidence that are stored with a high one: by another import, say, that saw more."""
+        if not any(link.confidence == "medium" for link in links):
+            return links  # as most are: nothing is read
+        stored = await self._store.get_session_git_links(self._org_id, id)
+        high = {(link.commit_sha, link.pr_url) for link in stored if link.confidence == "high"}
+        return [link for link in links if link.confidence == "high" or (link.commit_sha, link.pr_url) not in high]
 
     async def _below_its_fork(self, session: Session) -> Session:
         """A subagent, below the fork that its session became: else it would count for the owner of the original."""

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentstore import GitLink, Message, Session, ToolCall
-from agentstore.models import Record
+from agentstore import FileTouch, GitLink, Message, Session, ToolCall
+from agentstore.models import FileOperation, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -45,6 +45,11 @@ def commit(session_id: str, sha: str, **fields: Any) -> GitLink:
 def pull_request(session_id: str, url: str, **fields: Any) -> GitLink:
     """A link to a pull request."""
     return GitLink(**{"session_id": session_id, "link_type": "pr", "confidence": "medium", "pr_url": url, **fields})
+
+
+def touch(session_id: str, path: str, operation: FileOperation = "edit", **fields: Any) -> FileTouch:
+    """What a call did with a file."""
+    return FileTouch(**{"session_id": session_id, "path": path, "operation": operation, **fields})
 
 
 def stored(record: R, org: str, **fields: Any) -> R:

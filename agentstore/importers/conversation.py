@@ -3,7 +3,7 @@
 For every agent but Claude Code, whose responses are spread over lines. An importer says who spoke, what was called and
 what came back; here stands what is the same for all: ordinals from 0 in the order of first appearance, which later
 records never move; what a call looks like in a message; lengths, counts and the first message; the git links that the
-results of calls prove.
+results of calls prove, and the files that calls touched (``proofs``).
 
 What is remembered is bounded: after ``OPEN_MESSAGES`` later messages one is closed and stays as it is, and of calls
 without a result the newest ``OPEN_CALLS`` wait, of ``OPEN_CHARACTERS`` at most. All of it is in ``Memory``, which
@@ -19,17 +19,17 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.git_links import FoundLink, links_in
-from agentstore.importers.git_remotes import Seen, seen_in
+from agentstore.importers.git_remotes import Seen
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.tools import LOADS_SKILL, category, describe_call, skill_name, text_of
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.importers.proofs import Proofs
+from agentstore.importers.running import Running
+from agentstore.importers.tools import LOADS_SKILL, category, describe_call, skill_name
+from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
 OPEN_CALLS = 200
 OPEN_CHARACTERS = 2_000_000
 FIRST_MESSAGE_LENGTH = 300
-_MOST_REMOTES = 8
 _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 
@@ -145,6 +145,9 @@ class Memory(msgspec.Struct, array_like=True):
     ended: dt.datetime | None = None
     links: dict[str, bool] = {}  # by commit or URL: whether the best proof was found
     seen: list[Seen] = []  # the first remotes that commands told
+    running: Running = {}  # commands that later answers may tell about
+    cwd: str = ""  # see ``Conversation.be_in``
+    root: str = ""
 
 
 class Conversation:
@@ -155,9 +158,9 @@ class Conversation:
         self._open = {message.ordinal: message for message in memory.open}
         self._waiting = {call.id: call for call in memory.waiting}
         self._held = sum(len(call.input_json) for call in memory.waiting)
-        self._messages: dict[int, OpenMessage] = {}  # changed since the last piece, as the next two
+        self._messages: dict[int, OpenMessage] = {}  # changed since the last piece, as the next one
         self._calls: dict[tuple[int, int], OpenCall] = {}
-        self._links: dict[str, GitLink] = {}
+        self._proofs = Proofs(memory)
 
     def see_time(self, moment: dt.datetime | None, written: str = "") -> None:
         """Of any record: a session begins at the earliest time and ends at the latest one, whatever their order."""
@@ -168,6 +171,12 @@ class Conversation:
             memory.started, memory.started_text = moment, written or moment.isoformat()
         if memory.ended is None or moment > memory.ended:
             memory.ended = moment
+
+    def be_in(self, cwd: str) -> None:
+        """Records say that the agent is in this directory now; the session ran in the first one. For paths of files."""
+        if cwd and cwd != self.memory.cwd:
+            self.memory.cwd = cwd
+            self.memory.root = self.memory.root or cwd
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -255,33 +264,13 @@ class Conversation:
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        arguments = call.arguments()
-        for found in links_in(call.name, arguments, text, is_error=is_error):
-            self.link(call.ordinal, found, moment)
-        command = text_of(arguments, "command", "cmd")
-        if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < 8:
-            self.memory.seen.append(seen)
+        message = self._open.get(call.ordinal)
+        self._proofs.take(call, moment or (message.timestamp if message else None))
 
     def starts(self, call: OpenCall, session_id: str) -> None:
         """The call started this subagent session."""
         call.subagent = session_id
         self._calls[call.ordinal, call.index] = call
-
-    def link(self, ordinal: int, found: FoundLink, moment: dt.datetime | None) -> None:
-        """Each commit and pull request once, by its best proof: the first of these."""
-        key, is_best = found.commit_sha or found.pr_url, found.confidence == "high"
-        known = self.memory.links.get(key)
-        if known is None or (is_best and not known):
-            self.memory.links[key] = is_best
-            self._links[key] = GitLink(
-                "",
-                found.link_type,
-                found.confidence,
-                message_ordinal=ordinal,
-                commit_sha=found.commit_sha,
-                pr_url=found.pr_url,
-                detected_at=moment,
-            )
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -318,9 +307,12 @@ class Conversation:
         """The rows that are new or have changed since this was called last."""
         messages = [message.row(session_id) for _, message in sorted(self._messages.items())]
         calls = [call.row(session_id) for _, call in sorted(self._calls.items())]
-        links = [msgspec.structs.replace(one, session_id=session_id, user_id=user_id) for one in self._links.values()]
-        self._messages, self._calls, self._links = {}, {}, {}
-        return messages, calls, links
+        self._messages, self._calls = {}, {}
+        return messages, calls, self._proofs.links(session_id, user_id)
+
+    def file_touches(self, session_id: str, cwd: str = "") -> list[FileTouch]:
+        """Likewise what calls did with files; ``cwd`` is where the session ran, where ``be_in`` was not told."""
+        return self._proofs.touches(session_id, cwd)
 
 
 def first_line(typed: str) -> str:

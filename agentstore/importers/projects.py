@@ -40,6 +40,7 @@ _WINDOWS = re.compile(r"(?:[A-Za-z]:|\\\\[^\\])")
 _HOME = re.compile(r"(?:/(?:var/)?(?:home|Users)/[^/]+|/root|[A-Za-z]:/Users/[^/]+)", re.IGNORECASE)
 _INSIDE = re.compile(r"(.+?)/(?:\.worktrees|\.[\w-]+/worktrees)(?:/.*)?", re.DOTALL)
 _BESIDE = re.compile(r"(.*/[^/]*[^/.])\.worktrees/.+", re.DOTALL)
+_CHECKOUT = re.compile(r".+?(?:/\.worktrees|/\.[\w-]+/worktrees|[^/.]\.worktrees)/[^/]+", re.DOTALL)
 _BESIDE_IF_KNOWN = re.compile(r"(.*/([^/]+))[-_]worktrees/.+", re.DOTALL)
 _BY_HOST = re.compile(r"(.*/\.?worktrees/(?:github/)?[\w-]+(?:\.[\w-]+)+/[^/]+/([^/]+))/.+", re.DOTALL)
 _OF_TOOL = re.compile(r"(.*?)/(\.[\w-]+/worktrees|conductor/workspaces)/([^/]+)(?:/([^/]+))?(?:/.*)?", re.DOTALL)
@@ -93,6 +94,17 @@ def root_of(cwd: str) -> Root:
         path = inside.group(1)
     path = _plain(path)
     return Root(path, _SEPARATOR.split(path)[-1] or path)
+
+
+def checkout_of(cwd: str) -> str:
+    """The top of the working tree that a directory is in, as far as its path tells: of a worktree, its own."""
+    path = _plain(cwd)
+    if (by_host := _BY_HOST.fullmatch(path)) and (inner := path[by_host.end(1) + 1 :].split("/")[0]):
+        return f"{by_host.group(1)}/{inner}"
+    if (of_tool := _OF_TOOL.fullmatch(path)) and _is_tools_own(*of_tool.groups()):
+        return "/".join(part for part in of_tool.groups() if part)
+    inside = _CHECKOUT.match(path)
+    return inside.group() if inside else path
 
 
 def is_named(remote: Remote, cwd: str) -> bool:

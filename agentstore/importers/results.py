@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from agentstore.importers.states import ImportState
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
 
 class ImportProblem(msgspec.Struct, frozen=True):
@@ -19,8 +19,8 @@ class ImportProblem(msgspec.Struct, frozen=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True):
-    """The rows of a file or of a piece of one, ready for ``write_batch`` and ``write_git_links``, and an account of the
-    rest.
+    """The rows of a file or of a piece of one, ready for ``write_batch``, ``write_git_links`` and
+    ``write_file_touches``, and an account of the rest.
 
     Rows and problems are those that are new, or have changed, since the piece before. The sessions and the accounts
     below are of everything that was read so far: those of the last piece are the whole file's.
@@ -43,6 +43,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     messages: list[Message] = []
     tool_calls: list[ToolCall] = []
     git_links: list[GitLink] = []
+    file_touches: list[FileTouch] = []
     problems: list[ImportProblem] = []
     skipped_records: dict[str, int] = {}
     unknown_records: dict[str, int] = {}
@@ -79,6 +80,7 @@ def by_session(pieces: Iterable[ImportResult], own_id: str = "") -> Iterator[Imp
             messages=mine.messages,
             tool_calls=mine.tool_calls,
             git_links=mine.git_links,
+            file_touches=mine.file_touches,
         )
 
 
@@ -88,4 +90,5 @@ def _rows_of(result: ImportResult, id: str) -> ImportResult:
         messages=[one for one in result.messages if one.session_id == id],
         tool_calls=[one for one in result.tool_calls if one.session_id == id],
         git_links=[one for one in result.git_links if one.session_id == id],
+        file_touches=[one for one in result.file_touches if one.session_id == id],
     )

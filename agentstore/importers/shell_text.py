@@ -1,13 +1,21 @@
-"""What of a shell command is code: here-documents and quoted words are what it says, not what it runs.
+"""Which calls run a shell's command, what it is, and what of it is code.
 
-No shell is parsed: this looks for texts that quote commands (``grep "git commit"``, a commit's message, a document that
-is written) and takes them out. Quoted words that a shell is given to run (``bash -lc "…"``, ``ssh host '…'``) stay.
+Here-documents and quoted words are what a command says, not what it runs. No shell is parsed here (``shell_commands``
+does): this looks for texts that quote commands (``grep "git commit"``, a commit's message, a document that is written)
+and takes them out. Quoted words that a shell is given to run (``bash -lc "…"``, ``ssh host '…'``) stay.
 Every step takes time in proportion to the text.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+import shlex
+from typing import Any
+
+import msgspec
+
+from agentstore.importers.tools import CATEGORIES, category, text_of
 
 LONGEST = 200_000  # of a command; what stands beyond is not looked at
 _HERE_DOCUMENT = re.compile(r"(?<!<)<<(?!<)[-~]?[ \t]{0,9}([\"']?)(\w{1,60})\1")
@@ -21,6 +29,93 @@ _QUOTE = re.compile("[\"']")
 _MAX_OPEN_DOCUMENTS = 20
 _MAX_QUOTED = 5000
 _LINE_GOES_ON = re.compile(r"[\\`]\r?\n")
+
+
+@functools.lru_cache(1000)
+def bare_name(name: str) -> str:
+    """The name without its server, its case and what joins its words: ``mcp__fs__read_file`` is ``readfile``."""
+    return re.sub(r"[-_ ]", "", re.split(r"__|[./:]", name)[-1]).casefold()
+
+
+# Tools that run commands and are in no list of categories: of agents, of servers that agents ask, of older versions.
+_SHELLS = frozenset({
+    "bash", "bashtool", "executebash", "localshell", "localshellcall", "powershell", "pwsh", "runbash",
+    "runbashcommand", "runinterminal", "runshell", "runterminalcmd", "runterminalcommand", "runterminalcommandv2",
+    "shellexec", "shelltool", "sh", "zsh", "copilotruninterminal",
+    *(bare_name(name) for name, kind in CATEGORIES.items() if kind == "Bash"),
+})  # fmt: skip
+_COMMAND_KEYS = ("command", "cmd", "CommandLine", "commandLine", "command_line", "bash_command", "script", "input")
+_IN_SCRIPT = re.compile(
+    r"""\bcmd["']?\s{0,9}:\s{0,9}("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)""", re.DOTALL
+)
+_TAKES_SCRIPT = re.compile(r"(?:ba|z|da|k|fi)?sh|pwsh|powershell|cmd", re.IGNORECASE)
+_SCRIPT_FOLLOWS = re.compile(r"-[a-z]{0,4}c|-Command|/c", re.IGNORECASE)
+_MOST_WORDS = 10_000
+
+
+@functools.lru_cache(1000)
+def is_shell(name: str) -> bool:
+    """Whether calls of the tool run commands, whatever its agent calls it."""
+    return category(name) == "Bash" or bare_name(name) in _SHELLS
+
+
+def command_of(arguments: Any) -> str:
+    """The command that a shell tool was given: a text, a list of words, or within a script of the agent's own."""
+    if isinstance(arguments, str):
+        return _in_script(arguments)
+    if not isinstance(arguments, dict):
+        return ""
+    for key in _COMMAND_KEYS:
+        value = arguments.get(key)
+        if isinstance(value, str) and value:
+            words = arguments.get("args")
+            if key == "command" and isinstance(words, list) and " " not in value:
+                return _of_words([value, *words])
+            return _in_script(value) if key == "input" else value
+        if isinstance(value, list) and value:
+            return _of_words(value)
+    several = arguments.get("commands")
+    return "\n".join(one for one in several if isinstance(one, str)) if isinstance(several, list) else ""
+
+
+def _of_words(given: list[Any]) -> str:
+    words = [word for word in given[:_MOST_WORDS] if isinstance(word, str)]
+    program = words[0].replace("\\", "/").rpartition("/")[2].removesuffix(".exe") if words else ""
+    if len(words) > 2 and _TAKES_SCRIPT.fullmatch(program):
+        for number, word in enumerate(words[1:5], 1):
+            if _SCRIPT_FOLLOWS.fullmatch(word) and number + 1 < len(words):
+                return words[number + 1]
+    return words[0] if len(words) == 1 else shlex.join(words)
+
+
+def _in_script(text: str) -> str:
+    """The commands that a script gives to ``exec_command``; else the text itself is one."""
+    if "exec_command" not in text:
+        return text
+    return "\n".join(_literal(found.group(1)) for found in _IN_SCRIPT.finditer(text[:LONGEST]))
+
+
+def _literal(written: str) -> str:
+    inner = written[1:-1]
+    if written[0] != '"':
+        inner = inner.replace("\\" + written[0], written[0]).replace('"', '\\"').replace("\n", "\\n")
+    try:
+        return msgspec.json.decode(f'"{inner}"', type=str)
+    except (msgspec.MsgspecError, UnicodeError):
+        return written[1:-1]
+
+
+def printed(result: str) -> str:
+    """What a command printed, where the agent wraps it in JSON."""
+    if not result.startswith(("{", "[{")):
+        return result
+    try:
+        value = msgspec.json.decode(result.encode("utf-8", errors="replace"))
+    except (msgspec.MsgspecError, RecursionError):
+        return result
+    parts = value if isinstance(value, list) else [value]
+    texts = [text_of(part, "output", "stdout", "text", "aggregated_output", "content") for part in parts]
+    return "\n".join(filter(None, texts)) or result
 
 
 def code_of(command: str) -> str:

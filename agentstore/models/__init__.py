@@ -8,6 +8,8 @@ All Structs are frozen; every field has the default a caller may rely on. Times 
 from agentstore.models.answered import (
     Changes,
     DailyActivity,
+    FileHistory,
+    FileHistoryEntry,
     GitLinkResult,
     HeatmapCell,
     Highlight,
@@ -24,6 +26,8 @@ from agentstore.models.asked import DateLike, SearchQuery, SessionFilter, parse_
 from agentstore.models.record import Record
 from agentstore.models.written import (
     Confidence,
+    FileOperation,
+    FileTouch,
     GitLink,
     LinkType,
     Message,
@@ -40,6 +44,10 @@ __all__ = [
     "Confidence",
     "DailyActivity",
     "DateLike",
+    "FileHistory",
+    "FileHistoryEntry",
+    "FileOperation",
+    "FileTouch",
     "GitLink",
     "GitLinkResult",
     "HeatmapCell",

@@ -83,6 +83,37 @@ class GitLinkResult(Record, frozen=True):
     message_ordinal: int = 0
 
 
+class FileHistoryEntry(Record, frozen=True):
+    """What a tool call did with a file, together with the session that it was made in. Its fields as in ``FileTouch``.
+
+    ``display_name`` is that of the session; where it has none, its first message says what it is about.
+    """
+
+    session_id: str = ""
+    path: str = ""
+    operation: str = ""
+    message_ordinal: int = 0
+    tool_use_id: str = ""
+    call_index: int = 0
+    moved_from: str = ""
+    moved_to: str = ""
+    touched_at: dt.datetime | None = None
+    user_id: str = ""
+    user_name: str = ""
+    project_id: str = ""
+    project_name: str = ""
+    agent_type: str = ""
+    display_name: str = ""
+    first_message: str = ""
+
+
+class FileHistory(Record, frozen=True):
+    """One page of a file's history, newest first; ``next_cursor`` is "" on the last one."""
+
+    touches: list[FileHistoryEntry] = msgspec.field(default_factory=list)
+    next_cursor: str = ""
+
+
 class UserInfo(Record, frozen=True):
     """A user, named by their latest session."""
 

@@ -10,6 +10,7 @@ from agentstore.models.record import Record
 RelationshipType = Literal["", "continuation", "subagent", "fork"]
 LinkType = Literal["commit", "pr"]
 Confidence = Literal["high", "medium"]
+FileOperation = Literal["read", "write", "edit", "delete", "move"]
 
 
 class Session(Record, frozen=True):
@@ -106,6 +107,25 @@ class GitLink(Record, frozen=True):
     commit_sha: str = ""
     pr_url: str = ""
     detected_at: dt.datetime | None = None
+
+
+class FileTouch(Record, frozen=True):
+    """What a tool call did with a file; its key is (session_id, message_ordinal, tool_use_id, call_index, path).
+
+    ``path`` is relative to the repository, with "/"; of a file outside, it is absolute. A move is two touches: of the
+    old path, with ``moved_to``, and of the new one, with ``moved_from``.
+    """
+
+    session_id: str
+    path: str
+    operation: FileOperation
+    org_id: str = ""
+    message_ordinal: int = 0
+    tool_use_id: str = ""
+    call_index: int = 0
+    moved_from: str = ""
+    moved_to: str = ""
+    touched_at: dt.datetime | None = None
 
 
 class SessionStar(Record, frozen=True):

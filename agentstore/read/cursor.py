@@ -66,10 +66,21 @@ class WordsCursor(msgspec.Struct, frozen=True, array_like=True):
     last: SearchKey | None = None
 
 
+class FileCursor(msgspec.Struct, frozen=True, array_like=True):
+    """The key of the last touch of a file's history; its moment in microseconds, None for one without a time."""
+
+    moment: int | None
+    session_id: str
+    ordinal: _UInt32
+    call_index: _UInt32
+    tool_use_id: str
+    path: str
+
+
 _Cursor = TypeVar("_Cursor", SearchCursor, WordsCursor)
 
 
-def encode_search_cursor(cursor: SearchCursor | WordsCursor) -> str:
+def encode_search_cursor(cursor: SearchCursor | WordsCursor | FileCursor) -> str:
     """The cursor as text."""
     return _to_base64(msgspec.json.encode(cursor))
 
@@ -82,6 +93,16 @@ def decode_search_cursor(text: str) -> SearchCursor:
 def decode_words_cursor(text: str) -> WordsCursor:
     """What the text of a search by words says, or ``InvalidCursorError``."""
     return _search_cursor(text, WordsCursor)
+
+
+def decode_file_cursor(text: str) -> FileCursor:
+    """What the text of a file's history says, or ``InvalidCursorError``."""
+    try:
+        cursor = msgspec.json.decode(_from_base64(text), type=FileCursor)
+        from_ticks(cursor.moment)
+    except (msgspec.MsgspecError, OverflowError):
+        raise InvalidCursorError("cursor: not one of file_history", field="cursor") from None
+    return cursor
 
 
 def _search_cursor(text: str, kind: type[_Cursor]) -> _Cursor:

@@ -14,7 +14,17 @@ from typing import Any
 
 from agentstore.connection.sql import EPOCH, valid_text
 from agentstore.errors import InvalidArgumentError
-from agentstore.models import GitLink, Message, MessagePin, Record, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.models import (
+    FileTouch,
+    GitLink,
+    Message,
+    MessagePin,
+    Record,
+    Session,
+    SessionDelete,
+    SessionStar,
+    ToolCall,
+)
 from agentstore.organisation import organisation
 from agentstore.write.encoding import (
     Encoder,
@@ -49,8 +59,9 @@ class Table:
     """A table: its columns in the order they are sent, each with type and encoder, and its sort key after org_id.
 
     Three more columns are the same for all rows of an encoding and given by the caller: org_id, _version and _deleted;
-    the first only, where the table is not ``versioned``. ``bulky`` fields may hold long texts. ``fields`` are those of
-    the record whose columns have other names.
+    the first only, where the table is not ``versioned``. ``bulky`` fields may hold long texts. ``order`` is that of the
+    sort key, where it is not that of ``key``, which begins with the session. ``fields`` are those of the record whose
+    columns have other names.
     """
 
     name: str
@@ -58,6 +69,7 @@ class Table:
     columns: dict[str, tuple[str, Encoder]]
     key: tuple[str, ...]
     bulky: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
     versioned: bool = True
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +81,7 @@ class Table:
         return (("org_id", "String"), *fields, *own)
 
     def key_of(self, org_id: str, record: Any) -> tuple[Any, ...]:
-        """The row's sort key as it is stored, org_id first."""
+        """What identifies the row as it is stored, org_id first."""
         key = (org_id, *(getattr(record, name) for name in self.key))
         return tuple(valid_text(part) if isinstance(part, str) else part for part in key)
 
@@ -160,6 +172,23 @@ GIT_LINKS = Table(
     },
     ("session_id", "commit_sha", "pr_url"),
 )
+FILE_TOUCHES = Table(
+    "file_touches",
+    FileTouch,
+    {
+        "session_id": _ID,
+        "path": _ID,
+        "operation": ("String", choice("read", "write", "edit", "delete", "move")),
+        "message_ordinal": _UINT32,
+        "tool_use_id": _TEXT,
+        "call_index": _UINT32,
+        "moved_from": _TEXT,
+        "moved_to": _TEXT,
+        "touched_at": _TIME,
+    },
+    ("session_id", "message_ordinal", "tool_use_id", "call_index", "path"),
+    order=("path", "session_id", "message_ordinal", "tool_use_id", "call_index"),
+)
 SESSION_STARS = Table(
     "session_stars",
     SessionStar,
@@ -211,10 +240,20 @@ MESSAGE_SOURCES = Table(
 )
 
 # Which tables the floors of a scope are about. The others have the session's id for a key: a tombstone is enough.
-FLOORED = {CONTENT: (MESSAGES, TOOL_CALLS), MARKS: (GIT_LINKS, SESSION_STARS, MESSAGE_PINS)}
+FLOORED = {CONTENT: (MESSAGES, TOOL_CALLS, FILE_TOUCHES), MARKS: (GIT_LINKS, SESSION_STARS, MESSAGE_PINS)}
 
 # The order of publication: a session row becomes visible after everything that belongs to it.
-TABLES = (MESSAGES, TOOL_CALLS, GIT_LINKS, SESSION_STARS, MESSAGE_PINS, SESSION_DELETES, SESSION_FLOORS, SESSIONS)
+TABLES = (
+    MESSAGES,
+    TOOL_CALLS,
+    GIT_LINKS,
+    FILE_TOUCHES,
+    SESSION_STARS,
+    MESSAGE_PINS,
+    SESSION_DELETES,
+    SESSION_FLOORS,
+    SESSIONS,
+)
 # And what is no record of anybody's, first: families are found by it.
 BATCHED = (MESSAGE_SOURCES, *TABLES)
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from agentstore.errors import InvalidArgumentError, WriteError
-from agentstore.models import GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.models import FileTouch, GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
 from agentstore.write.calls import Call
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids, listed
 from agentstore.write.purge import Purge, erase, with_subagents
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import (
+    FILE_TOUCHES,
     GIT_LINKS,
     MESSAGE_PINS,
     SESSION_DELETES,
@@ -49,9 +50,10 @@ class Writes(ABC):
         """Insert or replace a session, and upsert its messages by ordinal and its tool calls by their key.
 
         Rows not mentioned stay, unless ``replace``, which also removes the session's messages and tool calls that this
-        call does not mention. An empty ``session_id`` means this session; another session's is refused. The session row
-        is committed last, so a session seen in a list is complete. Lists show what has a ``user_message_count``: where
-        it is 0 and messages of role "user" come with it, the logger ``agentstore`` warns, once for each store.
+        call does not mention, and all file touches: write these afterwards. An empty ``session_id`` means this session;
+        another session's is refused. The session row is committed last, so a session seen in a list is complete. Lists
+        show what has a ``user_message_count``: where it is 0 and messages of role "user" come with it, the logger
+        ``agentstore`` warns, once for each store.
         """
         writer = self._open_writer
         await writer.write(lambda: writer.calls.session(org_id, session, messages, tool_calls, replace=replace))
@@ -70,6 +72,13 @@ class Writes(ABC):
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None:
         """Upsert git links by (session_id, commit_sha, pr_url)."""
         await self._write(org_id, GIT_LINKS, links, "links")
+
+    async def write_file_touches(self, org_id: str, touches: Iterable[FileTouch]) -> None:
+        """Upsert what calls did with files, by (session_id, message_ordinal, tool_use_id, call_index, path).
+
+        They belong to the tool calls: ``write_session(replace=True)`` removes those that were written before it.
+        """
+        await self._write(org_id, FILE_TOUCHES, touches, "touches")
 
     async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
         """Upsert stars by (session_id, user_id)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from agentstore import Message, SearchResult, Session, SessionFilter, ToolCall
+from agentstore import FileTouch, Message, SearchResult, Session, SessionFilter, ToolCall
 from tests import reference
 
 CallKey = tuple[str, int, str, int]
@@ -26,6 +26,8 @@ class Model:
     marked: set[str] = field(default_factory=set)
     stars: set[tuple[str, str]] = field(default_factory=set)
     commits: set[tuple[str, str]] = field(default_factory=set)
+    touches: dict[tuple[str, int, str], FileTouch] = field(default_factory=dict)
+    """By session, ordinal and path."""
     gone: set[str] = field(default_factory=set)
     """Sessions that were deleted and not written since."""
     told: set[str] = field(default_factory=set)
@@ -52,6 +54,11 @@ class Model:
             key = (call.session_id, call.message_ordinal, call.tool_use_id, call.call_index)
             self.calls[key] = msgspec.structs.replace(call, org_id=self.org)
             self.told.add(call.session_id)
+
+    def write_file_touches(self, touches: list[FileTouch]) -> None:
+        for one in touches:
+            self.touches[one.session_id, one.message_ordinal, one.path] = one
+            self.told.add(one.session_id)
 
     def delete_sessions(self, ids: list[str]) -> None:
         for id in ids:
@@ -94,6 +101,17 @@ class Model:
     def get_session_tool_calls(self, id: str) -> list[ToolCall]:
         return [self.calls[key] for key in sorted(self.calls) if key[0] == id]
 
+    def file_history(self, path: str, *, project_id: str = "") -> list[tuple[str, int, str, str]]:
+        """Session, ordinal, path and operation of each touch, newest first."""
+        owners, found = self._owners(), []
+        for (id, ordinal, touched), one in self.touches.items():
+            below = path.endswith("/") and touched.startswith(path)
+            project = self.sessions[id].project_id if id in self.sessions else ""
+            is_shown = id not in self.marked and (id, ordinal) not in owners
+            if (touched == path or below) and is_shown and project_id in ("", project):
+                found.append((one.touched_at or LONG_AGO, id, ordinal, touched, one.operation))
+        return [row[1:] for row in sorted(found, reverse=True)]
+
     def search(self, needle: str) -> list[SearchResult]:
         found, owners = [], self._owners()
         for session in self.list_sessions():
@@ -116,6 +134,7 @@ class Model:
     def _forget(self, id: str) -> None:
         self.messages = {key: message for key, message in self.messages.items() if key[0] != id}
         self.calls = {key: call for key, call in self.calls.items() if key[0] != id}
+        self.touches = {key: touch for key, touch in self.touches.items() if key[0] != id}
 
 
 def _newest(session: Session) -> tuple[bool, dt.datetime, str]:

@@ -20,6 +20,7 @@ async def snapshot(store: AsyncClickHouseStore, org: str, session_ids: Iterable[
         "list_agents": await store.list_agents(org),
         "search": await store.search(org, SearchQuery(query="e", limit=1000)),
         "lookup_git_links": await store.lookup_git_links(org, sha="abcd"),
+        "file_history": await store.file_history(org, "a.py"),
         "list_session_stars": await store.list_session_stars(org),
         "list_message_pins": await store.list_message_pins(org),
         "list_session_deletes": await store.list_session_deletes(org),

@@ -11,6 +11,7 @@ import pytest
 from agentstore import (
     AsyncClickHouseStore,
     Changes,
+    FileTouch,
     Message,
     SearchQuery,
     Session,
@@ -19,7 +20,7 @@ from agentstore import (
     SessionStar,
     ToolCall,
 )
-from tests.builders import at, call, commit, message, session
+from tests.builders import at, call, commit, message, session, touch
 from tests.live.model import Model
 
 LETTERS = ["a", "A", "b", "ä", "Ä", "ß", "ẞ", "ς", "σ", "Σ", "ſ", "s", "日", "😀", "%", "_", "\\", "'", "\n", "\0", " "]
@@ -27,6 +28,7 @@ IDS = ["s1", "s2", "S1", "ä", "'; --"]
 STEPS = 30
 NEEDLES = 25
 FILTERS = 40
+PATHS = ["d/x", "d/é", "d'", "D/x"]
 USERS, BRANCHES = ["", "u", "U"], ["", "main", "%", "_"]
 
 
@@ -71,6 +73,16 @@ class Author:
             for n, name, index in self.random.sample(keys, k=self.random.randrange(5))
         ]
 
+    def touches(self, id: str) -> list[FileTouch]:
+        keys = self.random.sample([(n, path) for n in range(6) for path in PATHS], k=self.random.randrange(1, 5))
+        return [
+            touch(
+                id, path, self.random.choice(("read", "edit", "move")), message_ordinal=n,
+                touched_at=self.random.choice([None, at(1), at(1, micro=1)]),
+            )
+            for n, path in keys
+        ]  # fmt: skip
+
     def filter(self) -> dict[str, Any]:
         """A filter of one to three conditions."""
         moment = [at(0), at(1), at(1, micro=1), at(1, micro=2), at(2), at(4), at().date(), at(day=6).date(), None]
@@ -92,7 +104,9 @@ class Author:
 async def step(author: Author, store: AsyncClickHouseStore, model: Model) -> None:
     """One random write, to the store and to the model."""
     org, id = model.org, author.random.choice(IDS)
-    kind = author.random.choice(["write", "write", "replace", "batch", "mark", "unmark", "star", "link", "delete"])
+    kind = author.random.choice(
+        ["write", "write", "replace", "batch", "mark", "unmark", "star", "link", "touch", "delete"]
+    )
     if kind in ("write", "replace"):
         one, messages, calls = author.session(id), author.messages(), author.calls()
         await store.write_session(org, one, messages, calls, replace=kind == "replace")
@@ -118,6 +132,10 @@ async def step(author: Author, store: AsyncClickHouseStore, model: Model) -> Non
         sha = author.random.choice(["abcd", "abce"])
         await store.write_git_links(org, [commit(id, sha)])
         model.set("commits", (id, sha))
+    elif kind == "touch":
+        touches = author.touches(id)
+        await store.write_file_touches(org, touches)
+        model.write_file_touches(touches)
     else:
         await store.delete_sessions(org, [id])
         model.delete_sessions([id])
@@ -173,6 +191,10 @@ async def test_a_random_history(store: AsyncClickHouseStore, org: str, round: in
         assert await store.get_session_messages(org, id) == model.get_session_messages(id)
         assert await store.get_session_tool_calls(org, id) == model.get_session_tool_calls(id)
     assert {mark.session_id for mark in await store.list_session_deletes(org)} == model.marked
+    for path in (*PATHS, "d/", "d"):
+        history = await store.file_history(org, path, limit=1000)
+        told_of = [(one.session_id, one.message_ordinal, one.path, one.operation) for one in history.touches]
+        assert told_of == model.file_history(path), path
     for _ in range(NEEDLES):
         needle = "".join(author.random.choices(LETTERS, k=author.random.choice([1, 1, 2, 2, 3])))
         hits = await store.search(org, SearchQuery(query=needle, limit=1000))

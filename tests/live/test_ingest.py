@@ -36,6 +36,7 @@ def as_before(result: ImportResult, id: str, parent: str, relationship: str) -> 
         messages=[replace(message, session_id=id) for message in result.messages],
         tool_calls=[replace(call, session_id=id) for call in result.tool_calls],
         git_links=[replace(link, session_id=id) for link in result.git_links],
+        file_touches=[replace(touch, session_id=id) for touch in result.file_touches],
         replaces=[],
     )
 
@@ -153,6 +154,32 @@ async def test_a_result_without_a_session_writes_nothing(store: AsyncClickHouseS
     await ImportWriter(store, org).write(read(line("mode")))
     with pytest.raises(NotFoundError):
         await store.get_session(org, SESSION)
+
+
+async def test_a_high_confidence_is_never_replaced_by_a_medium_one(store: AsyncClickHouseStore, org: str) -> None:
+    def made(command: str) -> ImportResult:
+        call = assistant(use("t", command=command))
+        return read(*talk("a"), call, result("t", "[main 1a2b3c4] x\n[main 5d6e7f8] y"))
+
+    async def confidences() -> list[str]:
+        return [link.confidence for link in await store.get_session_git_links(org, SESSION)]
+
+    high, medium = made("git commit"), made("git cherry-pick a b")
+    for given, expected in ((medium, "medium"), (high, "high"), (medium, "high")):
+        await ImportWriter(store, org).write(given)
+        assert await confidences() == [expected] * 2
+
+
+async def test_touched_files_are_those_of_the_last_import(store: AsyncClickHouseStore, org: str) -> None:
+    def touched(*names: str) -> ImportResult:
+        calls = [assistant(use(f"t-{name}", "Edit", file_path=f"/r/{name}"), id=name, cwd="/r") for name in names]
+        return read(user("a", cwd="/r"), *calls, *(result(f"t-{name}", "ok") for name in names))
+
+    for names in (("a.py", "b.py"), ("a.py",), ("a.py", "c.py")):
+        await ImportWriter(store, org).write(touched(*names))
+        history = await store.file_history(org, "", session_id=SESSION)
+        assert sorted(entry.path for entry in history.touches) == sorted(names)
+    assert [entry.session_id for entry in (await store.file_history(org, "c.py")).touches] == [SESSION]
 
 
 # --- copies: what another program read and wrote down ----------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentstore import AsyncClickHouseStore, MessagePin, SessionDelete, SessionStar
-from tests.builders import at, call, commit, message, session, stored
+from tests.builders import at, call, commit, message, session, stored, touch
 from tests.live.snapshot import snapshot
 
 
@@ -83,6 +83,7 @@ async def test_deleted_sessions_are_gone_from_every_read_and_may_come_back(
         tokens = {"model": id, "output_tokens": 1}
         await store.write_session(org, session(id, **fields), [message(0, f"find {id}", **tokens)], [call(0)])
         await store.write_git_links(org, [commit(id, "abcd")])
+        await store.write_file_touches(org, [touch(id, "a.py")])
         await store.write_session_stars(org, [SessionStar(session_id=id)])
         await store.write_message_pins(org, [MessagePin(session_id=id)])
         await store.write_session_deletes(org, [SessionDelete(session_id=id)])

@@ -17,7 +17,7 @@ from agentstore import AsyncClickHouseStore, SessionFilter
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from agentstore.protocols import Columns
-from tests.builders import at, call, commit, message, session
+from tests.builders import at, call, commit, message, session, touch
 from tests.live.conftest import drop, new_name
 from tests.reads import ReadsThrough
 from tests.servers import Server
@@ -87,13 +87,14 @@ async def fill(server: Server, database: str) -> None:
         await store.ensure_schema()
         ids = [f"s{number:05}" for number in range(SESSIONS)]
         await store.write_git_links("o", [commit(id, f"{id[1:]}abcd") for id in ids])
+        await store.write_file_touches("o", [touch(id, f"src/{id[:4]}.py") for id in ids])
         await store.write_batch(
             "o",
             [session(id, started_at=at(minute=number % 60)) for number, id in enumerate(ids)],
             [message(n, "text", session_id=id, output_tokens=1, model="m") for id in ids for n in range(MESSAGES)],
             [call(n, session_id=id, tool_use_id="t") for id in ids for n in range(MESSAGES)],
         )
-        for table in ("sessions", "messages", "tool_calls", "git_links"):
+        for table in ("sessions", "messages", "tool_calls", "git_links", "file_touches"):
             await store._open_pool.execute(Sql(f"OPTIMIZE TABLE {table} FINAL"))
 
 
@@ -113,6 +114,10 @@ ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
     "get_session_git_links": (
         lambda reads: reads.get_session_git_links("o", "s03000"),
         {"git_links": FEW_SESSIONS},
+    ),
+    "file_history": (
+        lambda reads: reads.file_history("o", "src/s030.py", limit=1),
+        {"file_touches": FEW_SESSIONS, "sessions": FEW_SESSIONS},
     ),
 }
 WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {

@@ -10,6 +10,7 @@ import pytest
 
 from agentstore import (
     AsyncClickHouseStore,
+    FileTouch,
     MessagePin,
     NotFoundError,
     ReadStore,
@@ -57,6 +58,9 @@ WRITES: dict[str, Case] = {
     "write_git_links": lambda store, org, mark: store.write_git_links(
         org, [commit("s", "abcd", user_id=mark), pull_request("s", "https://x/1", user_id=mark)]
     ),
+    "write_file_touches": lambda store, org, mark: store.write_file_touches(
+        org, [FileTouch("s", "a.py", "edit", tool_use_id=mark)]
+    ),
     "write_session_stars": lambda store, org, mark: store.write_session_stars(
         org, [SessionStar(session_id="s", user_id="u", created_at=at(len(mark)))]
     ),
@@ -90,6 +94,7 @@ READS: dict[str, Case] = {
     "search": lambda store, org, mark: store.search(org, SearchQuery(query="needle")),
     "get_session_git_links": lambda store, org, mark: store.get_session_git_links(org, "s"),
     "lookup_git_links": lambda store, org, mark: store.lookup_git_links(org, sha="abcd"),
+    "file_history": lambda store, org, mark: store.file_history(org, "a.py"),
     "list_session_stars": lambda store, org, mark: store.list_session_stars(org),
     "list_message_pins": lambda store, org, mark: store.list_message_pins(org),
     "list_session_deletes": lambda store, org, mark: store.list_session_deletes(org),

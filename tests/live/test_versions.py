@@ -33,7 +33,7 @@ from agentstore.protocols import Columns
 from agentstore.write import store_numbers, versions
 from agentstore.write.looptime import loop_time
 from agentstore.write.sweep import sweep
-from tests.builders import at, call, commit, message, session
+from tests.builders import at, call, commit, message, session, touch
 from tests.faults.proxy import Fault, Proxy
 from tests.live.connections import connected
 from tests.live.relay import address_of, until
@@ -491,6 +491,7 @@ async def write_everywhere(store: AsyncClickHouseStore, org: str, id: str, **fie
             [call(0, tool_use_id=f"t{n}", input_json=text, result_content=text) for n in range(3)],
         )
         await store.write_git_links(org, [commit(id, "abcd123", user_id=text)])
+        await store.write_file_touches(org, [touch(id, text.strip(), moved_to=text)])
         await store.write_session_stars(org, [SessionStar(session_id=id, user_id=text, created_at=at())])
         await store.write_message_pins(org, [MessagePin(session_id=id, note=text, created_at=at())])
         await store.write_session_deletes(org, [SessionDelete(session_id=id, user_id=text, created_at=at())])

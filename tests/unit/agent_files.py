@@ -37,7 +37,7 @@ def check(result: ImportResult) -> ImportResult:
     msgspec.json.encode(result)
     assert len(result.sessions) <= 1
     ids = {session.id for session in result.sessions}
-    for rows in (result.messages, result.tool_calls, result.git_links):
+    for rows in (result.messages, result.tool_calls, result.git_links, result.file_touches):
         assert {row.session_id for row in rows} <= ids
     for message in result.messages:
         assert message.content_length == len(message.content)
@@ -58,6 +58,10 @@ def union(results: Sequence[ImportResult]) -> Rows:
             for row in result.tool_calls
         }
         rows |= {("link", row.session_id, row.commit_sha, row.pr_url): row for row in result.git_links}
+        rows |= {
+            ("touch", row.session_id, row.message_ordinal, row.tool_use_id, row.call_index, row.path): row
+            for row in result.file_touches
+        }
     return rows
 
 

@@ -23,6 +23,10 @@ def union(results: Iterable[ImportResult]) -> dict[str, Any]:
             for row in result.tool_calls
         }
         rows |= {("link", row.session_id, row.commit_sha, row.pr_url): row for row in result.git_links}
+        rows |= {
+            ("touch", row.session_id, row.message_ordinal, row.tool_use_id, row.call_index, row.path): row
+            for row in result.file_touches
+        }
     last = read[-1]
     return {
         "rows": rows,

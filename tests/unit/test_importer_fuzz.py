@@ -60,7 +60,7 @@ def check(read: ImportResult) -> None:
         assert session.id
         assert session.message_count == len(read.messages)
         assert session.user_message_count == sum(message.role == "user" for message in read.messages)
-        for rows in (read.messages, read.tool_calls, read.git_links):
+        for rows in (read.messages, read.tool_calls, read.git_links, read.file_touches):
             assert {row.session_id for row in rows} <= {session.id}
     for message in read.messages:
         assert message.content_length == len(message.content)

@@ -40,6 +40,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "org_id": "", "session_id": REQUIRED, "user_id": "", "message_ordinal": 0, "commit_sha": "", "pr_url": "",
         "link_type": REQUIRED, "confidence": REQUIRED, "detected_at": None,
     },
+    "FileTouch": {
+        "org_id": "", "session_id": REQUIRED, "path": REQUIRED, "operation": REQUIRED, "message_ordinal": 0,
+        "tool_use_id": "", "call_index": 0, "moved_from": "", "moved_to": "", "touched_at": None,
+    },
+    "FileHistoryEntry": {
+        "session_id": "", "path": "", "operation": "", "message_ordinal": 0, "tool_use_id": "", "call_index": 0,
+        "moved_from": "", "moved_to": "", "touched_at": None, "user_id": "", "user_name": "", "project_id": "",
+        "project_name": "", "agent_type": "", "display_name": "", "first_message": "",
+    },
+    "FileHistory": {"touches": [], "next_cursor": ""},
     "SessionStar": {**T, "user_id": "", "created_at": None},
     "MessagePin": {**T, "message_ordinal": 0, "user_id": "", "note": "", "created_at": None},
     "SessionDelete": {**T, "user_id": "", "created_at": None},

@@ -10,7 +10,8 @@ from agentstore import AsyncClickHouseStore, ReadStore, Store, models
 
 NAMES = [
     "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "Changes", "ConfigError", "ConnectOptions",
-    "ConnectionFailedError", "DailyActivity", "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
+    "ConnectionFailedError", "DailyActivity", "FileHistory", "FileHistoryEntry", "FileTouch",
+    "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
     "OperationTimeoutError",
     "PoolTimeoutError", "ProjectInfo", "Purge", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
@@ -24,6 +25,7 @@ WRITES = {
     "write_session": "org_id, session, messages=(), tool_calls=(), *, replace=False",
     "write_batch": "org_id, sessions, messages=(), tool_calls=()",
     "write_git_links": "org_id, links",
+    "write_file_touches": "org_id, touches",
     "write_session_stars": "org_id, stars",
     "write_message_pins": "org_id, pins",
     "write_session_deletes": "org_id, deletes",
@@ -47,6 +49,7 @@ READS = {
     "search": "org_id, query",
     "get_session_git_links": "org_id, session_id",
     "lookup_git_links": "org_id, *, sha='', pr_url=''",
+    "file_history": "org_id, path, *, project_id='', session_id='', operations=(), limit=100, cursor=''",
     "list_session_stars": "org_id, session_id=''",
     "list_message_pins": "org_id, session_id=''",
     "list_session_deletes": "org_id",

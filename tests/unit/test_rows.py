@@ -34,7 +34,7 @@ DERIVED = {"commit_count", "tool_call_count", "copied_message_count", "origin_se
 def valid(table: Table) -> st.SearchStrategy[Any]:
     """Records of the table that may be written: with ids and a known relationship."""
     changes: dict[str, st.SearchStrategy[Any]] = {
-        name: texts.filter(bool) for name in ("id", "session_id") if name in table.columns
+        name: texts.filter(bool) for name in ("id", "session_id", "path") if name in table.columns
     }
     if table is SESSIONS:
         changes["relationship_type"] = st.sampled_from(["", "continuation", "subagent", "fork"])
@@ -60,7 +60,8 @@ def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
     for name, kind in table.header:
         plain = f"{name} LowCardinality({kind})" if f"{name} LowCardinality({kind})" in lines else f"{name} {kind}"
         assert any(line == plain or line.startswith(f"{plain} DEFAULT") for line in lines), plain
-    assert f"ORDER BY ({', '.join(('org_id', *table.key))})" in lines
+    assert f"ORDER BY ({', '.join(('org_id', *(table.order or table.key)))})" in lines
+    assert sorted(table.order or table.key) == sorted(table.key)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -107,6 +108,7 @@ def test_every_field_is_checked_and_named(table: Table) -> None:
     good: dict[str, Any] = {"id": "s"} if table is SESSIONS else {"session_id": "s"}
     good |= {"scope": "content"} if table is SESSION_FLOORS else {}
     good |= {"link_type": "pr", "confidence": "high"} if "link_type" in table.columns else {}
+    good |= {"path": "a.py", "operation": "read"} if "operation" in table.columns else {}
     good |= {name: 0 for name in ("ordinal", "message_ordinal") if name in table.columns}
     record = table.record(**good)
     for field in table.columns:
@@ -191,4 +193,4 @@ def test_no_two_calls_without_an_id_share_a_key(calls: list[ToolCall]) -> None:
 def test_all_tables_are_there_with_the_session_row_last() -> None:
     assert [table.name for table in TABLES][-1] == "sessions"
     assert {issubclass(table.record, Record) for table in TABLES} == {True}
-    assert len({table.name for table in TABLES}) == 8
+    assert len({table.name for table in TABLES}) == 9

@@ -71,6 +71,7 @@ class Reader:
             messages=messages,
             tool_calls=[self._with_length(row) for row in rows],
             git_links=links,
+            file_touches=self._conversation.file_touches(id, text(self._row["cwd"])),
             skipped_records=self._skipped,
             is_copy=True,
         )

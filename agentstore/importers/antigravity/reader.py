@@ -169,6 +169,7 @@ class StepReader:
         for place, call in enumerate(calls):
             arguments = arguments_of(call.get("args"))
             held.cwd = held.cwd or text_of(arguments, "Cwd")
+            self._conversation.be_in(held.cwd)
             id = f"step-{number}-{place}"  # the agent gives none
             self._conversation.call(message, id, text_of(call, "name") or "unknown", arguments)
             if len(held.unanswered) < _MOST_UNANSWERED:
@@ -220,6 +221,7 @@ class StepReader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=self._conversation.file_touches(session.id),
             problems=problems,
             skipped_records=dict(self._held.skipped),
             unknown_records=dict(self._held.unknown),

@@ -16,12 +16,15 @@ import msgspec
 from agentstore.importers.claude_code.identity import LONGEST_ID, subagent_id
 from agentstore.importers.claude_code.known import Known, digest
 from agentstore.importers.claude_code.lines import Line, lenient, value_of
-from agentstore.importers.git_links import FoundLink, links_in
+from agentstore.importers.file_touches import TouchingCall, may_touch, touches_in
+from agentstore.importers.git_links import FoundLink, links_in, may_link
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import REFUSED
-from agentstore.importers.tools import category, skill_name, text_of
+from agentstore.importers.running import Running, later, note
+from agentstore.importers.shell_text import command_of
+from agentstore.importers.tools import category, skill_name
 from agentstore.importers.tools import starts_subagent as _starts_subagent
-from agentstore.models import GitLink, ToolCall
+from agentstore.models import FileTouch, GitLink, ToolCall
 
 HELD_CALLS = 200
 HELD_RESULTS = 50
@@ -76,6 +79,7 @@ class Call(msgspec.Struct, array_like=True, gc=False):
     agent_id: str = ""
     is_sure: bool = False
     line_uuid: str = ""
+    cwd: str = ""  # where the agent was
 
     def characters(self) -> int:
         return len(self.input_json) + (len(self.result.text) if self.result else 0)
@@ -127,13 +131,14 @@ class CallsMemory(msgspec.Struct, array_like=True):
     next: int = 0
     links: dict[int, bool] = {}  # by digest: whether the best proof was found
     unsent: list[GitLink] = []  # found before anybody spoke: there is no session yet
+    running: Running = {}  # commands that later answers may tell about
 
 
 class Calls:
     """All calls of a file in order. A result may come before its call, hours after it, twice, or never.
 
     ``count_orphan`` is told of results without a call: 1 for each that comes, -1 for each whose call comes after it;
-    ``see_remote`` of the remote of the repository, where a call printed it.
+    ``see_remote`` of the remote of the repository, where a call printed it. ``root`` says where the session runs.
     """
 
     def __init__(
@@ -142,8 +147,10 @@ class Calls:
         known: Known,
         count_orphan: Callable[[int], None],
         see_remote: Callable[[Seen], None],
+        root: Callable[[], str],
     ) -> None:
         self.memory = memory
+        self._root = root
         self._known = known
         self._count_orphan = count_orphan
         self._see_remote = see_remote
@@ -151,6 +158,7 @@ class Calls:
         self._held = sum(call.characters() for call in memory.calls.values())
         self._held += sum(len(result.text) for result in memory.results.values())
         self._changed: dict[int, Call] = {}
+        self._touching: list[TouchingCall] = []
         self._links = {digest(link.commit_sha, link.pr_url): link for link in memory.unsent}
 
     def number(self, tool_id: str) -> int:
@@ -160,8 +168,9 @@ class Calls:
         number = digest("tool", tool_id)
         return 0 if number in self._known else number
 
-    def add(self, call: Call, number: int, line_uuid: str) -> None:
+    def add(self, call: Call, number: int, line_uuid: str, cwd: str = "") -> None:
         memory = self.memory
+        call.cwd = cwd
         turn = memory.next
         memory.next = turn + 1
         memory.calls[turn] = self._changed[turn] = call
@@ -214,20 +223,33 @@ class Calls:
         if call.result is None:
             call.result = result
             self._held += len(result.text)
-            if category(call.name) == "Bash" or call.name.endswith("create_pull_request"):
+            if may_link(call.name, call.input_json):
                 self._learn(call, result)
+            if self.memory.running and (command := later(self.memory.running, call.input_json)):
+                self._find_links(call, "Bash", {"command": command}, result)
+            if not result.is_error and may_touch(call.name):
+                self._touch(call, result)
         if call.is_sure or not starts_subagent(call.name):
             self._forget(turn)
 
     def _learn(self, call: Call, result: Result) -> None:
-        """What the answer to a command proves: few do, and only those are looked at closely."""
-        text = call.input_json
-        if "git" in text or "gh" in text or "glab" in text or category(call.name) != "Bash":
-            arguments = call.arguments()
-            for found in links_in(call.name, arguments, result.text, is_error=result.is_error):
-                self._take_link(call.message_ordinal, result.timestamp, found)
-            if "git" in text and (seen := seen_in(text_of(arguments, "command", "cmd"), result.text)):
-                self._see_remote(seen)
+        """What the answer to a command proves."""
+        arguments = call.arguments()
+        self._find_links(call, call.name, arguments, result)
+        note(self.memory.running, arguments, result.text)
+        if "git" in call.input_json and (seen := seen_in(command_of(arguments), result.text)):
+            self._see_remote(seen)
+
+    def _find_links(self, call: Call, name: str, arguments: object, result: Result) -> None:
+        for found in links_in(name, arguments, result.text, is_error=result.is_error):
+            self._take_link(call.message_ordinal, result.timestamp, found)
+
+    def _touch(self, call: Call, result: Result) -> None:
+        if touched := touches_in(call.name, call.input_json, result.text):
+            place = (call.cwd, self._root())
+            self._touching.append(
+                TouchingCall(call.message_ordinal, call.index, call.id, result.timestamp, touched, *place)
+            )
 
     def _forget(self, turn: int) -> None:
         call = self.memory.calls.pop(turn)
@@ -272,15 +294,7 @@ class Calls:
         known = self.memory.links.get(key)
         if known is None or (is_best and not known):
             self.memory.links[key] = is_best
-            self._links[key] = GitLink(
-                "",
-                found.link_type,
-                found.confidence,
-                message_ordinal=ordinal,
-                commit_sha=found.commit_sha,
-                pr_url=found.pr_url,
-                detected_at=moment,
-            )
+            self._links[key] = found.row(ordinal, moment)
 
     def changed(self, session_id: str, root: str) -> list[ToolCall]:
         """The rows that are new or have changed since this was called last; ``root`` as in ``Identity``."""
@@ -296,3 +310,7 @@ class Calls:
         links = [msgspec.structs.replace(link, session_id=session_id, user_id=user_id) for link in self._links.values()]
         self._links.clear()
         return links
+
+    def changed_touches(self, session_id: str) -> list[FileTouch]:
+        touching, self._touching = self._touching, []
+        return [row for call in touching for row in call.rows(session_id)]

@@ -24,7 +24,7 @@ from agentstore.importers.claude_code.titles import Titles
 from agentstore.importers.claude_code.window import Window
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.times import parse_time
-from agentstore.models import GitLink, Message, ToolCall
+from agentstore.models import FileTouch, GitLink, Message, ToolCall
 
 _METADATA = frozenset({"cwd", "version", "gitBranch", "slug"})  # what a record that is written again may change
 _NO_PROMPT = re.compile(r"\s*<[a-z]{1,30}-notification\b")  # of the program; it queues them as well
@@ -44,6 +44,7 @@ class Conversation:
             self._known,
             lambda number: context.skip("tool_result/orphan", number),
             lambda seen: self.facts.see_remote(seen, self._cwd),
+            lambda: self.facts.cwd,
         )
         self.window = Window(memory, self._known)
         self.moment: dt.datetime | None = None  # of the record at hand, as the two that follow
@@ -262,11 +263,11 @@ class Conversation:
         name = block.name or ""
         if block.id:
             if number := self.calls.number(block.id):
-                self.calls.add(draft.new_call(block.id, name, block.input), number, line.uuid or "")
+                self.calls.add(draft.new_call(block.id, name, block.input), number, line.uuid or "", self._cwd)
             return 0
         key = digest(source_id, "call", name, to_json(block.input))
         if key not in draft.seen:
-            self.calls.add(draft.new_call("", name, block.input), 0, line.uuid or "")
+            self.calls.add(draft.new_call("", name, block.input), 0, line.uuid or "", self._cwd)
         return key
 
     def _take_result(self, line: Line, block: Block) -> None:
@@ -284,6 +285,9 @@ class Conversation:
 
     def changed_links(self, session_id: str, user_id: str) -> list[GitLink]:
         return self.calls.changed_links(session_id, user_id) if self._memory.messages else []
+
+    def changed_touches(self, session_id: str) -> list[FileTouch]:
+        return self.calls.changed_touches(session_id)
 
     def add_link(self, line: Line) -> None:
         self.facts.see_request(line.prUrl or "")

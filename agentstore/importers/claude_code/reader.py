@@ -22,7 +22,7 @@ from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState, StaleStateError
 from agentstore.importers.times import parse_time
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
 _SHOWN_SYSTEM = frozenset({"local_command", "away_summary"})
 _KEPT_OUT = frozenset({
@@ -234,6 +234,7 @@ class Reader:
         messages: list[Message] = []
         calls: list[ToolCall] = []
         links: list[GitLink] = []
+        touches: list[FileTouch] = []
         told = [(self._main, identity)]
         for agent, conversation in self._agents.items():
             # Its id is the one that its own file, if it is found one day, will have.
@@ -245,6 +246,7 @@ class Reader:
             messages += new_messages
             calls += new_calls
             links += conversation.changed_links(who.id, self._owner.user_id)
+            touches += conversation.changed_touches(who.id)
         problems, self._problems = self._problems, []
         self._pieces += 1
         return ImportResult(
@@ -253,6 +255,7 @@ class Reader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=touches,
             problems=problems,
             skipped_records={label: number for label, number in self._skipped.items() if number},
             unknown_records=dict(self._unknown),

@@ -54,7 +54,7 @@ from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState
 from agentstore.importers.times import parse_time
 from agentstore.importers.tools import describe_call, text_of
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 
 AGENT = "copilot"
 _MOST_TYPES = 200
@@ -186,6 +186,7 @@ class EventsReader:
         for part in self._parts.all():
             if (call := part.conversation.waiting(id)) is not None:
                 failed = data.get("success") is False
+                part.conversation.be_in(self._facts.cwd)
                 part.conversation.answer_of(call, result_of(data), is_error=failed, moment=moment)
                 return
         self._count(self._memory.skipped, "tool.execution_complete")
@@ -265,12 +266,14 @@ class EventsReader:
         messages: list[Message] = []
         calls: list[ToolCall] = []
         links: list[GitLink] = []
+        touches: list[FileTouch] = []
         for part in self._parts.all():
             sessions += part.conversation.totals(self._session(part))
             new = part.conversation.rows(part.session_id, self._options.user_id)
             messages += new[0]
             calls += new[1]
             links += new[2]
+            touches += part.conversation.file_touches(part.session_id)
         problems, self._problems = self._problems, []
         self._pieces += 1
         return ImportResult(
@@ -279,6 +282,7 @@ class EventsReader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=touches,
             problems=problems,
             skipped_records=dict(self._memory.skipped),
             unknown_records=dict(self._memory.unknown),

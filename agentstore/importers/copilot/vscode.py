@@ -120,9 +120,15 @@ class ChatHistory:
                 chat.take(request)
         for key in ("creationDate", "lastMessageDate"):
             chat.conversation.see_time(parse_millis(document.get(key)))
-        sessions = chat.conversation.totals(self._session(path, document, chat.session_id))
-        messages, calls, links = chat.conversation.rows(chat.session_id, self._options.user_id)
-        return ImportResult(sessions=sessions, messages=messages, tool_calls=calls, git_links=links)
+        session = self._session(path, document, chat.session_id)
+        messages, calls, links = chat.conversation.rows(session.id, self._options.user_id)
+        return ImportResult(
+            sessions=chat.conversation.totals(session),
+            messages=messages,
+            tool_calls=calls,
+            git_links=links,
+            file_touches=chat.conversation.file_touches(session.id, session.project_path),
+        )
 
     def _session(self, path: pathlib.Path, document: Record, id: str) -> Session:
         options, repository = self._options, document.get("repoData")

@@ -249,7 +249,10 @@ class CursorHistory:
     ) -> ImportResult:
         sessions = [timed(one, created, changed) for one in conversation.totals(session)]
         messages, calls, links = conversation.rows(session.id, session.user_id)
-        return ImportResult(file=file, sessions=sessions, messages=messages, tool_calls=calls, git_links=links)
+        touches = conversation.file_touches(session.id, session.project_path)
+        return ImportResult(
+            file=file, sessions=sessions, messages=messages, tool_calls=calls, git_links=links, file_touches=touches
+        )
 
     @staticmethod
     def _times(folder: pathlib.Path | None) -> tuple[dt.datetime | None, dt.datetime | None]:

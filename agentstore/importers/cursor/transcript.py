@@ -81,6 +81,7 @@ class TranscriptReader:
         self._problems.append(ImportProblem(self._file, line, reason))
 
     def _take(self, line: Record) -> None:
+        self._taker.conversation.be_in(self._memory.cwd)
         role, message = line.get("role"), line.get("message")
         content = message.get("content") if isinstance(message, dict) else message
         source_id = f"{self._around.id}:{self._taker.conversation.memory.messages}"
@@ -119,6 +120,7 @@ class TranscriptReader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=conversation.file_touches(session.id),
             problems=problems,
             skipped_records=dict(self._memory.skipped),
             unknown_records=dict(self._memory.unknown),

@@ -173,6 +173,7 @@ class ChatReader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=self._conversation.file_touches(place.id, project.path),
             problems=problems,
             skipped_records=dict(self._chat.skipped),
             unknown_records=dict(self._chat.unknown),

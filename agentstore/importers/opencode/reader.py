@@ -85,6 +85,7 @@ class _Reader:
         for name in ("created", "completed"):
             self._see_time(times.get(name))
         self._cwd = self._cwd or directory_of({"directory": text_of(path, "cwd", "root")}, "")
+        self._conversation.be_in(self._cwd)
         add_message(self._conversation, self._told.agent, stored, self._kept)
 
     def _see_time(self, value: Any) -> None:
@@ -105,6 +106,7 @@ class _Reader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=self._conversation.file_touches(self._id),
             problems=problems.take(),
             skipped_records=dict(self._kept.skipped),
             unknown_records=dict(self._kept.unknown),

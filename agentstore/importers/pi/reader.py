@@ -112,6 +112,7 @@ class Reader:
         memory.has_header = True
         memory.parent = parent_of(header)
         memory.cwd = text_of(header, "cwd")
+        self._conversation.be_in(memory.cwd)
         memory.title = text_of(header, "title")
         self._entries.model = text_of(header, "modelId")
         memory.began = parse_time(header.get("timestamp"))
@@ -137,6 +138,7 @@ class Reader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=self._conversation.file_touches(self._id),
             problems=problems,
             skipped_records=dict(self._memory.skipped),
             unknown_records=dict(self._memory.unknown),

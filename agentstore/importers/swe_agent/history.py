@@ -93,6 +93,7 @@ class SweHistory:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=reader.conversation.file_touches(id, project.path),
             problems=found,
             skipped_records=reader.skipped,
             unknown_records=reader.unknown,

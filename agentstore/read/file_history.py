@@ -1,0 +1,142 @@
+"""Which sessions did what with a file, or with the files of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import get_args
+
+from agentstore.connection.sql import Sql, join, sql
+from agentstore.errors import InvalidArgumentError
+from agentstore.models import FileHistory, FileHistoryEntry, FileOperation
+from agentstore.protocols import Executor
+from agentstore.read.building import build_in_slices
+from agentstore.read.conditions import named, page_limit, text
+from agentstore.read.copies import own_rows
+from agentstore.read.cursor import FileCursor, decode_file_cursor, encode_search_cursor
+from agentstore.read.floors import CONTENT, above_floor, above_floors
+from agentstore.read.lanes import ReadLanes
+
+_OPERATIONS = get_args(FileOperation)
+_FIELDS = FileHistoryEntry.__struct_fields__
+_OF_SESSION = 7  # of these fields
+_LONG_AGO = -(2**62)  # of a touch without a time: the last of all
+
+
+class FileReads(ReadLanes):
+    """The read about files."""
+
+    async def file_history(
+        self,
+        org_id: str,
+        path: str,
+        *,
+        project_id: str = "",
+        session_id: str = "",
+        operations: Iterable[FileOperation] = (),
+        limit: int = 100,
+        cursor: str = "",
+    ) -> FileHistory:
+        """What tool calls did with a file, newest first, with the sessions they are of; a page of at most ``limit``.
+
+        ``path`` is relative to the repository, as in ``FileTouch``; with "/" at its end, all files below that folder;
+        "" all files of the session or project that is named. Of ``operations`` any, where none are given. A move
+        stands in the history of both paths. Sessions that are deleted are left out, subagents are not, and what a fork
+        or a resume copied is told once, for the session that it belongs to.
+        """
+        pool, organisation = self._open_pool, text(org_id, "org_id")
+        conditions = [
+            sql("org_id = {org_id}", org_id=organisation),
+            *_match(organisation, text(path, "path"), text(project_id, "project_id"), text(session_id, "session_id")),
+            *_operations(operations),
+            *_after(text(cursor, "cursor")),
+            sql("session_id NOT IN (SELECT session_id FROM session_deletes FINAL WHERE org_id = {o})", o=organisation),
+            above_floor(organisation, session_id, CONTENT) if session_id else above_floors(organisation),
+            own_rows(organisation, sql("message_ordinal")),
+        ]
+        page = page_limit(limit)
+        columns = await pool.fetch(
+            sql(
+                "SELECT session_id, path, toString(operation), message_ordinal, tool_use_id, call_index, moved_from,"
+                " moved_to, toUnixTimestamp64Micro(touched_at) FROM file_touches FINAL WHERE {conditions}"
+                " ORDER BY touched_at DESC NULLS LAST, session_id DESC, message_ordinal DESC, call_index DESC,"
+                " tool_use_id DESC, path DESC LIMIT {limit}",
+                conditions=join(" AND ", conditions),
+                limit=page + 1,
+            )
+        )
+        return await _page(pool, organisation, columns, page)
+
+
+def _match(org_id: str, path: str, project_id: str, session_id: str) -> list[Sql]:
+    found = named({"session_id": session_id})
+    if project_id:
+        sessions = sql(
+            "session_id IN (SELECT id FROM sessions FINAL WHERE org_id = {org_id} AND project_id = {project_id})",
+            org_id=org_id,
+            project_id=project_id,
+        )
+        found.append(sessions)
+    if path.endswith("/"):
+        found.append(sql("startsWith(path, {path})", path=path))
+    elif path:
+        found.append(sql("path = {path}", path=path))
+    elif not found:
+        raise InvalidArgumentError("path is required, or a session or project whose files are meant", field="path")
+    return found
+
+
+def _operations(operations: Iterable[FileOperation]) -> list[Sql]:
+    if isinstance(operations, str) or not isinstance(operations, Iterable):
+        raise InvalidArgumentError(f"operations: expected several, got {operations!r}", field="operations")
+    wanted = tuple(operations)
+    for operation in wanted:
+        if operation not in _OPERATIONS:
+            raise InvalidArgumentError(
+                f"operations: expected of {', '.join(_OPERATIONS)}, got {operation!r}", field="operations"
+            )
+    return [sql("operation IN {wanted}", wanted=wanted)] if wanted else []
+
+
+def _after(cursor: str) -> list[Sql]:
+    if not cursor:
+        return []
+    last = decode_file_cursor(cursor)
+    # As numbers: with one that is missing no two tuples could be compared.
+    return [
+        sql(
+            "(ifNull(toUnixTimestamp64Micro(touched_at), {never}), session_id, message_ordinal, call_index,"
+            " tool_use_id, path) < ({moment}, {session_id}, {ordinal}, {call_index}, {tool_use_id}, {path})",
+            never=_LONG_AGO,
+            moment=_LONG_AGO if last.moment is None else last.moment,
+            session_id=last.session_id,
+            ordinal=last.ordinal,
+            call_index=last.call_index,
+            tool_use_id=last.tool_use_id,
+            path=last.path,
+        )
+    ]
+
+
+async def _page(executor: Executor, org_id: str, columns: list[tuple[object, ...]], limit: int) -> FileHistory:
+    """The page, with what its sessions are: asked for by their ids, which costs less than joining all there are."""
+    if not columns:
+        return FileHistory()
+    has_more = len(columns[0]) > limit
+    columns = [column[:limit] for column in columns]
+    told = await executor.fetch(
+        sql(
+            "SELECT id, user_id, user_name, project_id, project_name, toString(agent_type), display_name,"
+            " first_message FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
+            org_id=org_id,
+            ids=tuple(sorted({str(id) for id in columns[0]})),
+        )
+    )
+    sessions = {id: rest for id, *rest in zip(*told, strict=True)} if told else {}
+    unknown = [""] * _OF_SESSION
+    beside = zip(*(sessions.get(id, unknown) for id in columns[0]), strict=True)
+    entries = await build_in_slices(FileHistoryEntry, [*columns, *beside], time_columns=[_FIELDS.index("touched_at")])
+    if not has_more:
+        return FileHistory(entries)
+    session_id, path, _, ordinal, tool_use_id, call_index, _, _, moment = (column[-1] for column in columns)
+    last = FileCursor(moment, session_id, ordinal, call_index, tool_use_id, path)  # type: ignore[arg-type]
+    return FileHistory(entries, encode_search_cursor(last))
