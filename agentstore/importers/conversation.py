@@ -189,6 +189,23 @@ class Conversation:
         """An open message by the id that its source gave it."""
         return next((one for one in self._open.values() if source_id and one.source_id == source_id), None)
 
+    def at(self, ordinal: int) -> OpenMessage | None:
+        """The message with this ordinal, while it is open."""
+        return self._open.get(ordinal)
+
+    def recast(self, message: OpenMessage, role: str) -> None:
+        """A later record tells who spoke: a prompt that nobody typed, or one that looked as if it were injected."""
+        if message.role == role or message.ordinal not in self._open:
+            return
+        memory, line = self.memory, first_line("\n".join(message.parts))
+        memory.typed += (role == "user") - (message.role == "user")
+        if role == "user":
+            memory.first_message = memory.first_message or line
+        elif message.role == "user" and memory.first_message == line:
+            memory.first_message = ""
+        message.role = role
+        self._change(message)
+
     def say(self, message: OpenMessage, text: str) -> None:
         if text:
             message.parts.append(text)

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from agentstore.importers.claude_code.importer import ClaudeCode
+from agentstore.importers.codex.importer import Codex
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.importer import HEAD, Importer, Options
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -14,6 +15,7 @@ from agentstore.importers.results import ImportProblem, ImportResult
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
     ClaudeCode(),
+    Codex(),
 )  # fmt: skip
 
 

@@ -1,0 +1,231 @@
+"""What is said in a rollout, by whom, once each, and which response tokens belong to.
+
+Up to three streams say the same; the first to do so makes the message, and the others are echoes of it
+(``memory.heard``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from agentstore.importers.codex import calls as shapes
+from agentstore.importers.codex.memory import DONE, EVENT, ITEM, Answering, Echo, State, heard, known_by
+from agentstore.importers.codex.records import strings
+from agentstore.importers.codex.speech import IMAGE, is_injected, request_of, text_in
+from agentstore.importers.codex.survey import PREFIX
+from agentstore.importers.codex.usage import spent, totals_of
+from agentstore.importers.conversation import Conversation, OpenMessage, first_line
+from agentstore.importers.jsonl import Record
+
+_MOST_LABELS = 1000  # kinds of records that are counted apart
+_TEXT, _CALL, _THOUGHT, _TOKENS = 3, 2, 1, 0  # what makes a response known, the best first
+
+
+class Talk:
+    """Takes what is said in order. Of each record it is told first whose it is and when it was written (``turn_to``)."""
+
+    def __init__(self, state: State, *, has_parent: bool) -> None:
+        self.conversation = self._talk = Conversation(state.talk)
+        self._state = state
+        self._has_parent = has_parent
+        self._thread, self.is_own = "", True
+        self._moment: dt.datetime | None = None
+
+    def turn_to(self, thread: str, moment: dt.datetime | None, *, is_own: bool) -> None:
+        self._thread, self._moment, self.is_own = thread, moment, is_own
+
+    def skip(self, label: str) -> None:
+        count(self._state.skipped, label)
+
+    # --- who speaks --------------------------------------------------------------------------------------------------
+
+    def ask(self, text: str) -> None:
+        """A message with the role of the user: a prompt, if nothing says otherwise."""
+        state = self._state
+        if heard(state.asked, ITEM, text) is not None:
+            return
+        injected = is_injected(text)
+        message = self._add("user" if text and not injected and not state.has_events else "system", text, "user")
+        state.asked[-1].ordinal = message.ordinal
+        if message.role == "user":
+            self._name(message)
+            if not state.has_answered:
+                state.early.append(message.ordinal)
+
+    def typed(self, stream: int, text: str, *, has_images: bool = False) -> None:
+        """A person typed this, and what no event says was not typed."""
+        state = self._state
+        text = text or (IMAGE if has_images else "")
+        if not text:
+            return
+        echo = heard(state.asked, stream, text)
+        if echo is None:
+            echo = self._shown_otherwise(text, stream)
+        message = self._talk.at(echo.ordinal) if echo is not None else None
+        if not state.has_events:
+            state.has_events = True
+            for ordinal in state.early:
+                if (early := self._talk.at(ordinal)) is not None and early is not message:
+                    self._talk.recast(early, "system")
+            state.early = []
+        if echo is None:
+            message = self._add("user", text, "user")
+            state.asked[-1].ordinal = message.ordinal
+        if message is not None:
+            self._talk.recast(message, "user")
+            self._name(message)
+
+    def _shown_otherwise(self, text: str, stream: int) -> Echo | None:
+        """The latest message of the model's side that holds what was typed, with what was put around it."""
+        own = self._state.asked.pop()
+        for echo in reversed(self._state.asked):
+            message = self._talk.at(echo.ordinal)
+            if (
+                message is None
+                or echo.ordinal < self._state.answering.ordinal
+                or echo.streams & (EVENT | DONE)
+                or (message.role != "system" and self._state.has_events)
+            ):
+                continue
+            said = "\n".join(message.parts)
+            if not is_injected(said) and said and (text in said or said in text):
+                echo.streams |= stream
+                return echo
+        self._state.asked.append(own)
+        return None
+
+    def _name(self, message: OpenMessage) -> None:
+        """A session is called by its first prompt, without what an editor put before it."""
+        memory, line = self._talk.memory, first_line("\n".join(message.parts))
+        if memory.first_message == line:
+            memory.first_message = first_line(request_of("\n".join(message.parts)))
+
+    def inject(self, text: str, label: str) -> None:
+        if text:
+            self._add("system", text, label)
+        else:
+            self.skip(f"{label}/empty")
+
+    def _add(self, role: str, text: str, label: str) -> OpenMessage:
+        self.end_response()
+        self._state.is_prompted = True
+        self._state.is_asked |= self.is_own and (role == "user" or label == "letter")
+        return self._talk.add(role, text, self._moment, source_id=self._source(f"{label}\0{text}"))
+
+    def _source(self, key: str) -> str:
+        """What this message is known by in all sessions that have it."""
+        known = f"{PREFIX}{self._thread}:{_digits(key)}"
+        number = self._state.count(known)
+        return known if number == 1 else f"{known}.{number}"
+
+    # --- the model ---------------------------------------------------------------------------------------------------
+
+    def end_response(self) -> None:
+        self._state.answering.is_over = True
+
+    def _response(self, rank: int, key: str) -> OpenMessage:
+        """The message of the response at hand, or a new one. ``key`` is what it is known by, if nothing better is."""
+        state, now = self._state, self._state.answering
+        message = self._talk.at(now.ordinal) if now.ordinal >= 0 else None
+        if message is None or now.is_over or (rank == _TEXT and now.has_text):
+            message = self._talk.add("assistant", "", self._moment, model=state.model)
+            now = state.answering = Answering(message.ordinal)
+            state.is_prompted = False
+            state.early = []
+        if self.is_own and rank != _TOKENS:
+            state.has_answered = True
+        if not message.model:
+            message.model = state.model
+        now.has_text |= rank == _TEXT
+        if rank > now.rank:
+            now.rank, message.source_id = rank, self._source(f"{rank}\0{key}")
+        return message
+
+    def tell(self, stream: int, text: str) -> None:
+        if text and heard(self._state.told, stream, text) is None:
+            self._talk.say(self._response(_TEXT, text), text)
+
+    def think(self, stream: int, payload: Record) -> None:
+        texts = [strings(payload, "text")] if "text" in payload else []
+        for key in ("summary", "content"):
+            value = payload.get(key)
+            texts += [text_in(part) for part in (value if isinstance(value, list) else [value])]
+        new = [text for text in texts if text and heard(self._state.thought, stream, text) is None]
+        if not any(texts) and stream != ITEM:
+            return
+        key = "\0".join(filter(None, texts)) or strings(payload, "encrypted_content")
+        if new or stream == ITEM:
+            message = self._response(_THOUGHT, key)
+            for text in new:
+                self._talk.think(message, text)
+            self._talk.think(message)
+
+    def take_call(self, payload: Record) -> None:
+        call = shapes.call_of(payload)
+        if call.id and self._is_known(call.id):
+            self.skip("call/again")
+            return
+        message = self._response(_CALL, call.id or f"{call.name}\0{self._state.records}")
+        opened = self._talk.call(message, call.id, call.name, call.arguments)
+        if shapes.starts_agents(call.name):
+            self._state.spawn(opened)
+
+    def _is_known(self, id: str) -> bool:
+        """A call that is written again is the same one; but ids that only count come again for other calls."""
+        number = self._state.count(f"call\0{id}")
+        return number > 1 and not (shapes.may_come_again(id) and self._talk.waiting(id) is None)
+
+    def take_result(self, payload: Record) -> None:
+        result = shapes.result_of(payload)
+        call = self._talk.waiting(result.id)
+        self.end_response()
+        if call is None:
+            self.skip("result/no such call")
+            return
+        is_error = result.is_error or result.id in self._state.failed
+        if agent := shapes.started_agent(result.text) if shapes.starts_agents(call.name) else "":
+            self.started(result.id, agent)
+        self._talk.answer(result.id, result.text, is_error=is_error, moment=self._moment)
+
+    def started(self, call_id: str, thread: str) -> None:
+        for call in self._state.spawns:
+            if call.id == call_id and thread and call_id and not call.subagent:
+                self._talk.starts(call, PREFIX + thread)
+
+    def spend(self, info: object) -> None:
+        state = self._state
+        usage = spent(info, state.totals)
+        state.totals = totals_of(info) or state.totals
+        # What a child tells before it has answered anything is what its parent had spent.
+        inherits = self._has_parent and not state.has_answered and not state.is_asked
+        if usage is None or not self.is_own or inherits:
+            return
+        now = state.answering
+        message = self._talk.at(now.ordinal) if now.ordinal >= 0 else None
+        if message is None or now.is_spent or state.is_prompted:
+            self.end_response()
+            message = self._response(_TOKENS, f"{state.totals}\0{usage.raw}")
+            state.answering.is_over = False
+        state.answering.is_spent = True
+        self._talk.spend(message, usage)
+
+    def host(self, payload: Record) -> None:
+        """What the provider ran inside of the response."""
+        message = self._response(_CALL, strings(payload, "id") or strings(payload, "type"))
+        self._talk.say(message, shapes.described_hosted(payload))
+
+    def plan(self, plan: str) -> None:
+        """A plan is told once: here, or in the text of the response."""
+        last = self._talk.last()
+        if not (last and any(plan in part for part in last.parts)):
+            self.tell(DONE, plan)
+
+
+def count(counts: dict[str, int], label: str) -> None:
+    label = label[:200]
+    if label in counts or len(counts) < _MOST_LABELS:
+        counts[label] = counts.get(label, 0) + 1
+
+
+def _digits(key: str) -> str:
+    return f"{known_by(key):016x}"
