@@ -22,7 +22,7 @@ _TEXT, _CALL, _THOUGHT, _TOKENS = 3, 2, 1, 0  # what makes a response known, the
 
 
 class Talk:
-    """Takes what is said in order. Of each record it is told first whose it is and when it was written (``turn_to``)."""
+    """Takes what is said in order. Of each record ``turn_to`` tells first whose it is, and when it was written."""
 
     def __init__(self, state: State, *, has_parent: bool) -> None:
         self.conversation = self._talk = Conversation(state.talk)
@@ -71,6 +71,7 @@ class Talk:
         if echo is None:
             message = self._add("user", text, "user")
             state.asked[-1].ordinal = message.ordinal
+        state.is_asked |= self.is_own
         if message is not None:
             self._talk.recast(message, "user")
             self._name(message)

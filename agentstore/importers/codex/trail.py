@@ -175,8 +175,8 @@ def inherited(child: Trail, parent: Trail, kin: Kin) -> Kin:
         run = _run(child, parent, first)
         best = run if len(run) > len(best) else best
         start = first + 1
-    length = len(best) if child.meta.is_subagent else _before_own_turn(child, parent, best)
-    best = best[: _up_to_spawned(child, length)]
+    cut = _up_to_spawned if child.meta.is_subagent else _before_own_turn
+    best = best[: cut(child, parent, best)]
     if not best:
         return Kin()
     origins: list[tuple[int, str]] = []
@@ -217,10 +217,11 @@ def _before_own_turn(child: Trail, parent: Trail, run: list[int]) -> int:
     return turn if any(child.flags[mark] & _PROMPT for mark in range(turn, length)) else length
 
 
-def _up_to_spawned(child: Trail, length: int) -> int:
-    if child.spawned < 0:
-        return length
-    return min(length, bisect.bisect_right(child.places, child.spawned))
+def _up_to_spawned(child: Trail, parent: Trail, run: list[int]) -> int:
+    """What a spawned subagent is told stands behind what it inherits; unless its parent was told that."""
+    length = bisect.bisect_right(child.places, child.spawned) if child.spawned >= 0 else len(run)
+    is_parents = 0 < length <= len(run) and parent.places[run[length - 1]] == parent.spawned
+    return len(run) if is_parents else min(length, len(run))
 
 
 def told_by_itself(child: Trail) -> Kin:
@@ -240,7 +241,7 @@ def told_by_itself(child: Trail) -> Kin:
             if place < until and (not origins or origins[-1][1] != thread):
                 origins.append((place, thread))
         return Kin(until, tuple(origins))
-    if child.spawned >= 0 and chain:
+    if child.spawned >= 0 and chain and child.meta.is_subagent:
         return Kin(child.spawned + 1, ((0, chain[0]),))
     return Kin()
 
