@@ -206,6 +206,10 @@ class Conversation:
         message.role = role
         self._change(message)
 
+    def identify(self, message: OpenMessage, source_id: str) -> None:
+        message.source_id = source_id
+        self._change(message)
+
     def say(self, message: OpenMessage, text: str) -> None:
         if text:
             message.parts.append(text)

@@ -27,10 +27,10 @@ class Answering(msgspec.Struct, array_like=True):
     """The response at hand: its message, and what of it was seen."""
 
     ordinal: int = -1
-    has_text: bool = False
+    is_known: bool = False  # by its text or its first call; it has its ``source_id``
     is_spent: bool = False  # its tokens are known
     is_over: bool = False  # what comes next belongs to another response
-    rank: int = -1  # of what its ``source_id`` was made from
+    key: str = ""  # what it is known by where it has neither text nor call
 
 
 class State(msgspec.Struct, array_like=True):

@@ -18,7 +18,7 @@ from agentstore.importers.conversation import Conversation, OpenMessage, first_l
 from agentstore.importers.jsonl import Record
 
 _MOST_LABELS = 1000  # kinds of records that are counted apart
-_TEXT, _CALL, _THOUGHT, _TOKENS = 3, 2, 1, 0  # what makes a response known, the best first
+_TEXT, _CALL, _THOUGHT, _TOKENS = 3, 2, 1, 0  # parts of a response; what it is known by, the best first
 
 
 class Talk:
@@ -122,24 +122,31 @@ class Talk:
     # --- the model ---------------------------------------------------------------------------------------------------
 
     def end_response(self) -> None:
-        self._state.answering.is_over = True
+        """What comes next is no part of it. One that has neither text nor call is known by what else it has."""
+        now = self._state.answering
+        message = self._talk.at(now.ordinal) if not now.is_over and not now.is_known and now.key else None
+        if message is not None:
+            self._talk.identify(message, self._source(now.key))
+        now.is_over, now.is_known = True, now.is_known or message is not None
 
-    def _response(self, rank: int, key: str) -> OpenMessage:
-        """The message of the response at hand, or a new one. ``key`` is what it is known by, if nothing better is."""
+    def _response(self, part: int, key: str) -> OpenMessage:
+        """The message of the response at hand, or a new one. ``key`` is what this part of it is known by."""
         state, now = self._state, self._state.answering
         message = self._talk.at(now.ordinal) if now.ordinal >= 0 else None
-        if message is None or now.is_over or (rank == _TEXT and now.has_text):
+        if message is None or now.is_over or (part == _TEXT and now.is_known):
+            self.end_response()
             message = self._talk.add("assistant", "", self._moment, model=state.model)
             now = state.answering = Answering(message.ordinal)
             state.is_prompted = False
             state.early = []
-        if self.is_own and rank != _TOKENS:
+        if self.is_own and part != _TOKENS:
             state.has_answered = True
-        if not message.model:
-            message.model = state.model
-        now.has_text |= rank == _TEXT
-        if rank > now.rank:
-            now.rank, message.source_id = rank, self._source(f"{rank}\0{key}")
+        message.model = message.model or state.model
+        if not now.is_known and part >= _CALL:
+            now.is_known = True
+            self._talk.identify(message, self._source(f"{part}\0{key}"))
+        elif not now.is_known:
+            now.key = f"{part}\0{key}"[:1000]
         return message
 
     def tell(self, stream: int, text: str) -> None:
