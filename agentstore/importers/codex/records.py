@@ -63,7 +63,9 @@ def entry_of(record: Record) -> Entry:
     written = string(record.get("timestamp")) or string(record.get("created_at"))
     ordinal = record.get("ordinal")
     moment = parse_time(written) if written else None
-    if isinstance(kind, str) and isinstance(payload, dict):
+    if kind is not None and not isinstance(kind, str):
+        kind = "(no text)"
+    if kind is not None and isinstance(payload, dict):
         return Entry(kind, payload, moment, written, ordinal if type(ordinal) is int else None)
     if "record_type" in record:
         return Entry("state", record, moment, written)
