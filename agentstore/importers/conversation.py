@@ -269,9 +269,10 @@ class Conversation:
         self._waiting.pop(call.id, None)
         call.result, call.is_error = text, is_error
         self._calls[call.ordinal, call.index] = call
-        for found in links_in(call.name, call.arguments, text, is_error=is_error):
+        arguments = call.arguments()
+        for found in links_in(call.name, arguments, text, is_error=is_error):
             self.link(call.ordinal, found, moment)
-        command = text_of(call.arguments, "command", "cmd")
+        command = text_of(arguments, "command", "cmd")
         if "git" in command and (seen := seen_in(command, text)) and len(self.memory.seen) < 8:
             self.memory.seen.append(seen)
 

@@ -91,15 +91,14 @@ def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
 
 
 def _objects(number: int, body: bytes, report: Report, *, torn: bool) -> Iterator[tuple[int, Record]]:
-    for value in values_of(number, body, report, torn=torn):
+    for value in _values(number, body, report, torn=torn):
         if isinstance(value, dict):
             yield number, value
         else:
             report(number, f"not a JSON object but {type(value).__name__}")
 
 
-def values_of(number: int, body: bytes, report: Report, *, torn: bool = False) -> list[Any]:
-    """The JSON values of a line, or of a whole document. ``torn``: it may end before its time."""
+def _values(number: int, body: bytes, report: Report, *, torn: bool) -> list[Any]:
     try:
         return [_decode(body)]
     except RecursionError:

@@ -54,9 +54,10 @@ class Thread:
         self.write("session_meta", payload)
 
     def write(self, kind: str, payload: Record, **more: Any) -> None:
-        record = {"timestamp": self.clock.time(), "type": kind, "payload": {**payload, **more}}
+        record: Record = {"timestamp": self.clock.time(), "type": kind, "payload": {**payload, **more}}
         if self.style == "paginated":
-            record["ordinal"], self.ordinal = self.ordinal, self.ordinal + 1
+            record |= {"ordinal": self.ordinal}
+            self.ordinal += 1
         self.records.append(record)
 
     def item(self, payload: Record) -> None:
@@ -205,7 +206,7 @@ def _is_kept(record: Record) -> bool:
     payload = record["payload"]
     if record["type"] == "turn_context":
         return False
-    return record["type"] != "response_item" or payload["type"] == "message"
+    return bool(record["type"] != "response_item" or payload["type"] == "message")
 
 
 def family(rng: random.Random, style: str, most: int = 7) -> list[Thread]:

@@ -16,7 +16,7 @@ NAME = f"rollout-2026-02-03T10-00-00-{THREAD}.jsonl"
 Record = dict[str, Any]
 
 
-def line(kind: str, second: int = 0, **payload: Any) -> Record:
+def line(kind: str, second: int = 0, /, **payload: Any) -> Record:
     return {"timestamp": f"2026-02-03T10:{second // 60:02d}:{second % 60:02d}.000Z", "type": kind, "payload": payload}
 
 
@@ -26,11 +26,11 @@ def meta(second: int = 0, **more: Any) -> Record:
     return line("session_meta", second, **(fields | {"source": "cli", "git": git} | more))
 
 
-def item(type: str, second: int = 0, **payload: Any) -> Record:
+def item(type: str, second: int = 0, /, **payload: Any) -> Record:
     return line("response_item", second, type=type, **payload)
 
 
-def event(type: str, second: int = 0, **payload: Any) -> Record:
+def event(type: str, second: int = 0, /, **payload: Any) -> Record:
     return line("event_msg", second, type=type, **payload)
 
 

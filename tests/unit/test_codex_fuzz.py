@@ -127,9 +127,8 @@ def test_damaged_families_are_read(tmp_path: pathlib.Path) -> None:
         for result in import_tree(tmp_path / str(number), importers=[Codex()]):
             msgspec.json.encode(result)
             ids += [session.id for session in result.sessions]
-            assert {row.session_id for row in (*result.messages, *result.tool_calls)} <= {
-                session.id for session in result.sessions
-            }
+            for rows in (result.messages, result.tool_calls, result.git_links):
+                assert {row.session_id for row in rows} <= {session.id for session in result.sessions}
         assert len(ids) == len(set(ids))
 
 

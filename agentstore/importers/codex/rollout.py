@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from agentstore.importers.codex.records import Entry, entries_of, entries_of_document
 from agentstore.importers.file_blocks import read_start
-from agentstore.importers.jsonl import BOM, stretches, values_of
+from agentstore.importers.jsonl import BOM, Record, read_records, stretches
 
 MOST_DOCUMENT = 256 * 1024 * 1024
 _NAME = re.compile(r"rollout-.*\.(?:jsonl|jsonl\.zst|json)", re.DOTALL)
@@ -70,10 +70,10 @@ class _Guarded:
             return b""
 
 
-def document_of(data: bytes) -> Any:
-    """The value of a JSON file, read as forgivingly as a line; None where it is none."""
-    values = values_of(1, data.removeprefix(BOM), lambda _line, _reason: None)
-    return values[0] if values else None
+def document_of(data: bytes) -> Record | None:
+    """The object that a JSON file holds, read as forgivingly as a line; None where there is none."""
+    line = data.removeprefix(BOM).replace(b"\n", b" ")  # in JSON they stand between values only
+    return next((record for _, record in read_records(line, lambda _line, _reason: None)), None)
 
 
 def entries_in(path: pathlib.Path) -> Iterator[Entry]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from agentstore.importers.codex.meta import Meta, thread_in_name
 from agentstore.importers.codex.records import Entry
-from agentstore.importers.codex.trail import Kin, Trail, inherited, told_by_itself, told_by_ordinals
+from agentstore.importers.codex.trail import Kin, Trail, digest, inherited, told_by_itself, told_by_ordinals
 from agentstore.importers.codex.usage import totals_of
 
 _HEAD_RECORDS = 24  # a parent's session_meta comes right after the own one
@@ -124,15 +124,16 @@ class Survey:
                     break
         first = next(path for path in group if path not in self._held)
         self._by_thread[thread] = first
+        before: list[Trail] = []
+        taken = {""}
         for path in group:
-            fork = f"~{self._first_own(trails[path], trails[first]):016x}"[:9]
-            self._ids[path] = PREFIX + thread + ("" if path == first or path in self._held else fork)
+            name = ""
+            if path not in self._held:
+                name = _fork_name(trails[path], before, taken) if before else ""
+                before.append(trails[path])
+                taken.add(name)
+            self._ids[path] = PREFIX + thread + name
             trails[path].scope = self._ids[path].removeprefix(PREFIX)
-
-    @staticmethod
-    def _first_own(trail: Trail, other: Trail) -> int:
-        pairs = itertools.zip_longest(trail.marks, other.marks)
-        return next((own for own, theirs in pairs if own is not None and own != theirs), 0)
 
     # --- what they inherit -------------------------------------------------------------------------------------------
 
@@ -192,3 +193,17 @@ class Survey:
         if path not in children:
             self._kin[path] = kin
         return kin
+
+
+def _fork_name(trail: Trail, before: list[Trail], taken: set[str]) -> str:
+    """A name by the first record that none of the files before it has at this place."""
+    place = max(_common(trail, other) for other in before)
+    seed = trail.marks[place] if place < len(trail.marks) else 0
+    names = (f"~{digest(str(seed), str(place), str(number)):016x}"[:9] for number in itertools.count())
+    return next(name for name in names if name not in taken)
+
+
+def _common(trail: Trail, other: Trail) -> int:
+    """How many marks two files begin with in common."""
+    pairs = enumerate(zip(trail.marks, other.marks, strict=False))
+    return next((place for place, (one, theirs) in pairs if one != theirs), min(len(trail.marks), len(other.marks)))

@@ -97,9 +97,9 @@ class Talk:
 
     def _name(self, message: OpenMessage) -> None:
         """A session is called by its first prompt, without what an editor put before it."""
-        memory, line = self._talk.memory, first_line("\n".join(message.parts))
-        if memory.first_message == line:
-            memory.first_message = first_line(request_of("\n".join(message.parts)))
+        memory, text = self._talk.memory, "\n".join(message.parts)
+        if memory.first_message in ("", first_line(text)):
+            memory.first_message = first_line(request_of(text))
 
     def inject(self, text: str, label: str) -> None:
         if text:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sqlite3
-import urllib.parse
 from collections.abc import Iterable
 
 from agentstore.importers.codex.records import strings
@@ -61,7 +60,7 @@ def _in_database(path: pathlib.Path) -> dict[str, str]:
     try:
         if path.is_symlink() or not is_regular(path):
             return titles
-        uri = f"file:{urllib.parse.quote(path.absolute().as_posix())}?mode=ro"
+        uri = f"{path.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=2)) as database:
             database.execute("PRAGMA query_only = 1")
             columns = {str(row[1]) for row in database.execute("PRAGMA table_info(threads)")}
