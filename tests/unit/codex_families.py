@@ -33,6 +33,7 @@ class Clock:
         return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
     def time(self) -> str:
+        self._now += self._rng.randint(1, 50)
         seconds = (self._now // 1000) % 86400
         return f"2026-02-03T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{self._now % 1000:03d}Z"
 

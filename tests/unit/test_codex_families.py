@@ -33,6 +33,8 @@ class Counted:
         for row in rows.values():
             if row.source_id not in once or once[row.source_id].output_tokens < row.output_tokens:
                 once[row.source_id] = row
+        # A copy tells the same tokens, or none.
+        assert all(row.output_tokens in (0, once[row.source_id].output_tokens) for row in rows.values())
         # Within one session an id is there once.
         assert len({(key[0], row.source_id) for key, row in rows.items()}) == len(rows)
         self.prompts = sum(row.role == "user" for row in once.values())

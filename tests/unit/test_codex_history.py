@@ -8,6 +8,7 @@ import random
 import sqlite3
 from typing import Any
 
+import msgspec
 import pytest
 import zstandard
 
@@ -16,6 +17,7 @@ from agentstore.importers.codex import Codex
 from tests.unit.codex_families import Clock, Thread
 from tests.unit.codex_lines import NAME, THREAD, call, data, event, line, meta, output, said, talk, tokens, usage
 
+replace = msgspec.structs.replace
 OTHER = "0199c82d-0000-7337-8e32-5ed701c70441"
 THIRD = "0199c82e-0000-7337-8e32-5ed701c70441"
 SPAWN = {"parent_thread_id": OTHER, "depth": 1, "agent_nickname": "Ada", "agent_role": "explorer"}
@@ -128,7 +130,7 @@ def test_a_thread_that_was_taken_back_and_went_on_in_another_file(tmp_path: path
     assert (fork.sessions[0].relationship_type, fork.sessions[0].parent_session_id) == ("fork", f"codex:{THREAD}")
     assert [row.source_id for row in fork.messages[:2]] == [row.source_id for row in main.messages[:2]]
     assert not {row.source_id for row in fork.messages[2:]} & {row.source_id for row in main.messages}
-    assert [row.output_tokens for row in fork.messages] == [0, 0, 0, 3]
+    assert [row.output_tokens for row in fork.messages] == [0, 5, 0, 3]
 
 
 def test_titles(tmp_path: pathlib.Path) -> None:
@@ -205,12 +207,14 @@ def test_identical_siblings_stay_apart(tmp_path: pathlib.Path) -> None:
         save(tmp_path, rollout(id), data(meta(id=id, forked_from_id=OTHER), *copied, *on, last))
     read = by_thread(tmp_path)
     original = [row.source_id for row in read[OTHER].messages]
+    there, copied_at = read[OTHER].messages[1:3], read[THREAD].messages[1].timestamp
     for id in (THREAD, THIRD):
         ids = [row.source_id for row in read[id].messages]
         assert ids[:3] == original[:3]
         assert not set(ids[3:]) & set(original)
-        assert [row.output_tokens for row in read[id].messages] == [0, 0, 0, 0, 2]
-        assert read[id].sessions[0].total_output_tokens == 2
+        # As a store has it: the session whole, and what was inherited the same as in the parent.
+        assert read[id].messages[1:3] == [replace(row, session_id=f"codex:{id}", timestamp=copied_at) for row in there]
+        assert [row.output_tokens for row in read[id].messages] == [0, 5, 7, 0, 2]
     assert not {row.source_id for row in read[THREAD].messages[3:]} & {row.source_id for row in read[THIRD].messages}
     assert read[THREAD].sessions[0].started_at == read[THIRD].sessions[0].started_at
 

@@ -15,8 +15,8 @@ Tokens go to the response they belong to. Up to 0.4x they come before its items,
 
 ``source_id`` is ``codex:<thread>:<16 digits>``, made from what the message says (or the id of its first call), with a
 number where a thread says the same again. ``thread`` is the one whose record it was first: a copy in a fork or a
-subagent has the id that the original has, whichever is read first. Inherited messages carry no tokens: those are the
-parent's.
+subagent has the id that the original has, whichever is read first. Tokens of inherited messages are left to the
+parent's, or the same as in the parent, where all of its records are there.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class Reader:
         state, kin = self._state, self._around.told.kin
         self._entry = entry
         is_own = state.records >= kin.until
-        self._talk.turn_to(kin.origin(state.records, self._around.told.scope), entry.moment, is_own=is_own)
+        stretch = kin.at(state.records, self._around.told.scope)
+        self._talk.turn_to(stretch, entry.moment, is_own=is_own)
         state.records += 1
         if is_own or state.records == 1:
             self._conversation.see_time(entry.moment, entry.written)

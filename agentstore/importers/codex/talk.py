@@ -13,6 +13,7 @@ from agentstore.importers.codex.memory import DONE, EVENT, ITEM, Answering, Echo
 from agentstore.importers.codex.records import strings
 from agentstore.importers.codex.speech import IMAGE, is_injected, request_of, text_in
 from agentstore.importers.codex.survey import PREFIX
+from agentstore.importers.codex.trail import Stretch
 from agentstore.importers.codex.usage import spent, totals_of
 from agentstore.importers.conversation import Conversation, OpenMessage, first_line
 from agentstore.importers.jsonl import Record
@@ -28,11 +29,12 @@ class Talk:
         self.conversation = self._talk = Conversation(state.talk)
         self._state = state
         self._has_parent = has_parent
-        self._thread, self.is_own = "", True
+        self._thread, self.is_own, self._counts = "", True, True
         self._moment: dt.datetime | None = None
 
-    def turn_to(self, thread: str, moment: dt.datetime | None, *, is_own: bool) -> None:
-        self._thread, self._moment, self.is_own = thread, moment, is_own
+    def turn_to(self, stretch: Stretch, moment: dt.datetime | None, *, is_own: bool) -> None:
+        self._thread, self._moment, self.is_own = stretch.thread, moment, is_own
+        self._counts = stretch.is_whole
 
     def skip(self, label: str) -> None:
         count(self._state.skipped, label)
@@ -205,8 +207,8 @@ class Talk:
         usage = spent(info, state.totals)
         state.totals = totals_of(info) or state.totals
         # What a child tells before it has answered anything is what its parent had spent.
-        inherits = self._has_parent and not state.has_answered and not state.is_asked
-        if usage is None or not self.is_own or inherits:
+        inherits = self.is_own and self._has_parent and not state.has_answered and not state.is_asked
+        if usage is None or not self._counts or inherits:
             return
         now = state.answering
         message = self._talk.at(now.ordinal) if now.ordinal >= 0 else None

@@ -83,16 +83,27 @@ def _mark_of_event(kind: str, payload: dict[str, object]) -> Mark | None:
     return None
 
 
+class Stretch(NamedTuple):
+    """From which record on a copy has the records of which thread, and whether all of them: then their tokens can be
+    told as the original tells them."""
+
+    start: int
+    thread: str
+    is_whole: bool = False
+
+
 class Kin(NamedTuple):
-    """How many of a file's records are inherited, and from which record on they are which thread's."""
+    """How many of a file's records are inherited, and whose they are."""
 
     until: int = 0
-    origins: tuple[tuple[int, str], ...] = ()
+    stretches: tuple[Stretch, ...] = ()
 
-    def origin(self, record: int, own: str) -> str:
-        if record >= self.until or not self.origins:
-            return own
-        return self.origins[max(0, bisect.bisect_right(self.origins, (record, "\U0010ffff")) - 1)][1]
+    def at(self, record: int, own: str) -> Stretch:
+        """The stretch of a record; of one that is not inherited one of ``own``."""
+        if record >= self.until or not self.stretches:
+            return Stretch(record, own, is_whole=True)
+        place = bisect.bisect_right(self.stretches, record, key=lambda stretch: stretch.start)
+        return self.stretches[max(0, place - 1)]
 
 
 class Trail:
@@ -179,12 +190,14 @@ def inherited(child: Trail, parent: Trail, kin: Kin) -> Kin:
     best = best[: cut(child, parent, best)]
     if not best:
         return Kin()
-    origins: list[tuple[int, str]] = []
+    is_whole = best[-1] + 1 == len(best)
+    stretches: list[Stretch] = []
     for place, found in zip(child.places, best, strict=False):
-        thread = kin.origin(parent.places[found], parent.scope)
-        if not origins or origins[-1][1] != thread:
-            origins.append((place, thread))
-    return Kin(child.places[len(best) - 1] + 1, tuple(origins))
+        theirs = kin.at(parent.places[found], parent.scope)
+        known = Stretch(place, theirs.thread, theirs.is_whole and is_whole)
+        if not stretches or stretches[-1][1:] != known[1:]:
+            stretches.append(known)
+    return Kin(child.places[len(best) - 1] + 1, tuple(stretches))
 
 
 def _run(child: Trail, parent: Trail, first: int) -> list[int]:
@@ -235,14 +248,14 @@ def told_by_itself(child: Trail) -> Kin:
     chain = [thread for thread in (*child.foreign, child.meta.parent) if thread and thread != child.meta.thread]
     if own and older and chain:
         until = next((place for place, born in child.turns if born >= own), child.records)
-        origins: list[tuple[int, str]] = []
+        stretches: list[Stretch] = []
         for place, born in child.turns:
             thread = max((one for one in chain if born_at(one) <= born), key=born_at, default=chain[0])
-            if place < until and (not origins or origins[-1][1] != thread):
-                origins.append((place, thread))
-        return Kin(until, tuple(origins))
+            if place < until and (not stretches or stretches[-1].thread != thread):
+                stretches.append(Stretch(place, thread))
+        return Kin(until, tuple(stretches))
     if child.spawned >= 0 and chain and child.meta.is_subagent:
-        return Kin(child.spawned + 1, ((0, chain[0]),))
+        return Kin(child.spawned + 1, (Stretch(0, chain[0]),))
     return Kin()
 
 
@@ -250,4 +263,4 @@ def told_by_ordinals(child: Trail, found: Kin) -> Kin:
     """A subagent's ``subagent_history_start_ordinal`` is sure; ``found`` says whose the records before it are."""
     until = child.ordinal if child.ordinal >= 0 else child.records
     chain = [thread for thread in (*child.foreign, child.meta.parent) if thread]
-    return Kin(until, found.origins or ((0, chain[0] if chain else ""),))
+    return Kin(until, found.stretches or (Stretch(0, chain[0] if chain else ""),))
