@@ -156,7 +156,16 @@ def test_what_is_nested_too_deeply_or_too_large_is_a_problem() -> None:
 
 
 def test_hostile_text_costs_linear_time() -> None:
-    parts = ["# Context from my IDE setup:", "<image", "git ", "*** Add File: a\n", "Exit code: ", '"a",', "\n## My "]
+    parts = [
+        "# Context from my IDE setup:",
+        "<image",
+        "git ",
+        "*** Add File: a\n",
+        "Exit code: ",
+        '"a",',
+        "\n## My ",
+        "<proposed_plan>",
+    ]
     for part in parts:
         text = part * (400_000 // len(part))
         result = read_bytes(
@@ -167,6 +176,7 @@ def test_hostile_text_costs_linear_time() -> None:
                 output("c1", text),
                 item("custom_tool_call", call_id="c2", name="apply_patch", input=text),
                 said("user", text[:-1]),
+                said("assistant", text),
                 event("user_message", message=text),
             )
         )

@@ -300,3 +300,25 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: pathlib.Path) -> None
     with pytest.raises(OSError, match="gone"):
         list(history.read(tmp_path / "gone.jsonl"))
     assert talk(next(iter(history.read(path)))) == [("user", "a")]
+
+
+def test_a_copy_whose_items_got_other_ids(tmp_path: pathlib.Path) -> None:
+    """And which was written in another history mode, so that events say it in other words."""
+    parent, copied = parent_and_copy()
+
+    def with_ids(records: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+        return [
+            one | {"payload": one["payload"] | {"id": f"{name}_{place}"}} if one["type"] == "response_item" else one
+            for place, one in enumerate(records)
+        ]
+
+    done = event(
+        "item_completed", 8, item={"type": "UserMessage", "id": "u", "content": [{"type": "text", "text": "go"}]}
+    )
+    there = [done if one["payload"].get("type") == "user_message" else one for one in with_ids(copied, "new")]
+    save(tmp_path, rollout(OTHER), data(*with_ids(parent, "old")))
+    save(tmp_path, rollout(THREAD), data(meta(forked_from_id=OTHER), *there, said("user", "more", 9)))
+    read = by_thread(tmp_path)
+    original = [row.source_id for row in read[OTHER].messages]
+    assert [row.source_id for row in read[THREAD].messages][:-1] == original
+    assert read[THREAD].messages[-1].source_id not in original

@@ -393,3 +393,21 @@ def test_agents_write_to_each_other() -> None:
     hidden = {"author": "/root/ada", "content": [{"type": "encrypted_content", "encrypted_content": "x"}]}
     result = read(meta(), item("agent_message", **letter), item("agent_message", **hidden))
     assert talk(result) == [("system", "[/root/ada]\nFound it")]
+
+
+def test_the_same_in_other_words_is_an_echo() -> None:
+    """A citation and a plan are not shown; texts of several inputs are joined otherwise."""
+    cited = "As before.<oai-mem-citation>\nnote.md:1\n</oai-mem-citation>"
+    planned = "Here it is.\n<proposed_plan>\n1. wait\n</proposed_plan>"
+    result = read(
+        meta(),
+        item("message", role="user", content=[{"type": "input_text", "text": one} for one in ("Use it", "again")]),
+        event("user_message", message="Use itagain"),
+        event("user_message", message="<environment_context>", kind="environment_context"),
+        said("assistant", cited),
+        event("agent_message", message="As before."),
+        said("assistant", planned),
+        event("agent_message", message="Here it is."),
+        event("item_completed", item={"type": "Plan", "id": "p", "text": "1. wait"}),
+    )
+    assert talk(result) == [("user", "Use it\nagain"), ("assistant", cited), ("assistant", planned)]

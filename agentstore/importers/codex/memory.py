@@ -75,8 +75,8 @@ def known_by(text: str) -> int:
 
 
 def heard(echoes: list[Echo], stream: int, text: str) -> Echo | None:
-    """What another stream has said already; None where it is new, and remembered from now on."""
-    digest = known_by(" ".join(text.split()))
+    """What another stream has said already, spaces aside; None where it is new, and remembered from now on."""
+    digest = known_by("".join(text.split()))
     for echo in echoes:
         if echo.digest == digest and not echo.streams & stream:
             echo.streams |= stream

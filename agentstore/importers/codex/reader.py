@@ -42,6 +42,10 @@ from agentstore.importers.states import ImportState, StaleStateError
 from agentstore.models import Session
 
 AGENT = "codex"
+_INJECTED = frozenset({"user_instructions", "environment_context"})  # kinds of user_message events, up to 0.3x
+_KEPT_OUT = frozenset(
+    {"ghost_snapshot", "compaction", "context_compaction", "additional_tools", "configuration_update"}
+)  # of response items
 # Between two responses.
 _ENDS = frozenset(
     {"task_started", "turn_started", "task_complete", "turn_complete", "turn_aborted", "context_compacted"}
@@ -161,8 +165,7 @@ class Reader:
         elif kind == "agent_message":
             self._take_letter()
         else:
-            known = kind in ("ghost_snapshot", "compaction", "context_compaction", "additional_tools")
-            count(self._state.skipped if known else self._state.unknown, f"response_item/{kind}")
+            count(self._state.skipped if kind in _KEPT_OUT else self._state.unknown, f"response_item/{kind}")
 
     def _take_letter(self) -> None:
         """What one agent says to another."""
@@ -178,7 +181,7 @@ class Reader:
 
     def _take_event(self) -> None:
         payload, kind, state = self._entry.payload, self._entry.type, self._state
-        if kind == "user_message":
+        if kind == "user_message" and strings(payload, "kind") not in _INJECTED:
             has_images = any(payload.get(key) for key in ("images", "local_images"))
             self._talk.typed(EVENT, strings(payload, "message"), has_images=has_images)
         elif kind == "agent_message":

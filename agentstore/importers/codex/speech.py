@@ -30,6 +30,8 @@ _INJECTED = re.compile(
 # What an editor puts before a prompt; the prompt itself follows.
 _FROM_EDITOR = re.compile(r"\s*# Context from my IDE setup:.{0,200000}?\n## My request for Codex:[ \t]*\n", re.DOTALL)
 _IMAGE_TAG = re.compile(r"\s*(?:<image(?: [^<>\n]{0,300})?>|</image>)\s*")
+# What of a response the model alone sees, or is shown as something else: the event of the message does not have it.
+_NOT_SHOWN = ("oai-mem-citation", "proposed_plan")
 IMAGE = "[Image]"
 
 
@@ -42,6 +44,23 @@ def request_of(text: str) -> str:
     """What was asked, without what an editor put before it."""
     found = _FROM_EDITOR.match(text)
     return text[found.end() :] if found else text
+
+
+def shown(text: str) -> str:
+    """What an event says of a response with this text."""
+    left = text
+    for tag in _NOT_SHOWN:
+        start = left.find(f"<{tag}>")
+        end = left.find(f"</{tag}>", start) if start >= 0 else -1
+        if end >= 0:
+            left = left[:start] + left[end + len(tag) + 3 :]
+    return left.strip() or text
+
+
+def contains_other(one: str, other: str) -> bool:
+    """Whether one of two texts has all of the other, spaces aside; neither is empty."""
+    one, other = "".join(one.split()), "".join(other.split())
+    return bool(one and other) and (one in other or other in one)
 
 
 def text_in(content: Any) -> str:

@@ -11,7 +11,7 @@ import datetime as dt
 from agentstore.importers.codex import calls as shapes
 from agentstore.importers.codex.memory import DONE, EVENT, ITEM, Answering, Echo, State, heard, known_by
 from agentstore.importers.codex.records import strings
-from agentstore.importers.codex.speech import IMAGE, is_injected, request_of, text_in
+from agentstore.importers.codex.speech import IMAGE, contains_other, is_injected, request_of, shown, text_in
 from agentstore.importers.codex.survey import PREFIX
 from agentstore.importers.codex.trail import Stretch
 from agentstore.importers.codex.usage import spent, totals_of
@@ -91,7 +91,7 @@ class Talk:
             ):
                 continue
             said = "\n".join(message.parts)
-            if not is_injected(said) and said and (text in said or said in text):
+            if not is_injected(said) and contains_other(said, text):
                 echo.streams |= stream
                 return echo
         self._state.asked.append(own)
@@ -152,7 +152,7 @@ class Talk:
         return message
 
     def tell(self, stream: int, text: str) -> None:
-        if text and heard(self._state.told, stream, text) is None:
+        if text and heard(self._state.told, stream, shown(text)) is None:
             self._talk.say(self._response(_TEXT, text), text)
 
     def think(self, stream: int, payload: Record) -> None:

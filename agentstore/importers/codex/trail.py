@@ -2,8 +2,8 @@
 
 A fork or a subagent may begin with its parent's history, written again: with new times, by a newer version maybe, and
 of a subagent without what was filtered (calls and thoughts, or all but the last turns). So a mark is made from what
-stays: who said what, the ids of calls and turns, the totals of tokens. Ids of items tell apart what else looks the
-same, where both sides have them.
+stays: who said what to the model, the ids of calls and turns, the totals of tokens. Ids of items tell apart what else
+looks the same, where both sides have them.
 
 ``inherited`` finds how much of a child is its parent's: the longest run of its records, from the first one on, that
 come in this order in the parent without leaving out a prompt. Times are never looked at.
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from agentstore.importers.codex.calls import CALLS, RESULTS
 from agentstore.importers.codex.meta import Meta, born_at, meta_of
-from agentstore.importers.codex.records import Entry, dig, string, strings
+from agentstore.importers.codex.records import Entry, strings
 from agentstore.importers.codex.speech import is_injected, text_in
 from agentstore.importers.codex.usage import totals_of
 
@@ -69,17 +69,11 @@ def mark_of(entry: Entry) -> Mark | None:
 
 
 def _mark_of_event(kind: str, payload: dict[str, object]) -> Mark | None:
-    if kind == "user_message":
-        return Mark(digest("typed", strings(payload, "message")), 0, _PROMPT)
-    if kind == "agent_message":
-        return Mark(digest("told", strings(payload, "message")), 0, _RESPONSE)
+    """What events say of messages is no mark: copies of another history mode may have it in other words."""
     if kind in ("task_started", "turn_started") and (turn := strings(payload, "turn_id")):
         return Mark(digest("turn", turn), 0, _TURN)
     if kind == "token_count" and (totals := totals_of(payload.get("info"))):
         return Mark(digest("spent", *map(str, totals)), 0, _RESPONSE)
-    if kind == "item_completed" and (id := string(dig(payload, "item", "id"))):
-        kind = string(dig(payload, "item", "type"))
-        return Mark(digest("item", kind, id), 0, _PROMPT if kind == "UserMessage" else _RESPONSE)
     return None
 
 
@@ -159,7 +153,7 @@ class Trail:
         return repeats
 
     def find(self, mark: int, id: int, start: int) -> int:
-        """Where this mark comes next; -1 where it does not. Other ids are other records."""
+        """Where this mark comes next; -1 where it does not. Other ids are other records; 0 is none."""
         for _ in range(_MOST_TRIES):
             try:
                 found = self.marks.index(mark, start)
@@ -177,15 +171,7 @@ class Trail:
 
 def inherited(child: Trail, parent: Trail, kin: Kin) -> Kin:
     """What of a child's records its parent has; ``kin`` is what of the parent's are inherited themselves."""
-    best: list[int] = []
-    start = 0
-    for _ in range(_MOST_STARTS):
-        first = parent.find(child.marks[0], child.ids[0], start) if child.marks else -1
-        if first < 0:
-            break
-        run = _run(child, parent, first)
-        best = run if len(run) > len(best) else best
-        start = first + 1
+    best = _longest(child, parent, child.ids) or _longest(child, parent, array("Q", bytes(8 * len(child.ids))))
     cut = _up_to_spawned if child.meta.is_subagent else _before_own_turn
     best = best[: cut(child, parent, best)]
     if not best:
@@ -200,10 +186,25 @@ def inherited(child: Trail, parent: Trail, kin: Kin) -> Kin:
     return Kin(child.places[len(best) - 1] + 1, tuple(stretches))
 
 
-def _run(child: Trail, parent: Trail, first: int) -> list[int]:
+def _longest(child: Trail, parent: Trail, ids: array[int]) -> list[int]:
+    """The longest run of a child's first marks in its parent; of each its place there. Copies may have lost their ids,
+    or have got others: then ``ids`` are none."""
+    best: list[int] = []
+    start = 0
+    for _ in range(_MOST_STARTS):
+        first = parent.find(child.marks[0], ids[0], start) if child.marks else -1
+        if first < 0:
+            break
+        run = _run(child, parent, ids, first)
+        best = run if len(run) > len(best) else best
+        start = first + 1
+    return best
+
+
+def _run(child: Trail, parent: Trail, ids: array[int], first: int) -> list[int]:
     run: list[int] = []
     cursor = first
-    for mark, id in zip(child.marks, child.ids, strict=True):
+    for mark, id in zip(child.marks, ids, strict=True):
         found = parent.find(mark, id, cursor)
         if found < 0 or parent.skips_prompt(cursor, found):
             break
@@ -225,7 +226,7 @@ def _before_own_turn(child: Trail, parent: Trail, run: list[int]) -> int:
         turn -= 1
     before = turn - 1 if turn and child.flags[turn - 1] & _TURN else turn
     for mark in range(before, length):
-        if child.flags[mark] & _TURN or (child.ids[mark] and parent.ids[run[mark]]):
+        if child.flags[mark] & _TURN or (child.ids[mark] and child.ids[mark] == parent.ids[run[mark]]):
             return length
     return turn if any(child.flags[mark] & _PROMPT for mark in range(turn, length)) else length
 
