@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import tempfile
 from typing import Any
 
 import pytest
 
+from agentstore.importers import Options
+from agentstore.importers.codex import Codex
 from tests.unit.codex_lines import (
+    NAME,
     THREAD,
     call,
     data,
@@ -339,6 +344,24 @@ def test_the_subagent_that_a_call_started() -> None:
     )
     assert [row.subagent_session_id for row in result.tool_calls] == [f"codex:{id}" for id in (one, other, third)]
     assert {row.tool_category for row in result.tool_calls} == {"Task"}
+
+
+def test_an_event_of_a_later_piece_names_the_subagent() -> None:
+    """What the call had got before stays."""
+    lines = [meta(), call("call_b", "spawn_agent", {"message": "look"}), output("call_b", "started")]
+    told = event("collab_agent_spawn_end", call_id="call_b", new_thread_id=THREAD)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, NAME)
+        path.write_bytes(data(*lines, said("assistant", "a"), told))
+        for piece in Codex().survey([path], Options(piece_bytes=1)).read(path):
+            rows |= {row.tool_use_id: row for row in piece.tool_calls}
+        path.write_bytes(data(*lines))
+        (first,) = Codex().survey([path], Options()).read(path)
+        path.write_bytes(data(*lines, said("assistant", "a"), told))
+        (second,) = Codex().survey([path], Options()).read(path, first.state)
+    for row in (rows["call_b"], second.tool_calls[0]):
+        assert (row.subagent_session_id, row.result_content) == (f"codex:{THREAD}", "started")
 
 
 def test_totals_without_the_last_response_and_tokens_that_are_none() -> None:

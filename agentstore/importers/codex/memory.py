@@ -51,7 +51,7 @@ class State(msgspec.Struct, array_like=True):
     thought: list[Echo] = []
     seen: dict[int, int] = {}  # how often a message of this look, or a call of this id, was there
     failed: list[str] = []  # calls that an event says have failed, before their result
-    spawns: list[OpenCall] = []
+    spawns: list[OpenCall] = []  # calls that started agents, and have their result
     skipped: dict[str, int] = {}
     unknown: dict[str, int] = {}
 

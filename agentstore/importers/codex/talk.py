@@ -16,7 +16,7 @@ from agentstore.importers.codex.survey import PREFIX
 from agentstore.importers.codex.trail import Stretch
 from agentstore.importers.codex.usage import spent, totals_of
 from agentstore.importers.conversation import Conversation, OpenMessage, first_line
-from agentstore.importers.jsonl import Record
+from agentstore.importers.jsonl import Record, to_json
 
 _MOST_LABELS = 1000  # kinds of records that are counted apart
 _TEXT, _CALL, _THOUGHT, _TOKENS = 3, 2, 1, 0  # parts of a response; what it is known by, the best first
@@ -161,24 +161,21 @@ class Talk:
             value = payload.get(key)
             texts += [text_in(part) for part in (value if isinstance(value, list) else [value])]
         new = [text for text in texts if text and heard(self._state.thought, stream, text) is None]
-        if not any(texts) and stream != ITEM:
+        if not new and (any(texts) or stream != ITEM):
             return
         key = "\0".join(filter(None, texts)) or strings(payload, "encrypted_content")
-        if new or stream == ITEM:
-            message = self._response(_THOUGHT, key)
-            for text in new:
-                self._talk.think(message, text)
-            self._talk.think(message)
+        message = self._response(_THOUGHT, key)
+        for text in new:
+            self._talk.think(message, text)
+        self._talk.think(message)
 
     def take_call(self, payload: Record) -> None:
         call = shapes.call_of(payload)
         if call.id and self._is_known(call.id):
             self.skip("call/again")
             return
-        message = self._response(_CALL, call.id or f"{call.name}\0{self._state.records}")
-        opened = self._talk.call(message, call.id, call.name, call.arguments)
-        if shapes.starts_agents(call.name):
-            self._state.spawn(opened)
+        message = self._response(_CALL, call.id or f"{call.name}\0{to_json(call.arguments)}")
+        self._talk.call(message, call.id, call.name, call.arguments)
 
     def _is_known(self, id: str) -> bool:
         """A call that is written again is the same one; but ids that only count come again for other calls."""
@@ -193,14 +190,16 @@ class Talk:
             self.skip("result/no such call")
             return
         is_error = result.is_error or result.id in self._state.failed
-        if agent := shapes.started_agent(result.text) if shapes.starts_agents(call.name) else "":
-            self.started(result.id, agent)
+        if shapes.starts_agents(call.name):
+            self.started(result.id, shapes.started_agent(result.text))
+            self._state.spawn(call)
         self._talk.answer(result.id, result.text, is_error=is_error, moment=self._moment)
 
     def started(self, call_id: str, thread: str) -> None:
-        for call in self._state.spawns:
-            if call.id == call_id and thread and call_id and not call.subagent:
-                self._talk.starts(call, PREFIX + thread)
+        """A call started this thread: its result says so, or an event before or after that."""
+        call = self._talk.waiting(call_id) or next((one for one in self._state.spawns if one.id == call_id), None)
+        if call is not None and thread and not call.subagent and shapes.starts_agents(call.name):
+            self._talk.starts(call, PREFIX + thread)
 
     def spend(self, info: object) -> None:
         state = self._state
