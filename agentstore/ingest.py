@@ -12,7 +12,7 @@ import collections
 import hashlib
 import logging
 import weakref
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -22,7 +22,9 @@ from agentstore.models import Message, Session
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
-_REMEMBERED = 256  # files whose pieces may still come
+_REMEMBERED = 256  # files whose pieces may still come, and sessions whose subagents may
+
+T = TypeVar("T")
 
 
 class ReadWriteStore(Store, ReadStore, Protocol):
@@ -48,6 +50,9 @@ class ImportWriter:
         self._org_id = org_id
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._files: collections.OrderedDict[str, _File] = collections.OrderedDict()
+        # By the id that a session has in its file: its subagents so far, and the fork that it became.
+        self._subagents: collections.OrderedDict[str, list[Session]] = collections.OrderedDict()
+        self._forks: collections.OrderedDict[str, str] = collections.OrderedDict()
 
     async def write(self, result: ImportResult) -> None:
         """Store a result: what was stored of its sessions before is replaced by its first piece, the others add to it.
@@ -66,9 +71,7 @@ class ImportWriter:
 
     def _file(self, result: ImportResult) -> _File:
         if result.piece == 0 or result.file not in self._files:
-            self._files[result.file] = _File(result.piece == 0)
-            if len(self._files) > _REMEMBERED:
-                self._files.popitem(last=False)
+            _remember(self._files, result.file, _File(result.piece == 0))
         return self._files[result.file]
 
     async def _write_session(self, file: _File, session: Session, result: ImportResult) -> None:
@@ -83,8 +86,8 @@ class ImportWriter:
         if not id:
             return
         replace = msgspec.structs.replace
-        if id != own and session.relationship_type == "subagent":
-            session = replace(session, id=id)
+        if session.relationship_type == "subagent":
+            session = await self._below_its_fork(replace(session, id=id))
         elif id != own:
             session = replace(session, id=id, parent_session_id=own, relationship_type="fork")
         await self._store.write_git_links(self._org_id, [replace(link, session_id=id) for link in links])
@@ -95,6 +98,29 @@ class ImportWriter:
             [replace(call, session_id=id) for call in calls],
             replace=is_first and file.from_start,
         )
+        if id != own and session.relationship_type == "fork":
+            await self._take_subagents_along(own, id)
+
+    async def _below_its_fork(self, session: Session) -> Session:
+        """A subagent, below the fork that its session became: else it would count for the owner of the original."""
+        parent = session.parent_session_id
+        fork = self._forks.get(parent, "")
+        if (
+            not fork
+            and (stored := await self._stored(session.id))
+            and stored.parent_session_id.startswith(f"{parent}~")
+        ):
+            fork = stored.parent_session_id  # an earlier import found that
+        if not fork:
+            _remember(self._subagents, parent, [*self._subagents.get(parent, ()), session])
+        return msgspec.structs.replace(session, parent_session_id=fork or parent)
+
+    async def _take_subagents_along(self, own: str, fork: str) -> None:
+        """Subagents come before their session, when nobody knows that it will become a fork."""
+        _remember(self._forks, own, fork)
+        subagents = [msgspec.structs.replace(one, parent_session_id=fork) for one in self._subagents.pop(own, ())]
+        if subagents:
+            await self._store.write_batch(self._org_id, subagents, [], [])
 
     async def _place(self, session: Session, messages: list[Message]) -> str:
         """The id under which a session is stored: its own, unless it is stored there for another user or machine.
@@ -136,6 +162,13 @@ class ImportWriter:
             return await self._store.get_session(self._org_id, id)
         except NotFoundError:
             return None
+
+
+def _remember(known: collections.OrderedDict[str, T], key: str, value: T) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
 
 
 def _claimed_by(session: Session) -> set[str]:

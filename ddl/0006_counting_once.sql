@@ -2,10 +2,12 @@
 -- each of them counts in one of these sessions only, its owner. Who owns what is decided when sessions are written
 -- (agentstore/write/families.py), and stands in session_floors under the scope 'copies': rows of the session below
 -- own_from are copies, and so are those at copied_ordinals; copied_links are hashes of its links that another session
--- of the family has. Every session of a family has such a row, also one that owns all it has.
+-- of the family has; from shared_until on its rows were nobody else's. Every session of a family has such a row, also one that owns all it has.
 --
--- message_sources finds those families: which sessions hold a message of this source_id. It may name sessions that have
--- it no more. It lacks what a writer stored that was killed before it could note it, and whose caller was told nothing.
+-- message_sources finds those families: which sessions hold a message of this source id, of which source is the hash. It
+-- may name sessions that have it no more. It is written beside the messages; what it lacks, of a writer that was killed
+-- in between, its caller was never told to be stored. Under the hash of a zero byte and its own id a session is marked
+-- of which more than its own rows has to be looked at: it has a family, is a subagent, or has some.
 --
 -- Tokens and tools of a subagent count for its root session, origin_session_id in its row of scope 'subagents'; there
 -- parent_session_id is what it says itself, which may be another subagent.
@@ -28,6 +30,7 @@ ALTER TABLE session_floors /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS own_from UInt32,
     ADD COLUMN IF NOT EXISTS copied_ordinals Array(UInt32),
     ADD COLUMN IF NOT EXISTS copied_links Array(UInt64),
+    ADD COLUMN IF NOT EXISTS shared_until UInt32,
     ADD COLUMN IF NOT EXISTS copied_messages UInt32,
     ADD COLUMN IF NOT EXISTS copied_output_tokens UInt64,
     ADD COLUMN IF NOT EXISTS is_root Bool,
@@ -42,7 +45,7 @@ ALTER TABLE session_floors /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS agent_type LowCardinality(String);
 
 INSERT INTO message_sources (org_id, source, session_id)
-    SELECT org_id, cityHash64(source_id), session_id FROM messages WHERE source_id != '';
+    SELECT org_id, halfMD5(source_id), session_id FROM messages WHERE source_id != '';
 
 -- Of subagents of subagents up to the third; deeper ones count when one of them is written next.
 INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, parent_session_id, started_at,
@@ -63,3 +66,10 @@ INSERT INTO session_floors (org_id, scope, session_id, origin_session_id, parent
             ON b.org_id = s.org_id AND b.id = a.parent
         LEFT ANY JOIN (SELECT org_id, id, browsable, user_id, user_name, project_name, agent_type
             FROM sessions FINAL) AS r ON r.org_id = s.org_id AND r.id = root;
+
+-- Marks, so that whoever writes one of these sessions or its parent next looks closer.
+INSERT INTO message_sources (org_id, source, session_id)
+    SELECT org_id, halfMD5(concat('\0', id)), id
+    FROM (SELECT org_id, arrayJoin([session_id, parent_session_id]) AS id FROM session_floors FINAL
+            WHERE scope = 'subagents')
+    WHERE id != '';

@@ -18,10 +18,10 @@ from agentstore.connection.dial import Dialer, new_pool
 from agentstore.connection.pool import Explain, as_it_is
 from agentstore.connection.turns import Lane, Turns
 from agentstore.settings import ConnectOptions
-from agentstore.write.rows import TABLES
+from agentstore.write.rows import BATCHED
 
 # One insert for each table, one look at the clock, and one at families.
-_WRITER = len(TABLES) + 2
+_WRITER = len(BATCHED) + 2
 # A purge holds a connection for as long as parts are rewritten, perhaps for minutes.
 _BACKGROUND, _HEALTH = 2, 1
 

@@ -112,6 +112,10 @@ NEEDS: tuple[Need, ...] = (
         "deduplicate_insert", "enable", "a retried insert would be stored twice", wrong=("disable",), writes=True,
     ),
     Need(
+        "deduplicate_insert_select", "disable", "what counts once could not be written down", wrong=("force_enable",),
+        writes=True,
+    ),
+    Need(
         "distributed_ddl_output_mode", "throw", "a replica's failure to apply a migration would go unnoticed",
         wrong=("never_throw", "null_status_on_timeout", "null_status_on_timeout_only_active"), writes=True,
     ),

@@ -22,7 +22,7 @@ import msgspec
 from agentstore.importers.git_links import FoundLink, links_in
 from agentstore.importers.git_remotes import Seen, seen_in
 from agentstore.importers.jsonl import to_json
-from agentstore.importers.tools import category, describe_call, skill_name, text_of
+from agentstore.importers.tools import LOADS_SKILL, category, describe_call, skill_name, text_of
 from agentstore.models import GitLink, Message, Session, ToolCall
 
 OPEN_MESSAGES = 32
@@ -33,7 +33,7 @@ _MOST_REMOTES = 8
 _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 
-class Usage(msgspec.Struct, array_like=True):
+class Usage(msgspec.Struct, array_like=True, gc=False):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
     cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text."""
 
@@ -53,7 +53,7 @@ def tokens(value: Any) -> int:
     return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
 
 
-class OpenMessage(msgspec.Struct, array_like=True):
+class OpenMessage(msgspec.Struct, array_like=True, gc=False):
     """A message that later records may still add to."""
 
     ordinal: int
@@ -88,7 +88,7 @@ class OpenMessage(msgspec.Struct, array_like=True):
         )
 
 
-class OpenCall(msgspec.Struct, array_like=True):
+class OpenCall(msgspec.Struct, array_like=True, gc=False):
     """A tool call; ``index`` is its position among the calls of its message."""
 
     ordinal: int
@@ -106,7 +106,7 @@ class OpenCall(msgspec.Struct, array_like=True):
 
     def row(self, session_id: str) -> ToolCall:
         result = self.result or ""
-        names_skill = self.name in ("Skill", "skill") or "SKILL.md" in self.input_json
+        names_skill = self.name in LOADS_SKILL or "SKILL.md" in self.input_json
         return ToolCall(
             session_id=session_id,
             message_ordinal=self.ordinal,

@@ -185,3 +185,17 @@ def to_json(value: Any) -> str:
     except (msgspec.MsgspecError, OverflowError, ValueError):
         # Integers beyond 64 bits.
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_place = re.compile(r": line (\d{1,9}) column ")
+
+
+def read_values(data: bytes, report: Report) -> list[Any]:
+    """The JSON values of a document that is no file of lines; what is left over is reported with its line."""
+    body = data.removeprefix(BOM).strip(b" \t\r\n\x00")
+
+    def placed(_number: int, reason: str) -> None:
+        place = _place.search(reason)
+        report(int(place.group(1)) if place else 0, reason)
+
+    return _values(0, body, placed, torn=False) if body else []

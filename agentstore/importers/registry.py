@@ -6,16 +6,22 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from agentstore.importers.antigravity.importer import Antigravity
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.codex.importer import Codex
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
+from agentstore.importers.gemini.importer import Gemini
 from agentstore.importers.importer import HEAD, Importer, Options
 from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.swe_agent.importer import SweAgent
 
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
     ClaudeCode(),
     Codex(),
+    Gemini(),
+    Antigravity(),
+    SweAgent(),
 )  # fmt: skip
 
 

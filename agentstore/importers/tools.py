@@ -72,12 +72,22 @@ _COMMANDS = frozenset({"command", "cmd"})
 _SHELL = re.compile(r"(?:.*[/\\])?(?:(?:ba|z|da|k|fi)?sh|pwsh|powershell|cmd)(?:\.exe)?", re.IGNORECASE | re.DOTALL)
 _GIVES_SCRIPT = re.compile(r"-[a-z]{0,4}c|-command|/c", re.IGNORECASE)
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.{1,4096})$", re.MULTILINE)
+LOADS_SKILL = ("Skill", "skill", "activate_skill")
 _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
+# SWE-agent's, which the table does not know.
+_SWE_AGENT: Mapping[str, str] = {
+    **dict.fromkeys(("open", "goto", "scroll_up", "scroll_down", "filemap", "view_image"), "Read"),
+    **dict.fromkeys(("insert", "append", "str_replace_editor"), "Edit"),
+    **dict.fromkeys(("search_dir", "search_file"), "Grep"),
+    "create": "Write",
+    "find_file": "Glob",
+    "submit": "Tool",
+}
 
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
-    known = CATEGORIES.get(name) or _LATER.get(name)
+    known = CATEGORIES.get(name) or _LATER.get(name) or _SWE_AGENT.get(name)
     if known is not None:
         return known
     return "Task" if "subagent" in name.lower() else "Other"
@@ -118,7 +128,7 @@ def patched_files(patch: str) -> list[str]:
 
 def skill_name(name: str, arguments: Any, result: str) -> str:
     """The skill that a call loads: named by the Skill tool, or inferred from opening a SKILL.md file."""
-    if name in ("Skill", "skill"):
+    if name in LOADS_SKILL:
         return text_of(arguments, "skill", "name", "command")
     path = _skill_file(name, arguments)
     if not path:
@@ -154,7 +164,7 @@ def describe_call(name: str, arguments: Any) -> str:
 
 def _bash(arguments: Any) -> str:
     description = text_of(arguments, "description")
-    command = text_of(arguments, "command", "cmd")
+    command = text_of(arguments, "command", "cmd", "CommandLine")
     head = f"[Bash: {description}]" if description else "[Bash]"
     return f"{head}\n$ {command}" if command else ""
 
@@ -191,7 +201,7 @@ def _edit(arguments: Any) -> str:
     return f"[Edit: {files}]" if files else ""
 
 
-_PATH = ("file_path", "notebook_path", "path")
+_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,

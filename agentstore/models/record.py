@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Base of all records: frozen and compared by value.
 
     Build them by keyword: the order of the fields is not promised. They are not ``kw_only`` because reads build

@@ -10,10 +10,11 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.models import Changes
 from agentstore.protocols import Executor
 from agentstore.read.conditions import text
+from agentstore.read.floors import COPIES, SUBAGENTS
 from agentstore.read.horizon import Horizon
 from agentstore.read.lanes import ReadLanes
 from agentstore.write.clock import HIGHEST_TIME, local_nanoseconds
-from agentstore.write.rows import SESSIONS, TABLES, Table
+from agentstore.write.rows import SESSION_FLOORS, SESSIONS, TABLES, Table
 
 # Where an organisation without sessions begins: before everything.
 _FIRST = 1
@@ -39,8 +40,10 @@ class ChangeReads(ReadLanes):
         answer, or its ``version``.
 
         Anything counts: the session, its messages, tool calls, git links, stars and pins, deletion marks, also where
-        they are written again as they were or are taken away. **No change is missed**, whichever store wrote it and
-        however late it arrives: the version returned lies 40 minutes behind, before all that may still be on its way.
+        they are written again as they were or are taken away; and what of it is another one's copy (``Session``),
+        where that was decided again since the other one was written. **No change is missed**, whichever store wrote it
+        and however late it arrives: the version returned lies 40 minutes behind, before all that may still be on its
+        way.
         A change may be told more than once. Given the last answer it is told again only where it may have changed
         (rows were merged meanwhile, say); given a version, by each call for 40 minutes. Of 1, by all that is stored.
 
@@ -151,7 +154,7 @@ def _rows(table: Table, org_id: str, version: int) -> Sql:
     is_session = table is SESSIONS
     return sql(
         "SELECT {id} AS id, _version AS v, cityHash64({name}, {key}, _version, _deleted) AS checksum,"
-        " {said} AS said, {gone} AS gone FROM {table} WHERE org_id = {org_id} AND _version > {version}",
+        " {said} AS said, {gone} AS gone FROM {table} WHERE org_id = {org_id} AND _version > {version}{more}",
         id=sql("id" if is_session else "session_id"),
         name=table.name,
         key=join(", ", map(identifier, table.key)),
@@ -160,4 +163,9 @@ def _rows(table: Table, org_id: str, version: int) -> Sql:
         table=identifier(table.name),
         org_id=org_id,
         version=version,
+        # What was decided about a session that does not count, since another one was written, is no change of it: it
+        # may be gone long ago.
+        more=sql(" AND (counts OR scope NOT IN {decided})", decided=(COPIES, SUBAGENTS))
+        if table is SESSION_FLOORS
+        else sql(""),
     )

@@ -19,6 +19,7 @@ from agentstore.write.rows import (
     CONTENT,
     GIT_LINKS,
     MARKS,
+    MESSAGE_SOURCES,
     MESSAGES,
     PURGED,
     SESSION_DELETES,
@@ -87,11 +88,12 @@ class Calls:
         touched = Touched(org_id)
         published = await self._encode(SESSIONS, org_id, touched.sessions([[session]]), "session")
         own = self._of_session(messages, session.id, "messages")
-        rows = await self._encode(MESSAGES, org_id, touched.messages(own), "messages")
+        rows = await self._messages(org_id, own, touched)
         calls = touched.calls(_numbered(self._of_session(tool_calls, session.id, "tool_calls")))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         floors = await self._floors(org_id, [session.id], CONTENT) if replace else []
-        touched.altered |= {session.id} if replace else set()
+        if replace:
+            touched.empty(session.id)
         # Published last: whoever sees the session in a list finds all that belongs to it.
         return Call(org_id, (rows, floors, published), touched)
 
@@ -103,7 +105,7 @@ class Calls:
         published = await self._encode(
             SESSIONS, org_id, touched.sessions(self._chunks(sessions, "sessions")), "sessions"
         )
-        rows = await self._encode(MESSAGES, org_id, touched.messages(self._chunks(messages, "messages")), "messages")
+        rows = await self._messages(org_id, self._chunks(messages, "messages"), touched)
         calls = touched.calls(_numbered(self._chunks(tool_calls, "tool_calls")))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
         return Call(org_id, (rows, published), touched)
@@ -136,6 +138,12 @@ class Calls:
         """Purged sessions that may be written again."""
         floors = [SessionFloor(PURGED, id) for id in checked_ids(session_ids)]
         return await self.rows(SESSION_FLOORS, org_id, floors, name="session_ids", remove=True)
+
+    async def _messages(self, org_id: str, chunks: Iterable[list[Message]], touched: Touched) -> list[Entry]:
+        """Messages, and before them what finds others that are the same."""
+        rows = await self._encode(MESSAGES, org_id, touched.messages(chunks), "messages")
+        held = self._chunks(touched.take_held(), "messages")
+        return await self._encode(MESSAGE_SOURCES, org_id, held, "messages") + rows
 
     async def _floors(self, org_id: str, ids: Sequence[str], *scopes: str) -> list[Entry]:
         floors = [SessionFloor(scope, id) for scope in scopes for id in ids]

@@ -8,7 +8,8 @@ decisions the one with the higher version holds, so this is as exact as the stor
 Cancelling a caller ends nothing: what was added is decided, and what fails then is logged.
 
 One round at a time, for all writes that wait for one. A session that shares nothing, and has nothing to do with
-subagents, costs it two small statements. Nothing is remembered from round to round: another store may have changed it.
+subagents, costs it one small statement. Nothing is remembered from round to round: another store may have changed it.
+What a writer stored that was killed before it could decide is found by a store that lives long (``sweep``).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from agentstore.connection.sql import Sql
 from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
 from agentstore.protocols import Executor
 from agentstore.read.floors import COPIES, SUBAGENTS
-from agentstore.write import families_sql
+from agentstore.write import families_sql, relatives_sql
 from agentstore.write.looptime import loop_time
 from agentstore.write.owners import DEEPEST, Member, chains, in_order, numbered, unknown_parents
 from agentstore.write.retry import retried
-from agentstore.write.touched import Touched
+from agentstore.write.touched import MOST_SOURCES, Touched
 from agentstore.write.versions import Versions
 
 logger = logging.getLogger("agentstore.write")
@@ -94,6 +95,10 @@ class Families:
             self._task.add_done_callback(self._abandon)
         return decided
 
+    def doubt(self, org_id: str, session_ids: set[str]) -> asyncio.Future[None] | None:
+        """Have it decided what these sessions own, of which it is not known whether it was."""
+        return self.add(Touched(org_id, doubted=session_ids))
+
     async def drained(self) -> None:
         """Returns when all is decided that was added before."""
         rounds = [*self._waiting.values(), *([self._current] if self._current else ())]
@@ -150,11 +155,13 @@ class Families:
 
     async def _decide(self, touched: Touched) -> None:
         org_id = touched.org_id
-        if touched.lowest:
-            await self._executor.execute(families_sql.note_sources(org_id, touched.lowest.keys(), touched.versions))
+        if not touched.parents and not touched.doubted and not await self._is_concerned(touched):
+            return
         shared, known, subagents, parents = await self._look(touched)
         new = touched.parents.keys() - subagents
         if new:
+            # Marked before anything else: who writes one of them later finds the mark, and who wrote it before is seen.
+            await self._mark(org_id, new | {touched.parents[id] for id in new} - {""})
             await self._executor.execute(families_sql.note_subagents(org_id, new, self._versions.draw()[0]))
         # Drawn before anything is read of what is written down: whoever commits later decides later, at a higher
         # version.
@@ -163,12 +170,17 @@ class Families:
         # Subagents of what has changed: whether they count, and for whom, may have changed with it.
         below = await self._below(org_id, changed & parents)
         affected = await self._affected(touched, shared, known, below)
+        if affected & touched.ids - known.keys():
+            await self._mark(org_id, affected)  # a family, or one more in it
         repeated = new | (changed & subagents) | below
         if gone := touched.removed & subagents:
             await self._executor.execute(families_sql.forget_subagents(org_id, gone, version))
             repeated -= gone
-        if not affected and not repeated:
-            return
+        if affected or repeated:
+            await self._write_down(org_id, affected, repeated, version)
+
+    async def _write_down(self, org_id: str, affected: set[str], repeated: set[str], version: int) -> None:
+        """What each of the ``affected`` sessions owns, and what totals need of the subagents that are ``repeated``."""
         families = numbered([*([id] for id in affected), *(await self._groups(org_id, affected))])
         members = await self._members(org_id, {*families, *repeated})
         roots = chains({id: one.parent for id, one in members.items() if one.is_subagent})
@@ -180,47 +192,62 @@ class Families:
             order = families_sql.Order(ranked, [families[id] for id in ranked], listed, counted)
             await self._executor.execute(families_sql.decide(org_id, affected, order, roots, version))
 
-    async def _affected(self, touched: Touched, shared: set[str], known: set[str], below: set[str]) -> set[str]:
+    async def _affected(self, touched: Touched, shared: set[str], known: dict[str, int], below: set[str]) -> set[str]:
         """The sessions for which it is to be decided anew what they own."""
         org_id = touched.org_id
-        # Also where none of the rows is shared: they may stand in the place of some that were, and prompts are known by
-        # more than their ids.
-        rewritten = known & touched.lowest.keys()
-        again = rewritten | known & (touched.written | touched.altered | touched.hidden)
+        # Also where none of the rows is shared: prompts are known by more than their ids, and totals have changed.
+        rewritten = known.keys() & touched.lowest.keys()
+        again = rewritten | known.keys() & (touched.written | touched.altered | touched.hidden) | touched.doubted
         if below:
-            again |= await self._ids(families_sql.in_families(org_id, below))
+            again |= await self._ids(relatives_sql.in_families(org_id, below))
         if again:
             again = again.union(*await self._groups(org_id, again))
         # What they held and hold no more may be another's now.
-        if less := known & touched.removed | rewritten:
-            again |= less | await self._ids(families_sql.relatives(org_id, less))
+        replaced = {id for id in rewritten if touched.lowest[id] < known[id]}
+        if less := known.keys() & (touched.removed | touched.emptied) | replaced:
+            again |= less | await self._ids(relatives_sql.relatives(org_id, less))
         return shared | again
+
+    async def _is_concerned(self, touched: Touched) -> bool:
+        """Whether a session shares a message that was just written, or has a family, or has to do with subagents."""
+        org_id, ids = touched.org_id, touched.ids
+        if max(len(touched.sources), len(ids)) <= MOST_SOURCES:
+            query = relatives_sql.hint(org_id, ids, touched.sources)
+        else:
+            others = ids - touched.lowest.keys() - touched.written
+            query = relatives_sql.hint_by_versions(org_id, touched.versions, others)
+        columns = await self._executor.fetch(query)
+        return bool(columns and columns[0])
+
+    async def _mark(self, org_id: str, ids: set[str]) -> None:
+        await self._executor.execute(relatives_sql.mark(org_id, ids))
 
     async def _below(self, org_id: str, ids: set[str]) -> set[str]:
         """All subagents below these sessions."""
         found, latest = set[str](), ids
         while latest:
-            latest = await self._ids(families_sql.children(org_id, latest)) - found
+            latest = await self._ids(relatives_sql.children(org_id, latest)) - found
             found |= latest
         return found
 
-    async def _look(self, touched: Touched) -> tuple[set[str], set[str], set[str], set[str]]:
-        """Sessions that share messages just written; those of the touched ones that have a family already; those that
-        are known to be subagents; and those that are known to have some."""
+    async def _look(self, touched: Touched) -> tuple[set[str], dict[str, int], set[str], set[str]]:
+        """Sessions that share messages just written; those of the touched ones that have a family already, with the
+        ordinal from which on they shared nothing; those that are known to be subagents; those that are known to have
+        some."""
         columns = await self._executor.fetch(
-            families_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids, touched.heads)
+            relatives_sql.look(touched.org_id, touched.lowest.keys(), touched.versions, touched.ids, touched.heads)
         )
-        found: dict[str, set[str]] = {"shared": set(), COPIES: set(), SUBAGENTS: set(), "parents": set()}
-        for kind, id in zip(*columns, strict=True):
-            found[kind].add(id)
-        return found["shared"], found[COPIES], found[SUBAGENTS], found["parents"]
+        found: dict[str, dict[str, int]] = {"shared": {}, COPIES: {}, SUBAGENTS: {}, "parents": {}}
+        for kind, id, shared_until in zip(*columns, strict=True):
+            found[kind][id] = shared_until
+        return set(found["shared"]), found[COPIES], set(found[SUBAGENTS]), set(found["parents"])
 
     async def _members(self, org_id: str, family: set[str]) -> dict[str, Member]:
         found: dict[str, Member] = {}
         wanted = set(family)
         # Parents of subagents: whether these count depends on them.
         for _ in range(DEEPEST):
-            columns = await self._executor.fetch(families_sql.members(org_id, wanted))
+            columns = await self._executor.fetch(relatives_sql.members(org_id, wanted))
             for id, parent, is_browsable, is_subagent, is_hidden, start in zip(*columns, strict=True):
                 found[id] = Member(id, parent, bool(is_browsable), bool(is_subagent), bool(is_hidden), _time(start))
             wanted = unknown_parents(found) - wanted
@@ -231,7 +258,7 @@ class Families:
     async def _groups(self, org_id: str, ids: set[str]) -> list[list[str]]:
         if not ids:
             return []
-        columns = await self._executor.fetch(families_sql.neighbours(org_id, ids))
+        columns = await self._executor.fetch(relatives_sql.neighbours(org_id, ids))
         return list(columns[0]) if columns else []
 
     async def _ids(self, query: Sql) -> set[str]:

@@ -1,12 +1,13 @@
-"""The statements by which families of sessions are found and what they share is given an owner. Pure."""
+"""The statements by which what sessions share is given an owner, and what totals need of them is repeated. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.read.floors import CONTENT, COPIES, MARKS, SUBAGENTS, above_floors
+from agentstore.write.relatives_sql import IS_SUBAGENT, id_tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,6 @@ class Order:
     counted: int
 
 
-_IS_SUBAGENT = sql("(relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != ''))")
-
-
-def note_sources(org_id: str, session_ids: Collection[str], versions: Collection[int]) -> Sql:
-    """Record which sessions hold the source ids of messages just written. Harmless when it is sent twice."""
-    return sql(
-        "INSERT INTO message_sources (org_id, source, session_id)"
-        " SELECT org_id, cityHash64(source_id), session_id FROM ({rows})",
-        rows=_written(org_id, session_ids, versions),
-    )
-
-
 def note_subagents(org_id: str, session_ids: Collection[str], version: int) -> Sql:
     """Have a row for each subagent among the sessions, so that whoever changes one above it finds it."""
     return sql(
@@ -42,9 +31,9 @@ def note_subagents(org_id: str, session_ids: Collection[str], version: int) -> S
         " WHERE org_id = {org_id} AND id IN {ids} AND {subagent}",
         scope=SUBAGENTS,
         version=version,
-        subagent=_IS_SUBAGENT,
+        subagent=IS_SUBAGENT,
         org_id=org_id,
-        ids=_tuple(session_ids),
+        ids=id_tuple(session_ids),
     )
 
 
@@ -60,9 +49,9 @@ def repeat_subagents(org_id: str, session_ids: Collection[str], roots: Mapping[s
         scope=SUBAGENTS,
         facts=_facts(org_id, session_ids, roots),
         version=version,
-        ids=_tuple(session_ids),
+        ids=id_tuple(session_ids),
         root=_root(roots),
-        subagent=_IS_SUBAGENT,
+        subagent=IS_SUBAGENT,
         joined=_with_roots(org_id, session_ids, roots),
     )
 
@@ -96,7 +85,7 @@ def _facts(org_id: str, session_ids: Collection[str], roots: Mapping[str, str]) 
         hidden=sql(
             "SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {all}",
             org_id=org_id,
-            all=_tuple({*session_ids, *roots.values()}),
+            all=id_tuple({*session_ids, *roots.values()}),
         ),
     )
 
@@ -106,117 +95,7 @@ def _with_roots(org_id: str, session_ids: Collection[str], roots: Mapping[str, s
         " LEFT ANY JOIN (SELECT id AS key, browsable, user_id, user_name, project_name, agent_type FROM sessions FINAL"
         " WHERE org_id = {org_id} AND id IN {all}) AS r ON r.key = d.root",
         org_id=org_id,
-        all=_tuple({*session_ids, *roots.values()}),
-    )
-
-
-def children(org_id: str, session_ids: Collection[str]) -> Sql:
-    """The subagents whose parent is one of these."""
-    return sql(
-        "SELECT session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
-        " AND parent_session_id IN {ids}",
-        org_id=org_id,
-        scope=SUBAGENTS,
-        ids=_tuple(session_ids),
-    )
-
-
-def in_families(org_id: str, session_ids: Collection[str]) -> Sql:
-    """Those of the sessions that have a family."""
-    return sql(
-        "SELECT session_id FROM session_floors FINAL WHERE org_id = {org_id} AND scope = {scope}"
-        " AND session_id IN {ids}",
-        org_id=org_id,
-        scope=COPIES,
-        ids=_tuple(session_ids),
-    )
-
-
-def look(
-    org_id: str,
-    written: Collection[str],
-    versions: Collection[int],
-    touched: Collection[str],
-    heads: Collection[str],
-) -> Sql:
-    """``kind`` 'shared': sessions that hold a source id of the messages just ``written``, where more than one does.
-    'copies': those of the ``touched`` sessions that have a family already. 'subagents': those of them that are known
-    to be subagents. 'parents': those of ``heads`` that have some. Some more than once.
-    """
-    parts = [
-        sql(
-            "SELECT toString(scope) AS kind, session_id AS id"
-            " FROM session_floors FINAL WHERE org_id = {org_id} AND scope IN {scopes} AND session_id IN {touched}",
-            org_id=org_id,
-            scopes=(COPIES, SUBAGENTS),
-            touched=_tuple(touched),
-        )
-    ]
-    # Each part costs a write some milliseconds, so only those that can say something.
-    if heads:
-        parts.append(
-            sql(
-                "SELECT 'parents', parent_session_id FROM session_floors FINAL"
-                " WHERE org_id = {org_id} AND scope = {scope} AND parent_session_id IN {heads}",
-                org_id=org_id,
-                scope=SUBAGENTS,
-                heads=_tuple(heads),
-            )
-        )
-    if written:
-        sources = sql("SELECT cityHash64(source_id) FROM ({rows})", rows=_written(org_id, written, versions))
-        parts.append(
-            sql(
-                "SELECT 'shared', arrayJoin(sessions) FROM ({shared})",
-                shared=_shared(org_id, sources),
-            )
-        )
-    return join(" UNION ALL ", parts)
-
-
-def relatives(org_id: str, session_ids: Collection[str]) -> Sql:
-    """All sessions that hold a source id of one of these, which may be gone themselves."""
-    # By session the table has no order: it is read whole, for this organisation. Asked where a member of a family
-    # is removed or written.
-    return sql(
-        "SELECT DISTINCT arrayJoin(sessions) FROM ({shared})",
-        shared=_shared(
-            org_id,
-            sql(
-                "SELECT source FROM message_sources WHERE org_id = {org_id} AND session_id IN {ids}",
-                org_id=org_id,
-                ids=_tuple(session_ids),
-            ),
-        ),
-    )
-
-
-def neighbours(org_id: str, session_ids: Collection[str]) -> Sql:
-    """The groups of sessions that share a message with one of these: all that is needed to decide what these own."""
-    return sql(
-        "SELECT DISTINCT arraySort(arrayMap(id -> toValidUTF8(id), sessions)) FROM ({shared})",
-        shared=_shared(
-            org_id,
-            sql(
-                "SELECT cityHash64(source_id) FROM messages WHERE org_id = {org_id} AND session_id IN {ids}"
-                " AND source_id != ''",
-                org_id=org_id,
-                ids=_tuple(session_ids),
-            ),
-        ),
-    )
-
-
-def members(org_id: str, session_ids: Collection[str]) -> Sql:
-    """The columns of ``Member``, with the start in microseconds."""
-    return sql(
-        "SELECT id, parent_session_id, browsable, {subagent}, id IN ("
-        "SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {ids}),"
-        " toUnixTimestamp64Micro(started_at)"
-        " FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
-        subagent=_IS_SUBAGENT,
-        org_id=org_id,
-        ids=_tuple(session_ids),
+        all=id_tuple({*session_ids, *roots.values()}),
     )
 
 
@@ -234,10 +113,10 @@ def decide(org_id: str, affected: Collection[str], order: Order, roots: Mapping[
     ranked = order.ranked
     return sql(
         "INSERT INTO session_floors (org_id, scope, session_id, own_from, copied_ordinals, copied_links,"
-        " copied_messages, copied_output_tokens, is_root, origin_session_id, {repeated}, _version)"
+        " shared_until, copied_messages, copied_output_tokens, is_root, origin_session_id, {repeated}, _version)"
         " SELECT {org_id}, {scope}, id, own_from, arraySort(arrayFilter(o -> o > own_from, ordinals)), links,"
-        " copies, tokens, root = id, if(copies = 0, '', {ranked}[origin + 1]), {facts}, {version} FROM ("
-        "SELECT id, root, ordinals, links, copies, tokens, origin,"
+        " shared_until, copies, tokens, root = id, if(copies = 0, '', {ranked}[origin + 1]), {facts}, {version} FROM ("
+        "SELECT id, root, ordinals, links, copies, shared_until, tokens, origin,"
         " multiIf(copies = 0, 0, owned = 0, last + 1, first_owned) AS own_from"
         " FROM (SELECT arrayJoin({affected}) AS id, {root} AS root) AS a"
         " LEFT JOIN ({messages}) AS m ON m.session_id = a.id"
@@ -251,7 +130,7 @@ def decide(org_id: str, affected: Collection[str], order: Order, roots: Mapping[
         facts=_facts(org_id, affected, roots),
         version=version,
         affected=sorted(affected),
-        ids=_tuple(affected),
+        ids=id_tuple(affected),
         root=_root(roots),
         messages=_copied_messages(org_id, order),
         links=_copied_links(org_id, ranked, order.families),
@@ -264,13 +143,16 @@ def _copied_messages(org_id: str, order: Order) -> Sql:
     return sql(
         "SELECT session_id, countIf(is_copy) AS copies, sumIf(output_tokens, is_copy) AS tokens,"
         " countIf(NOT is_copy) AS owned, minIf(ordinal, NOT is_copy) AS first_owned, max(ordinal) AS last,"
-        " groupArrayIf(ordinal, is_copy) AS ordinals, argMinIf(owner, ordinal, is_copy) AS origin FROM ("
-        "SELECT session_id, ordinal, output_tokens, by_source != place OR by_text != place AS is_copy,"
+        " groupArrayIf(ordinal, is_copy) AS ordinals, argMinIf(owner, ordinal, is_copy) AS origin,"
+        " maxIf(ordinal + 1, is_shared) AS shared_until FROM ("
+        "SELECT session_id, ordinal, output_tokens, is_shared, by_source != place OR by_text != place AS is_copy,"
         " if(by_source != place, by_source, by_text) AS owner FROM ("
         "SELECT session_id, ordinal, output_tokens, place,"
         " if(source_id = '', place, first_value(place) OVER"
         " (PARTITION BY source_id ORDER BY (place >= {listed}) + (place >= {counted}), output_tokens DESC, calls DESC,"
         " content_length DESC, place)) AS by_source,"
+        " source_id != '' AND min(place) OVER (PARTITION BY source_id) != max(place) OVER (PARTITION BY source_id)"
+        " AS is_shared,"
         # Neither responses nor rows of which all is unknown but the second: each would be another's, and nobody's own.
         " if(role = 'assistant' OR output_tokens > 0 OR content_length = 0 OR timestamp IS NULL, place, min(place) OVER"
         " (PARTITION BY family, role, timestamp, content_length)) AS by_text"
@@ -284,8 +166,8 @@ def _copied_messages(org_id: str, order: Order) -> Sql:
         listed=order.listed,
         counted=order.counted,
         org_id=org_id,
-        ids=_tuple(ranked),
-        seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=_tuple(ranked))),
+        ids=id_tuple(ranked),
+        seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=id_tuple(ranked))),
     )
 
 
@@ -296,8 +178,8 @@ def _calls(org_id: str, ranked: Sequence[str]) -> Sql:
         " FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}"
         " GROUP BY session_id, message_ordinal",
         org_id=org_id,
-        ids=_tuple(ranked),
-        seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=_tuple(ranked))),
+        ids=id_tuple(ranked),
+        seen=above_floors(org_id, CONTENT, among=sql("session_id IN {ids}", ids=id_tuple(ranked))),
     )
 
 
@@ -310,36 +192,11 @@ def _copied_links(org_id: str, ranked: Sequence[str], families: Sequence[int]) -
         place=_number(ranked, range(len(ranked))),
         family=_number(ranked, families),
         org_id=org_id,
-        ids=_tuple(ranked),
-        seen=above_floors(org_id, MARKS, among=sql("session_id IN {ids}", ids=_tuple(ranked))),
+        ids=id_tuple(ranked),
+        seen=above_floors(org_id, MARKS, among=sql("session_id IN {ids}", ids=id_tuple(ranked))),
     )
 
 
 def _number(ids: Sequence[str], numbers: Sequence[int]) -> Sql:
     """The number of a row's session."""
     return sql("transform(session_id, {ids}, {numbers}, -1)", ids=list(ids), numbers=list(numbers))
-
-
-def _written(org_id: str, session_ids: Collection[str], versions: Collection[int]) -> Sql:
-    return sql(
-        "SELECT org_id, source_id, session_id FROM messages WHERE org_id = {org_id} AND session_id IN {ids}"
-        " AND _version IN {versions} AND source_id != ''",
-        org_id=org_id,
-        ids=_tuple(session_ids),
-        versions=tuple(sorted(versions)) or (0,),
-    )
-
-
-def _shared(org_id: str, sources: Sql) -> Sql:
-    """The sessions that hold one of these sources, for each that more than one holds."""
-    return sql(
-        "SELECT groupUniqArray(session_id) AS sessions FROM message_sources WHERE org_id = {org_id}"
-        " AND source IN ({sources}) GROUP BY source HAVING length(sessions) > 1",
-        org_id=org_id,
-        sources=sources,
-    )
-
-
-def _tuple(values: Collection[object]) -> tuple[object, ...]:
-    # Sorted, so that one question is one text. Of nothing: an id that no session has, since "()" is no list.
-    return tuple(sorted(values)) or ("",)  # type: ignore[type-var]

@@ -18,12 +18,14 @@ from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids
 from agentstore.write.retry import retried
 from agentstore.write.rows import SESSION_FLOORS, TABLES, Table
+from agentstore.write.sources import is_marker
 
 # Session ids in one statement: far below the limits on a query's size.
 _CHUNK = 500
 # A part that is no longer active stays on the disk this long where the server does not say (its own default).
 _OLD_PARTS_SECONDS = 480
-_ALL_SOURCES = ("message_sources", sql("1"))
+# But for the marks: they say of an id that it has had to do with others, and those may be stored still.
+_ALL_SOURCES = ("message_sources", sql("NOT {marker}", marker=is_marker()))
 
 
 class Purge(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +28,7 @@ from agentstore.write.encoding import (
     required,
     unsigned,
 )
+from agentstore.write.sources import encode_sources
 
 # Block info of the protocol: no overflow rows, no bucket.
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
@@ -47,8 +48,9 @@ _TIME: tuple[str, Encoder] = ("Nullable(DateTime64(6, 'UTC'))", nullable(encode_
 class Table:
     """A table: its columns in the order they are sent, each with type and encoder, and its sort key after org_id.
 
-    Three more columns are the same for all rows of an encoding and given by the caller: org_id, _version and _deleted.
-    ``bulky`` fields may hold long texts.
+    Three more columns are the same for all rows of an encoding and given by the caller: org_id, _version and _deleted;
+    the first only, where the table is not ``versioned``. ``bulky`` fields may hold long texts. ``fields`` are those of
+    the record whose columns have other names.
     """
 
     name: str
@@ -56,12 +58,15 @@ class Table:
     columns: dict[str, tuple[str, Encoder]]
     key: tuple[str, ...]
     bulky: tuple[str, ...] = ()
+    versioned: bool = True
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def header(self) -> tuple[tuple[str, str], ...]:
         """Names and types of all columns of a block."""
         fields = ((name, type_name) for name, (type_name, _) in self.columns.items())
-        return (("org_id", "String"), *fields, ("_version", "UInt64"), ("_deleted", "UInt8"))
+        own = (("_version", "UInt64"), ("_deleted", "UInt8")) if self.versioned else ()
+        return (("org_id", "String"), *fields, *own)
 
     def key_of(self, org_id: str, record: Any) -> tuple[Any, ...]:
         """The row's sort key as it is stored, org_id first."""
@@ -195,11 +200,23 @@ SESSION_FLOORS = Table(
     ("scope", "session_id"),
 )
 
+# Which sessions hold which source ids, made from the messages that have one.
+MESSAGE_SOURCES = Table(
+    "message_sources",
+    Message,
+    {"session_id": _ID, "source": ("UInt64", encode_sources)},
+    ("session_id", "source_id"),
+    fields={"source": "source_id"},
+    versioned=False,
+)
+
 # Which tables the floors of a scope are about. The others have the session's id for a key: a tombstone is enough.
 FLOORED = {CONTENT: (MESSAGES, TOOL_CALLS), MARKS: (GIT_LINKS, SESSION_STARS, MESSAGE_PINS)}
 
 # The order of publication: a session row becomes visible after everything that belongs to it.
 TABLES = (MESSAGES, TOOL_CALLS, GIT_LINKS, SESSION_STARS, MESSAGE_PINS, SESSION_DELETES, SESSION_FLOORS, SESSIONS)
+# And what is no record of anybody's, first: families are found by it.
+BATCHED = (MESSAGE_SOURCES, *TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +235,8 @@ class EncodedRows:
 
     def at_version(self, version: int) -> EncodedRows:
         """The same rows, all of this version."""
+        if not self.table.versioned:
+            return replace(self, version=version)
         column = (struct.pack("<Q", version) * self.row_count,)
         return replace(self, columns=(*self.columns[:-2], column, self.columns[-1]), version=version)
 
@@ -232,11 +251,12 @@ def encode_rows(
     if not all(issubclass(kind, table.record) for kind in set(map(type, records))):
         raise _diagnose(table, records, name, offset)
     try:
-        for field, (_, encode) in table.columns.items():
-            columns.append(encode(list(map(attrgetter(field), records))))
+        for column, (_, encode) in table.columns.items():
+            columns.append(encode(list(map(attrgetter(table.fields.get(column, column)), records))))
     except (TypeError, ValueError, OverflowError, AttributeError):
         raise _diagnose(table, records, name, offset) from None
-    columns += [(b"",), (bytes([deleted]) * count,)]
+    if table.versioned:
+        columns += [(b"",), (bytes([deleted]) * count,)]
     # With the version's bytes, which are not there yet: what may wait is bounded by what will be held.
     size = sum(len(segment) for column in columns for segment in column) + _VERSION_BYTES * count
     return EncodedRows(table, count, tuple(columns), size)
@@ -266,10 +286,11 @@ def _diagnose(table: Table, records: Sequence[Any], name: str, offset: int) -> I
             return InvalidArgumentError(
                 f"{where}: expected {table.record.__name__}, got {type(record).__name__}", record=where
             )
-        for field, (_, encode) in table.columns.items():
-            reason = _refusal(encode, getattr(record, field))
+        for column, (_, encode) in table.columns.items():
+            name_there = table.fields.get(column, column)
+            reason = _refusal(encode, getattr(record, name_there))
             if reason:
-                return InvalidArgumentError(f"{where}.{field}: {reason}", record=where, field=field)
+                return InvalidArgumentError(f"{where}.{name_there}: {reason}", record=where, field=name_there)
     return InvalidArgumentError(f"{name}: cannot be encoded", record=name)
 
 

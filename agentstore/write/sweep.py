@@ -6,6 +6,10 @@ below the floor gets one, at the version just below it, and the floor goes. What
 Two stores that sweep at once do the same thing twice. The age is the server's time less the floor's version: where
 the server's clock is set forward by more than that, floors go early, and a row that arrives late after that, with a key
 that was not there, would be seen.
+
+A store that lives long also looks for sessions of which nobody has decided what they own (``families``): their writer
+was killed before it could, or they were stored before that was decided at all. That reads a whole table, if a narrow
+one.
 """
 
 from __future__ import annotations
@@ -13,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.errors import AgentStoreError
 from agentstore.protocols import Executor
 from agentstore.write.clock import ARRIVED_AFTER_SECONDS
 from agentstore.write.looptime import loop_time
+from agentstore.write.relatives_sql import undecided
 from agentstore.write.rows import FLOORED, Table
 
 logger = logging.getLogger("agentstore.write")
@@ -27,14 +32,21 @@ logger = logging.getLogger("agentstore.write")
 SWEPT_AFTER_SECONDS = ARRIVED_AFTER_SECONDS
 _EVERY_SECONDS = 60.0
 _AT_ONCE = 500
+_FIRST_DOUBT_SECONDS, _DOUBTS_EVERY_SECONDS = 600.0, 3600.0
 
 
 class Sweeper:
-    """Sweeps beside the writes of one store, once a minute at most."""
+    """Sweeps beside the writes of one store, once a minute at most.
 
-    def __init__(self, executor: Executor) -> None:
+    ``doubt`` is told of an organisation's sessions of which it is not decided what they own.
+    """
+
+    def __init__(self, executor: Executor, doubt: Callable[[str, set[str]], object]) -> None:
         self._executor = executor
+        self._doubt = doubt
         self._last = -_EVERY_SECONDS
+        # Not at once: many stores live for a moment only.
+        self._doubts_at = loop_time() + _FIRST_DOUBT_SECONDS
         self._task: asyncio.Task[None] | None = None
 
     def start_if_due(self) -> None:
@@ -56,8 +68,21 @@ class Sweeper:
         try:
             while await sweep(self._executor):
                 pass
+            if loop_time() >= self._doubts_at:
+                self._doubts_at = loop_time() + _DOUBTS_EVERY_SECONDS
+                for org_id, ids in (await undecided_sessions(self._executor)).items():
+                    self._doubt(org_id, ids)
         except AgentStoreError as error:
             logger.debug("a sweep of old floors failed and will be tried again: %s", error)
+
+
+async def undecided_sessions(executor: Executor) -> dict[str, set[str]]:
+    """Some of the sessions that share messages with others, and of which nobody has decided what they own."""
+    columns = await executor.fetch(undecided(_AT_ONCE))
+    found: dict[str, set[str]] = defaultdict(set)
+    for org_id, id in zip(*columns, strict=True):
+        found[org_id].add(id)
+    return found
 
 
 async def sweep(executor: Executor, *, older_than_seconds: float = SWEPT_AFTER_SECONDS) -> int:

@@ -8,9 +8,19 @@ from typing import Any
 
 from agentstore.connection.sql import valid_text
 from agentstore.models import GitLink, Message, Session, SessionDelete, ToolCall
-from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSION_DELETES, SESSIONS, TOOL_CALLS, Table
+from agentstore.write.rows import (
+    GIT_LINKS,
+    MESSAGES,
+    SESSION_DELETES,
+    SESSIONS,
+    TOOL_CALLS,
+    Table,
+)
+from agentstore.write.sources import source_of
 
 _NO_ORDINAL = 1 << 32
+# As many are asked for by themselves; of more the server reads what was written.
+MOST_SOURCES = 2000
 
 # A table and the key of one of its rows.
 Place = tuple[str, tuple[Any, ...]]
@@ -20,11 +30,16 @@ Place = tuple[str, tuple[Any, ...]]
 class Touched:
     """Of one organisation, and of calls with these ``versions``.
 
-    ``lowest``: the first ordinal of each session of which messages with source ids are written. ``written``: those of
-    which the row itself is. ``parents``: those of subagents among them. ``altered``: sessions of which rows are
-    replaced, or tool calls or links are written. ``hidden``: those that a mark hides or shows again. ``removed``:
-    those that are gone. ``named``: of each session a row that a call writes, the session's own if it does, for an error
-    to name.
+    lowest    the first ordinal of each session of which messages with source ids are written
+    sources   numbers of these ids: the first ``MOST_SOURCES``, and one more if there are more
+    written   sessions of which the row itself is written
+    parents   of subagents among them: their parents
+    altered   sessions of which rows are replaced, or tool calls or links are written
+    emptied   sessions of which all older rows are taken away
+    hidden    sessions that a mark hides or shows again
+    removed   sessions that are gone
+    doubted   sessions of which it is not known whether it was ever decided what they own
+    named     of each session a row that a call writes, the session's own if it does, for an error to name
 
     The methods pass records on, and take note of them. What is no record is passed, too: it is refused elsewhere.
     """
@@ -32,24 +47,37 @@ class Touched:
     org_id: str
     versions: set[int] = field(default_factory=set)
     lowest: dict[str, int] = field(default_factory=dict)
+    sources: set[int] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     parents: dict[str, str] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
+    doubted: set[str] = field(default_factory=set)
     named: dict[str, Place] = field(default_factory=dict)
+    _held: list[Message] = field(default_factory=list)
 
     def messages(self, chunks: Iterable[list[Message]]) -> Iterator[list[Message]]:
         """Messages to write."""
         lowest: dict[str, int] = {}
         for chunk in chunks:
             yield chunk  # encoded, and so checked, before it is looked at
-            for one in chunk:
-                if one.source_id and one.ordinal < lowest.get(one.session_id, _NO_ORDINAL):
+            held = [one for one in chunk if one.source_id]
+            self._held += held
+            for one in held:
+                if one.ordinal < lowest.get(one.session_id, _NO_ORDINAL):
                     lowest[one.session_id] = one.ordinal
+                if len(self.sources) <= MOST_SOURCES:
+                    self.sources.add(source_of(one.source_id))
         self.lowest |= {valid_text(id): ordinal for id, ordinal in lowest.items()}
         for id, ordinal in self.lowest.items():
             self.named.setdefault(id, (MESSAGES.name, (self.org_id, id, ordinal)))
+
+    def take_held(self) -> list[Message]:
+        """Messages with source ids among those so far."""
+        held, self._held = self._held, []
+        return held
 
     def sessions(self, chunks: Iterable[list[Session]]) -> Iterator[list[Session]]:
         """Session rows to write."""
@@ -85,6 +113,11 @@ class Touched:
             yield chunk
             self.hidden |= self._name(SESSION_DELETES, chunk)
 
+    def empty(self, session_id: str) -> None:
+        """Of this session all is taken away that is not written now."""
+        self.altered.add(valid_text(session_id))
+        self.emptied.add(valid_text(session_id))
+
     def removal(self, session_ids: Iterable[str]) -> Touched:
         """Sessions that are taken away; itself."""
         self.removed |= set(map(valid_text, session_ids))
@@ -103,11 +136,15 @@ class Touched:
         self.versions |= other.versions
         for id, ordinal in other.lowest.items():
             self.lowest[id] = min(ordinal, self.lowest.get(id, ordinal))
+        if len(self.sources) <= MOST_SOURCES:
+            self.sources |= other.sources
         self.written |= other.written
         self.parents = {id: one for id, one in self.parents.items() if id not in other.written} | other.parents
         self.altered |= other.altered
+        self.emptied |= other.emptied
         self.hidden |= other.hidden
         self.removed |= other.removed
+        self.doubted |= other.doubted
         self.named = other.named | self.named
 
     @property
@@ -118,4 +155,4 @@ class Touched:
     @property
     def ids(self) -> set[str]:
         """All sessions that are touched."""
-        return {*self.lowest, *self.written, *self.altered, *self.hidden, *self.removed}
+        return {*self.lowest, *self.written, *self.altered, *self.hidden, *self.removed, *self.doubted}

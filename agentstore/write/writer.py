@@ -28,7 +28,7 @@ from agentstore.write.families import Families, undecided
 from agentstore.write.looptime import loop_time
 from agentstore.write.outcome import committed, leave, refuse
 from agentstore.write.receipt import Receipt
-from agentstore.write.rows import SESSIONS, TABLES
+from agentstore.write.rows import BATCHED, SESSIONS
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import Sweeper
 from agentstore.write.touched import Touched
@@ -59,9 +59,9 @@ class Writer:
         self.families = Families(executor, self.versions, deadline_seconds=deadline_seconds)
         self.background = background
         self._deadline_seconds = deadline_seconds
-        self._sweeper = Sweeper(background)
+        self._sweeper = Sweeper(background, self.families.doubt)
         self._batchers = {
-            table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in TABLES
+            table.name: Batcher(table, sink, limits, deadline_seconds=deadline_seconds) for table in BATCHED
         }
         self._unlisted = UnlistedWarning()
         self._submitted: set[asyncio.Task[None]] = set()

@@ -106,6 +106,17 @@ async def test_every_write_is_told_and_a_deleted_session_as_deleted(own: AsyncCl
         assert told(await own.changes(org, last.version)) == {"s"}, name
 
 
+async def test_a_session_that_is_gone_is_not_told_again_for_its_family(own: AsyncClickHouseStore, org: str) -> None:
+    rows = [message(0, source_id="1"), message(1, source_id="2")]
+    for id in ("a", "b", "c"):
+        await own.write_session(org, session(id), rows)
+    await own.delete_sessions(org, ["a"])
+    since = await own.changes(org)
+    await own.write_session(org, session("c", display_name="new"), [])
+    told = await own.changes(org, since)
+    assert (told.session_ids, told.deleted_session_ids) == (["b", "c"], [])
+
+
 async def test_merges_lose_nothing(own: AsyncClickHouseStore, org: str) -> None:
     began = last = await own.changes(org)
     for _ in range(3):

@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from agentstore import AsyncClickHouseStore, Message, SearchQuery, SessionDelete
+from agentstore.write.families import Families
+from agentstore.write.sweep import undecided_sessions
 from tests.builders import at, call, commit, message, session
 from tests.live.families import Family, Transcript, counted, parts, totals_of, without
 from tests.servers import Server
@@ -436,3 +438,68 @@ async def test_a_copy_that_has_more_of_a_message_owns_it(store: AsyncClickHouseS
     more = [call(0, session_id="a", tool_use_id=f"t{number}", call_index=number) for number in (1, 2)]
     await store.write_batch(org, [], [], [msgspec.structs.replace(answered, session_id="a"), *more])
     assert [one.usage_count for one in await store.tool_usage_distribution(org)] == [3]
+
+
+async def test_an_owner_that_is_replaced_by_nothing_gives_up_what_it_held(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    rows = [said(0, "1"), said(1, "2")]
+    await fork("a", *rows, user_id="ada").write(store, org)
+    await fork("b", *rows, user_id="bob", parent_session_id="a", relationship_type="fork").write(store, org)
+    await store.write_session(org, session("a", user_id="ada", message_count=0), [], replace=True)
+    assert await messages_by_user(store, org) == {"ada": 0, "bob": 2}
+
+
+async def test_a_fork_that_goes_on_is_counted_from_where_it_forked(store: AsyncClickHouseStore, org: str) -> None:
+    rows = [said(0, "1"), said(1, "2")]
+    await fork("a", *rows, user_id="ada").write(store, org)
+    more = [*rows, said(2, "3"), said(3, "4")]
+    for count in (2, 3, 4):
+        await fork("b", *more[:count], user_id="bob", parent_session_id="a", relationship_type="fork").write(store, org)
+        await store.write_batch(
+            org, [], [said(9, "9", session_id="b")]
+        )  # behind what is shared: nothing else to look at
+        assert await messages_by_user(store, org) == {"ada": 2, "bob": count - 2}
+
+
+async def test_what_nobody_has_decided_is_found_and_decided(
+    server: Server, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their writer was killed between the commit and the decision."""
+    rows = [said(0, "1"), said(1, "2")]
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as killed:
+        await killed.ensure_schema()
+        with monkeypatch.context() as dead:
+            dead.setattr(Families, "add", lambda *_: None)
+            for id, user in (("a", "ada"), ("b", "bob"), ("c", "eve")):
+                await fork(id, *rows, user_id=user).write(killed, "o")
+        await fork("alone", said(0, "5"), user_id="eve").write(killed, "o")
+        assert await messages_by_user(killed, "o") == {"ada": 2, "bob": 2, "eve": 3}
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+        writer = store._open_writer
+        found = await undecided_sessions(writer.background)
+        assert found == {"o": {"a", "b", "c"}}
+        decided = writer.families.doubt("o", found["o"])
+        assert decided is not None
+        await decided
+        assert await messages_by_user(store, "o") == {"ada": 2, "bob": 0, "eve": 1}
+        assert await undecided_sessions(writer.background) == {}
+        await store.delete_sessions("o", ["a"])
+        assert await messages_by_user(store, "o") == {"bob": 2, "eve": 1}
+
+
+@pytest.mark.parametrize("sessions", [1, 2100])
+async def test_one_copy_among_thousands_of_rows_is_found(store: AsyncClickHouseStore, org: str, sessions: int) -> None:
+    """Of so many it is asked in another way than of few."""
+    rows = [said(0, "1"), said(1, "2")]
+    await fork("a", *rows, user_id="ada").write(store, org)
+    owners = [session(f"b{number}", user_id="bob", message_count=0) for number in range(sessions)]
+    many = [said(number, f"b{number}", session_id=f"b{number % sessions}") for number in range(2100)]
+    last = owners[-1].id
+    copied = [msgspec.structs.replace(row, session_id=last, ordinal=9000 + row.ordinal) for row in rows]
+    await store.write_batch(org, owners, [*many, *copied])
+    assert (await store.get_session(org, last)).copied_message_count == 2
+    # And a mark among them: what is written with so many others has a family.
+    owners = [session(f"c{number}", user_id="eve", message_count=0) for number in range(2100)]
+    await store.write_batch(org, [*owners, session("a", user_id="ada", user_message_count=0)], [])
+    assert (await store.get_session(org, last)).copied_message_count == 0

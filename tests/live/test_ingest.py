@@ -118,6 +118,26 @@ async def test_another_users_session_of_the_same_id_is_never_overwritten(
     assert [m.content for m in await store.get_session_messages(org, fork)] == ["a", "c"]
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_subagents_of_a_fork_count_for_its_owner(
+    store: AsyncClickHouseStore, org: str, *, is_first: bool
+) -> None:
+    def subagent(**arguments: Any) -> ImportResult:
+        spoken = [user("look", 2, uuid="i"), assistant(said("found"), id="msg_sub", output=500)]
+        return read(*spoken, file=f"p/{SESSION}/subagents/agent-7c1e0b2.jsonl", **arguments)
+
+    await ImportWriter(store, org).write(read(*talk("a", "b"), user_id="ada", machine="m"))
+    mei = {"user_id": "mei", "machine": "n"}
+    writer = ImportWriter(store, org)
+    results = [subagent(**mei), read(*talk("a", "c"), **mei)]
+    for one in results if is_first else reversed(results):
+        await writer.write(one)
+    assert {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)} == {"ada": 0, "mei": 500}
+    # Also where it goes on, and its session is not read again.
+    await ImportWriter(store, org).write(subagent(**mei))
+    assert {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)} == {"ada": 0, "mei": 500}
+
+
 async def test_another_machines_copy_that_is_no_more_is_not_stored_again(store: AsyncClickHouseStore, org: str) -> None:
     writer = ImportWriter(store, org)
     await writer.write(read(*talk("a", "b"), user_id="ada", machine="m"))

@@ -62,6 +62,10 @@ async def test_what_was_stored_before_counts_once_from_now_on(server: Server, fr
             session("copy", parent_session_id="s1", relationship_type="fork", message_count=2),
             [message(0, "shared", source_id="x"), message(1, "own", source_id="y")],
         )
+        # The subagents that were there know their root: it takes them along.
+        await store.delete_sessions("o", ["s1"])
+        assert sum(one.total_output_tokens for one in await store.usage_by_user("o")) == 0
+        await store.write_session("o", session("s1"), [message(0, "shared", source_id="x")])
         copy = await store.get_session("o", "copy")
         assert (copy.copied_message_count, copy.origin_session_id) == (1, "s1")
         assert (await store.search("o", SearchQuery(query="shared"))).total == 1

@@ -85,3 +85,79 @@ def read(*records: Record, name: str = NAME) -> ImportResult:
 
 def talk(result: ImportResult) -> list[tuple[str, str]]:
     return [(message.role, message.content) for message in result.messages]
+
+
+MODERN = [
+    meta(),
+    said("developer", "<permissions instructions>x</permissions instructions>", 1),
+    said("user", "# AGENTS.md instructions for /home/ada\n\n<INSTRUCTIONS>be kind</INSTRUCTIONS>", 1),
+    said("user", "<environment_context><cwd>/home/ada</cwd></environment_context>", 1),
+    event("task_started", 2, turn_id="t1", model_context_window=258400),
+    line("turn_context", 2, turn_id="t1", model="gpt-5.5-codex", cwd="/home/ada/tideclock"),
+    said("user", "Commit it, please", 3),
+    event("user_message", 3, message="Commit it, please", images=[]),
+    item("reasoning", 4, summary=[{"type": "summary_text", "text": "**Looking**"}], encrypted_content="gAAA"),
+    event("agent_reasoning", 4, text="**Looking**"),
+    said("assistant", "I'll commit.", 5, phase="commentary"),
+    event("agent_message", 5, message="I'll commit.", phase="commentary"),
+    call("call_a", "exec_command", {"cmd": "git commit -m x", "workdir": "/home/ada/tideclock"}, 6),
+    tokens(usage(1000, 400, 50, 20), usage(1000, 400, 50, 20), 7),
+    output("call_a", "Wall time: 0.1 seconds\nProcess exited with code 0\nOutput:\n[main 1a2b3c4] x\n 1 file", 8),
+    tokens(usage(1000, 400, 50, 20), usage(1000, 400, 50, 20), 8),
+    line("turn_context", 8, turn_id="t1", model="gpt-5.5-codex", cwd="/home/ada/tideclock"),
+    said("assistant", "Done.", 9, phase="final_answer"),
+    event("agent_message", 9, message="Done."),
+    tokens(usage(2500, 1600, 60, 20), usage(1500, 1200, 10, 0), 10),
+    event("task_complete", 10, turn_id="t1", last_agent_message="Done."),
+]
+
+_STATE = {"record_type": "state"}
+_CONTENT = [{"type": "input_text", "text": "<environment_context>x</environment_context>"}]
+BARE: list[Record] = [
+    {"id": THREAD, "timestamp": "2025-08-05T05:05:05.123Z", "instructions": None, "git": {"branch": "old"}},
+    _STATE,
+    {"type": "message", "role": "user", "content": _CONTENT},
+    {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "list"}]},
+    _STATE,
+    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]},
+    {"type": "function_call", "name": "shell", "arguments": '{"command":["ls"]}', "call_id": "call_1"},
+    _STATE,
+    {
+        "type": "function_call_output",
+        "call_id": "call_1",
+        "output": '{"output":"x","metadata":{"exit_code":0}}',
+    },
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "There."}]},
+]
+
+DOCUMENT = {
+    "session": {"timestamp": "2025-05-01T08:00:00.000Z", "id": THREAD, "instructions": ""},
+    "items": [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+        {"type": "function_call", "name": "shell", "arguments": '{"command":["ls"]}', "call_id": "call_1"},
+        {"type": "function_call_output", "call_id": "call_1", "output": '{"output":"x","metadata":{"exit_code":0}}'},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello."}]},
+    ],
+}
+
+
+def done(second: int, **one: Any) -> dict[str, Any]:
+    return event("item_completed", second, thread_id=THREAD, turn_id="t", item=one)
+
+
+_TEXT = [{"type": "text", "text": "Why?", "text_elements": []}]
+PAGINATED = [
+    meta(history_mode="paginated"),
+    said("user", "<skill>x</skill>", 1),
+    said("user", "Why?", 2),
+    done(2, type="UserMessage", id="u", content=_TEXT),
+    item("reasoning", 3, id="rs", summary=[], encrypted_content="x"),
+    done(3, type="Reasoning", id="rs", summary_text=[], raw_content=[]),
+    item("custom_tool_call", 4, call_id="c1", name="exec", input="await tools.exec_command({cmd: 'ls'})"),
+    done(4, type="CommandExecution", id="c1", command=["bash", "-lc", "ls"], exit_code=2, status="failed"),
+    item("custom_tool_call_output", 4, call_id="c1", output=[{"type": "input_text", "text": "no such file"}]),
+    done(5, type="AgentMessage", id="m", content=[{"type": "Text", "text": "Because."}]),
+    said("assistant", "Because.", 5),
+    done(6, type="Plan", id="p", text="1. sleep"),
+    done(6, type="UserMessage", id="u2", content=[{"type": "text", "text": "Only shown"}]),
+]

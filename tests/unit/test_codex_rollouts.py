@@ -11,8 +11,13 @@ import pytest
 
 from agentstore.importers import Options
 from agentstore.importers.codex import Codex
+from agentstore.models import ToolCall
 from tests.unit.codex_lines import (
+    BARE,
+    DOCUMENT,
+    MODERN,
     NAME,
+    PAGINATED,
     THREAD,
     call,
     data,
@@ -29,30 +34,6 @@ from tests.unit.codex_lines import (
     tokens,
     usage,
 )
-
-MODERN = [
-    meta(),
-    said("developer", "<permissions instructions>x</permissions instructions>", 1),
-    said("user", "# AGENTS.md instructions for /home/ada\n\n<INSTRUCTIONS>be kind</INSTRUCTIONS>", 1),
-    said("user", "<environment_context><cwd>/home/ada</cwd></environment_context>", 1),
-    event("task_started", 2, turn_id="t1", model_context_window=258400),
-    line("turn_context", 2, turn_id="t1", model="gpt-5.5-codex", cwd="/home/ada/tideclock"),
-    said("user", "Commit it, please", 3),
-    event("user_message", 3, message="Commit it, please", images=[]),
-    item("reasoning", 4, summary=[{"type": "summary_text", "text": "**Looking**"}], encrypted_content="gAAA"),
-    event("agent_reasoning", 4, text="**Looking**"),
-    said("assistant", "I'll commit.", 5, phase="commentary"),
-    event("agent_message", 5, message="I'll commit.", phase="commentary"),
-    call("call_a", "exec_command", {"cmd": "git commit -m x", "workdir": "/home/ada/tideclock"}, 6),
-    tokens(usage(1000, 400, 50, 20), usage(1000, 400, 50, 20), 7),
-    output("call_a", "Wall time: 0.1 seconds\nProcess exited with code 0\nOutput:\n[main 1a2b3c4] x\n 1 file", 8),
-    tokens(usage(1000, 400, 50, 20), usage(1000, 400, 50, 20), 8),
-    line("turn_context", 8, turn_id="t1", model="gpt-5.5-codex", cwd="/home/ada/tideclock"),
-    said("assistant", "Done.", 9, phase="final_answer"),
-    event("agent_message", 9, message="Done."),
-    tokens(usage(2500, 1600, 60, 20), usage(1500, 1200, 10, 0), 10),
-    event("task_complete", 10, turn_id="t1", last_agent_message="Done."),
-]
 
 
 def test_a_session_of_today() -> None:
@@ -112,26 +93,7 @@ def test_tokens_before_the_items_of_their_response() -> None:
 
 
 def test_the_bare_format() -> None:
-    state = {"record_type": "state"}
-    content = [{"type": "input_text", "text": "<environment_context>x</environment_context>"}]
-    result = read_bytes(
-        data(
-            {"id": THREAD, "timestamp": "2025-08-05T05:05:05.123Z", "instructions": None, "git": {"branch": "old"}},
-            state,
-            {"type": "message", "role": "user", "content": content},
-            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "list"}]},
-            state,
-            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]},
-            {"type": "function_call", "name": "shell", "arguments": '{"command":["ls"]}', "call_id": "call_1"},
-            state,
-            {
-                "type": "function_call_output",
-                "call_id": "call_1",
-                "output": '{"output":"x","metadata":{"exit_code":0}}',
-            },
-            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "There."}]},
-        )
-    )
+    result = read(*BARE)
     assert talk(result) == [
         ("system", "<environment_context>x</environment_context>"),
         ("user", "list"),
@@ -145,54 +107,27 @@ def test_the_bare_format() -> None:
 
 
 def test_a_document_of_the_first_cli() -> None:
-    document = {
-        "session": {"timestamp": "2025-05-01T08:00:00.000Z", "id": THREAD, "instructions": ""},
-        "items": [
-            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
-            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello."}]},
-        ],
-    }
-    result = read_bytes(json.dumps(document, indent=2).encode(), f"rollout-2025-05-01-{THREAD}.json")
-    assert talk(result) == [("user", "hi"), ("assistant", "Hello.")]
+    result = read_bytes(json.dumps(DOCUMENT, indent=2).encode(), f"rollout-2025-05-01-{THREAD}.json")
+    assert talk(result) == [("user", "hi"), ("assistant", "[Bash]\n$ ls"), ("assistant", "Hello.")]
     assert result.sessions[0].id == f"codex:{THREAD}"
     assert result.state is None
     broken = read_bytes(b'{"session": ', f"rollout-2025-05-01-{THREAD}.json")
-    assert [problem.reason for problem in broken.problems] == ["not a JSON object"]
+    assert [problem.reason for problem in broken.problems][-1] == "not a JSON object"
 
 
 def test_paginated() -> None:
     """No ``user_message`` and no ``agent_message``: the same is said by completed items."""
 
-    def done(second: int, **one: Any) -> dict[str, Any]:
-        return event("item_completed", second, thread_id=THREAD, turn_id="t", item=one)
-
-    text = [{"type": "text", "text": "Why?", "text_elements": []}]
-    result = read(
-        meta(history_mode="paginated"),
-        said("user", "<skill>x</skill>", 1),
-        said("user", "Something that nobody typed", 1),
-        said("user", "Why?", 2),
-        done(2, type="UserMessage", id="u", content=text),
-        item("reasoning", 3, id="rs", summary=[], encrypted_content="x"),
-        done(3, type="Reasoning", id="rs", summary_text=[], raw_content=[]),
-        item("custom_tool_call", 4, call_id="c1", name="exec", input="await tools.exec_command({cmd: 'ls'})"),
-        done(4, type="CommandExecution", id="c1", command=["bash", "-lc", "ls"], exit_code=2, status="failed"),
-        item("custom_tool_call_output", 4, call_id="c1", output=[{"type": "input_text", "text": "no such file"}]),
-        done(5, type="AgentMessage", id="m", content=[{"type": "Text", "text": "Because."}]),
-        said("assistant", "Because.", 5),
-        done(6, type="Plan", id="p", text="1. sleep"),
-        done(6, type="UserMessage", id="u2", content=[{"type": "text", "text": "Only shown"}]),
-    )
+    result = read(*PAGINATED)
     assert talk(result) == [
         ("system", "<skill>x</skill>"),
-        ("system", "Something that nobody typed"),
         ("user", "Why?"),
         ("assistant", "[Tool: exec]"),
         ("assistant", "Because."),
         ("assistant", "1. sleep"),
         ("user", "Only shown"),
     ]
-    assert [message.has_thinking for message in result.messages[3:5]] == [True, False]
+    assert [message.has_thinking for message in result.messages[2:4]] == [True, False]
     assert (result.tool_calls[0].is_error, result.tool_calls[0].result_content) == (True, "no such file")
     assert result.sessions[0].first_message == "Why?"
 
@@ -218,6 +153,7 @@ def test_what_is_typed_is_told_by_events() -> None:
         event("agent_message", 5, message="OK"),
         said("user", "<turn_aborted>x</turn_aborted>", 6),
         said("user", "A report of something", 7),
+        said("assistant", "I see", 8),
     )
     assert [(role, content) for role, content in talk(result) if role != "assistant"] == [
         ("system", "Instructions of a kind that nobody knows"),
@@ -226,10 +162,10 @@ def test_what_is_typed_is_told_by_events() -> None:
         ("system", "<turn_aborted>x</turn_aborted>"),
         ("system", "A report of something"),
     ]
-    assert [content for role, content in talk(result) if role == "assistant"] == ["OK", "OK"]
+    assert [content for role, content in talk(result) if role == "assistant"] == ["OK", "OK", "I see"]
     assert result.sessions[0].first_message == "Fix a.py"
     assert result.sessions[0].user_message_count == 2
-    assert len({message.source_id for message in result.messages}) == 7
+    assert len({message.source_id for message in result.messages}) == 8
 
 
 @pytest.mark.parametrize(
@@ -350,7 +286,7 @@ def test_an_event_of_a_later_piece_names_the_subagent() -> None:
     """What the call had got before stays."""
     lines = [meta(), call("call_b", "spawn_agent", {"message": "look"}), output("call_b", "started")]
     told = event("collab_agent_spawn_end", call_id="call_b", new_thread_id=THREAD)
-    rows = {}
+    rows: dict[str, ToolCall] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, NAME)
         path.write_bytes(data(*lines, said("assistant", "a"), told))

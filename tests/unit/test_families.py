@@ -14,6 +14,7 @@ from agentstore.errors import AgentStoreError, QueryError, StoreClosedError
 from agentstore.protocols import Columns
 from agentstore.write.families import Families, undecided
 from agentstore.write.looptime import loop_time
+from agentstore.write.sources import marker_of
 from agentstore.write.touched import Touched
 from agentstore.write.versions import Versions
 from tests.builders import call, commit, message, session
@@ -69,7 +70,7 @@ async def test_all_that_wait_share_one_round() -> None:
     assert first.done()
     assert all(one is not None and one.done() for one in rest)
     assert len(server.asked) == 2
-    assert all(f"'{id}'" in server.asked[1] for id in "bcd")
+    assert all(str(marker_of(id)) in server.asked[1] for id in "bcd")
 
 
 @pytest.mark.parametrize("bad", ["bad", "broken"])

@@ -52,7 +52,7 @@ def _agent_in(line: Line) -> str:
         return lenient(Outcome, value).agentId or "" if isinstance(value, dict) else ""
 
 
-class Result(msgspec.Struct, array_like=True):
+class Result(msgspec.Struct, array_like=True, gc=False):
     """What a tool answered."""
 
     text: str
@@ -61,7 +61,7 @@ class Result(msgspec.Struct, array_like=True):
     agent_id: str = ""
 
 
-class Call(msgspec.Struct, array_like=True):
+class Call(msgspec.Struct, array_like=True, gc=False):
     """A tool call; ``index`` is its position among the calls of its message.
 
     ``agent_id``: the subagent that it started, as its result says (``is_sure``) or another record.

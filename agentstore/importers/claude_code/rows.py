@@ -66,7 +66,7 @@ def _counts(value: Any, kind: type[msgspec.Struct]) -> dict[str, int]:
     return {key: number for key, number in found.items() if type(number) is int and 0 <= number <= 10**9}
 
 
-class Draft(msgspec.Struct, array_like=True):
+class Draft(msgspec.Struct, array_like=True, gc=False):
     """A message. One response of the model is one message, whatever number of lines it was written in."""
 
     ordinal: int

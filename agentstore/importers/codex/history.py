@@ -26,7 +26,7 @@ from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
-from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState, Trace
 
 _HELD = "file/held by another"
@@ -76,11 +76,12 @@ class CodexHistory:
 
     def _whole(self, path: pathlib.Path, reader: Reader) -> ImportResult:
         data = read_start(path, MOST_DOCUMENT + 1)
-        document = document_of(data) if len(data) <= MOST_DOCUMENT else None
+        if len(data) > MOST_DOCUMENT:
+            reader.report(0, f"more than {MOST_DOCUMENT:,} bytes")
+            return reader.piece(None)
+        document = document_of(data, reader.report)
+        if document is None:
+            reader.report(0, "not a JSON object")
         for entry in entries_of_document(document):
             reader.take_entry(entry)
-        result = reader.piece(None)
-        if isinstance(document, dict):
-            return result
-        reason = "not a JSON object" if len(data) <= MOST_DOCUMENT else f"more than {MOST_DOCUMENT:,} bytes"
-        return msgspec.structs.replace(result, problems=[ImportProblem(result.file, 0, reason)])
+        return reader.piece(None)

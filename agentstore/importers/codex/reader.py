@@ -88,7 +88,7 @@ class Reader:
     def take(self, data: bytes, *, complete: bool = True) -> None:
         """Whole lines; or the last one, whose end is missing (``complete``)."""
         before = self.lines
-        for _, entry in entries_of(data, lambda line, reason: self._report(before + line, reason)):
+        for _, entry in entries_of(data, lambda line, reason: self.report(before + line, reason)):
             self.take_entry(entry)
         self.lines += data.count(b"\n") + (not complete)
 
@@ -104,13 +104,13 @@ class Reader:
         try:
             self._takers.get(entry.kind, self._take_rest)()
         except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
-            self._report(self.lines + 1, "nested too deeply")
+            self.report(self.lines + 1, "nested too deeply")
 
     def skip_line(self) -> None:
         self.lines += 1
-        self._report(self.lines, f"a line of more than {MAX_LINE_BYTES:,} bytes, skipped")
+        self.report(self.lines, f"a line of more than {MAX_LINE_BYTES:,} bytes, skipped")
 
-    def _report(self, line: int, reason: str) -> None:
+    def report(self, line: int, reason: str) -> None:
         self._problems.append(ImportProblem(self._file, line, reason))
 
     def _take_rest(self) -> None:

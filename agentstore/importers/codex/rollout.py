@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from agentstore.importers.codex.records import Entry, entries_of, entries_of_document
 from agentstore.importers.file_blocks import read_start
-from agentstore.importers.jsonl import BOM, Record, read_records, stretches
+from agentstore.importers.jsonl import BOM, Record, Report, read_values, stretches
 
 MOST_DOCUMENT = 256 * 1024 * 1024
 _NAME = re.compile(r"rollout-.*\.(?:jsonl|jsonl\.zst|json)", re.DOTALL)
@@ -70,16 +70,16 @@ class _Guarded:
             return b""
 
 
-def document_of(data: bytes) -> Record | None:
-    """The object that a JSON file holds, read as forgivingly as a line; None where there is none."""
-    line = data.removeprefix(BOM).replace(b"\n", b" ")  # in JSON they stand between values only
-    return next((record for _, record in read_records(line, lambda _line, _reason: None)), None)
+def document_of(data: bytes, report: Report) -> Record | None:
+    """The object that a JSON file holds; None where there is none. ``report`` gets what is left over."""
+    values = read_values(data, report)
+    return next((value for value in values if isinstance(value, dict)), None)
 
 
 def entries_in(path: pathlib.Path) -> Iterator[Entry]:
     """All records of a file, in order, without what is none. ``OSError`` where it cannot be read."""
     if is_document(path):
-        yield from entries_of_document(document_of(read_start(path, MOST_DOCUMENT)))
+        yield from entries_of_document(document_of(read_start(path, MOST_DOCUMENT), lambda _line, _reason: None))
         return
     with opened(path) as stream:
         for stretch in stretches(stream):

@@ -45,14 +45,24 @@ class Talk:
         """A message with the role of the user: a prompt, if nothing says otherwise."""
         state = self._state
         if heard(state.asked, ITEM, text) is not None:
+            state.events_lead = True
             return
-        injected = is_injected(text)
-        message = self._add("user" if text and not injected and not state.has_events else "system", text, "user")
+        is_late = state.has_events and state.events_lead
+        message = self._add("system" if not text or is_late or is_injected(text) else "user", text, "user")
         state.asked[-1].ordinal = message.ordinal
         if message.role == "user":
             self._name(message)
-            if not state.has_answered:
+            if state.has_events:
+                state.unconfirmed = message.ordinal
+            elif not state.has_answered:
                 state.early.append(message.ordinal)
+
+    def _give_up(self) -> None:
+        """No event has said that this was typed, and the conversation goes on."""
+        message = self._talk.at(self._state.unconfirmed) if self._state.unconfirmed >= 0 else None
+        if message is not None:
+            self._talk.recast(message, "system")
+        self._state.unconfirmed = -1
 
     def typed(self, stream: int, text: str, *, has_images: bool = False) -> None:
         """A person typed this, and what no event says was not typed."""
@@ -64,6 +74,9 @@ class Talk:
         if echo is None:
             echo = self._shown_otherwise(text, stream)
         message = self._talk.at(echo.ordinal) if echo is not None else None
+        if message is not None:
+            state.events_lead = False
+            state.unconfirmed = -1 if state.unconfirmed == message.ordinal else state.unconfirmed
         if not state.has_events:
             state.has_events = True
             for ordinal in state.early:
@@ -87,7 +100,7 @@ class Talk:
                 message is None
                 or echo.ordinal < self._state.answering.ordinal
                 or echo.streams & (EVENT | DONE)
-                or (message.role != "system" and self._state.has_events)
+                or (message.role != "system" and self._state.has_events and echo.ordinal != self._state.unconfirmed)
             ):
                 continue
             said = "\n".join(message.parts)
@@ -111,6 +124,7 @@ class Talk:
 
     def _add(self, role: str, text: str, label: str) -> OpenMessage:
         self.end_response()
+        self._give_up()
         self._state.is_prompted = True
         self._state.is_asked |= self.is_own and (role == "user" or label == "letter")
         return self._talk.add(role, text, self._moment, source_id=self._source(f"{label}\0{text}"))
@@ -133,6 +147,7 @@ class Talk:
 
     def _response(self, part: int, key: str) -> OpenMessage:
         """The message of the response at hand, or a new one. ``key`` is what this part of it is known by."""
+        self._give_up()
         state, now = self._state, self._state.answering
         message = self._talk.at(now.ordinal) if now.ordinal >= 0 else None
         if message is None or now.is_over or (part == _TEXT and now.is_known):

@@ -1,0 +1,28 @@
+"""Gemini CLI as one importer among others."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from agentstore.importers.gemini.history import GeminiHistory
+from agentstore.importers.gemini.records import is_chat
+from agentstore.importers.importer import Home, Options
+
+
+class Gemini:
+    """Chats of Gemini CLI, of all versions that write any."""
+
+    name = "gemini"
+
+    def places(self, home: Home) -> list[pathlib.PurePath]:
+        """``GEMINI_CLI_HOME`` names the folder in which ``.gemini`` is; it is the same on all systems."""
+        named = home.environ.get("GEMINI_CLI_HOME", "").strip()
+        return [(home.path / named if named else home.path) / ".gemini" / "tmp"]
+
+    def detect(self, path: pathlib.Path, head: bytes) -> bool:
+        folder = path.parent.name if path.parent.parent.name != "chats" else path.parent.parent.name
+        return is_chat(path.name, folder, head)
+
+    def survey(self, files: Sequence[pathlib.Path], options: Options) -> GeminiHistory:
+        return GeminiHistory(files, options)

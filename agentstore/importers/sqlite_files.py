@@ -1,0 +1,165 @@
+"""Agents' SQLite databases, read beside the agents that write them. Nothing raises for what a file contains.
+
+A database is opened with ``mode=ro``, so that nothing of it is changed, and never as immutable: it is not, while its
+agent runs. What SQLite then still does in the folder is avoided where it can be; a database in WAL mode needs its
+``-shm``:
+
+* it is there (the agent runs, or was killed): it is used without being written to
+* neither ``-shm`` nor ``-wal`` is there (the agent closed the database): SQLite would make both and leave them behind.
+  Up to ``MOST_COPIED`` bytes are read into memory instead, and that they are one state of the file is seen by its
+  times; a larger database is opened as it is
+* only ``-wal`` is there: SQLite makes the ``-shm`` again
+
+An agent that does not use WAL cannot write while a query is open. So a query is to be read to its end at once, before
+its rows are handed on; ``rows`` reads as it goes, and holds a few of them.
+
+A schema may be hostile, too: only real tables count as there, functions in it do nothing, and one value is at most
+``MOST_VALUE`` bytes long (ask for ``length(…)`` first where longer ones have to be passed over).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+HEADER = b"SQLite format 3\0"
+MOST_COPIED = 64 * 1024 * 1024
+MOST_VALUE = 256 * 1024 * 1024
+BUSY_SECONDS = 2.0
+_SLICE = 100  # rows that are fetched at once
+_MODES = slice(18, 20)  # of the header: how it is written and read; 2 is WAL, 1 is not
+_WAL = b"\2"
+
+Report = Callable[[str], None]
+Row = tuple[Any, ...]
+
+
+def is_sqlite(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a database; an empty one is none."""
+    return head.startswith(HEADER)
+
+
+@contextlib.contextmanager
+def open_database(path: pathlib.Path, report: Report) -> Iterator[Database]:
+    """The database, closed at the end. Where it cannot be read, ``report`` is told why and it has no tables."""
+    connection = None
+    try:
+        connection = _connect(path)
+        _protect(connection)
+    except (sqlite3.Error, OSError, ValueError) as error:
+        report(f"the database cannot be opened: {_reason(error)}")
+        if connection is not None:
+            connection.close()
+            connection = None
+    database = Database(connection, report)
+    try:
+        yield database
+    finally:
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+
+class Database:
+    """A database that is read. What fails ends the rows of its query and is reported; ``is_whole`` is False then."""
+
+    def __init__(self, connection: sqlite3.Connection | None, report: Report) -> None:
+        self._connection = connection
+        self._report = report
+        self._columns: dict[str, frozenset[str]] = {}
+        self.is_whole = connection is not None
+
+    def columns(self, table: str) -> frozenset[str]:
+        """The names of a table's columns; none where there is no such table (views and virtual tables are none)."""
+        if table not in self._columns:
+            known = self.rows("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", table)
+            real = [
+                sql for (sql,) in known if isinstance(sql, str) and not sql[:15].upper().startswith("CREATE VIRTUAL")
+            ]
+            names = self.rows("SELECT name FROM pragma_table_info(?)", table) if real else ()
+            self._columns[table] = frozenset(name for (name,) in names if isinstance(name, str))
+        return self._columns[table]
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Whether there is such a table with all of these columns."""
+        known = self.columns(table)
+        return bool(known) and known.issuperset(columns)
+
+    def rows(self, query: str, *values: str | bytes | float | None) -> Iterator[Row]:
+        """The rows of a query as they are read. Text that is no UTF-8 has U+FFFD in it."""
+        if self._connection is None:
+            return
+        cursor = None
+        try:
+            cursor = self._connection.execute(query, values)
+            while slice := cursor.fetchmany(_SLICE):
+                yield from slice
+        except (sqlite3.Error, OverflowError) as error:
+            self.is_whole = False
+            self._report(f"the database cannot be read further: {_reason(error)}")
+        finally:
+            # Also where who asked has enough: an open query keeps some agents from writing.
+            if cursor is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    cursor.close()
+
+
+def _connect(path: pathlib.Path) -> sqlite3.Connection:
+    with path.open("rb") as file:
+        head = file.read(100)
+    if head and not is_sqlite(head):
+        raise ValueError("it is no SQLite database")
+    has_shm, has_wal = _beside(path, "-shm").exists(), _beside(path, "-wal").exists()
+    is_closed = head[_MODES].startswith(_WAL) and not has_shm and not has_wal
+    # Some builds of SQLite cannot.
+    if is_closed and hasattr(sqlite3.Connection, "deserialize") and (copied := _copied(path)):
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.deserialize(copied)
+        return connection
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(
+        uri + "&readonly_shm=1" if has_shm else uri,
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,  # one thread at a time: a generator may be taken further in another one
+    )
+
+
+def _copied(path: pathlib.Path) -> bytes:
+    """A closed database as one that has no log; b"" where it is too large or was opened meanwhile."""
+    before = os.stat(path)
+    if before.st_size > MOST_COPIED:
+        return b""
+    data = bytearray(path.read_bytes())
+    after = os.stat(path)
+    same = (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
+    if not same or len(data) != before.st_size or _beside(path, "-wal").exists():
+        return b""
+    data[_MODES] = b"\1\1"  # SQLite opens none with a log in memory
+    return bytes(data)
+
+
+def _beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
+    return path.with_name(path.name + suffix)
+
+
+def _protect(connection: sqlite3.Connection) -> None:
+    connection.text_factory = _text
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE)
+    for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    # The first thing that reads the file: what is no database, or is locked, is told here.
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
