@@ -370,3 +370,11 @@ def test_the_same_in_other_words_is_an_echo() -> None:
         event("item_completed", item={"type": "Plan", "id": "p", "text": "1. wait"}),
     )
     assert talk(result) == [("user", "Use it\nagain"), ("assistant", cited), ("assistant", planned)]
+
+
+def test_a_record_behind_a_torn_one_is_kept() -> None:
+    """Codex was killed while it wrote, and went on in the same file."""
+    torn = json.dumps(said("assistant", "never whole")).encode()[:-20]
+    result = read_bytes(data(meta(), said("user", "a")) + torn + data(said("user", "b"), said("assistant", "c")))
+    assert talk(result) == [("user", "a"), ("user", "b"), ("assistant", "c")]
+    assert [problem.line for problem in result.problems] == [3]
