@@ -112,7 +112,8 @@ MODERN = [
 ]
 
 _STATE = {"record_type": "state"}
-_CONTENT = [{"type": "input_text", "text": "<environment_context>x</environment_context>"}]
+_ENVIRONMENT = "<environment_context>\n  <cwd>/home/ada/old</cwd>\n</environment_context>"
+_CONTENT = [{"type": "input_text", "text": _ENVIRONMENT}]
 BARE: list[Record] = [
     {"id": THREAD, "timestamp": "2025-08-05T05:05:05.123Z", "instructions": None, "git": {"branch": "old"}},
     _STATE,

@@ -95,13 +95,14 @@ def test_tokens_before_the_items_of_their_response() -> None:
 def test_the_bare_format() -> None:
     result = read(*BARE)
     assert talk(result) == [
-        ("system", "<environment_context>x</environment_context>"),
+        ("system", "<environment_context>\n  <cwd>/home/ada/old</cwd>\n</environment_context>"),
         ("user", "list"),
         ("assistant", "[Thinking]\nhm\n[/Thinking]\n[Bash]\n$ ls"),
         ("assistant", "There."),
     ]
     (session,) = result.sessions
     assert (session.git_branch, session.source_created_at) == ("old", "2025-08-05T05:05:05.123Z")
+    assert (session.project_name, session.project_path) == ("old", "/home/ada/old")
     assert result.skipped_records["state"] == 3
     assert result.tool_calls[0].result_content == "x"
 

@@ -28,9 +28,9 @@ import msgspec
 
 from agentstore.importers.codex import calls as shapes
 from agentstore.importers.codex.memory import DONE, EVENT, ITEM, State, heard
-from agentstore.importers.codex.meta import meta_of
+from agentstore.importers.codex.meta import Meta, meta_of
 from agentstore.importers.codex.records import Entry, entries_of, strings
-from agentstore.importers.codex.speech import text_in
+from agentstore.importers.codex.speech import directory_in, text_in
 from agentstore.importers.codex.survey import Told
 from agentstore.importers.codex.talk import Talk, count
 from agentstore.importers.git_remotes import Remote, remote_of
@@ -122,17 +122,22 @@ class Reader:
 
     def _take_meta(self) -> None:
         meta = meta_of(self._entry.payload)
-        if self._state.meta is None:
+        if self._state.meta is None or not self._state.meta.thread:
             self._state.meta = meta
             self._state.model = meta.model
         self._talk.skip("session_meta")
 
     def _take_turn(self) -> None:
         self._state.model = strings(self._entry.payload, "model") or self._state.model
-        if self._state.meta is not None and not self._state.meta.cwd:
-            self._state.meta.cwd = strings(self._entry.payload, "cwd")
+        self._see_directory(strings(self._entry.payload, "cwd"))
         self._state.answering.is_over = True
         self._talk.skip("turn_context")
+
+    def _see_directory(self, cwd: str) -> None:
+        """Where a session runs, for those whose first record does not say it: the bare format."""
+        if cwd and self._talk.is_own:
+            meta = self._state.meta = self._state.meta or Meta()
+            meta.cwd = meta.cwd or cwd
 
     def _take_compacted(self) -> None:
         """Where the history was summed up for the model; the summary, if it can be read, is a message."""
@@ -151,6 +156,7 @@ class Reader:
             if role == "assistant":
                 self._talk.tell(ITEM, text)
             elif role == "user":
+                self._see_directory(directory_in(text))
                 self._talk.ask(text)
             else:
                 self._talk.inject(text, role or "message")

@@ -32,12 +32,20 @@ _FROM_EDITOR = re.compile(r"\s*# Context from my IDE setup:.{0,200000}?\n## My r
 _IMAGE_TAG = re.compile(r"\s*(?:<image(?: [^<>\n]{0,300})?>|</image>)\s*")
 # What of a response the model alone sees, or is shown as something else: the event of the message does not have it.
 _NOT_SHOWN = ("oai-mem-citation", "proposed_plan")
+_ENVIRONMENT = re.compile(r"\s*<environment_context>")
+_DIRECTORY = re.compile(r"<cwd>([^<\n]{1,1000})</cwd>|^Current working directory: ([^\n]{1,1000})$", re.MULTILINE)
 IMAGE = "[Image]"
 
 
 def is_injected(text: str) -> bool:
     """Whether a message of role "user" was put there by Codex, by how it begins."""
     return _INJECTED.match(text) is not None
+
+
+def directory_in(text: str) -> str:
+    """The directory that an ``<environment_context>`` tells; "" for every other text."""
+    found = _DIRECTORY.search(text, 0, 2000) if _ENVIRONMENT.match(text) else None
+    return (found.group(1) or found.group(2)).strip() if found else ""
 
 
 def request_of(text: str) -> str:
