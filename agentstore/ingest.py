@@ -18,10 +18,13 @@ import msgspec
 
 from agentstore.errors import NotFoundError
 from agentstore.importers.results import ImportResult
+from agentstore.importers.states import StaleStateError
 from agentstore.models import Message, Session
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
+# Before the time that the source of a copy gave: the store has no column of its own for it.
+_COPIED = "copied: "
 _REMEMBERED = 256  # files whose pieces may still come, and sessions whose subagents may
 
 T = TypeVar("T")
@@ -58,7 +61,11 @@ class ImportWriter:
         """Store a result: what was stored of its sessions before is replaced by its first piece, the others add to it.
 
         What earlier versions stored of the same session under another id (``ImportResult.replaces``) is deleted. A
-        session that is stored for another user or machine is never overwritten: see ``_place``.
+        session that is stored for another user or machine is never overwritten: see ``_place``. A copy
+        (``ImportResult.is_copy``) is written only where nothing is stored, or less: see ``_has_room``.
+
+        ``StaleStateError`` where the result goes on from a state, and a copy has taken the place of what it goes on
+        from: import the file again from its start.
         """
         turn = self._turns.setdefault(result.file, asyncio.Lock())
         async with turn:
@@ -75,13 +82,22 @@ class ImportWriter:
         return self._files[result.file]
 
     async def _write_session(self, file: _File, session: Session, result: ImportResult) -> None:
+        turn = self._turns.setdefault(f"\0{session.id}", asyncio.Lock())
+        async with turn:  # what is stored is looked at first, and may be in several files
+            await self._write_in_turn(file, session, result)
+
+    async def _write_in_turn(self, file: _File, session: Session, result: ImportResult) -> None:
         own = session.id
         messages = [message for message in result.messages if message.session_id == own]
         calls = [call for call in result.tool_calls if call.session_id == own]
         links = [link for link in result.git_links if link.session_id == own]
         is_first = own not in file.ids
-        if is_first or (not file.ids[own] and messages):
-            file.ids[own] = await self._place(session, messages)
+        if result.is_copy and is_first:
+            file.ids[own] = own if await self._has_room(session, len(calls)) else ""
+            session = msgspec.structs.replace(session, source_created_at=_COPIED + session.source_created_at)
+            self._forget(own, file)
+        elif is_first or (not file.ids[own] and messages and not result.is_copy):
+            file.ids[own] = await self._place(session, messages, goes_on=not file.from_start)
         id = file.ids[own]
         if not id:
             return
@@ -122,13 +138,37 @@ class ImportWriter:
         if subagents:
             await self._store.write_batch(self._org_id, subagents, [], [])
 
-    async def _place(self, session: Session, messages: list[Message]) -> str:
+    async def _has_room(self, copy: Session, calls: int) -> bool:
+        """Whether a copy is to be stored: it has more of the session than what is, be that a copy, too, or from the
+        agent's own file. Another owner's session is left alone.
+
+        More calls, or as many and more messages. Of a session from its own file only if the copy goes on after its
+        end, too: one program takes for two messages what another takes for one, or has a subagent's calls in it.
+        """
+        stored = await self._stored(copy.id)
+        if stored is None or _is_anothers(stored, copy):
+            return stored is None
+        has, had = (calls, copy.message_count), (stored.tool_call_count, stored.message_count)
+        if _is_copied(stored):
+            return has[0] >= had[0] and has[1] >= had[1]
+        goes_on = copy.ended_at is None or stored.ended_at is None or copy.ended_at > stored.ended_at
+        return goes_on and has > had
+
+    def _forget(self, id: str, copy: _File) -> None:
+        """What files have of a session that a copy replaces is not there any more."""
+        for file in self._files.values():
+            if file is not copy and copy.ids[id] and file.ids.pop(id, None) is not None:
+                file.from_start = False
+
+    async def _place(self, session: Session, messages: list[Message], *, goes_on: bool) -> str:
         """The id under which a session is stored: its own, unless it is stored there for another user or machine.
 
         One that continues what is stored there takes its place, one of which all is there already is not stored again
         (""), and one that diverged from it becomes a fork. The id of a fork is made from its first own message.
         """
         stored = await self._stored(session.id)
+        if stored is not None and goes_on and _is_copied(stored):
+            raise StaleStateError(f"a copy of session {session.id} is stored: import its file from its start")
         if stored is None or not _is_anothers(stored, session):
             return session.id
         known = await self._store.get_session_messages(self._org_id, session.id)
@@ -181,3 +221,8 @@ def _is_anothers(stored: Session, session: Session) -> bool:
     """Whether a session is stored for another owner; one that nobody named is nobody's."""
     pairs = ((stored.user_id, session.user_id), (stored.machine, session.machine))
     return any(one and other and one != other for one, other in pairs)
+
+
+def _is_copied(stored: Session) -> bool:
+    """Whether it was written by a program that read the agent's files, and not from them."""
+    return stored.source_created_at.startswith(_COPIED)

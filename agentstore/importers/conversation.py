@@ -29,23 +29,29 @@ OPEN_MESSAGES = 32
 OPEN_CALLS = 200
 OPEN_CHARACTERS = 2_000_000
 FIRST_MESSAGE_LENGTH = 300
-_MOST_REMOTES = 8
 _MOST_TOKENS = 10**9  # of one response; a greater number is none
 
 
 class Usage(msgspec.Struct, array_like=True, gc=False):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
-    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text."""
+    cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text.
+
+    ``is_sum``: of several requests that are told together, so that it is no context that a model had."""
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
     output: int = 0
     raw: str = ""
+    is_sum: bool = False
 
     @property
     def context(self) -> int:
         return self.input + self.cache_read + self.cache_write
+
+    @property
+    def peak(self) -> int:
+        return 0 if self.is_sum else self.context
 
 
 def tokens(value: Any) -> int:
@@ -177,7 +183,7 @@ class Conversation:
         self._open[message.ordinal] = self._messages[message.ordinal] = message
         if message.ordinal >= OPEN_MESSAGES and (old := self._open.pop(message.ordinal - OPEN_MESSAGES, None)):
             memory.output_tokens += old.usage.output
-            memory.peak_context = max(memory.peak_context, old.usage.context)
+            memory.peak_context = max(memory.peak_context, old.usage.peak)
         return message
 
     def last(self, role: str = "assistant") -> OpenMessage | None:
@@ -194,17 +200,14 @@ class Conversation:
         return self._open.get(ordinal)
 
     def recast(self, message: OpenMessage, role: str) -> None:
-        """A later record tells who spoke: a prompt that nobody typed, or one that looked as if it were injected."""
-        if message.role == role or message.ordinal not in self._open:
-            return
-        memory, line = self.memory, first_line("\n".join(message.parts))
-        memory.typed += (role == "user") - (message.role == "user")
-        if role == "user":
-            memory.first_message = memory.first_message or line
-        elif message.role == "user" and memory.first_message == line:
-            memory.first_message = ""
-        message.role = role
-        self._change(message)
+        """While it is open: that a prompt was injected ("system"), or that what looked injected is a prompt ("user")."""
+        if message.role != role and message.ordinal in self._open:
+            memory, line = self.memory, first_line("\n".join(message.parts))
+            kept = "" if memory.first_message == line else memory.first_message
+            memory.first_message = (memory.first_message or line) if role == "user" else kept
+            memory.typed += 1 if role == "user" else -1
+            message.role = role
+            self._change(message)
 
     def identify(self, message: OpenMessage, source_id: str) -> None:
         message.source_id = source_id
@@ -305,6 +308,10 @@ class Conversation:
         self.memory.waiting = list(self._waiting.values())
         return self.memory
 
+    def opened(self) -> list[OpenMessage]:
+        """The messages that later records may still add to, in order."""
+        return list(self._open.values())
+
     def totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""
         memory = self.memory
@@ -320,7 +327,7 @@ class Conversation:
             message_count=memory.messages,
             user_message_count=memory.typed,
             total_output_tokens=memory.output_tokens + sum(usage.output for usage in usages),
-            peak_context_tokens=max([memory.peak_context, *(usage.context for usage in usages)]),
+            peak_context_tokens=max([memory.peak_context, *(usage.peak for usage in usages)]),
         )
         return [row]
 

@@ -91,6 +91,16 @@ def read_records(data: bytes, report: Report) -> Iterator[tuple[int, Record]]:
             yield from _objects(number, body, report, torn=not line.endswith(b"\n"))
 
 
+def read_document(data: bytes, report: Report) -> Record | None:
+    """The JSON object that a file holds as a whole, read as forgivingly as a line; None where there is none."""
+    body = data.removeprefix(BOM).strip(b" \t\r\n\0")
+    values = _values(0, body, report, torn=False) if body else []
+    if not values or isinstance(values[0], dict):
+        return values[0] if values else None
+    report(0, f"not a JSON object but {type(values[0]).__name__}")
+    return None
+
+
 def _objects(number: int, body: bytes, report: Report, *, torn: bool) -> Iterator[tuple[int, Record]]:
     for value in _values(number, body, report, torn=torn):
         if isinstance(value, dict):

@@ -6,22 +6,34 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from agentstore.importers.agentsview.importer import AgentsView
 from agentstore.importers.antigravity.importer import Antigravity
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.codex.importer import Codex
+from agentstore.importers.copilot.importer import Copilot
+from agentstore.importers.copilot.vscode import VSCodeCopilot
+from agentstore.importers.cursor.importer import Cursor
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.gemini.importer import Gemini
 from agentstore.importers.importer import HEAD, Importer, Options
+from agentstore.importers.opencode.importer import OpenCode
+from agentstore.importers.pi.importer import Pi
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.swe_agent.importer import SweAgent
 
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
+    Copilot(),
+    VSCodeCopilot(),
+    Cursor(),
     ClaudeCode(),
     Codex(),
     Gemini(),
     Antigravity(),
+    OpenCode(),
+    Pi(),
     SweAgent(),
+    AgentsView(),
 )  # fmt: skip
 
 

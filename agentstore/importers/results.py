@@ -33,6 +33,8 @@ class ImportResult(msgspec.Struct, frozen=True):
     ``piece`` counts the pieces of a file from 0: what is stored of its session is replaced with the first of them, and
     the others are added to it.
     ``state`` is where the next import of the same file may continue; None where an importer cannot.
+    ``is_copy``: another program read the agent's files and wrote this down. Its sessions come in one piece each; they
+    take nobody's place who has as much (``agentstore.ingest``).
     """
 
     # Not shared between results, as they would be in a plain class: msgspec makes new lists and dicts for each.
@@ -49,14 +51,17 @@ class ImportResult(msgspec.Struct, frozen=True):
     continued_in: str = ""
     piece: int = 0
     state: ImportState | None = None
+    is_copy: bool = False
 
 
-def by_session(pieces: Iterable[ImportResult]) -> Iterator[ImportResult]:
+def by_session(pieces: Iterable[ImportResult], own_id: str = "") -> Iterator[ImportResult]:
     """The pieces of one file with the rows of one session each: subagents that it embeds come before its own session,
-    as files of their own (``file#agent-<id>``) with pieces of their own."""
+    as files of their own (``file#agent-<id>``) with pieces of their own. ``own_id``: where it may come after them."""
     seen: dict[str, int] = {}
     for piece in pieces:
-        own, *embedded = [session.id for session in piece.sessions] or [""]
+        ids = [session.id for session in piece.sessions]
+        own = own_id or next(iter(ids), "")
+        embedded = [id for id in ids if id != own]
         for id in embedded:
             part = _rows_of(piece, id)
             # The sessions so far are in every piece; what has no new row was told.

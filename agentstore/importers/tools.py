@@ -84,6 +84,31 @@ _SWE_AGENT: Mapping[str, str] = {
     "submit": "Tool",
 }
 
+# The names that VS Code has for its tools, as agentsview groups them, and Cursor's newer ones.
+_EDITORS = {
+    "Read": """
+        copilot_getChangedFiles copilot_getErrors copilot_getNotebookSummary copilot_getVSCodeAPI copilot_githubRepo
+        copilot_listCodeUsages copilot_readFile copilot_readNotebookCellOutput copilot_fetchWebPage
+        copilot_openSimpleBrowser vscode_fetchWebPage_internal
+    """,
+    "Edit": """
+        copilot_applyPatch copilot_editNotebook copilot_insertEdit copilot_multiReplaceString copilot_replaceString
+        edit_file_v2 search_replace vscode_editFile_internal
+    """,
+    "Write": "copilot_createDirectory copilot_createFile copilot_deleteFile",
+    "Bash": """
+        copilot_getTerminalLastCommand copilot_getTerminalOutput copilot_getTerminalSelection
+        copilot_runCommand copilot_runInTerminal copilot_runNotebookCell copilot_runTerminalLastCommand
+        copilot_runTests copilot_runVscodeCommand copilot_terminalCommand get_terminal_output powershell runTests
+        run_in_terminal run_terminal_cmd run_terminal_command_v2 terminal_last_command
+    """,
+    "Grep": "copilot_findFilesByName copilot_findTextInFiles copilot_searchCodebase copilot_searchFiles",
+    "Glob": "copilot_findFiles copilot_listDir copilot_listDirectory",
+    "Task": "manage_todo_list runSubagent task_v2",
+    "Tool": "copilot_think",
+}
+_LATER |= {name: category for category, names in _EDITORS.items() for name in names.split()}
+
 
 def category(name: str) -> str:
     """The category of a tool; "Other" for a name that nobody listed."""
@@ -141,7 +166,7 @@ def skill_name(name: str, arguments: Any, result: str) -> str:
 def _skill_file(name: str, arguments: Any) -> str:
     kind = category(name)
     if kind == "Read":
-        path = text_of(arguments, "file_path", "path")
+        path = text_of(arguments, "file_path", "path", "filePath")
         return path if path.endswith("SKILL.md") else ""
     found = _SHELL_READS_SKILL.search(text_of(arguments, "command", "cmd")) if kind == "Bash" else None
     return found.group(1) if found else ""
@@ -201,7 +226,7 @@ def _edit(arguments: Any) -> str:
     return f"[Edit: {files}]" if files else ""
 
 
-_PATH = ("file_path", "notebook_path", "path", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
+_PATH = ("file_path", "notebook_path", "path", "filePath", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,

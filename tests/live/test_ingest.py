@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, NotFoundError, Session, SessionFilter
-from agentstore.importers import ImportResult, import_claude_code, import_claude_code_tree
+from agentstore.importers import ImportResult, StaleStateError, import_claude_code, import_claude_code_tree, import_tree
 from agentstore.ingest import ImportWriter
+from tests.unit.agentsview_files import Archive, at
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
 
 OTHER = "5a6b7c8d-2b64-4e0a-8f35-6a1b2c3d4e5f"
@@ -152,3 +153,110 @@ async def test_a_result_without_a_session_writes_nothing(store: AsyncClickHouseS
     await ImportWriter(store, org).write(read(line("mode")))
     with pytest.raises(NotFoundError):
         await store.get_session(org, SESSION)
+
+
+# --- copies: what another program read and wrote down ----------------------------------------------------------------
+
+
+def grown(number: int) -> list[dict[str, Any]]:
+    """A session of so many prompts, each with a call."""
+    records: list[dict[str, Any]] = []
+    for one in range(number):
+        records += [
+            user(f"p{one}", one * 2, uuid=f"u{one}"),
+            assistant(use(f"t{one}"), second=one * 2 + 1, id=f"m{one}"),
+        ]
+    return records
+
+
+def copy_of(*records: Any, **arguments: Any) -> ImportResult:
+    """A copy has texts of its own, so that it is seen whose rows are stored."""
+    result = read(*records, **arguments)
+    told = [replace(message, content=f"copy of {message.content}") for message in result.messages]
+    return replace(result, file=f"sessions.db#{SESSION}", messages=told, is_copy=True, state=None, replaces=[])
+
+
+async def texts(store: AsyncClickHouseStore, org: str) -> list[str]:
+    return [message.content.partition("\n")[0] for message in await store.get_session_messages(org, SESSION)]
+
+
+async def test_a_copy_takes_nobodys_place_who_has_as_much(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*grown(2)))
+    before = (await store.get_session(org, SESSION), await texts(store, org))
+    for other in (writer, ImportWriter(store, org)):
+        for copy in (copy_of(*grown(2)), copy_of(*grown(1)), copy_of(*grown(1), *talk("a", "b", "c"))):
+            await other.write(copy)
+    # More messages or calls, and none of them later: it only counts otherwise.
+    await writer.write(copy_of(*grown(2), user("system", 2, uuid="s")))
+    await writer.write(copy_of(*grown(2), assistant(use("t9"), second=2, id="m9")))
+    assert (await store.get_session(org, SESSION), await texts(store, org)) == before
+
+
+async def test_a_copy_with_more_is_stored_until_the_file_is_read_again(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*grown(1)))
+    later = replace(read(*grown(4)), piece=1)
+    for number in (2, 3):
+        await writer.write(copy_of(*grown(number)))
+        assert (await texts(store, org))[0] == "copy of p0"
+        assert len(await texts(store, org)) == 2 * number
+    await writer.write(copy_of(*grown(2)))
+    assert len(await texts(store, org)) == 6
+    for other in (writer, ImportWriter(store, org)):
+        # It would add to rows that are not its own.
+        with pytest.raises(StaleStateError):
+            await other.write(later)
+    await writer.write(read(*grown(3)))
+    assert (await texts(store, org))[0] == "p0"
+    assert not (await store.get_session(org, SESSION)).source_created_at.startswith("copied")
+    await writer.write(later)
+    assert len(await texts(store, org)) == 8
+
+
+async def test_a_copy_alone_is_stored_and_the_file_takes_its_place(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(copy_of(*grown(3)))
+    assert len(await texts(store, org)) == 6
+    await writer.write(read(*grown(2)))
+    found = await texts(store, org)
+    assert (found[::2], any(text.startswith("copy") for text in found)) == (["p0", "p1"], False)
+
+
+async def test_a_copy_leaves_another_owners_session_alone(store: AsyncClickHouseStore, org: str) -> None:
+    writer = ImportWriter(store, org)
+    await writer.write(read(*grown(1), user_id="ada"))
+    await writer.write(copy_of(*grown(3), user_id="mei"))
+    assert len(await texts(store, org)) == 2
+    assert set(await stored(store, org)) == {SESSION}
+
+
+@pytest.mark.parametrize("order", ["native first", "copy first"])
+async def test_a_session_from_its_file_and_from_agentsview_is_one(
+    order: str, store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "projects" / f"{SESSION}.jsonl"
+    file.parent.mkdir()
+    file.write_bytes(data(*grown(2)))
+    archive = Archive(tmp_path / "sessions.db")
+    archive.session(SESSION, started_at=at(0))
+    archive.session("agent-a1", parent_session_id=SESSION, relationship_type="subagent")
+    archive.message("agent-a1", "user", "look", timestamp=at(8))
+    archive.message("agent-a1", "assistant", "found", timestamp=at(9), claude_message_id="msg_sub", output_tokens=5)
+    for one in range(3):
+        archive.message(SESSION, "user", f"p{one}", timestamp=at(one * 2), source_uuid=f"u{one}")
+        said = archive.message(SESSION, "assistant", "ls", timestamp=at(one * 2 + 1), claude_message_id=f"m{one}")
+        archive.call(SESSION, said, "Bash", {}, tool_use_id=f"t{one}")
+    writer = ImportWriter(store, org)
+    for piece in sorted(import_tree(tmp_path), key=lambda piece: piece.is_copy == (order == "native first")):
+        await writer.write(piece)
+    found = await stored(store, org)
+    assert set(found) == {SESSION, f"{SESSION}:agent-a1"}
+    # The copy went on; the file is what the agent wrote, and the next import of it has all.
+    assert found[SESSION].message_count == (6 if order == "native first" else 4)
+    file.write_bytes(data(*grown(4)))
+    for piece in import_tree(tmp_path):
+        await writer.write(piece)
+    session = await store.get_session(org, SESSION)
+    assert (session.message_count, session.tool_call_count) == (8, 4)
+    assert (await texts(store, org))[-2:] == ["p3", "[Tool: Bash]"]

@@ -169,10 +169,12 @@ def framed(data: bytes, chance: random.Random) -> bytes:
 
 def changed_cells(data: bytes, chance: random.Random) -> bytes:
     """A database in which some cells hold something else; the same bytes where it is none (any more)."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as database, contextlib.suppress(sqlite3.Error):
+    # A torn one may hold names that are no text, and rows that are not there.
+    mishaps = (sqlite3.Error, UnicodeDecodeError)
+    with contextlib.closing(sqlite3.connect(":memory:")) as database, contextlib.suppress(*mishaps):
         database.deserialize(data)
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for _ in range(chance.randrange(1, 4)):
+        for _ in range(chance.randrange(1, 4) if tables else 0):
             _change_cell(database, chance.choice(sorted(tables)), chance)
         database.commit()
         return database.serialize()
@@ -188,7 +190,7 @@ def _change_cell(database: sqlite3.Connection, table: str, chance: random.Random
     if chance.random() < 0.1:
         database.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (row,))
         return
-    (held,) = database.execute(f'SELECT "{column}" FROM "{table}" WHERE rowid = ?', (row,)).fetchone()
+    (held,) = database.execute(f'SELECT "{column}" FROM "{table}" WHERE rowid = ?', (row,)).fetchone() or (None,)
     is_json = isinstance(held, str | bytes) and held[:1] in ("{", "[", b"{", b"[")
     if is_json and chance.random() < 0.8:
         new: Any = changed(held.encode() if isinstance(held, str) else held, chance)

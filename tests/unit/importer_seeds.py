@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import zstandard
 
-from tests.unit import codex_lines, importer_lines
+from tests.unit import codex_lines, importer_lines, seeds_of_editors
 from tests.unit.test_importer_fuzz import SEEDS as CLAUDE_LINES
 
 # "bytes": nothing but bytes can be changed in it (it is compressed, for one).
@@ -274,4 +274,12 @@ def codex() -> Iterator[Seed]:
     yield Seed("codex", f"archived_sessions/{codex_lines.NAME}.zst", packed, "bytes")
 
 
-SEEDS: tuple[Seed, ...] = (*claude_code(), *codex(), *gemini(), *antigravity(), *swe_agent())
+SEEDS: tuple[Seed, ...] = (
+    *claude_code(),
+    *codex(),
+    *codex(),
+    *gemini(),
+    *antigravity(),
+    *swe_agent(),
+    *(Seed(*one) for one in seeds_of_editors.seeds()),
+)

@@ -132,6 +132,16 @@ def test_a_value_that_is_too_long_is_a_problem(tmp_path: pathlib.Path, monkeypat
     writer.close()
 
 
+def test_an_index_on_what_a_function_gives_does_not_hide_a_database(tmp_path: pathlib.Path) -> None:
+    """Kilo has indexes on json_extract(), which older builds of SQLite call unsafe."""
+    writer = made(tmp_path / "x.db", rows=2)
+    writer.execute("CREATE INDEX i ON items (json_extract(key, '$.role')) WHERE json_valid(key)")
+    writer.commit()
+    assert read(tmp_path / "x.db", "SELECT key FROM items ORDER BY key") == (["k0", "k1"], [])
+    writer.close()
+    assert read(tmp_path / "x.db", "SELECT key FROM items ORDER BY key") == (["k0", "k1"], [])
+
+
 def test_no_damage_raises(tmp_path: pathlib.Path) -> None:
     made(tmp_path / "x.db", rows=2000).close()
     whole = (tmp_path / "x.db").read_bytes()

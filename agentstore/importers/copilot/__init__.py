@@ -1,0 +1,1 @@
+"""GitHub Copilot: the CLI's events and the chats of VS Code."""

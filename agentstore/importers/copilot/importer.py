@@ -1,0 +1,131 @@
+"""The Copilot CLI as one importer among others.
+
+``~/.copilot/session-state/<id>/events.jsonl`` with ``workspace.yaml`` beside it, or a flat ``<id>.jsonl`` of older
+versions (``COPILOT_HOME`` names another place for ``~/.copilot``). Where several files claim one session (both of
+these, or copies), it is the one in a folder, and of equals the largest; the others add nothing.
+
+VS Code writes the same events of its chats to ``…/GitHub.copilot-chat/transcripts/<id>.jsonl``; those files are left
+alone: the chats are in ``chatSessions`` (``vscode``), with more of them, and would count twice.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+
+from agentstore.importers.copilot.memory import remote_in
+from agentstore.importers.copilot.reader import AGENT, EventsReader
+from agentstore.importers.copilot.workspace import workspace_beside
+from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.git_directory import repository_of
+from agentstore.importers.importer import HEAD, Home, Options
+from agentstore.importers.jsonl import Record, read_records, stretches
+from agentstore.importers.pieces import pieces_of
+from agentstore.importers.projects import Repositories
+from agentstore.importers.results import ImportResult, by_session
+from agentstore.importers.states import ImportState, Trace
+from agentstore.importers.tools import text_of
+
+_HELD = "file/held by another"
+_ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
+_MOST_ID = 200
+_EVENT = re.compile(
+    rb'"type"\s*:\s*"(?:session\.start|session\.resume|user\.message|assistant\.message|assistant\.turn_start)"'
+)
+_START = re.compile(rb'"type"\s*:\s*"session\.start"[^\n]{0,4000}"(?:copilotVersion|producer)"\s*:')
+_DATA = re.compile(rb'"data"\s*:\s*\{')
+
+
+class Copilot:
+    """GitHub Copilot's CLI, and what else keeps its sessions in the CLI's folder (the app, VS Code's Agents window)."""
+
+    name = AGENT
+
+    def places(self, home: Home) -> list[pathlib.PurePath]:
+        named = home.environ.get("COPILOT_HOME", "").strip()
+        root = home.path.joinpath(named) if named else home.path / ".copilot"
+        return [root / "session-state"]
+
+    def detect(self, path: pathlib.Path, head: bytes) -> bool:
+        if path.suffix != ".jsonl" or path.parent.name == "transcripts":
+            return False
+        if _is_named(path) and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return True  # its content was destroyed: the import says so
+        # Another agent's file may quote such an event further down.
+        first = head if _is_named(path) else head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
+        return bool(_START.search(first) or (_EVENT.search(first) and _DATA.search(first)))
+
+    def survey(self, files: Sequence[pathlib.Path], options: Options) -> CopilotHistory:
+        return CopilotHistory(files, options)
+
+
+def _is_named(path: pathlib.Path) -> bool:
+    """Whether a file has the place of a session."""
+    if path.name == "events.jsonl":
+        return path.parent.parent.name == "session-state"
+    return path.parent.name == "session-state"
+
+
+class CopilotHistory:
+    """Files that are read together: sessions in one directory are one project, whichever of them says where it is."""
+
+    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+        self.files = sorted(files, key=lambda path: path.as_posix())
+        self._options = options
+        self._repositories = Repositories()
+        self._ids = {path: self._look_over(path) for path in self.files}
+        best: dict[str, pathlib.Path] = {}
+        for path, id in self._ids.items():
+            best[id] = max(best.get(id, path), path, key=_fullness)
+        self._held = {path for path, id in self._ids.items() if best[id] != path}
+
+    def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
+        name = name_of(path)
+        if path in self._held:
+            yield ImportResult(file=name, skipped_records={_HELD: 1})
+            return
+        title = workspace_beside(path).get("name", "")
+        with path.open("rb") as stream:
+            if state is not None:
+                state.open(stream)
+            id = self._ids.get(path) or self._look_over(path)
+            reader = EventsReader(name, id, title, self._options, self._repositories, state)
+            pieces = pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+            yield from by_session(pieces, id)
+
+    def _look_over(self, path: pathlib.Path) -> str:
+        """The session's id, by the first record, which says it, or else by the name of the file; and where it is."""
+        try:
+            start = _first_record(read_start(path, HEAD))
+        except OSError:  # its import says why
+            start = {}
+        data = start.get("data") if start.get("type") == "session.start" else {}
+        id = text_of(data, "sessionId")
+        context = data.get("context") if isinstance(data, dict) else None
+        cwd = text_of(context, "cwd")
+        self._repositories.learn_directory(cwd)
+        self._repositories.learn_remote(cwd, remote_in(context))
+        if self._options.local_git and cwd and (found := repository_of(cwd)).root:
+            self._repositories.learn_worktree(cwd, found.root)
+            self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
+        if not id or len(id) > _MOST_ID:
+            id = path.parent.name if path.name == "events.jsonl" else path.stem
+            id = name_of(pathlib.Path(id))
+        return f"{AGENT}:{id}"
+
+
+def _fullness(path: pathlib.Path) -> tuple[bool, int, str]:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = -1
+    return path.name == "events.jsonl", size, path.as_posix()
+
+
+def _first_record(head: bytes) -> Record:
+    """The first line, which only a session that is being written for the first time has not whole."""
+    end = head.find(b"\n")
+    for _, record in read_records(head[: end + 1] if end >= 0 else head, lambda _line, _reason: None):
+        return record
+    return {}

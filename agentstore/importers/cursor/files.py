@@ -1,0 +1,275 @@
+"""Cursor's files that are read together: looking them over, and reading each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from agentstore.importers.conversation import Conversation
+from agentstore.importers.cursor import state_db, store_db
+from agentstore.importers.cursor.blocks import blocks_of, text_in
+from agentstore.importers.cursor.composer import ComposerTaker, bubbles_of
+from agentstore.importers.cursor.paths import Place, meta_in, place_of, project_name, root_of
+from agentstore.importers.cursor.prompts import read_prompt
+from agentstore.importers.cursor.sources import Sources, kind_of
+from agentstore.importers.cursor.state_db import Where
+from agentstore.importers.cursor.text_transcript import read_text
+from agentstore.importers.cursor.transcript import Around, TranscriptReader, timed
+from agentstore.importers.editors import cwd_of_workspace
+from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.git_directory import repository_of
+from agentstore.importers.importer import Options
+from agentstore.importers.jsonl import Record, read_records, stretches
+from agentstore.importers.pieces import pieces_of
+from agentstore.importers.projects import Project, Repositories, project_of
+from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.sqlite_files import Database, open_database
+from agentstore.importers.states import ImportState, Trace
+from agentstore.importers.times import parse_millis
+from agentstore.importers.tools import text_of
+from agentstore.models import Session
+
+AGENT = "cursor"
+MOST_TEXT = 64 * 1024 * 1024
+_HELD = "file/held by another"
+_ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
+_TEXT, _LINES, _STORE, _STATE = range(4)
+_FIRST_PROMPT = 262_144
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class CursorHistory:
+    """Files that are read together: one conversation may be in several, and they tell about each other."""
+
+    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+        # Subagents come before the session that started them, so that who sees it sees all of it.
+        self.files = sorted(files, key=lambda path: (path.parent.name != "subagents", path.as_posix()))
+        self._options = options
+        self._repositories = Repositories()
+        self._sources = Sources()
+        self._where: dict[str, Where] = {}
+        self._chats: dict[pathlib.Path, dict[str, pathlib.Path]] = {}  # of a root: the CLI's folder of each session
+        self._started: dict[str, dict[str, str]] = {}  # of a session: its subagents by their prompts
+        self._looked_up: set[str] = set()
+        self._store_ids: dict[pathlib.Path, str] = {}
+        for path in self.files:
+            self._look_over(path)
+        for where in self._where.values():
+            self._learn(where.cwd)
+
+    def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
+        kind = kind_of(path)
+        if kind == _STATE:
+            yield from self._read_state(path)
+        elif not self._sources.is_session(self._id_of(path), path):
+            yield ImportResult(file=name_of(path), skipped_records={_HELD: 1})
+        elif kind == _STORE:
+            yield self._read_store(path)
+        elif kind == _TEXT:
+            yield self._read_text(path)
+        else:
+            yield from self._read_lines(path, state)
+
+    def _id_of(self, path: pathlib.Path) -> str:
+        if kind_of(path) != _STORE:
+            return place_of(path).id
+        if path not in self._store_ids:
+            folder = name_of(pathlib.Path(path.parent.name))
+            # The folder is called as the session, but for copies that somebody made.
+            self._store_ids[path] = folder if _UUID.fullmatch(folder) else store_db.agent_id(path) or folder
+        return self._store_ids[path]
+
+    # --- looking over ------------------------------------------------------------------------------------------------
+
+    def _look_over(self, path: pathlib.Path) -> None:
+        kind = kind_of(path)
+        if kind == _STATE:
+            self._look_into(path)
+            return
+        id = self._id_of(path)
+        self._sources.claim(id, path)
+        folder = path.parent if kind == _STORE else self._chat_of(path, id)
+        known = self._where.get(id, Where())
+        meta = meta_in(folder) if folder else {}
+        parent = place_of(path).parent if kind != _STORE else ""
+        cwd, title = text_of(meta, "cwd")[:4096], text_of(meta, "title")[:300]
+        self._where[id] = Where(known.cwd or cwd, known.branch, known.name or title, known.parent or parent)
+        if parent and (asked := _first_prompt(path)):
+            self._started.setdefault(parent, {})[asked] = f"{AGENT}:{id}"
+
+    def _look_into(self, path: pathlib.Path) -> None:
+        folders = {one.parent.name: cwd_of_workspace(one.parent) for one in self.files if kind_of(one) == _STATE}
+        with open_database(path, lambda _reason: None) as database:
+            for id in state_db.composer_ids(database):
+                self._sources.claim(id, path)
+            for id, _ in state_db.kept_composers(database, lambda _reason: None):
+                self._sources.claim(id, path)
+            told = [*state_db.where_in_headers(database, folders), *state_db.where_in_workspace(path, database)]
+            for id, where in told:
+                known = self._where.get(id, Where())
+                self._where[id] = Where(*(one or other for one, other in zip(known, where, strict=True)))
+            for id, parent in state_db.parents(database):
+                self._where[id] = self._where.get(id, Where())._replace(parent=parent)
+
+    def _chat_of(self, path: pathlib.Path, id: str) -> pathlib.Path | None:
+        """The CLI's folder of the session of a transcript."""
+        root = root_of(path)
+        if root is None:
+            return None
+        if root not in self._chats:
+            self._chats[root] = {one.name: one for one in root.glob("chats/*/*")}
+        return self._chats[root].get(id)
+
+    def _learn(self, cwd: str) -> None:
+        self._repositories.learn_directory(cwd)
+        if self._options.local_git and cwd and cwd not in self._looked_up:
+            self._looked_up.add(cwd)
+            if (found := repository_of(cwd)).root:
+                self._repositories.learn_worktree(cwd, found.root)
+                self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _read_lines(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
+        place, name = place_of(path), name_of(path)
+        created, updated = self._times(self._chat_of(path, place.id))
+        with path.open("rb") as stream:
+            if state is not None:
+                state.open(stream)
+            make = functools.partial(self._session, place.id, place)
+            started = self._started.get(place.id, {})
+            around = Around(f"{AGENT}:{place.id}", make, place.slug, created, updated or _changed(path), started)
+            reader = TranscriptReader(name, around, state)
+            yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+
+    def _read_text(self, path: pathlib.Path) -> ImportResult:
+        place, conversation = place_of(path), Conversation()
+        with path.open("rb") as file:
+            data = file.read(MOST_TEXT + 1)
+        if len(data) > MOST_TEXT:
+            problem = ImportProblem(name_of(path), 0, f"more than {MOST_TEXT:,} bytes, not read")
+            return ImportResult(file=name_of(path), problems=[problem])
+        read_text(data.decode("utf-8", errors="replace"), conversation, f"{AGENT}:{place.id}")
+        created, updated = self._times(self._chat_of(path, place.id))
+        session = self._session(place.id, place)
+        return self._result(name_of(path), session, conversation, created, updated or _changed(path))
+
+    def _read_store(self, path: pathlib.Path) -> ImportResult:
+        name, id, problems = name_of(path), self._id_of(path), list[ImportProblem]()
+        conversation = Conversation()
+        stored = store_db.read_store(path, lambda reason: problems.append(ImportProblem(name, 0, reason)))
+        try:
+            store_db.take_stored(stored, conversation, f"{AGENT}:{id}")
+        except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
+            problems.append(ImportProblem(name, 0, "nested too deeply"))
+        created, updated = self._times(path.parent)
+        created = parse_millis(stored.meta.get("createdAt")) or created
+        title = text_of(stored.meta, "name")[:300]
+        session = self._session(id, Place(id), stored.cwd)
+        if title and title != "New Agent":
+            session = msgspec.structs.replace(session, display_name=title)
+        result = self._result(name, session, conversation, created, updated or _changed(path))
+        return msgspec.structs.replace(result, problems=problems)
+
+    def _read_state(self, path: pathlib.Path) -> Iterator[ImportResult]:
+        name, problems, held = name_of(path), list[ImportProblem](), 0
+
+        def report(reason: str) -> None:
+            problems.append(ImportProblem(name, 0, reason))
+
+        with open_database(path, report) as database:
+            for id in state_db.composer_ids(database):
+                if self._sources.is_session(id, path):
+                    data = state_db.composer(database, id, report)
+                    yield from self._read_composer(name, id, data, database, problems)
+                else:
+                    held += 1
+            for id, data in state_db.kept_composers(database, report):
+                if self._sources.is_session(id, path):
+                    yield from self._read_composer(name, id, data, database, problems)
+        yield ImportResult(file=name, problems=problems, skipped_records={_HELD: held} if held else {})
+
+    def _read_composer(
+        self, name: str, id: str, data: Record, database: Database, problems: list[ImportProblem]
+    ) -> Iterator[ImportResult]:
+        taker, file = ComposerTaker(f"{AGENT}:{id}", data), f"{name}#{id}"
+
+        def report(reason: str) -> None:
+            problems.append(ImportProblem(file, 0, reason))
+
+        try:
+            fetch = functools.partial(state_db.bubble, database, id, report)
+            for bubble_id, bubble in bubbles_of(data, fetch):
+                if not database.is_whole:
+                    break  # what comes next may have lost what was before it
+                taker.take(bubble_id, bubble)
+        except RecursionError:
+            report("nested too deeply")
+        where = state_db.where_of(data, self._where.get(id, Where()))
+        session = self._session(id, Place(id), where=where)
+        result = self._result(file, session, taker.conversation, None, None)
+        own, problems[:] = [one for one in problems if one.file == file], [one for one in problems if one.file != file]
+        if result.sessions or own:
+            yield msgspec.structs.replace(result, problems=own)
+
+    def _session(self, id: str, place: Place, cwd: str = "", where: Where | None = None) -> Session:
+        """The session's row, all but what is counted from its messages."""
+        options, where = self._options, where or self._where.get(id, Where())
+        directory, parent = where.cwd or cwd, place.parent or where.parent
+        project = self._repositories.project(directory)
+        if not directory and place.slug:
+            project = Project(project_of(place.slug).id, project_name(place.slug), "")
+        return Session(
+            id=f"{AGENT}:{id}",
+            user_id=options.user_id,
+            user_name=options.user_name,
+            project_id=project.id,
+            project_name=project.name,
+            project_path=project.path,
+            machine=options.machine,
+            agent_type=AGENT,
+            parent_session_id=f"{AGENT}:{parent}" if parent else "",
+            relationship_type="subagent" if parent else "",
+            display_name=where.name,
+            git_branch=where.branch,
+        )
+
+    def _result(
+        self,
+        file: str,
+        session: Session,
+        conversation: Conversation,
+        created: dt.datetime | None,
+        changed: dt.datetime | None,
+    ) -> ImportResult:
+        sessions = [timed(one, created, changed) for one in conversation.totals(session)]
+        messages, calls, links = conversation.rows(session.id, session.user_id)
+        return ImportResult(file=file, sessions=sessions, messages=messages, tool_calls=calls, git_links=links)
+
+    @staticmethod
+    def _times(folder: pathlib.Path | None) -> tuple[dt.datetime | None, dt.datetime | None]:
+        """When the CLI says that a session began and was changed."""
+        meta = meta_in(folder) if folder else {}
+        return parse_millis(meta.get("createdAtMs")), parse_millis(meta.get("updatedAtMs"))
+
+
+def _changed(path: pathlib.Path) -> dt.datetime | None:
+    return parse_millis(path.stat().st_mtime_ns // 1_000_000)
+
+
+def _first_prompt(path: pathlib.Path) -> str:
+    """What a subagent was asked to do."""
+    try:
+        head = read_start(path, _FIRST_PROMPT)
+    except OSError:
+        return ""
+    for _, line in read_records(head, lambda _line, _reason: None):
+        message = line.get("message")
+        content = message.get("content") if isinstance(message, dict) else message
+        return read_prompt(text_in(blocks_of(content))).text.strip() if line.get("role") == "user" else ""
+    return ""

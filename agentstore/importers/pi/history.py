@@ -1,0 +1,83 @@
+"""The files of Pi and its kin on disk."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.git_directory import repository_of
+from agentstore.importers.importer import HEAD, Options
+from agentstore.importers.jsonl import Record, stretches
+from agentstore.importers.pi.identity import agent_of, header_in, id_of, is_session, session_key
+from agentstore.importers.pi.reader import Around, Reader
+from agentstore.importers.pieces import pieces_of
+from agentstore.importers.projects import Repositories
+from agentstore.importers.results import ImportResult
+from agentstore.importers.states import ImportState, Trace
+from agentstore.importers.tools import text_of
+
+_HELD = "file/held by another"
+
+
+class PiHistory:
+    """Files that are read together: of copies of one session the longest is imported."""
+
+    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+        # The deepest first: subagents lie in a folder beside the file of who asked for them.
+        self.files = sorted(files, key=lambda path: (-len(path.parts), path.as_posix()))
+        self._options = options
+        self._repositories = Repositories()
+        self._longest: dict[str, tuple[int, str]] = {}
+        self._looked_up: set[str] = set()
+        for path in self.files:
+            self._look_over(path)
+
+    def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
+        head = read_start(path, HEAD)
+        agent, header, name = agent_of(path, head), header_in(head) or {}, name_of(path)
+        _, longest = self._longest.get(session_key(agent, path, id_of(path, header)), (0, name))
+        if longest != name:
+            yield ImportResult(file=name, skipped_records={_HELD: 1})
+            return
+        around = Around(agent, path, name, self._asked_by(path, agent), self._options, self._repositories)
+        with path.open("rb") as stream:
+            if state is not None:
+                state.open(stream)
+            reader = Reader(around, state)
+            trace = Trace(stream, state)
+            if state is not None:
+                stream.seek(state.offset)
+            yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes)
+
+    def _look_over(self, path: pathlib.Path) -> None:
+        """Learn who a file is. What cannot be read is told by its import."""
+        try:
+            head, size = read_start(path, HEAD), path.stat().st_size
+        except OSError:
+            return
+        header = header_in(head) or {}
+        key = session_key(agent_of(path, head), path, id_of(path, header))
+        self._longest[key] = max(self._longest.get(key, (-1, "")), (size, name_of(path)))
+        self._learn(header)
+
+    def _learn(self, header: Record) -> None:
+        cwd = text_of(header, "cwd")
+        if not cwd or cwd in self._looked_up:
+            return
+        self._looked_up.add(cwd)
+        self._repositories.learn_directory(cwd)
+        if self._options.local_git:
+            found = repository_of(cwd)
+            self._repositories.learn_worktree(cwd, found.root)
+            self._repositories.learn_remote(found.root, found.remote)
+
+    def _asked_by(self, path: pathlib.Path, agent: str) -> str:
+        """The session whose file has the name of this one's folder; "" where there is none."""
+        parent = path.parent.with_name(path.parent.name + ".jsonl") if path.parent.name else path
+        try:
+            head = b"" if parent.is_symlink() else read_start(parent, HEAD)
+        except (OSError, ValueError):
+            return ""
+        header = header_in(head) if is_session(parent, head) else None
+        return session_key(agent, parent, id_of(parent, header)) if header else ""

@@ -1,0 +1,147 @@
+"""OpenCode's database: read beside the program, older ones too, and again only where something has changed."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sqlite3
+
+import msgspec
+import pytest
+
+from agentstore.importers import ImportResult, ImportState, StaleStateError
+from agentstore.importers.importer import Options
+from agentstore.importers.opencode.importer import OpenCode
+from tests.unit.importer_rows import kept
+from tests.unit.opencode_files import (
+    SESSION,
+    START,
+    TABLES,
+    assistant,
+    call,
+    export,
+    insert,
+    read,
+    said,
+    user,
+    write_database,
+    write_export,
+    write_tree,
+)
+
+TALK = [user(1, said("x")), assistant(2, said("y"), call("c", "bash", {"command": "ls"}, output="a"), output=3)]
+
+
+def imported(path: pathlib.Path, state: ImportState | None = None) -> tuple[list[ImportResult], ImportState]:
+    """The results that have a session, and the state of the last."""
+    results = list(OpenCode().survey([path], Options()).read(path, state))
+    return [result for result in results if result.sessions], kept(results[-1].state)
+
+
+def test_only_sessions_that_have_changed_are_read_again(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "opencode.db"
+    connection = write_database(path, export(*TALK), export(*TALK, id="ses_other"))
+    first, state = imported(path)
+    assert len(first) == 2
+    again, state = imported(path, state)
+    assert again == []
+    changes = {
+        "UPDATE part SET data = json_set(data, '$.text', 'more'), time_updated = 7 WHERE id = 'prt_0002_0000'": 1,
+        "UPDATE session SET title = 'T', time_updated = time_updated + 1 WHERE id = 'ses_other'": 1,
+        "DELETE FROM message WHERE id = 'msg_0002'": 1,  # an undo
+        "UPDATE project SET worktree = '/moved', time_updated = time_updated + 1": 2,
+        "INSERT INTO part SELECT 'prt_9', message_id, session_id, 1, 1, data FROM part WHERE id = 'prt_0001_0000'": 1,
+    }
+    for statement, number in changes.items():
+        connection.execute(statement)
+        connection.commit()
+        again, state = imported(path, state)
+        assert len(again) == number, statement
+        assert imported(path, state)[0] == []
+    insert(connection, export(*TALK, id="ses_third", projectID="p2"))
+    assert [result.sessions[0].id for result in imported(path, state)[0]] == ["opencode:ses_third"]
+
+
+def test_nothing_is_left_beside_the_database(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "opencode.db"
+    write_database(path, export(*TALK)).close()
+    before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    assert len(read(path)) == 1
+    assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
+    # A running program may write at once after that.
+    running = write_database(tmp_path / "kilo.db", export(*TALK))
+    assert len(read(tmp_path / "kilo.db")) == 1
+    running.execute("DELETE FROM part")
+    running.commit()
+
+
+def test_older_databases(tmp_path: pathlib.Path) -> None:
+    (expected,) = read(write_export(tmp_path / "x.json", export(*TALK)))
+    tables = TABLES.replace("directory TEXT, ", "").replace("time_updated INTEGER", "moved INTEGER")
+    write_database(tmp_path / "opencode.db", export(*TALK), tables=tables)
+    results, state = imported(tmp_path / "opencode.db")
+    assert results[0].messages == expected.messages
+    assert results[0].tool_calls == expected.tool_calls
+    assert results[0].sessions[0].project_path == "/home/ada/project"
+    # It does not say when it changed.
+    assert len(imported(tmp_path / "opencode.db", state)[0]) == 1
+
+
+def test_a_state_of_files(tmp_path: pathlib.Path) -> None:
+    tree = write_tree(tmp_path, export(*TALK))
+    document = write_export(tmp_path / "x.json", export(*TALK, id="ses_other"))
+    for path, changed in ((tree, tmp_path / "storage/part/msg_0002/prt_0002_0001.json"), (document, document)):
+        results, state = imported(path)
+        assert len(results) == 1
+        assert imported(path, state) == ([], state)
+        text = changed.read_text(encoding="utf-8")
+        changed.write_text(text.replace('"a"', '"b"'), encoding="utf-8")
+        os.utime(changed, ns=(START, START))
+        with pytest.raises(StaleStateError):
+            imported(path, state)
+        with pytest.raises(StaleStateError):
+            imported(path, msgspec.structs.replace(state, version=0))
+        changed.unlink()
+        if path == tree:
+            with pytest.raises(StaleStateError):
+                imported(path, state)
+
+
+def test_large_sessions_come_in_pieces(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "opencode.db"
+    write_database(path, export(*(user(n, said("x" * 1000)) for n in range(1, 50)))).close()
+    history = OpenCode().survey([path], Options(piece_bytes=10_000))
+    *pieces, last = history.read(path)
+    assert [piece.piece for piece in pieces] == list(range(len(pieces)))
+    assert len(pieces) > 3
+    assert [message.ordinal for piece in pieces for message in piece.messages] == list(range(49))
+    assert {piece.file for piece in pieces} == {f"{path}#{SESSION}"}
+    assert pieces[-1].sessions[0].message_count == 49
+    assert (last.file, last.sessions) == (str(path), [])
+
+
+def test_what_cannot_be_read_is_a_problem(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "opencode.db"
+    connection = write_database(path, export(*TALK))
+    connection.execute("UPDATE part SET data = 'x' WHERE id = 'prt_0002_0000'")
+    connection.execute("INSERT INTO message VALUES ('m9', ?, 1, 1, NULL)", (SESSION,))
+    connection.execute("INSERT INTO message VALUES ('m8', ?, 1, 1, '[1]')", (SESSION,))
+    connection.commit()
+    (result,), _ = imported(path)
+    assert len(result.problems) == 3
+    assert {problem.file for problem in result.problems} == {f"{path}#{SESSION}"}
+    assert [message.role for message in result.messages] == ["user", "assistant"]
+    connection.close()
+    path.write_bytes(path.read_bytes()[:5000])
+    results = list(OpenCode().survey([path], Options()).read(path))
+    assert any(result.problems for result in results)
+
+
+def test_a_database_of_another_name(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "backup.sqlite"
+    write_database(path, export(*TALK)).close()
+    assert len(read(path)) == 1
+    other = sqlite3.connect(tmp_path / "other.db")
+    other.execute("CREATE TABLE session(id)")
+    other.close()
+    assert read(tmp_path / "other.db") == []
