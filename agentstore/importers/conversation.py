@@ -200,7 +200,7 @@ class Conversation:
         return self._open.get(ordinal)
 
     def recast(self, message: OpenMessage, role: str) -> None:
-        """While it is open: that a prompt was injected ("system"), or that what looked injected is a prompt ("user")."""
+        """A later record tells, of an open message, that a prompt was injected, or that what looked injected is one."""
         if message.role != role and message.ordinal in self._open:
             memory, line = self.memory, first_line("\n".join(message.parts))
             kept = "" if memory.first_message == line else memory.first_message
@@ -208,10 +208,6 @@ class Conversation:
             memory.typed += 1 if role == "user" else -1
             message.role = role
             self._change(message)
-
-    def identify(self, message: OpenMessage, source_id: str) -> None:
-        message.source_id = source_id
-        self._change(message)
 
     def say(self, message: OpenMessage, text: str) -> None:
         if text:

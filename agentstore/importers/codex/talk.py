@@ -142,7 +142,8 @@ class Talk:
         now = self._state.answering
         message = self._talk.at(now.ordinal) if not now.is_over and not now.is_known and now.key else None
         if message is not None:
-            self._talk.identify(message, self._source(now.key))
+            message.source_id = self._source(now.key)
+            self._talk.spend(message, message.usage)  # the same tokens: so it is given out again
         now.is_over, now.is_known = True, now.is_known or message is not None
 
     def _response(self, part: int, key: str) -> OpenMessage:
@@ -160,8 +161,7 @@ class Talk:
             state.has_answered = True
         message.model = message.model or state.model
         if not now.is_known and part >= _CALL:
-            now.is_known = True
-            self._talk.identify(message, self._source(f"{part}\0{key}"))
+            now.is_known, message.source_id = True, self._source(f"{part}\0{key}")
         elif not now.is_known:
             now.key = f"{part}\0{key}"[:1000]
         return message
