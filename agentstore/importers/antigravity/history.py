@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from agentstore.importers.antigravity.reader import StepReader
 from agentstore.importers.antigravity.steps import SUBAGENT, started_in
 from agentstore.importers.antigravity.usage import generations_in
-from agentstore.importers.claude_code.copies import Trace, sort_out, trace_of
 from agentstore.importers.conversation import Conversation
+from agentstore.importers.copies import Trace, sort_out, trace_of
 from agentstore.importers.documents import read_object
 from agentstore.importers.file_blocks import blocks, lines_with, name_of, read_start
 from agentstore.importers.git_directory import repository_of

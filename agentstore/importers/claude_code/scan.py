@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from agentstore.importers.claude_code.copies import Trace, record_key, trace_of
 from agentstore.importers.claude_code.identity import Named, is_session_name, place_of
+from agentstore.importers.copies import Trace, record_key, trace_of
 from agentstore.importers.file_blocks import blocks, first_lines_with, lines_with
 from agentstore.importers.git_remotes import Remote, remote_of_request, seen_in
 from agentstore.importers.jsonl import Record, read_records, to_json

@@ -10,9 +10,9 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from agentstore.importers.claude_code.copies import Trace, sort_out
 from agentstore.importers.claude_code.identity import Identity, Named, identity_of, is_session_name, place_of
 from agentstore.importers.claude_code.scan import look_over, trace
+from agentstore.importers.copies import Trace, sort_out
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.projects import Repositories
 

@@ -1,7 +1,7 @@
 """Chats that are read together: which file is which session, who is whose subagent, and where they were.
 
 The same session may be in a ``.json`` and in the ``.jsonl`` that followed it, and in copies of both: the one that has
-all is imported, and of those that went different ways each (``claude_code.copies``). A subagent's chat (since 2026)
+all is imported, and of those that went different ways each (``copies``). A subagent's chat (since 2026)
 is in ``chats/<session id of its parent>/<its own id>.jsonl``, and the call that started it says its id.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from agentstore.importers.claude_code.copies import Trace, sort_out
+from agentstore.importers.copies import Trace, sort_out
 from agentstore.importers.documents import is_unchanged, read_whole, state_of, too_large, unchanged
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.gemini.directory import Registry, root_beside

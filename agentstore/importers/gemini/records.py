@@ -30,7 +30,7 @@ from typing import Any
 
 import msgspec
 
-from agentstore.importers.claude_code.copies import Trace, trace_of
+from agentstore.importers.copies import Trace, trace_of
 from agentstore.importers.documents import read_object
 from agentstore.importers.jsonl import BOM, REFUSED, Record, Report, read_records
 from agentstore.importers.tools import text_of

@@ -13,7 +13,7 @@ from agentstore.importers.git_remotes import Remote
 from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import BOM, MAX_LINE_BYTES, Record, read_records
 from agentstore.importers.pi.entries import Entries, Kept, time_of
-from agentstore.importers.pi.identity import id_of, parent_of, session_key
+from agentstore.importers.pi.identity import parent_of, session_key
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState, StaleStateError
@@ -23,12 +23,15 @@ from agentstore.models import Session
 
 
 class Around(NamedTuple):
-    """What is known from outside of the file. ``asked_by`` is the session that asked for this subagent."""
+    """What is known from outside of the file. ``asked_by`` is the session that asked for this subagent; ``own`` the id
+    that the file says, and ``id`` the one it has, which is another where another file is that session."""
 
     agent: str
     path: pathlib.PurePath
     file: str
     asked_by: str
+    own: str
+    id: str
     options: Options
     repositories: Repositories
 
@@ -38,7 +41,6 @@ class FileMemory(msgspec.Struct, array_like=True):
 
     conversation: Memory = msgspec.field(default_factory=Memory)
     has_header: bool = False
-    id: str = ""
     parent: str = ""
     cwd: str = ""
     began: dt.datetime | None = None
@@ -108,7 +110,7 @@ class Reader:
     def _take_header(self, header: Record) -> None:
         memory = self._memory
         memory.has_header = True
-        memory.id, memory.parent = id_of(self._around.path, header), parent_of(header)
+        memory.parent = parent_of(header)
         memory.cwd = text_of(header, "cwd")
         memory.title = text_of(header, "title")
         self._entries.model = text_of(header, "modelId")
@@ -126,7 +128,7 @@ class Reader:
 
     def piece(self, state: ImportState) -> ImportResult:
         sessions = self._conversation.totals(self._session())
-        messages, calls, links = self._conversation.rows(self._id, self._around.options.user_id)
+        messages, calls, links = self._conversation.rows(self._around.id, self._around.options.user_id)
         problems, self._problems = self._problems, []
         self._pieces += 1
         return ImportResult(
@@ -142,25 +144,22 @@ class Reader:
             state=state,
         )
 
-    @property
-    def _id(self) -> str:
-        around = self._around
-        return session_key(around.agent, around.path, self._memory.id or id_of(around.path, {}))
-
     def _session(self) -> Session:
         around, memory, options = self._around, self._memory, self._around.options
         origins = [seen.remote for seen in self._conversation.memory.seen if seen.is_origin]
         origin = origins[0] if origins else Remote()
         project = around.repositories.project(memory.cwd, origin, is_sure=bool(origin))
         parent, relationship = "", ""
-        if memory.parent:
+        if around.id != around.own and not around.asked_by:
+            parent, relationship = around.own, "fork"
+        elif memory.parent:
             parent = session_key(around.agent, around.path, memory.parent)
             relationship = "fork" if memory.is_fork else "continuation"
         elif around.asked_by:
             parent, relationship = around.asked_by, "subagent"
         own = around.path.stem if relationship == "subagent" else ""
         return Session(
-            id=self._id,
+            id=self._around.id,
             user_id=options.user_id,
             user_name=options.user_name,
             project_id=project.id,

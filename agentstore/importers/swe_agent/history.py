@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from agentstore.importers.claude_code.copies import Trace, sort_out, trace_of
+from agentstore.importers.copies import Trace, sort_out, trace_of
 from agentstore.importers.documents import is_unchanged, read_value, read_whole, state_of, too_large, unchanged
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import Options

@@ -14,7 +14,7 @@ No file says an id. A run is known by what it was told and by its first step: it
 response, what came back, and how long that took (since 1.0) or when it was (mini). That stays the same while the run
 goes on, whatever the file is called and wherever it lies, and another run of the same task has other answers. Two
 runs that nevertheless begin alike are told apart where they part, if they are imported together
-(``claude_code.copies``). A run without a step has no id yet, and no rows.
+(``copies``). A run without a step has no id yet, and no rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from agentstore.importers.claude_code.copies import Trace, trace_of
+from agentstore.importers.copies import Trace, trace_of
 from agentstore.importers.jsonl import Record, to_json
 
 SWE_AGENT = "swe-agent"
