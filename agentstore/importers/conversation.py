@@ -205,6 +205,20 @@ class Conversation:
         """An open message by the id that its source gave it."""
         return next((one for one in self._open.values() if source_id and one.source_id == source_id), None)
 
+    def at(self, ordinal: int) -> OpenMessage | None:
+        """The message with this ordinal, while it is open."""
+        return self._open.get(ordinal)
+
+    def recast(self, message: OpenMessage, role: str) -> None:
+        """A later record tells, of an open message, that a prompt was injected, or that what looked injected is one."""
+        if message.role != role and message.ordinal in self._open:
+            memory, line = self.memory, first_line("\n".join(message.parts))
+            kept = "" if memory.first_message == line else memory.first_message
+            memory.first_message = (memory.first_message or line) if role == "user" else kept
+            memory.typed += 1 if role == "user" else -1
+            message.role = role
+            self._change(message)
+
     def say(self, message: OpenMessage, text: str) -> None:
         if text:
             message.parts.append(text)

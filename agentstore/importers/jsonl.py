@@ -29,7 +29,8 @@ REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode = msgspec.json.Decoder().decode
 _surrogate = re.compile("[\ud800-\udfff]")
 _space = re.compile(r"[\s\x00]*")
-_record_start = re.compile(r'\{"parentUuid":')
+# Claude Code's records, and Codex's.
+_record_start = re.compile(r'\{"(?:parentUuid":|timestamp": ?"[^"\n]{1,40}", ?(?:"ordinal": ?\d{1,19}, ?)?"type":)')
 
 
 class Stretch(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from agentstore.importers.agentsview.importer import AgentsView
 from agentstore.importers.antigravity.importer import Antigravity
 from agentstore.importers.claude_code.importer import ClaudeCode
+from agentstore.importers.codex.importer import Codex
 from agentstore.importers.copilot.importer import Copilot
 from agentstore.importers.copilot.vscode import VSCodeCopilot
 from agentstore.importers.cursor.importer import Cursor
@@ -26,6 +27,7 @@ IMPORTERS: tuple[Importer, ...] = (
     VSCodeCopilot(),
     Cursor(),
     ClaudeCode(),
+    Codex(),
     Gemini(),
     Antigravity(),
     OpenCode(),

@@ -6,6 +6,7 @@ The categories are those of agentsview, so that numbers can be compared with it.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,13 +61,17 @@ _NAMES = {
 CATEGORIES: Mapping[str, str] = {name: category for category, names in _NAMES.items() for name in names.split()}
 
 # Tools that came after the table was published.
-_LATER = {"PowerShell": "Bash"}
+_LATER = {"PowerShell": "Bash", "local_shell": "Bash", "container.exec": "Bash"}
 
 # Bounded, for commands may be long and hostile: see ``git_links``.
 _SHELL_READS_SKILL = re.compile(
     r"\b(?:cat|sed|head|tail|less|more|bat|grep|rg|awk)\b[^|;&\n]{0,300}?([^\s'\"|;&]{0,300}SKILL\.md)\b"
 )
 _FRONT_MATTER_NAME = re.compile(r"^\s*(?:\d+[→\t])?name:\s*[\"']?([^\s\"'][^\"'\n]*?)[\"']?\s*$", re.MULTILINE)
+_COMMANDS = frozenset({"command", "cmd"})
+_SHELL = re.compile(r"(?:.*[/\\])?(?:(?:ba|z|da|k|fi)?sh|pwsh|powershell|cmd)(?:\.exe)?", re.IGNORECASE | re.DOTALL)
+_GIVES_SCRIPT = re.compile(r"-[a-z]{0,4}c|-command|/c", re.IGNORECASE)
+_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.{1,4096})$", re.MULTILINE)
 LOADS_SKILL = ("Skill", "skill", "activate_skill")
 _TODO_MARKS = {"completed": "✓", "in_progress": "→"}
 # SWE-agent's, which the table does not know.
@@ -119,13 +124,28 @@ def starts_subagent(name: str) -> bool:
 
 
 def text_of(arguments: Any, *keys: str) -> str:
-    """The first non-empty text among these keys of a tool's input."""
+    """The first non-empty text among these keys of a tool's input; a command that is a list of words counts as text."""
     if isinstance(arguments, dict):
         for key in keys:
             value = arguments.get(key)
+            if key in _COMMANDS and isinstance(value, list):
+                value = command_text(value)
             if isinstance(value, str) and value:
                 return value
     return ""
+
+
+def command_text(words: list[Any]) -> str:
+    """A command's words as one would type them; of a shell that is given a script (``bash -lc …``) the script."""
+    texts = [word for word in words if isinstance(word, str)]
+    if len(texts) > 2 and _SHELL.fullmatch(texts[0]) and _GIVES_SCRIPT.fullmatch(texts[-2]):
+        return texts[-1]
+    return shlex.join(texts)
+
+
+def patched_files(patch: str) -> list[str]:
+    """The files that a patch of ``apply_patch`` adds, changes or deletes."""
+    return [found.strip() for found in _PATCHED.findall(patch)]
 
 
 # --- skills ------------------------------------------------------------------------------------------------------
@@ -200,11 +220,17 @@ def _question(arguments: Any) -> str:
     return "\n".join(["[Question: AskUserQuestion]", *filter(None, texts)])
 
 
+def _edit(arguments: Any) -> str:
+    """The file; of a patch, the files."""
+    files = text_of(arguments, *_PATH) or ", ".join(patched_files(text_of(arguments, "input", "patch"))[:20])
+    return f"[Edit: {files}]" if files else ""
+
+
 _PATH = ("file_path", "notebook_path", "path", "filePath", "absolute_path", "dir_path", "AbsolutePath", "TargetFile")
 _DESCRIBERS: Mapping[str, Callable[[Any], str]] = {
     "AskUserQuestion": _question,
     "Bash": _bash,
-    "Edit": _labelled("Edit", *_PATH),
+    "Edit": _edit,
     "EnterPlanMode": lambda _arguments: "[Entering Plan Mode]",
     "ExitPlanMode": lambda arguments: "\n".join(filter(None, ("[Exiting Plan Mode]", text_of(arguments, "plan")))),
     "Glob": _labelled("Glob", "pattern"),

@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from tests.unit import importer_lines, seeds_of_editors, seeds_of_terminals
+import zstandard
+
+from tests.unit import codex_lines, importer_lines, seeds_of_editors, seeds_of_terminals
 from tests.unit.test_importer_fuzz import SEEDS as CLAUDE_LINES
 
 # "bytes": nothing but bytes can be changed in it (it is compressed, for one).
@@ -257,8 +259,24 @@ def swe_agent() -> Iterator[Seed]:
     yield Seed("swe-agent", "mini/ada__tide-7.traj.json", document(MINI_RUN), "document")
 
 
+# --- Codex CLI ---------------------------------------------------------------------------------------------------
+
+
+def codex() -> Iterator[Seed]:
+    folder = "sessions/2026/02/03"
+    yield Seed("codex", f"{folder}/{codex_lines.NAME}", codex_lines.data(*codex_lines.MODERN))
+    for name, records in (("bare", codex_lines.BARE), ("paginated", codex_lines.PAGINATED)):
+        yield Seed("codex", f"{folder}/rollout-{name}-{codex_lines.THREAD}.jsonl", codex_lines.data(*records))
+    yield Seed(
+        "codex", f"sessions/rollout-2025-05-01-{codex_lines.THREAD}.json", document(codex_lines.DOCUMENT), "document"
+    )
+    packed = zstandard.compress(codex_lines.data(*codex_lines.MODERN))
+    yield Seed("codex", f"archived_sessions/{codex_lines.NAME}.zst", packed, "bytes")
+
+
 SEEDS: tuple[Seed, ...] = (
     *claude_code(),
+    *codex(),
     *gemini(),
     *antigravity(),
     *swe_agent(),

@@ -37,7 +37,7 @@ def test_only_task_like_tools_start_subagents() -> None:
     [
         ("Bash", {"command": "ls"}, "[Bash]\n$ ls"),
         ("Bash", {"command": "ls", "description": "List"}, "[Bash: List]\n$ ls"),
-        ("shell", {"command": ["ls"]}, "[Tool: shell]"),
+        ("shell", {"command": ["ls"]}, "[Bash]\n$ ls"),
         ("Read", {"file_path": "/a"}, "[Read: /a]"),
         ("Edit", {"file_path": "/a"}, "[Edit: /a]"),
         ("Write", {"file_path": "/a"}, "[Write: /a]"),

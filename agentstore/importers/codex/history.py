@@ -1,0 +1,87 @@
+"""The rollouts that are read together."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from agentstore.importers.codex.reader import Around, Reader
+from agentstore.importers.codex.records import entries_of_document
+from agentstore.importers.codex.rollout import (
+    MOST_DOCUMENT,
+    document_of,
+    entries_in,
+    is_compressed,
+    is_document,
+    opened,
+)
+from agentstore.importers.codex.survey import Survey
+from agentstore.importers.codex.titles import titles_beside
+from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.git_directory import repository_of
+from agentstore.importers.git_remotes import remote_of
+from agentstore.importers.importer import Options
+from agentstore.importers.jsonl import stretches
+from agentstore.importers.pieces import pieces_of
+from agentstore.importers.projects import Repositories
+from agentstore.importers.results import ImportResult
+from agentstore.importers.states import ImportState, Trace
+
+_HELD = "file/held by another"
+_TOLD, _ON_THIS_MACHINE = 0, 1  # how sure a remote is
+
+
+class CodexHistory:
+    """Files that are read together: parents tell what of their children's records is inherited (``survey``)."""
+
+    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+        self._options = options
+        self._survey = Survey(files, entries_in)
+        self._titles = titles_beside(files)
+        self._repositories = Repositories()
+        # Subagents before their sessions, so that what is visible is complete.
+        self.files = sorted(files, key=lambda path: (self._survey.told(path).relationship != "subagent", path))
+        self._learn()
+
+    def _learn(self) -> None:
+        for cwd, url in sorted({(meta.cwd, meta.remote) for meta in self._survey.metas}):
+            self._repositories.learn_directory(cwd)
+            self._repositories.learn_remote(cwd, remote_of(url), _TOLD)
+            if self._options.local_git and cwd and (found := repository_of(cwd)).root:
+                self._repositories.learn_worktree(cwd, found.root)
+                self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
+
+    def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
+        """A compressed file or a document has no state: it is read anew, since nothing is added to one."""
+        name, told = name_of(path), self._survey.told(path)
+        if told.is_held:
+            yield ImportResult(file=name, skipped_records={_HELD: 1})
+            return
+        title = self._titles.get(told.scope.partition("~")[0], "")
+        around = Around(told, self._options, self._repositories, title)
+        if is_document(path):
+            yield self._whole(path, Reader(name, around))
+            return
+        with opened(path) as stream:
+            if is_compressed(path):
+                for piece in pieces_of(Reader(name, around), Trace(), stretches(stream), self._options.piece_bytes):
+                    yield msgspec.structs.replace(piece, state=None)
+                return
+            if state is not None:
+                state.open(stream)
+            reader = Reader(name, around, state)
+            yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+
+    def _whole(self, path: pathlib.Path, reader: Reader) -> ImportResult:
+        data = read_start(path, MOST_DOCUMENT + 1)
+        if len(data) > MOST_DOCUMENT:
+            reader.report(0, f"more than {MOST_DOCUMENT:,} bytes")
+            return reader.piece(None)
+        document = document_of(data, reader.report)
+        if document is None:
+            reader.report(0, "not a JSON object")
+        for entry in entries_of_document(document):
+            reader.take_entry(entry)
+        return reader.piece(None)

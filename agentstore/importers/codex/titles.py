@@ -1,0 +1,79 @@
+"""What people, and Codex, called threads.
+
+``session_index.jsonl`` beside the folders of sessions: a line ``{id, thread_name, updated_at}`` for each renaming, the
+last one counts (read in Codex's source). Newer versions keep names in ``state_<n>.sqlite``, table ``threads``:
+``name``, or a ``title`` that is not only the first prompt (read in source; the columns differ by version). A database
+is opened read-only, beside a running Codex; what cannot be read has no titles. The files next to them, credentials
+among them, are not touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sqlite3
+from collections.abc import Iterable
+
+from agentstore.importers.codex.records import strings
+from agentstore.importers.file_blocks import is_regular
+from agentstore.importers.jsonl import read_records
+
+_FOLDERS = frozenset({"sessions", "archived_sessions"})
+_MOST_INDEX = 64 * 1024 * 1024
+_LONGEST = 300
+
+
+def titles_beside(files: Iterable[pathlib.Path]) -> dict[str, str]:
+    """The titles by thread, from the homes in which these rollouts are."""
+    titles: dict[str, str] = {}
+    for home in sorted({home for path in files if (home := _home(path)) is not None}):
+        for database in sorted(home.glob("state_*.sqlite")):
+            titles |= _in_database(database)
+        titles |= _in_index(home / "session_index.jsonl")
+    return titles
+
+
+def _home(path: pathlib.Path) -> pathlib.Path | None:
+    for folder in path.parents:
+        if folder.name in _FOLDERS:
+            return folder.parent
+    return None
+
+
+def _in_index(path: pathlib.Path) -> dict[str, str]:
+    titles: dict[str, str] = {}
+    try:
+        if path.is_symlink() or not is_regular(path) or path.stat().st_size > _MOST_INDEX:
+            return titles
+        data = path.read_bytes()
+    except (OSError, ValueError):
+        return titles
+    for _, entry in read_records(data, lambda _line, _reason: None):
+        thread, name = strings(entry, "id"), strings(entry, "thread_name").strip()
+        if thread and name:
+            titles[thread] = name[:_LONGEST]
+    return titles
+
+
+def _in_database(path: pathlib.Path) -> dict[str, str]:
+    titles: dict[str, str] = {}
+    try:
+        if path.is_symlink() or not is_regular(path):
+            return titles
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=2)) as database:
+            database.execute("PRAGMA query_only = 1")
+            columns = {str(row[1]) for row in database.execute("PRAGMA table_info(threads)")}
+            wanted = [column for column in ("id", "name", "title", "first_user_message") if column in columns]
+            if "id" not in wanted:
+                return titles
+            for row in database.execute(f"SELECT {', '.join(wanted)} FROM threads"):
+                entry = dict(zip(wanted, row, strict=True))
+                title = strings(entry, "title").strip()
+                first = strings(entry, "first_user_message").strip()
+                name = strings(entry, "name").strip() or (title if title != first else "")
+                if name and isinstance(entry["id"], str):
+                    titles[entry["id"]] = name[:_LONGEST]
+    except (sqlite3.Error, OSError, ValueError, UnicodeError):
+        pass
+    return titles
