@@ -190,6 +190,7 @@ def _change_cell(database: sqlite3.Connection, table: str, chance: random.Random
     if chance.random() < 0.1:
         database.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (row,))
         return
+    held: Any
     (held,) = database.execute(f'SELECT "{column}" FROM "{table}" WHERE rowid = ?', (row,)).fetchone() or (None,)
     is_json = isinstance(held, str | bytes) and held[:1] in ("{", "[", b"{", b"[")
     if is_json and chance.random() < 0.8:

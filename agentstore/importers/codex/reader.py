@@ -125,6 +125,7 @@ class Reader:
         if self._state.meta is None or not self._state.meta.thread:
             self._state.meta = meta
             self._state.model = meta.model
+            self._conversation.be_in(meta.cwd)
         self._talk.skip("session_meta")
 
     def _take_turn(self) -> None:
@@ -138,6 +139,7 @@ class Reader:
         if cwd and self._talk.is_own:
             meta = self._state.meta = self._state.meta or Meta()
             meta.cwd = meta.cwd or cwd
+            self._conversation.be_in(cwd)
 
     def _take_compacted(self) -> None:
         """Where the history was summed up for the model; the summary, if it can be read, is a message."""
@@ -249,6 +251,7 @@ class Reader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
+            file_touches=self._conversation.file_touches(told.id),
             problems=problems,
             skipped_records=dict(self._state.skipped),
             unknown_records=dict(self._state.unknown),
