@@ -138,7 +138,7 @@ class Reader:
             messages=messages,
             tool_calls=calls,
             git_links=links,
-            file_touches=self._conversation.file_touches(self._id),
+            file_touches=self._conversation.file_touches(self._around.id),
             problems=problems,
             skipped_records=dict(self._memory.skipped),
             unknown_records=dict(self._memory.unknown),
