@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from agentstore.importers.file_paths import valid_text
 from agentstore.importers.git_remotes import Seen
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.proofs import Proofs
@@ -175,8 +176,8 @@ class Conversation:
     def be_in(self, cwd: str) -> None:
         """Records say that the agent is in this directory now; the session ran in the first one. For paths of files."""
         if cwd and cwd != self.memory.cwd:
-            self.memory.cwd = cwd
-            self.memory.root = self.memory.root or cwd
+            self.memory.cwd = valid_text(cwd)
+            self.memory.root = self.memory.root or self.memory.cwd
 
     # --- messages ----------------------------------------------------------------------------------------------------
 

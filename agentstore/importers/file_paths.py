@@ -13,6 +13,7 @@ import re
 from agentstore.importers.projects import checkout_of, root_of
 
 LONGEST_PATH = 4096
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")
 _OF_BASH_ON_WINDOWS = re.compile(r"/(?:mnt/|cygdrive/)?([a-z])/")
 _HOME = re.compile(r"(?:/(?:var/)?(?:home|Users)/[^/]+|/root|[A-Za-z]:/Users/[^/]+)", re.IGNORECASE)
@@ -36,7 +37,8 @@ def placed(told: str, cwd: str, root: str) -> str:
 
     "" where it is no path of a file, or cannot be placed.
     """
-    told = told.strip().removeprefix("file://")
+    told = valid_text(told).strip().removeprefix("file://")
+    cwd, root = valid_text(cwd), valid_text(root)
     if not told or len(told) > LONGEST_PATH or _NO_FILE.match(told) or "\n" in told or "\0" in told:
         return ""
     checkout, repository, is_windows = _checkout(root or cwd)
@@ -50,6 +52,11 @@ def placed(told: str, cwd: str, root: str) -> str:
     if not checkout or not path:
         return path
     return _relative(path, (checkout, repository), is_windows)
+
+
+def valid_text(text: str) -> str:
+    """Without lone surrogates, which rows and states cannot hold."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 @functools.lru_cache(1000)

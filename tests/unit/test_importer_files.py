@@ -289,6 +289,9 @@ def test_a_folder_that_is_listed_is_no_file() -> None:
         ("a.py", "/", "/", "a.py"),
         ("/etc/a", "/", "/", "etc/a"),
         ("/dev/null", ROOT, ROOT, ""),
+        ("a\ud800.py", ROOT, ROOT, "a\ufffd.py"),
+        ("a.py", "/é\ud800", "", "a.py"),
+        ("/x/a.py", "/é\ud800", "/é\ud800", "/x/a.py"),
     ],
 )  # fmt: skip
 def test_where_a_file_is(path: str, cwd: str, root: str, expected: str) -> None:
