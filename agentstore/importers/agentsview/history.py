@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 import msgspec
 
@@ -19,6 +20,7 @@ from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.sqlite_files import Database, open_database
 from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
+from agentstore.models import RelationshipType
 
 
 class AgentsViewHistory:
@@ -100,7 +102,17 @@ def _of_one_file(parts: list[str], rows: dict[str, Record], skipped: dict[str, i
 
 
 def _known(row: Record) -> Known:
-    return Known(text(row["id"]), text(row["agent"]), text(row["parent_session_id"]), text(row["relationship_type"]))
+    return Known(
+        text(row["id"]),
+        text(row["agent"]),
+        text(row["parent_session_id"]),
+        _relationship(text(row["relationship_type"])),
+    )
+
+
+def _relationship(told: str) -> str:
+    # A version that we do not know may have more of them.
+    return told if told in get_args(RelationshipType) else ""
 
 
 def _proofs_in(state: ImportState | None) -> dict[str, bytes]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import pathlib
 import re
 
 from agentstore.importers.conversation import Usage
-from agentstore.importers.jsonl import BOM, Record
+from agentstore.importers.jsonl import BOM, Record, read_records
 from agentstore.importers.tools import text_of
 
 PI = "pi"
@@ -62,11 +61,8 @@ def header_in(head: bytes) -> Record | None:
 
 
 def _record(line: bytes) -> Record:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    # As the reader has it: ids are valid text there.
+    return next((record for _, record in read_records(line, lambda _line, _reason: None)), {})
 
 
 def session_key(agent: str, path: pathlib.PurePath, id: str) -> str:
