@@ -23,8 +23,6 @@ from agentstore.models import GitLink, Message, Session
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
-# Before the time that the source of a copy gave: the store has no column of its own for it.
-_COPIED = "copied: "
 _REMEMBERED = 256  # files whose pieces may still come, and sessions whose subagents may
 
 T = TypeVar("T")
@@ -62,7 +60,7 @@ class ImportWriter:
 
         What earlier versions stored of the same session under another id (``ImportResult.replaces``) is deleted. A
         session that is stored for another user or machine is never overwritten: see ``_place``. A copy
-        (``ImportResult.is_copy``) is written only where nothing is stored, or less: see ``_has_room``.
+        (``Session.copied_by``) is written only where nothing is stored, or less: see ``_has_room``.
 
         ``StaleStateError`` where the result goes on from a state, and a copy has taken the place of what it goes on
         from: import the file again from its start.
@@ -93,11 +91,10 @@ class ImportWriter:
         links = [link for link in result.git_links if link.session_id == own]
         touches = [touch for touch in result.file_touches if touch.session_id == own]
         is_first = own not in file.ids
-        if result.is_copy and is_first:
+        if session.copied_by and is_first:
             file.ids[own] = own if await self._has_room(session, len(calls)) else ""
-            session = msgspec.structs.replace(session, source_created_at=_COPIED + session.source_created_at)
             self._forget(own, file)
-        elif is_first or (not file.ids[own] and messages and not result.is_copy):
+        elif is_first or (not file.ids[own] and messages and not session.copied_by):
             file.ids[own] = await self._place(session, messages, goes_on=not file.from_start)
         id = file.ids[own]
         if not id:
@@ -162,7 +159,7 @@ class ImportWriter:
         if stored is None or _is_anothers(stored, copy):
             return stored is None
         has, had = (calls, copy.message_count), (stored.tool_call_count, stored.message_count)
-        if _is_copied(stored):
+        if stored.copied_by:
             return has[0] >= had[0] and has[1] >= had[1]
         goes_on = copy.ended_at is None or stored.ended_at is None or copy.ended_at > stored.ended_at
         return goes_on and has > had
@@ -180,7 +177,7 @@ class ImportWriter:
         (""), and one that diverged from it becomes a fork. The id of a fork is made from its first own message.
         """
         stored = await self._stored(session.id)
-        if stored is not None and goes_on and _is_copied(stored):
+        if stored is not None and goes_on and stored.copied_by:
             raise StaleStateError(f"a copy of session {session.id} is stored: import its file from its start")
         if stored is None or not _is_anothers(stored, session):
             return session.id
@@ -234,8 +231,3 @@ def _is_anothers(stored: Session, session: Session) -> bool:
     """Whether a session is stored for another owner; one that nobody named is nobody's."""
     pairs = ((stored.user_id, session.user_id), (stored.machine, session.machine))
     return any(one and other and one != other for one, other in pairs)
-
-
-def _is_copied(stored: Session) -> bool:
-    """Whether it was written by a program that read the agent's files, and not from them."""
-    return stored.source_created_at.startswith(_COPIED)

@@ -33,8 +33,6 @@ class ImportResult(msgspec.Struct, frozen=True):
     ``piece`` counts the pieces of a file from 0: what is stored of its session is replaced with the first of them, and
     the others are added to it.
     ``state`` is where the next import of the same file may continue; None where an importer cannot.
-    ``is_copy``: another program read the agent's files and wrote this down. Its sessions come in one piece each; they
-    take nobody's place who has as much (``agentstore.ingest``).
     """
 
     # Not shared between results, as they would be in a plain class: msgspec makes new lists and dicts for each.
@@ -52,7 +50,6 @@ class ImportResult(msgspec.Struct, frozen=True):
     continued_in: str = ""
     piece: int = 0
     state: ImportState | None = None
-    is_copy: bool = False
 
 
 def by_session(pieces: Iterable[ImportResult], own_id: str = "") -> Iterator[ImportResult]:

@@ -19,6 +19,9 @@ class Session(Record, frozen=True):
     ``commit_count`` (its git links) and ``tool_call_count`` are derived on read and ignored on write. So are
     ``copied_message_count``, how many of its messages another session has, too, and owns (a fork, a resume, a second
     copy), and ``origin_session_id``, which that is. The session reads whole; totals count those messages there.
+
+    ``copied_by`` names a program that read the agent's files and wrote down itself what is stored here ("agentsview");
+    "" where it is from the agent's own.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Session(Record, frozen=True):
     git_branch: str = ""
     total_output_tokens: int = 0
     peak_context_tokens: int = 0
+    copied_by: str = ""
     commit_count: int = 0
     tool_call_count: int = 0
     copied_message_count: int = 0

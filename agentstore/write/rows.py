@@ -110,6 +110,7 @@ SESSIONS = Table(
         "git_branch": _TEXT,
         "total_output_tokens": _UINT64,
         "peak_context_tokens": _UINT64,
+        "copied_by": _TEXT,
     },
     ("id",),
 )

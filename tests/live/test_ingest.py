@@ -200,7 +200,8 @@ def copy_of(*records: Any, **arguments: Any) -> ImportResult:
     """A copy has texts of its own, so that it is seen whose rows are stored."""
     result = read(*records, **arguments)
     told = [replace(message, content=f"copy of {message.content}") for message in result.messages]
-    return replace(result, file=f"sessions.db#{SESSION}", messages=told, is_copy=True, state=None, replaces=[])
+    sessions = [replace(session, copied_by="another") for session in result.sessions]
+    return replace(result, file=f"sessions.db#{SESSION}", sessions=sessions, messages=told, state=None, replaces=[])
 
 
 async def texts(store: AsyncClickHouseStore, org: str) -> list[str]:
@@ -236,7 +237,7 @@ async def test_a_copy_with_more_is_stored_until_the_file_is_read_again(store: As
             await other.write(later)
     await writer.write(read(*grown(3)))
     assert (await texts(store, org))[0] == "p0"
-    assert not (await store.get_session(org, SESSION)).source_created_at.startswith("copied")
+    assert not (await store.get_session(org, SESSION)).copied_by
     await writer.write(later)
     assert len(await texts(store, org)) == 8
 
@@ -275,7 +276,9 @@ async def test_a_session_from_its_file_and_from_agentsview_is_one(
         said = archive.message(SESSION, "assistant", "ls", timestamp=at(one * 2 + 1), claude_message_id=f"m{one}")
         archive.call(SESSION, said, "Bash", {}, tool_use_id=f"t{one}")
     writer = ImportWriter(store, org)
-    for piece in sorted(import_tree(tmp_path), key=lambda piece: piece.is_copy == (order == "native first")):
+    for piece in sorted(
+        import_tree(tmp_path), key=lambda piece: piece.file.endswith(".jsonl") != (order == "native first")
+    ):
         await writer.write(piece)
     found = await stored(store, org)
     assert set(found) == {SESSION, f"{SESSION}:agent-a1"}

@@ -94,7 +94,8 @@ class Archive:
     def sessions(self, options: Options | None = None) -> dict[str, ImportResult]:
         """The results that have a session, by its id; all are copies, and nothing is a problem."""
         results = self.read(None, options)
-        assert all(result.is_copy and not result.problems for result in results)
+        assert not any(result.problems for result in results)
+        assert all(session.copied_by == "agentsview" for result in results for session in result.sessions)
         found = {result.sessions[0].id: result for result in results if result.sessions}
         assert len(found) == sum(bool(result.sessions) for result in results)
         return found

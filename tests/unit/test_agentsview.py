@@ -76,7 +76,9 @@ def test_a_session_of_claude_code_is_the_one_of_its_file(archive: Archive) -> No
     assert [msgspec.structs.replace(link, detected_at=None) for link in copy.git_links] == [
         msgspec.structs.replace(link, detected_at=None) for link in native.git_links
     ]
-    assert copy.sessions == [msgspec.structs.replace(native.sessions[0], display_name="A title")]
+    assert copy.sessions == [
+        msgspec.structs.replace(native.sessions[0], display_name="A title", copied_by="agentsview")
+    ]
 
 
 def test_ids_are_those_of_our_own_importers(archive: Archive) -> None:

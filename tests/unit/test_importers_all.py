@@ -64,7 +64,7 @@ def check(results: Sequence[ImportResult]) -> None:
         for id in ids:
             owners.setdefault(id, set()).add(result.file)
             # Of copies the store takes the fullest.
-            assert len(owners[id]) == 1 or result.is_copy, "two files claim one session"
+            assert len(owners[id]) == 1 or any(one.copied_by for one in result.sessions), "two files claim one session"
         for table, records in (
             (SESSIONS, result.sessions),
             (MESSAGES, result.messages),

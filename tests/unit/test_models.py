@@ -24,7 +24,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "message_count": 0, "user_message_count": 0, "parent_session_id": "", "relationship_type": "",
         "source_created_at": "", "display_name": "", "git_branch": "", "total_output_tokens": 0,
         "peak_context_tokens": 0, "commit_count": 0, "tool_call_count": 0,
-        "copied_message_count": 0, "origin_session_id": "",
+        "copied_message_count": 0, "origin_session_id": "", "copied_by": "",
     },
     "Message": {
         **T, "ordinal": REQUIRED, "role": "", "content": "", "timestamp": None, "has_thinking": False,

@@ -15,5 +15,5 @@ those that were queued. Its tables have grown all the time, so only columns that
 
 What is not in it: whether a result was an error (but in events), results that were left out, injected lines, and
 branches of Claude Code's sessions that a retry replaced. So a result of this importer says that it is a copy
-(``ImportResult.is_copy``): what a native importer has stored of the same session stays, unless the copy has more.
+(``Session.copied_by``): what a native importer has stored of the same session stays, unless the copy has more.
 """

@@ -53,7 +53,7 @@ class AgentsViewHistory:
                     yield msgspec.structs.replace(result, problems=problems)
             memory = kept if database.is_whole else known
         packed = ImportState(STATE_VERSION, 0, 0, b"", b"", msgspec.msgpack.encode(memory))
-        yield ImportResult(file=name, problems=found, skipped_records=skipped, state=packed, is_copy=True)
+        yield ImportResult(file=name, problems=found, skipped_records=skipped, state=packed)
 
     def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader]]:
         """Each session with the rows that it consists of, subagents first."""

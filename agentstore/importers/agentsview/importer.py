@@ -17,7 +17,7 @@ _TABLE = re.compile(rb"CREATE TABLE\s+[`\"]?(?:tool_calls|messages|sessions)[`\"
 
 
 class AgentsView:
-    """agentsview's databases. What they have is a copy of what other importers read (``ImportResult.is_copy``)."""
+    """agentsview's databases. What they have is a copy of what other importers read (``Session.copied_by``)."""
 
     name = "agentsview"
 

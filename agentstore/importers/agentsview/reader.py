@@ -73,7 +73,6 @@ class Reader:
             git_links=links,
             file_touches=self._conversation.file_touches(id, text(self._row["cwd"])),
             skipped_records=self._skipped,
-            is_copy=True,
         )
 
     # --- messages ----------------------------------------------------------------------------------------------------
@@ -223,6 +222,7 @@ class Reader:
         machine = text(row["machine"])
         machine = "" if _HERE.fullmatch(machine) else machine
         return Session(
+            copied_by="agentsview",
             id=owner.id,
             user_id=options.user_id,
             user_name=options.user_name,
