@@ -1,4 +1,4 @@
-"""The main job in one go: start a local store, import Claude Code transcripts, print what a store can tell about them.
+"""The main job in one go: start a local store, import agents' transcripts, print what a store can tell about them.
 
     make demo                              # the sample that comes with the package
     make demo FROM=~/.claude/projects      # your own
@@ -37,7 +37,7 @@ from demo_views import (
 from msgspec.structs import replace
 
 from agentstore import AgentStoreError, AsyncClickHouseStore, SearchQuery, Session, SessionFilter
-from agentstore.importers import ImportProblem, ImportResult, find_claude_code, import_claude_code_tree
+from agentstore.importers import ImportProblem, ImportResult, find_history, import_tree
 from agentstore.ingest import ImportWriter
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -58,11 +58,11 @@ class DemoError(Exception):
 async def import_transcripts(
     store: AsyncClickHouseStore, org: str, root: Path
 ) -> tuple[Counter[str], list[ImportProblem]]:
-    """Bring every Claude Code transcript below ``root`` into the store; what there was, and what could not be read."""
+    """Bring every agent's transcripts below ``root`` into the store; what there was, and what could not be read."""
     counts: Counter[str] = Counter()
     problems: list[ImportProblem] = []
     writer = ImportWriter(store, org)
-    for result in import_claude_code_tree(root):
+    for result in import_tree(root):
         await writer.write(with_owner(result, owner_of(Path(result.file), root)))
         if result.piece == 0:  # of a big file, later ones tell of the same sessions
             counts["transcripts"] += 1
@@ -99,10 +99,10 @@ def with_owner(result: ImportResult, user: str) -> ImportResult:
 
 
 def count_others(root: Path) -> int:
-    """Files below ``root`` that are not Claude Code's and stay where they are."""
+    """Files below ``root`` that are no agent's transcripts and stay where they are."""
     if not root.is_dir():
         return 0
-    return sum(path.is_file() for path in root.rglob("*")) - sum(1 for _ in find_claude_code(root))
+    return sum(path.is_file() for path in root.rglob("*")) - sum(1 for _ in find_history(root))
 
 
 # --- look ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agentstore import AgentStoreError, AsyncClickHouseStore
-from agentstore.importers import ImportResult, import_claude_code_tree
+from agentstore.importers import ImportResult, import_tree
 from agentstore.ingest import ImportWriter
 
 TASKS = 8
@@ -51,7 +51,7 @@ async def ingest(store: AsyncClickHouseStore, org: str, results: Iterator[Import
 async def main(org: str, directory: str) -> int:
     async with AsyncClickHouseStore() as store:
         await store.ensure_schema()
-        count, failures = await ingest(store, org, import_claude_code_tree(directory))
+        count, failures = await ingest(store, org, import_tree(directory))
     print(f"{count} files, {len(failures)} problems")
     for failure in failures:
         print(failure, file=sys.stderr)

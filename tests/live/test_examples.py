@@ -21,6 +21,7 @@ from rich.cells import cell_len
 import agentstore
 from agentstore import AsyncClickHouseStore, SessionFilter
 from tests.servers import Server
+from tests.unit import codex_lines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLES = Path(agentstore.__file__).parent / "samples"
@@ -86,19 +87,21 @@ def test_the_demo_counts_days_in_the_zone_asked_for(server: Server, database: st
     assert monday[5 + 2 * 17 : 5 + 2 * 18] == "██"
 
 
-def test_the_demo_imports_a_directory_of_claude_code_and_leaves_other_files_alone(
+def test_the_demo_imports_a_directory_of_several_agents_and_leaves_other_files_alone(
     server: Server, database: str, tmp_path: Path
 ) -> None:
     shutil.copytree(SAMPLES / "ada", tmp_path / "all of it" / "ada")
-    other = tmp_path / "all of it" / "codex" / "sessions" / "rollout-2026.jsonl"
-    other.parent.mkdir(parents=True)
-    other.write_text('{"timestamp":"2026-01-01T00:00:00Z","type":"session_meta","payload":{"id":"x"}}\n')
+    codex = tmp_path / "all of it" / "codex" / "sessions" / codex_lines.NAME
+    codex.parent.mkdir(parents=True)
+    codex.write_bytes(codex_lines.data(*codex_lines.MODERN))
+    (tmp_path / "all of it" / "notes.jsonl").write_text('{"type":"note"}\n')
     done = run(server, database, "examples/demo.py", "--from", "~/all of it", "--find", "moon", HOME=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^ *2  transcripts", done.stdout, re.MULTILINE)
+    assert re.search(r"^ *3  transcripts", done.stdout, re.MULTILINE)
     assert re.search(r"^ *1  other files", done.stdout, re.MULTILINE)
-    assert re.search(r"^Sessions \(1 of 1", done.stdout, re.MULTILINE)
+    assert re.search(r"^Sessions \(2 of 2", done.stdout, re.MULTILINE)
     assert re.search(r"^ada +claude-code", done.stdout, re.MULTILINE)
+    assert re.search(r" codex ", done.stdout, re.MULTILINE)
     assert "»moon«" in done.stdout
 
 
