@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sqlite3
 from typing import Any
 
 from agentstore.importers import ImportResult, ImportState
 from agentstore.importers.agentsview.importer import AgentsView
 from agentstore.importers.importer import Options
+from tests.unit.databases import opened
 
 NOW = """
 CREATE TABLE sessions (id TEXT PRIMARY KEY, project TEXT NOT NULL DEFAULT 'clock', machine TEXT DEFAULT 'local',
@@ -54,7 +54,7 @@ class Archive:
 
     def __init__(self, path: pathlib.Path, tables: str = NOW) -> None:
         self.path = path
-        self.connection = sqlite3.connect(path)
+        self.connection = opened(path)
         self.connection.executescript("PRAGMA journal_mode=WAL;" + tables)
         self._ordinals: dict[str, int] = {}
 

@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.unit.databases import opened
+
 Message = dict[str, Any]
 
 
@@ -29,7 +31,7 @@ def store_db(
 ) -> sqlite3.Connection:
     """``store.db`` of the CLI, left open: messages below a root, or below so many nodes below it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path)
+    connection = opened(path)
     connection.execute(f"PRAGMA journal_mode={mode}")
     fill_store(connection, messages, nodes, meta)
     return connection
@@ -68,7 +70,7 @@ def state_db(
 ) -> sqlite3.Connection:
     """``state.vscdb`` of the editor, left open. The bubbles of a composer are in its ``bubbles``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path)
+    connection = opened(path)
     connection.execute("PRAGMA journal_mode=wal")
     fill_state(connection, composers, items or {}, as_text=as_text)
     if heads:

@@ -11,6 +11,7 @@ from typing import Any
 from agentstore.importers import ImportResult, import_tree
 from agentstore.importers.importer import Options
 from agentstore.importers.opencode.importer import OpenCode
+from tests.unit.databases import opened
 
 SESSION = "ses_39b9a333bffeVNXMK6bSZru9Uq"
 START = 1_771_200_000_000
@@ -112,7 +113,7 @@ def _write(path: pathlib.Path, value: Any) -> pathlib.Path:
 
 def write_database(path: pathlib.Path, *sessions: dict[str, Any], tables: str = TABLES) -> sqlite3.Connection:
     """A database in WAL mode, open: what is written stays in the log."""
-    connection = sqlite3.connect(path)
+    connection = opened(path)
     connection.executescript("PRAGMA journal_mode=WAL;" + tables)
     for session in sessions:
         insert(connection, session)

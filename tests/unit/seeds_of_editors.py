@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -51,11 +52,11 @@ def _cursor() -> Iterator[Seed]:
     meta = {f".cursor/chats/0a1b/{id}/meta.json": b'{"createdAtMs": 1772438400000, "updatedAtMs": 1772438405000}'}
     path = f".cursor/projects/home-u-my-shop/agent-transcripts/{id}/{id}.jsonl"
     yield "cursor", path, transcripts.lines(*transcripts.WHOLE), "lines", meta
-    with sqlite3.connect(":memory:") as connection:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         fill_store(connection, databases.MESSAGES, 1, {"createdAt": databases.NOW})
         yield "cursor", f".cursor/chats/0a1b/{id}/store.db", connection.serialize(), "database", meta
     connection.close()
-    with sqlite3.connect(":memory:") as connection:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         fill_state(connection, {id: databases.COMPOSER, databases.OTHER: databases.CHILD}, {})
         yield "cursor", "Cursor/User/globalStorage/state.vscdb", connection.serialize(), "database", {}
     connection.close()

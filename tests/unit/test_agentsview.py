@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sqlite3
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from tests.unit import importer_lines as claude
 from tests.unit import opencode_files as opencode
 from tests.unit import pi_lines as pi
 from tests.unit.agentsview_files import THEN, Archive, at
+from tests.unit.databases import opened
 from tests.unit.importer_lines import SESSION
 from tests.unit.importer_rows import kept
 
@@ -369,7 +369,7 @@ def test_only_its_databases_are_detected(tmp_path: pathlib.Path) -> None:
     assert isinstance(importer_of(tmp_path / "sessions.db"), AgentsView)
     assert isinstance(importer_of(tmp_path / "old.sqlite"), AgentsView)
     (tmp_path / "goose").mkdir()
-    others = sqlite3.connect(tmp_path / "goose" / "sessions.db")
+    others = opened(tmp_path / "goose" / "sessions.db")
     others.executescript("CREATE TABLE sessions (id TEXT, description TEXT); CREATE TABLE messages (id INTEGER)")
     others.close()
     assert importer_of(tmp_path / "goose" / "sessions.db") is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pathlib
 import random
-import sqlite3
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from agentstore.importers import Home, ImportResult, Options, import_tree, impor
 from agentstore.importers.codex import Codex
 from tests.unit.codex_families import Clock, Thread
 from tests.unit.codex_lines import NAME, THREAD, call, data, event, line, meta, output, said, talk, tokens, usage
+from tests.unit.databases import opened
 
 replace = msgspec.structs.replace
 OTHER = "0199c82d-0000-7337-8e32-5ed701c70441"
@@ -144,7 +144,7 @@ def test_titles(tmp_path: pathlib.Path) -> None:
         {"id": THREAD, "thread_name": "New"},
     ]
     save(tmp_path, "session_index.jsonl", data(*index) + b"{torn")
-    database = sqlite3.connect(tmp_path / "state_5.sqlite")
+    database = opened(tmp_path / "state_5.sqlite")
     database.execute("CREATE TABLE threads (id TEXT PRIMARY KEY, title TEXT, first_user_message TEXT, name TEXT)")
     rows = [(THREAD, "from the database", "hi", None), (OTHER, "hi", "hi", "Named"), (THIRD, "hi", "hi", None)]
     database.executemany("INSERT INTO threads VALUES (?, ?, ?, ?)", rows)

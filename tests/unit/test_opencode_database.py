@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import sqlite3
 
 import msgspec
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from agentstore.importers import ImportResult, ImportState, StaleStateError
 from agentstore.importers.importer import Options
 from agentstore.importers.opencode.importer import OpenCode
+from tests.unit.databases import opened
 from tests.unit.importer_rows import kept
 from tests.unit.opencode_files import (
     SESSION,
@@ -141,7 +141,7 @@ def test_a_database_of_another_name(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "backup.sqlite"
     write_database(path, export(*TALK)).close()
     assert len(read(path)) == 1
-    other = sqlite3.connect(tmp_path / "other.db")
+    other = opened(tmp_path / "other.db")
     other.execute("CREATE TABLE session(id)")
     other.close()
     assert read(tmp_path / "other.db") == []

@@ -11,11 +11,12 @@ import pytest
 
 from agentstore.importers import sqlite_files
 from agentstore.importers.sqlite_files import open_database
+from tests.unit.databases import opened
 
 
 def made(path: pathlib.Path, *, mode: str = "wal", rows: int = 3) -> sqlite3.Connection:
     """A database that is open, with a table of so many rows."""
-    connection = sqlite3.connect(path)
+    connection = opened(path)
     connection.execute(f"PRAGMA journal_mode={mode}")
     connection.execute("CREATE TABLE items (key TEXT, value BLOB)")
     connection.executemany("INSERT INTO items VALUES (?, ?)", [(f"k{n}", f"v{n}") for n in range(rows)])

@@ -143,8 +143,9 @@ class Entries:
         elif kind == "redactedThinking":
             self._conversation.think(said)
         else:
-            label = f"block/{kind if isinstance(kind, str) else '(no type)'}"
-            count(self._kept.skipped if kind in _BLOCKS_KEPT_OUT else self._kept.unknown, label)
+            told = kind if isinstance(kind, str) else "(no type)"
+            label = f"block/{told}"
+            count(self._kept.skipped if told in _BLOCKS_KEPT_OUT else self._kept.unknown, label)
 
     def _result(self, message: Record, moment: dt.datetime | None) -> None:
         text, is_error = content_of(message.get("content")), message.get("isError") is True
