@@ -1,0 +1,132 @@
+"""The masker: finds what the tables name, and writes markers in its place."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from agentstore.masking import credentials, names, placeholders, private_keys, values
+from agentstore.masking.escapes import free_after, free_before
+from agentstore.masking.finder import Finder
+from agentstore.masking.rules import MARKER_PATTERN, Rule, Span, marker
+from agentstore.masking.token_formats import TOKEN_RULES
+
+Judge = Callable[[bytes, int, int], Span | None]
+
+# What is found by its place and not by its form. The order counts where two begin at one byte.
+_PLACES: dict[str, tuple[bytes, Judge]] = {
+    "key_block": (private_keys.BEGIN, private_keys.key_block),
+    "wrapped_key": (private_keys.WRAPPED, private_keys.wrapped_key),
+    "url": (credentials.URL, credentials.url_password),
+    "header": (credentials.HEADER, credentials.header_value),
+    "curl": (credentials.CURL, credentials.curl_password),
+    "option": (names.OPTION, values.option_value),
+    "tag": (names.TAG, values.tag_value),
+    "name": (names.NAME, values.named_value),
+}
+_MARKER = "marker"
+_LOOK_BACK = 4096
+_NEARBY = 200
+
+
+class Masker:
+    """Replaces secrets by markers of their kind, and counts them.
+
+    One is made once for many files; it holds nothing of what it saw but ``counts``. Use one in each thread or process.
+    """
+
+    def __init__(self, extra: Iterable[Rule] = ()) -> None:
+        rules = (*TOKEN_RULES, *extra)
+        self.counts: Counter[str] = Counter()
+        self._rules = {f"r{number}": rule for number, rule in enumerate(rules)}
+        self._behind = {
+            key: re.compile(rb"(?:" + rule.behind + rb")\Z") for key, rule in self._rules.items() if rule.behind
+        }
+        tokens = {key: rule.shape for key, rule in self._rules.items()}
+        places = {key: pattern for key, (pattern, _) in _PLACES.items()}
+        self._finder = Finder({_MARKER: MARKER_PATTERN, **tokens, **places})
+        self._tokens = Finder(tokens)
+
+    def mask(self, data: bytes) -> bytes:
+        """Whole lines of a source, masked; the very same object where there is no secret. Never raises for any bytes."""
+        spans = self.spans(data)
+        if not spans:
+            return data
+        pieces, position = list[bytes](), 0
+        for start, end, kind in spans:
+            pieces += data[position:start], marker(kind)
+            position = end
+            self.counts[kind] += 1
+        pieces.append(data[position:])
+        return b"".join(pieces)
+
+    def mask_text(self, text: str) -> str:
+        """The same of a text."""
+        data = text.encode("utf-8", "surrogatepass")
+        masked = self.mask(data)
+        return text if masked is data else masked.decode("utf-8", "surrogatepass")
+
+    def spans(self, data: bytes) -> list[Span]:
+        """Where the secrets are, in order and without overlap."""
+        found, position = list[Span](), 0
+        while hit := self._finder.next(data, position):
+            key, start, end = hit
+            position = end
+            if key in self._rules:
+                span = self._token(data, key, start, end)
+                if span and (not found or span.start >= found[-1].end):
+                    found.append(span)
+            elif key in _PLACES:
+                position = self._place(data, key, start, end, found)
+        return found
+
+    def _token(self, data: bytes, key: str, start: int, end: int) -> Span | None:
+        rule = self._rules[key]
+        first = self._first(data, key, start) if rule.behind else start
+        if first is None or not free_before(data, first, plain=rule.plain) or not free_after(data, end, plain=rule.plain):
+            return None
+        token = data[first:end]
+        if len(set(token[-24:])) < rule.variety or placeholders.is_dummy(token):
+            return None
+        if rule.near and not _is_near(data, rule.near, first, end):
+            return None
+        kept = re.match(rule.keep, token) if rule.keep else None
+        return Span(first + (kept.end() if kept else 0), end, rule.kind)
+
+    def _first(self, data: bytes, key: str, start: int) -> int | None:
+        """Where a token begins of which the hit is a later part."""
+        window = data[max(0, start - _LOOK_BACK) : start]
+        run = len(window) - len(window.rstrip(_RUN))
+        found = self._behind[key].search(data, start - run, start)
+        return found.start() if found else None
+
+    def _place(self, data: bytes, key: str, start: int, end: int, found: list[Span]) -> int:
+        """Judge a hit of a place, and say where the search goes on: what is no secret may hold one."""
+        span = _PLACES[key][1](data, start, end)
+        if key == "url":
+            user, colon = start + 3, data.index(b":", start + 3)
+            # The name may be the token, as in https://TOKEN:x-oauth-basic@host
+            found += (Span(user + one.start, user + one.end, one.kind) for one in self._tokens_in(data[user:colon]))
+            end = colon
+        if span is None:
+            return start + 2 if key in ("header", "curl") else end
+        value = data[span.start : span.end]
+        known = [one for one in self._tokens_in(value) if one.end - one.start == len(value)]
+        found.append(span._replace(kind=known[0].kind) if known else span)
+        return span.end
+
+    def _tokens_in(self, text: bytes) -> list[Span]:
+        """Tokens known by their form in a value."""
+        hit = self._tokens.next(text, 0)
+        span = self._token(text, *hit) if hit else None
+        return [span] if span else []
+
+
+_RUN = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
+
+
+def _is_near(data: bytes, word: bytes, start: int, end: int) -> bool:
+    before = data[max(0, start - _NEARBY) : start].rsplit(b"\n", 1)[-1]
+    after = data[end : end + _NEARBY].split(b"\n", 1)[0]
+    return re.search(word, before + b"\n" + after, re.IGNORECASE) is not None
