@@ -31,7 +31,7 @@ def free_before(data: bytes, start: int, *, plain: bool = False) -> bool:
 
     ``plain`` says that its letters are those of base64, where + and / are letters, too, or - where it is for URLs.
     """
-    if start == 0:
+    if start == 0 or data[start] not in _WORD:
         return True
     before = data[start - 1]
     if before == 0x5C:  # a backslash: the first letter may belong to it, and a backslash alone is no JSON

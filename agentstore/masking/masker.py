@@ -26,7 +26,6 @@ _PLACES: dict[str, tuple[bytes, Judge]] = {
     "name": (names.NAME, values.named_value),
 }
 _MARKER = "marker"
-_LOOK_BACK = 4096
 _NEARBY = 200
 
 
@@ -96,7 +95,7 @@ class Masker:
 
     def _first(self, data: bytes, key: str, start: int) -> int | None:
         """Where a token begins of which the hit is a later part."""
-        window = data[max(0, start - _LOOK_BACK) : start]
+        window = data[max(0, start - self._rules[key].reach) : start]
         run = len(window) - len(window.rstrip(_RUN))
         found = self._behind[key].search(data, start - run, start)
         return found.start() if found else None

@@ -29,7 +29,7 @@ OPTION = rb"--(?:[a-z0-9]{1,20}-){0,3}(?:password|passwd|passphrase|secret|token
 TAG = rb"<(?i:[a-z0-9_.:-]{0,30}(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key))>"
 
 _word = re.compile(rb"(?i)(" + _WORDS + rb")" + _SUFFIX)
-_identifier = re.compile(rb"[0-9A-Za-z_.-]*$")
+_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
 _upper = re.compile(rb"[A-Z0-9_]+")
 # ``next_page_token`` and the like are no secrets; nor are a tokenizer's ``eos_token`` and a game's ``design_token``.
 _harmless = re.compile(
@@ -66,10 +66,8 @@ class Name(NamedTuple):
 def read_name(data: bytes, start: int, end: int) -> Name | None:
     """The name that a hit of NAME, from ``start`` to ``end``, is about; None where its value is no secret."""
     window = data[max(0, start - 64) : start]
-    found = _identifier.search(window)
-    before = found.group() if found else b""
-    head = start - len(before)
-    if before and data[head - 1 : head] == b"\\":  # the letter of \n
+    head = start - len(window) + len(window.rstrip(_LETTERS))
+    if head < start and data[head - 1 : head] == b"\\":  # the letter of \n
         head += 1
     word = _word.match(data, start)
     if not word:

@@ -34,8 +34,9 @@ class Rule:
     # What a token like it looks like: literal text and {classNUMBER}, filled in by the tests. So this file holds
     # nothing that another scanner takes for a secret.
     examples: tuple[str, ...]
-    # What of the token stands before ``shape``; of 4,096 bytes of letters, digits, _ and -.
+    # What of the token stands before ``shape``, of letters, digits, _ and -; at most ``reach`` bytes.
     behind: bytes = b""
+    reach: int = 64
     # What of ``shape`` is no secret and stays: the name or the host at its beginning.
     keep: bytes = b""
     # A word that stands nearby in the same line, in any case, where the form alone says too little.

@@ -14,8 +14,8 @@ TOKEN_RULES = (
     Rule("github-token", rb"github_pat_[0-9A-Za-z_]{60,}", ("github_pat_{a22}_{a59}",)),
     Rule(
         "gitlab-token",
-        rb"gl(?:pat|dt|rt|ptt|soat|imt|ft|oas|agent|ffct)-[0-9A-Za-z_-]{20,300}(?:\.[0-9a-z]{2}\.?[0-9a-z]{7,9})?",
-        ("glpat-{w20}", "gldt-{w20}", "glrt-{w20}", "glptt-{h40}", "glpat-{w30}.01.{a9}"),
+        rb"gl(?:pat|dt|rt|ptt|soat|imt|ft|oas|agent|ffct)-[0-9A-Za-z_-]{20,300}(?:\.[0-9A-Za-z]{2,9}){0,2}",
+        ("glpat-{w20}", "gldt-{w20}", "glrt-{w20}", "glptt-{h40}", "glpat-{w30}.01.{h9}"),
     ),
     Rule("gitlab-token", rb"glcbt-[0-9A-Za-z]{1,5}_[0-9A-Za-z_-]{20,}", ("glcbt-64_{w20}",)),
     Rule("gitlab-token", rb"GR1348941[0-9A-Za-z_-]{20,}", ("GR1348941{w20}",)),
@@ -41,7 +41,7 @@ TOKEN_RULES = (
     Rule("google-api-key", rb"AIza[0-9A-Za-z_-]{35}", ("AIza{w35}",), plain=True),
     Rule("google-oauth-secret", rb"GOCSPX-[0-9A-Za-z_-]{28}", ("GOCSPX-{w28}",)),
     Rule("google-oauth-token", rb"ya29\.[0-9A-Za-z_.-]{30,}", ("ya29.a0{w120}",)),
-    Rule("google-oauth-token", rb"1//0[0-9A-Za-z_-]{40,}", ("1//0{w60}",), near=b"token"),
+    Rule("google-oauth-token", rb"1//0[0-9A-Za-z_-]{40,}", ("token 1//0{w60}",), near=b"token"),
     Rule("azure-secret", rb"Q~[0-9A-Za-z_~.-]{31,34}", ("{a3}8Q~{w34}",), behind=rb"[0-9A-Za-z_-]{3}[0-9]"),
     Rule("azure-storage-key", rb"(?:AccountKey|SharedAccessKey)=[0-9A-Za-z+/]{43,}={0,2}", ("AccountKey={b86}==",), keep=rb"[A-Za-z]+="),
     Rule("azure-sas", rb"[?&]sig=[0-9A-Za-z%+/]{40,}={0,2}", ("?sig={a43}%3D",), keep=rb"[?&]sig="),
@@ -64,7 +64,7 @@ TOKEN_RULES = (
     Rule("npm-token", rb"npm_[0-9A-Za-z]{36,}", ("npm_{a36}",)),
     Rule("pypi-token", rb"pypi-AgE[0-9A-Za-z_-]{50,}", ("pypi-AgEIcHlwaS5vcmc{w100}",)),
     Rule("rubygems-key", rb"rubygems_[0-9a-f]{48}", ("rubygems_{h48}",)),
-    Rule("crates-token", rb"cio[0-9A-Za-z]{32}", ("cio{a32}",), plain=True, near=b"crates|cargo"),
+    Rule("crates-token", rb"cio[0-9A-Za-z]{32}", ("cargo cio{a32}",), plain=True, near=b"crates|cargo"),
     Rule("docker-token", rb"dckr_[po]at_[0-9A-Za-z_-]{27,}", ("dckr_pat_{w27}", "dckr_oat_{w32}")),
     Rule("artifactory-key", rb"(?:AKCp[0-9A-Za-z]{69}|cmVmd[0-9A-Za-z]{59})", ("AKCp{a69}", "cmVmd{a59}"), plain=True),
     # Money.
@@ -105,7 +105,7 @@ TOKEN_RULES = (
     Rule("dynatrace-token", rb"dt0[a-z][0-9]{2}\.[0-9A-Z]{24}\.[0-9A-Z]{64}", ("dt0c01.{u24}.{u64}",)),
     Rule("posthog-key", rb"phx_[0-9A-Za-z]{40,}", ("phx_{a43}",), plain=True),
     # Everywhere.
-    Rule("jwt", rb"\.eyJ[0-9A-Za-z_-]{10,}(?:\.[0-9A-Za-z_-]{10,})?", ("eyJ{a33}.eyJ{w80}.{w43}",), behind=rb"eyJ[0-9A-Za-z_-]{10,}"),
+    Rule("jwt", rb"\.eyJ[0-9A-Za-z_-]{10,}(?:\.[0-9A-Za-z_-]{10,})?", ("eyJ{a33}.eyJ{w80}.{w43}",), behind=rb"eyJ[0-9A-Za-z_-]{10,}", reach=4096),
     Rule("age-key", rb"AGE-SECRET-KEY-1[0-9A-Z]{58}", ("AGE-SECRET-KEY-1{u58}",)),
     Rule("openshift-token", rb"sha256~[0-9A-Za-z_-]{43}", ("sha256~{w43}",)),
 )  # fmt: skip

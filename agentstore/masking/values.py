@@ -11,14 +11,16 @@ from agentstore.masking.rules import Span
 
 # \u0026 and its like are letters of a value; what ends it in a shell, and what ends it elsewhere.
 _ESCAPED_SIGN = rb"|\\{1,7}u00(?:26|2[bBfF]|3[dD])|\\{1,7}/"
-_in_shell = re.compile(rb"(?:[^\s\"'`\\;<>|()\x00-\x1f]" + _ESCAPED_SIGN + rb"){1,512}")
-_in_text = re.compile(rb"(?:[^\s\"'`\\,;<>|(){}\[\]&\x00-\x1f]" + _ESCAPED_SIGN + rb"){1,512}")
+_in_shell = re.compile(rb"(?:[^\s\"'`\\;<>|()\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
+_in_text = re.compile(rb"(?:[^\s\"'`\\,;<>|(){}\[\]&\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
+_LONGEST = 512
 _calls = re.compile(rb"[(\[{]")
 _annotation = re.compile(rb"[&A-Za-z_][0-9A-Za-z_.\[\]<>|&? ]{0,40}=[ ]{0,4}")
 _scheme = re.compile(rb"(?i)(?:bearer|basic|token|api-?key|key)[ ]+")
 # A text that begins so is what stands after a closing quote, not after an opening one.
 _not_inside = re.compile(rb"[,:)}\]+.; \t]|\\{1,7}[nrt]")
 _tag_value = re.compile(rb"([^<>\s\"'\\]{4,256})</")
+_pair = re.compile(rb"[a-z_-]{1,16}=")  # --secret id=npm,src=… of docker
 _option_value = re.compile(rb"[^\s\"'`\\;<>|()$&-][^\s\"'`\\;<>|()$&]{3,256}")
 
 
@@ -35,7 +37,7 @@ def option_value(data: bytes, start: int, end: int) -> Span | None:
     if opening_quote(data, end):
         return _quoted_value(data, end, name)
     found = _option_value.match(data, end)
-    if not found or not _is_secret_text(found.group(), name):
+    if not found or _pair.match(found.group()) or not _is_secret_text(found.group(), name):
         return None
     return Span(found.start(), found.end(), kind)
 
@@ -61,13 +63,13 @@ def _value(data: bytes, position: int, name: Name) -> Span | None:
     annotated = None if name.environment else _annotation.match(data, position)
     if annotated and opening_quote(data, annotated.end()):
         return _quoted_value(data, annotated.end(), name)
-    found = (_in_shell if name.environment else _in_text).match(data, position)
+    found = (_in_shell if name.environment else _in_text).match(data, position, position + _LONGEST)
     if not found or (not name.environment and _calls.match(data, found.end())):
         return None
     value = found.group()
     if not (_is_secret_in_shell if name.environment else _is_secret_text)(value, name):
         return None
-    return Span(position, position + len(value.rstrip(b".,;:!?") if not name.environment else value), name.kind)
+    return Span(position, position + len(value.rstrip(b".,;:") if not name.environment else value), name.kind)
 
 
 def _quoted_value(data: bytes, position: int, name: Name) -> Span | None:
@@ -86,27 +88,28 @@ def _quoted_value(data: bytes, position: int, name: Name) -> Span | None:
 
 def _is_secret_literal(value: bytes, name: Name) -> bool:
     """Of a text in quotes."""
-    if len(value) < 4 or placeholders.is_placeholder(value):
+    if len(value) < 4:
         return False
-    if name.kind == "seed-phrase":
-        return len(value.split()) >= 12 or placeholders.looks_random(value)
-    if name.human:
-        return placeholders.looks_thought_of(value)
-    return placeholders.looks_random(value)
+    if name.kind == "seed-phrase" and len(value.split()) >= 12:
+        return not placeholders.is_placeholder(value)
+    return _made(value, name) and not placeholders.is_placeholder(value)
 
 
 def _is_secret_in_shell(value: bytes, name: Name) -> bool:
     """Of the text after ``NAME=``."""
-    if len(value) < 4 or placeholders.is_placeholder(value):
-        return False
-    return placeholders.looks_thought_of(value) if name.human else placeholders.looks_random(value)
+    return len(value) >= 4 and _made(value, name) and not placeholders.is_placeholder(value)
 
 
 def _is_secret_text(value: bytes, name: Name) -> bool:
     """Of a text without quotes: as likely code or prose as YAML."""
-    value = value.rstrip(b".,;:!?")
-    if len(value) < 6 or placeholders.is_placeholder(value) or placeholders.is_reference(value):
+    value = value.rstrip(b".,;:")
+    if len(value) < 6 or not _made(value, name):
         return False
-    if name.human:
-        return bool(re.search(rb"[0-9!@#%^*+]", value)) and placeholders.looks_thought_of(value)
-    return placeholders.looks_random(value)
+    if name.human and not re.search(rb"[0-9!@#%^*+]", value):
+        return False
+    return not placeholders.is_reference(value) and not placeholders.is_placeholder(value)
+
+
+def _made(value: bytes, name: Name) -> bool:
+    """Whether it was made up by a person, if that is usual for such a name, or else by a machine."""
+    return placeholders.looks_thought_of(value) if name.human else placeholders.looks_random(value)
