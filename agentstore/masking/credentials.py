@@ -11,6 +11,9 @@ from agentstore.masking.rules import Span
 
 _URL_LETTER = rb"(?:[^\s/@\"'`\\<>,;|\x00-\x1f]|\\+u00(?:26|2[bB]|3[dD]))"
 URL = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]{0,100}:" + _URL_LETTER + rb"{1,200}@[0-9A-Za-z\[$({%<*]"
+URL_PROBE = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]*:[^\s/@\"'`<>,;|\x00-\x1f]+@"
+HEADER_PROBE = rb"(?i:bearer|basic)[ ]+[0-9A-Za-z._~+/=-]{8}"
+CURL_PROBE = rb"(?:-u|--user|--proxy-user)[ =]"
 HEADER = rb"(?i:bearer|basic)[ ]{1,4}[0-9A-Za-z._~+/=-]{8,}"
 CURL = rb"(?:-u|--user|--proxy-user)[ =]{1,4}(?:\\{0,7}[\"'])?[0-9A-Za-z_.@+-]{1,64}:[^\s\"'`\\$<>(){}|&;]{4,256}"
 _curl = re.compile(rb"curl|wget|http|httpie|xh ")

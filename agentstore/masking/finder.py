@@ -1,7 +1,7 @@
 """One pass over the bytes for all rules at once: the automaton of RE2, and ``re`` to tell which rule it was.
 
-RE2 looks at each byte once, whatever the number of rules, so that there is no need of a separate search for literal
-prefixes: one was slower (docs/decisions, masking). Without google-re2 nothing is masked silently: it is an error.
+RE2 looks at each byte once, whatever the number of rules and whatever the case of letters; a search for literal prefixes
+alone was slower. Without google-re2 nothing is left unmasked in silence: it is an error.
 """
 
 from __future__ import annotations
@@ -45,22 +45,43 @@ def compile_fast(pattern: bytes) -> Search:
     return compiled
 
 
-class Finder:
-    """Finds the next hit of any of the patterns; which one, ``re`` says at that place only."""
+def probe_of(shape: bytes) -> bytes:
+    """The beginning of a shape, up to its first long repetition and eight bytes of that.
 
-    def __init__(self, patterns: Mapping[str, bytes]) -> None:
-        self._fast = compile_fast(b"|".join(b"(?:" + pattern + b")" for pattern in patterns.values()))
-        groups = (b"(?P<" + name.encode() + b">" + pattern + b")" for name, pattern in patterns.items())
+    It is what is searched for in all bytes: each byte that an automaton counts makes it larger, and one that does not fit
+    into its memory is a hundred times slower.
+    """
+    for found in _repetition.finditer(shape):
+        if int(found.group(1)) > _COUNTED:
+            begun = shape[: found.start()]
+            whole = len(_opened.findall(begun)) == len(_closed.findall(begun))
+            return begun + b"{%d}" % _COUNTED if whole else shape
+    return shape
+
+
+_COUNTED = 8
+_repetition = re.compile(rb"\{(\d+)(?:,\d*)?\}")
+_opened = re.compile(rb"(?<!\\)\(")
+_closed = re.compile(rb"(?<!\\)\)")
+
+
+class Finder:
+    """Finds the next place where one of the patterns matches.
+
+    ``patterns`` has for each name what is searched for in all bytes, and what has to match where that stands.
+    """
+
+    def __init__(self, patterns: Mapping[str, tuple[bytes, bytes]]) -> None:
+        self._fast = compile_fast(b"|".join(b"(?:" + probe + b")" for probe, _ in patterns.values()))
+        groups = (b"(?P<" + name.encode() + b">" + exact + b")" for name, (_, exact) in patterns.items())
         self._which = re.compile(b"|".join(groups))
 
     def next(self, data: bytes, position: int) -> tuple[str, int, int] | None:
-        """Name, start and end of the first hit from ``position`` on."""
-        hit = self._fast.search(data, position)
-        if hit is None:
-            return None
-        return self.at(data, hit.start()) or ("", hit.start(), hit.end())
-
-    def at(self, data: bytes, position: int) -> tuple[str, int, int] | None:
-        """The hit that begins at ``position``."""
-        found = self._which.match(data, position)
-        return (found.lastgroup or "", found.start(), found.end()) if found else None
+        """Name, start and end of the first match from ``position`` on."""
+        while hit := self._fast.search(data, position):
+            start = hit.start()
+            found = self._which.match(data, start)
+            if found:
+                return found.lastgroup or "", start, found.end()
+            position = start + 1
+        return None

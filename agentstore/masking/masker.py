@@ -8,22 +8,22 @@ from collections.abc import Callable, Iterable
 
 from agentstore.masking import credentials, names, placeholders, private_keys, values
 from agentstore.masking.escapes import free_after, free_before
-from agentstore.masking.finder import Finder
-from agentstore.masking.rules import MARKER_PATTERN, Rule, Span, marker
+from agentstore.masking.finder import Finder, probe_of
+from agentstore.masking.rules import MARKER_PATTERN, MARKER_START, Rule, Span, marker
 from agentstore.masking.token_formats import TOKEN_RULES
 
 Judge = Callable[[bytes, int, int], Span | None]
 
 # What is found by its place and not by its form. The order counts where two begin at one byte.
-_PLACES: dict[str, tuple[bytes, Judge]] = {
-    "key_block": (private_keys.BEGIN, private_keys.key_block),
-    "wrapped_key": (private_keys.WRAPPED, private_keys.wrapped_key),
-    "url": (credentials.URL, credentials.url_password),
-    "header": (credentials.HEADER, credentials.header_value),
-    "curl": (credentials.CURL, credentials.curl_password),
-    "option": (names.OPTION, values.option_value),
-    "tag": (names.TAG, values.tag_value),
-    "name": (names.NAME, values.named_value),
+_PLACES: dict[str, tuple[bytes, bytes, Judge]] = {
+    "key_block": (private_keys.BEGIN_PROBE, private_keys.BEGIN, private_keys.key_block),
+    "wrapped_key": (private_keys.WRAPPED_PROBE, private_keys.WRAPPED, private_keys.wrapped_key),
+    "url": (credentials.URL_PROBE, credentials.URL, credentials.url_password),
+    "header": (credentials.HEADER_PROBE, credentials.HEADER, credentials.header_value),
+    "curl": (credentials.CURL_PROBE, credentials.CURL, credentials.curl_password),
+    "option": (names.OPTION_PROBE, names.OPTION, values.option_value),
+    "tag": (names.TAG, names.TAG, values.tag_value),
+    "name": (names.NAME_PROBE, names.NAME, values.named_value),
 }
 _MARKER = "marker"
 _NEARBY = 200
@@ -42,9 +42,9 @@ class Masker:
         self._behind = {
             key: re.compile(rb"(?:" + rule.behind + rb")\Z") for key, rule in self._rules.items() if rule.behind
         }
-        tokens = {key: rule.shape for key, rule in self._rules.items()}
-        places = {key: pattern for key, (pattern, _) in _PLACES.items()}
-        self._finder = Finder({_MARKER: MARKER_PATTERN, **tokens, **places})
+        tokens = {key: (rule.probe or probe_of(rule.shape), rule.shape) for key, rule in self._rules.items()}
+        places = {key: (probe, exact) for key, (probe, exact, _) in _PLACES.items()}
+        self._finder = Finder({_MARKER: (MARKER_START, MARKER_PATTERN), **tokens, **places})
         self._tokens = Finder(tokens)
 
     def mask(self, data: bytes) -> bytes:
@@ -102,7 +102,7 @@ class Masker:
 
     def _place(self, data: bytes, key: str, start: int, end: int, found: list[Span]) -> int:
         """Judge a hit of a place, and say where the search goes on: what is no secret may hold one."""
-        span = _PLACES[key][1](data, start, end)
+        span = _PLACES[key][2](data, start, end)
         if key == "url":
             user, colon = start + 3, data.index(b":", start + 3)
             # The name may be the token, as in https://TOKEN:x-oauth-basic@host

@@ -24,9 +24,15 @@ NAME = (
     rb"(?i:" + _WORDS + rb")(?i:" + _SUFFIX + rb")" + _QUOTE + rb"[\])]?" + _BLANK
     + rb"(?:" + _SIGN + rb"|" + _ELSEWHERE + rb")" + _BLANK
 )  # fmt: skip
+# The same without limits: what is searched for everywhere counts as little as possible.
+NAME_PROBE = (
+    rb"(?i:" + _WORDS + rb")(?i:" + _SUFFIX + rb")(?:\\*[\"'`])?[\])]?(?:[ \t]|\\+t)*"
+    rb"(?:[=:]|\?=|\\+u003[dDaA]|(?:,|\\+n)[ \t]*(?:\\*[\"'`])?value)"
+)
 # --password VALUE, --api-key VALUE
-OPTION = rb"--(?:[a-z0-9]{1,20}-){0,3}(?:password|passwd|passphrase|secret|token|api-key|access-key|secret-key)[ ]{1,4}"
-TAG = rb"<(?i:[a-z0-9_.:-]{0,30}(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key))>"
+OPTION = rb"--(?:[a-z0-9]+-)?(?:[a-z0-9]+-)?(?:password|passwd|passphrase|secret|token|api-key|access-key|secret-key)[ ]{1,4}"
+OPTION_PROBE = OPTION.removesuffix(rb"{1,4}")
+TAG = rb"(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key)>"
 
 _word = re.compile(rb"(?i)(" + _WORDS + rb")" + _SUFFIX)
 _LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"

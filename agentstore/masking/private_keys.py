@@ -9,8 +9,10 @@ import re
 from agentstore.masking.rules import Span
 
 BEGIN = rb"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+BEGIN_PROBE = rb"-----BEGIN[ A-Z0-9]*PRIVATE KEY"
 # A whole block once more in base64, as Kubernetes writes keys: it begins with "-----BEGIN".
 WRAPPED = rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}"
+WRAPPED_PROBE = rb"LS0tLS1CRUdJTi"
 _end = re.compile(rb"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _key_text = re.compile(rb"[A-Za-z0-9+/]{24}")
 # Between two lines: indentation, quotes of code, a line number.

@@ -34,6 +34,8 @@ class Rule:
     # What a token like it looks like: literal text and {classNUMBER}, filled in by the tests. So this file holds
     # nothing that another scanner takes for a secret.
     examples: tuple[str, ...]
+    # What is searched for, where that is more than the beginning of ``shape``, with eight of its first repetition.
+    probe: bytes = b""
     # What of the token stands before ``shape``, of letters, digits, _ and -; at most ``reach`` bytes.
     behind: bytes = b""
     reach: int = 64

@@ -21,6 +21,7 @@ _scheme = re.compile(rb"(?i)(?:bearer|basic|token|api-?key|key)[ ]+")
 _not_inside = re.compile(rb"[,:)}\]+.; \t]|\\{1,7}[nrt]")
 _tag_value = re.compile(rb"([^<>\s\"'\\]{4,256})</")
 _pair = re.compile(rb"[a-z_-]{1,16}=")  # --secret id=npm,src=… of docker
+_TAG_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.:-"
 _option_value = re.compile(rb"[^\s\"'`\\;<>|()$&-][^\s\"'`\\;<>|()$&]{3,256}")
 
 
@@ -44,6 +45,9 @@ def option_value(data: bytes, start: int, end: int) -> Span | None:
 
 def tag_value(data: bytes, start: int, end: int) -> Span | None:
     """The text of ``<password>…</password>``."""
+    opened = data.rfind(b"<", max(0, start - 32), start)
+    if opened < 0 or data[opened + 1 : start].translate(None, _TAG_LETTERS):
+        return None
     tag = data[start:end].lower()
     kind = "password" if b"pass" in tag else "token" if b"token" in tag else "secret" if b"secret" in tag else "api-key"
     found = _tag_value.match(data, end)
