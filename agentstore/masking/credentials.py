@@ -40,10 +40,8 @@ def header_value(data: bytes, start: int, end: int) -> Span | None:
     first = end - len(hit[len(scheme) :].lstrip(b" "))
     if placeholders.is_placeholder(value):
         return None
-    if scheme.lower() == b"basic":
-        secret = _is_basic(value)
-    else:
-        secret = len(value) >= 16 and placeholders.looks_random(value)
+    basic = scheme.lower() == b"basic"
+    secret = _is_basic(value) if basic else len(value) >= 16 and placeholders.looks_random(value)
     return Span(first, first + len(value), "authorization") if secret else None
 
 
@@ -53,7 +51,7 @@ def _is_basic(value: bytes) -> bool:
         plain = base64.b64decode(value, validate=True)
     except binascii.Error:
         return False
-    name, colon, password = plain.partition(b":")
+    _, colon, password = plain.partition(b":")
     return bool(colon and password) and plain.isascii() and re.fullmatch(rb"[\x20-\x7e]+", plain) is not None
 
 

@@ -1,7 +1,7 @@
 """Where a token can begin in source bytes, and where a quoted text ends, however deeply JSON stands in JSON.
 
-In a JSON string ``"`` is written ``\\"``, and in JSON within it ``\\\\\\"``: as many backslashes as belong to a quote tell how
-deep it is. A newline there is a backslash and an n, so a token after it seems to follow a letter.
+In a JSON string ``"`` is written ``\\"``, and in JSON within it ``\\\\\\"``: a quote's backslashes tell how deep it is.
+A newline there is a backslash and an n, so a token after it seems to follow a letter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def free_before(data: bytes, start: int, *, plain: bool = False) -> bool:
 
 
 def _starts_line(data: bytes, position: int) -> bool:
-    return position == 0 or data[position - 1] in b"\r\n\"" or data[position - 2 : position] == b"\\n"
+    return position == 0 or data[position - 1] in b'\r\n"' or data[position - 2 : position] == b"\\n"
 
 
 def free_after(data: bytes, end: int, *, plain: bool = False) -> bool:

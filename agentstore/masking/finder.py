@@ -1,7 +1,7 @@
 """One pass over the bytes for all rules at once: the automaton of RE2, and ``re`` to tell which rule it was.
 
-RE2 looks at each byte once, whatever the number of rules and whatever the case of letters; a search for literal prefixes
-alone was slower. Without google-re2 nothing is left unmasked in silence: it is an error.
+RE2 looks at each byte once, whatever the number of rules and whatever the case of letters; a search for literal
+prefixes alone was slower. Without google-re2 nothing is left unmasked in silence: it is an error.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def compile_fast(pattern: bytes) -> Search:
 def probe_of(shape: bytes) -> bytes:
     """The beginning of a shape, up to its first long repetition and eight bytes of that.
 
-    It is what is searched for in all bytes: each byte that an automaton counts makes it larger, and one that does not fit
-    into its memory is a hundred times slower.
+    It is what is searched for in all bytes: each byte that an automaton counts makes it larger, and one that does not
+    fit into its memory is a hundred times slower.
     """
     for found in _repetition.finditer(shape):
         if int(found.group(1)) > _COUNTED:

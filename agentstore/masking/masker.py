@@ -27,6 +27,8 @@ _PLACES: dict[str, tuple[bytes, bytes, Judge]] = {
 }
 _MARKER = "marker"
 _NEARBY = 200
+# A marker ends what was one word before, so that there may be another secret; where secrets stand alone, once is enough.
+_ROUNDS = 8
 
 
 class Masker:
@@ -48,17 +50,19 @@ class Masker:
         self._tokens = Finder(tokens)
 
     def mask(self, data: bytes) -> bytes:
-        """Whole lines of a source, masked; the very same object where there is no secret. Never raises for any bytes."""
-        spans = self.spans(data)
-        if not spans:
-            return data
-        pieces, position = list[bytes](), 0
-        for start, end, kind in spans:
-            pieces += data[position:start], marker(kind)
-            position = end
-            self.counts[kind] += 1
-        pieces.append(data[position:])
-        return b"".join(pieces)
+        """Whole lines of a source, masked; the very same object where there is no secret. No bytes raise."""
+        for _ in range(_ROUNDS):
+            spans = self.spans(data)
+            if not spans:
+                break
+            pieces, position = list[bytes](), 0
+            for start, end, kind in spans:
+                pieces += data[position:start], marker(kind)
+                position = end
+                self.counts[kind] += 1
+            pieces.append(data[position:])
+            data = b"".join(pieces)
+        return data
 
     def mask_text(self, text: str) -> str:
         """The same of a text."""
@@ -68,22 +72,27 @@ class Masker:
 
     def spans(self, data: bytes) -> list[Span]:
         """Where the secrets are, in order and without overlap."""
-        found, position = list[Span](), 0
+        found, waiting, position = list[Span](), list[Span](), 0
         while hit := self._finder.next(data, position):
             key, start, end = hit
             position = end
             if key in self._rules:
                 span = self._token(data, key, start, end)
-                if span and (not found or span.start >= found[-1].end):
-                    found.append(span)
+                if span and not free_after(data, end, plain=self._rules[key].plain):
+                    waiting.append(span)
+                elif span:
+                    _accept(span, found, waiting)
             elif key in _PLACES:
-                position = self._place(data, key, start, end, found)
+                spans, position = self._place(data, key, start, end)
+                for span in spans:
+                    _accept(span, found, waiting)
         return found
 
     def _token(self, data: bytes, key: str, start: int, end: int) -> Span | None:
+        """A hit of a rule as a token; whether a token may end there is another question."""
         rule = self._rules[key]
         first = self._first(data, key, start) if rule.behind else start
-        if first is None or not free_before(data, first, plain=rule.plain) or not free_after(data, end, plain=rule.plain):
+        if first is None or not free_before(data, first, plain=rule.plain):
             return None
         token = data[first:end]
         if len(set(token[-24:])) < rule.variety or placeholders.is_dummy(token):
@@ -100,26 +109,41 @@ class Masker:
         found = self._behind[key].search(data, start - run, start)
         return found.start() if found else None
 
-    def _place(self, data: bytes, key: str, start: int, end: int, found: list[Span]) -> int:
+    def _place(self, data: bytes, key: str, start: int, end: int) -> tuple[list[Span], int]:
         """Judge a hit of a place, and say where the search goes on: what is no secret may hold one."""
         span = _PLACES[key][2](data, start, end)
+        spans = list[Span]()
         if key == "url":
             user, colon = start + 3, data.index(b":", start + 3)
             # The name may be the token, as in https://TOKEN:x-oauth-basic@host
-            found += (Span(user + one.start, user + one.end, one.kind) for one in self._tokens_in(data[user:colon]))
+            spans = [Span(user + one.start, user + one.end, one.kind) for one in self._token_of(data[user:colon])]
             end = colon
         if span is None:
-            return start + 2 if key in ("header", "curl") else end
-        value = data[span.start : span.end]
-        known = [one for one in self._tokens_in(value) if one.end - one.start == len(value)]
-        found.append(span._replace(kind=known[0].kind) if known else span)
-        return span.end
+            return spans, start + 2 if key in ("header", "curl") else end
+        known = [
+            one for one in self._token_of(data[span.start : span.end]) if one.end - one.start == span.end - span.start
+        ]
+        return [*spans, span._replace(kind=known[0].kind) if known else span], span.end
 
-    def _tokens_in(self, text: bytes) -> list[Span]:
-        """Tokens known by their form in a value."""
+    def _token_of(self, text: bytes) -> list[Span]:
+        """The first token known by its form in a value, if it is one."""
         hit = self._tokens.next(text, 0)
         span = self._token(text, *hit) if hit else None
-        return [span] if span else []
+        return [span] if span and span.end == len(text) else []
+
+
+def _accept(span: Span, found: list[Span], waiting: list[Span]) -> None:
+    """Add a span, and before it those that reach up to it: what follows them is no word any longer.
+
+    So a second masking, which sees the marker there, finds nothing that the first did not.
+    """
+    chain = [span]
+    while waiting and waiting[-1].end == chain[-1].start:
+        chain.append(waiting.pop())
+    waiting.clear()
+    for one in reversed(chain):
+        if not found or one.start >= found[-1].end:
+            found.append(one)
 
 
 _RUN = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"

@@ -17,9 +17,7 @@ _QUOTE = rb"(?:\\{0,15}[\"'`])?"
 _BLANK = rb"(?:[ \t]|\\{1,7}t){0,8}"
 _SIGN = rb"(?:={1,3}>?|:-|:=|:|\?=|\\{1,7}u003[dDaA])"
 # Kubernetes, compose and Postman: {"name": "X_TOKEN", "value": "…"}; in YAML within JSON there is an escaped newline.
-_ELSEWHERE = (
-    rb"(?:,|\\{1,7}n)[ \t]{0,40}" + _QUOTE + rb"value" + _QUOTE + rb":"
-)
+_ELSEWHERE = rb"(?:,|\\{1,7}n)[ \t]{0,40}" + _QUOTE + rb"value" + _QUOTE + rb":"
 NAME = (
     rb"(?i:" + _WORDS + rb")(?i:" + _SUFFIX + rb")" + _QUOTE + rb"[\])]?" + _BLANK
     + rb"(?:" + _SIGN + rb"|" + _ELSEWHERE + rb")" + _BLANK
@@ -30,7 +28,10 @@ NAME_PROBE = (
     rb"(?:[=:]|\?=|\\+u003[dDaA]|(?:,|\\+n)[ \t]*(?:\\*[\"'`])?value)"
 )
 # --password VALUE, --api-key VALUE
-OPTION = rb"--(?:[a-z0-9]+-)?(?:[a-z0-9]+-)?(?:password|passwd|passphrase|secret|token|api-key|access-key|secret-key)[ ]{1,4}"
+OPTION = (
+    rb"--(?:[a-z0-9]+-)?(?:[a-z0-9]+-)?"
+    rb"(?:password|passwd|passphrase|secret|token|api-key|access-key|secret-key)[ ]{1,4}"
+)
 OPTION_PROBE = OPTION.removesuffix(rb"{1,4}")
 TAG = rb"(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key)>"
 
@@ -39,8 +40,8 @@ _LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
 _upper = re.compile(rb"[A-Z0-9_]+")
 # ``next_page_token`` and the like are no secrets; nor are a tokenizer's ``eos_token`` and a game's ``design_token``.
 _harmless = re.compile(
-    rb"(?i)(?:page|continuation|continue|cursor|cancel(?:lation)?|sync|resume|eos|bos|pad|unk|sep|cls|mask|stop|special|start|"
-    rb"end|per|max|min|num|last|first|current|design|public|publickey|csrf|xsrf|syntax|prev(?:ious)?|next)[_-]?"
+    rb"(?i)(?:page|continuation|continue|cursor|cancel(?:lation)?|sync|resume|eos|bos|pad|unk|sep|cls|mask|stop|special|"
+    rb"start|end|per|max|min|num|last|first|current|design|public|publickey|csrf|xsrf|syntax|prev(?:ious)?|next)[_-]?"
     rb"(?:token|secret|api[_-]?key|pass)"
 )
 _kinds = (

@@ -17,7 +17,8 @@ _end = re.compile(rb"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _key_text = re.compile(rb"[A-Za-z0-9+/]{24}")
 # Between two lines: indentation, quotes of code, a line number.
 _line = re.compile(
-    rb"(?:[ \t\r\n>|+,]|\\+[nrt]|\\+\"){0,48}(?:[0-9]{1,6}(?:[ \t]|\\+t|\xe2\x86\x92|\\+u2192){1,8})?([A-Za-z0-9+/]{16,}={0,2})"
+    rb"(?:[ \t\r\n>|+,]|\\+[nrt]|\\+\"){0,48}"
+    rb"(?:[0-9]{1,6}(?:[ \t]|\\+t|\xe2\x86\x92|\\+u2192){1,8})?([A-Za-z0-9+/]{16,}={0,2})"
 )
 _quote = re.compile(rb"(\\*)\"")
 MAX_BLOCK = 32 * 1024

@@ -13,7 +13,8 @@ from agentstore.masking.rules import Span
 _ESCAPED_SIGN = rb"|\\{1,7}u00(?:26|2[bBfF]|3[dD])|\\{1,7}/"
 _in_shell = re.compile(rb"(?:[^\s\"'`\\;<>|()\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
 _in_text = re.compile(rb"(?:[^\s\"'`\\,;<>|(){}\[\]&\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
-_LONGEST = 512
+_uncommon = re.compile(rb"[0-9!@#%^*+]")
+_LONGEST = 512  # that is judged
 _calls = re.compile(rb"[(\[{]")
 _annotation = re.compile(rb"[&A-Za-z_][0-9A-Za-z_.\[\]<>|&? ]{0,40}=[ ]{0,4}")
 _scheme = re.compile(rb"(?i)(?:bearer|basic|token|api-?key|key)[ ]+")
@@ -67,13 +68,14 @@ def _value(data: bytes, position: int, name: Name) -> Span | None:
     annotated = None if name.environment else _annotation.match(data, position)
     if annotated and opening_quote(data, annotated.end()):
         return _quoted_value(data, annotated.end(), name)
-    found = (_in_shell if name.environment else _in_text).match(data, position, position + _LONGEST)
+    letters = _in_shell if name.environment else _in_text
+    found = letters.match(data, position, position + _LONGEST)
     if not found or (not name.environment and _calls.match(data, found.end())):
         return None
-    value = found.group()
-    if not (_is_secret_in_shell if name.environment else _is_secret_text)(value, name):
+    if not (_is_secret_in_shell if name.environment else _is_secret_text)(found.group(), name):
         return None
-    return Span(position, position + len(value.rstrip(b".,;:") if not name.environment else value), name.kind)
+    whole = letters.match(data, position) or found
+    return Span(position, position + len(whole.group().rstrip(b"" if name.environment else b".,;:")), name.kind)
 
 
 def _quoted_value(data: bytes, position: int, name: Name) -> Span | None:
@@ -109,7 +111,7 @@ def _is_secret_text(value: bytes, name: Name) -> bool:
     value = value.rstrip(b".,;:")
     if len(value) < 6 or not _made(value, name):
         return False
-    if name.human and not re.search(rb"[0-9!@#%^*+]", value):
+    if name.human and not _uncommon.search(value):
         return False
     return not placeholders.is_reference(value) and not placeholders.is_placeholder(value)
 

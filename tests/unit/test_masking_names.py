@@ -70,6 +70,10 @@ SECRETS = [
     ("git clone https://ada:p%40ss@github.com/o/r", "p%40ss", "url-password"),
     ("redis://:hunter2@h:6379/0", "hunter2", "url-password"),
     ("mongodb+srv://ada:p:w!$x@c0.mongodb.net", "p:w!$x", "url-password"),
+    ("PASSWORD=84729184", "84729184", "password"),
+    ('"password": "#Secret123!"', "#Secret123!", "password"),
+    ('password = "@dmin1"', "@dmin1", "password"),
+    (f"aws_secret_access_key={fill('/{a18}/{a19}1')}", fill("/{a18}/{a19}1"), "aws-secret-key"),
     ("amqp://guest:guest@h", "guest", "url-password"),
 ]
 
@@ -96,11 +100,15 @@ HARMLESS = [
     "the bearer authentication scheme", "Basic authentication", "basic configuration1", "Basic Rust-based",
     "https://github.com/o/r", "http://localhost:8080/@scope/x", "https://user@host/path", "ssh://git@github.com:22/o/r",
     "postgres://ada:$PGPASSWORD@h/x", "postgres://ada:${PW}@h", "postgres://user:password@host", "https://u:***@h",
-    'f"postgres://{user}:{password}@{host}"', "postgres://%s:%s@%s/%s", "r'://[^:]+:([^@]+)@'", "docker run -u 1000:1000 x",
-    "npx -y @scope/pkg@1.2.3", "a: b@c", "user:pass@", "--token-file x1234567", "--password-stdin", "--secret id=npm1,src=x1",
+    'f"postgres://{user}:{password}@{host}"', "postgres://%s:%s@%s/%s", "r'://[^:]+:([^@]+)@'",
+    "docker run -u 1000:1000 x",
+    "npx -y @scope/pkg@1.2.3", "a: b@c", "user:pass@", "--token-file x1234567", "--password-stdin",
+    "--secret id=npm1,src=x1",
     "<password></password>", "<token>{token}</token>", "Map<String, Token>foo12345</p>", "token === undefined",
-    "password must be at least 12 characters: Abc", "commit 0b6e2f4a51c74f0e9a532d8c6a1e7b010b6e2f4a", f"session: {UUID}",
-    f"sessionId={UUID}", f'"uuid":"{UUID}"', "sha256=" + fill("{h64}"), "etag: " + fill("{h32}"), "publicKeyToken=1fc8b3b9a1e18e3b",
+    "password must be at least 12 characters: Abc", "commit 0b6e2f4a51c74f0e9a532d8c6a1e7b010b6e2f4a",
+    f"session: {UUID}",
+    f"sessionId={UUID}", f'"uuid":"{UUID}"', "sha256=" + fill("{h64}"), "etag: " + fill("{h32}"),
+    "publicKeyToken=1fc8b3b9a1e18e3b",
 ]  # fmt: skip
 
 
@@ -153,7 +161,12 @@ def test_keys_of_records(name: str) -> None:
 
 
 def test_a_name_at_the_end_of_a_string_has_no_value() -> None:
-    for parts in (["PASSWORD=", 12345678, "x"], ["token: ", "abc123def456"], ["secret=", None], ["x token=", {"y": "z1234567"}]):
+    for parts in (
+        ["PASSWORD=", 12345678, "x"],
+        ["token: ", "abc123def456"],
+        ["secret=", None],
+        ["x token=", {"y": "z1234567"}],
+    ):
         for separators in ((",", ":"), (", ", ": ")):
             line = json.dumps(parts, separators=separators)
             assert masked(line) == line

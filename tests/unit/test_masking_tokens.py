@@ -15,7 +15,7 @@ from tests.unit.masking_examples import fill, key_lines, tokens
 
 MASKER = Masker()
 KINDS = sorted({rule.kind for rule in TOKEN_RULES})
-# How source bytes hold a token: alone, in a shell's text within JSON and JSON within that, coloured, in a diff, in a URL.
+# How source bytes hold a token: alone, in a text within JSON and JSON within that, coloured, in a diff, in a URL.
 PLACES = (
     "{}",
     "use {} now\r\nand then",
@@ -76,7 +76,13 @@ def test_what_is_too_short_or_a_row_of_x_is_no_token(template: str) -> None:
     "template", ["AKIA{u16}", "AIza{w35}", "SK{h32}", "sk-{a48}", "hf_{l34}", "cargo cio{a32}", "r8_{a37}", "EAAA{a60}"]
 )
 def test_a_token_within_a_longer_word_is_none(template: str) -> None:
-    for before, after in (("x", ""), ("", "x") if "{u" in template else ("9", ""), ("Zm9v+", ""), ("ab/", ""), ("aB-", "")):
+    for before, after in (
+        ("x", ""),
+        ("", "x") if "{u" in template else ("9", ""),
+        ("Zm9v+", ""),
+        ("ab/", ""),
+        ("aB-", ""),
+    ):
         word, _, token = fill(template).rpartition(" ")
         text = f"{word} {before}{token}{after}"
         if before == "ab/" and template.startswith(("sk-", "hf_", "r8_")):

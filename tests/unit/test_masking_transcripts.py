@@ -15,8 +15,8 @@ from tests.unit.masking_examples import fill, key_lines
 from tests.unit.test_claude_code_real import ROOT
 
 # Every secret that is found in the real transcripts, by file and kind, each looked at by hand. There is none: whoever
-# published them had masked them, and the 533 places that look like one at first sight (names with values, Bearer and
-# Basic, URLs with a password, base64 with a prefix) were read on 2026-11-29 and are placeholders, code, prose and images.
+# published them had masked them, and the 561 places that look like one at first sight (names with values, Bearer
+# and Basic, URLs with a password, base64 with a prefix) are placeholders, code, prose and images.
 CHECKED: dict[str, Counter[str]] = {}
 
 FILES = sorted(path for path in ROOT.rglob("*") if path.is_file()) if ROOT.exists() else []
@@ -62,7 +62,9 @@ def test_what_is_masked_was_looked_at() -> None:
 
 @needs_transcripts
 def test_lines_and_blocks_are_masked_alike() -> None:
-    data = b"".join(path.read_bytes()[:20_000].rpartition(b"\n")[0] + b"\n" + planted({"a": ""}) for path in CONVERSATIONS)
+    data = b"".join(
+        path.read_bytes()[:20_000].rpartition(b"\n")[0] + b"\n" + planted({"a": ""}) for path in CONVERSATIONS
+    )
     masker = Masker()
     assert b"".join(masker.mask(line) for line in data.splitlines(keepends=True)) == masker.mask(data)
 
@@ -77,22 +79,36 @@ def plant(value: Any, key: str) -> Any:
         return [plant(one, key) for one in value]
     if isinstance(value, dict):
         return {name: plant(one, name) for name, one in value.items()}
-    return value + PLANTED if isinstance(value, str) and key in ("text", "stdout", "prompt", "new_string", "a") else value
+    return (
+        value + PLANTED if isinstance(value, str) and key in ("text", "stdout", "prompt", "new_string", "a") else value
+    )
+
+
+# And their lengths.
+TEXTS = (
+    "first_message",
+    "display_name",
+    "content",
+    "content_length",
+    "input_json",
+    "result_content",
+    "result_content_length",
+)
 
 
 def facts(result: ImportResult) -> list[object]:
     """All that is no text: ids, places, times, numbers, links."""
+    rows = [*result.sessions, *result.messages, *result.tool_calls]
     return [
-        [(s.id, s.parent_session_id, s.project_id, s.project_name, s.project_path, s.git_branch, s.started_at, s.ended_at,
-          s.message_count, s.user_message_count, s.total_output_tokens, s.peak_context_tokens, s.commit_count, s.tool_call_count,
-          s.relationship_type, s.source_created_at, s.origin_session_id) for s in result.sessions],
-        [(m.ordinal, m.session_id, m.role, m.timestamp, m.has_thinking, m.has_tool_use, m.model, m.token_usage, m.source_id,
-          m.input_tokens, m.output_tokens, m.cache_read_tokens, m.context_tokens) for m in result.messages],
-        [(c.message_ordinal, c.session_id, c.tool_use_id, c.call_index, c.tool_name, c.tool_category, c.skill_name, c.is_error,
-          c.subagent_session_id) for c in result.tool_calls],
-        result.git_links, result.problems, result.skipped_records, result.unknown_records, result.replaces,
-        result.continued_in, sorted(result.titles),
-    ]  # fmt: skip
+        *([getattr(row, name) for name in row.__struct_fields__ if name not in TEXTS] for row in rows),
+        result.git_links,
+        result.problems,
+        result.skipped_records,
+        result.unknown_records,
+        result.replaces,
+        result.continued_in,
+        sorted(result.titles),
+    ]
 
 
 @pytest.mark.parametrize("path", [*SAMPLES, *CONVERSATIONS], ids=name_of)
