@@ -7,7 +7,7 @@ import binascii
 import re
 
 from agentstore.masking import placeholders
-from agentstore.masking.rules import Span
+from agentstore.masking.rules import MARKER_START, Span
 
 _URL_LETTER = rb"(?:[^\s/@\"'`\\<>,;|\x00-\x1f]|\\+u00(?:26|2[bB]|3[dD]))"
 URL = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]{0,100}:" + _URL_LETTER + rb"{1,200}@[0-9A-Za-z\[$({%<*]"
@@ -25,7 +25,8 @@ def url_password(data: bytes, start: int, end: int) -> Span | None:
     first = data.index(b":", start + 3) + 1
     last = end - 2
     value = data[first:last]
-    if placeholders.is_placeholder(value) or _not_a_password.search(value):
+    # The colon may be one of a marker: ‹secret:github-token›:x-oauth-basic@
+    if data.endswith(MARKER_START, start, first) or placeholders.is_placeholder(value) or _not_a_password.search(value):
         return None
     if data[end - 1 : end] in (b"<", b"*") or len(value) < 3:
         return None

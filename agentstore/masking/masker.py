@@ -27,7 +27,7 @@ _PLACES: dict[str, tuple[bytes, bytes, Judge]] = {
 }
 _MARKER = "marker"
 _NEARBY = 200
-# A marker ends what was one word before, so that there may be another secret; where secrets stand alone, once is enough.
+# A marker ends what was one word before, so that there may be another secret; mostly once is enough.
 _ROUNDS = 8
 
 

@@ -20,7 +20,7 @@ _stands_for = re.compile(
     rb"passwd|passphrase|pass|pwd|token|tokens|key|api_?key|username|user|value|change|name|field|prompt|input|env|variable)"
     rb"|(?:os\.environ|os\.getenv|process\.env|env\.|getenv|import\.meta|std::env|self\.|this\.|config\.|settings\.|"
     rb"secrets\.|vault:|env:|op://|arn:|ref\+|file:|ssm:|https?://|s3://|sha(?:1|256|512)[-:]|md5[:-]).*"
-    rb"|(?:~|\.{1,2})/.*|/(?-i:[a-z][a-z0-9._-]{0,20})(?:/[\w.@-]+)*/?|[a-z]:\\.*"  # paths
+    rb"|(?:~|\.{1,2})/.*|/(?-i:[A-Za-z][a-z0-9._-]{0,20})(?:/[\w.@-]+)*/?|[a-z]:\\.*"  # paths
     rb"|\d+(?:\.\d+)+|\d+(?:ms|[smhdkgb]{1,2})|\d{4}-\d\d-\d\d.*"  # versions, durations and sizes, dates
     rb")$",
     re.DOTALL,

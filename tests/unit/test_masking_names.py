@@ -90,6 +90,7 @@ HARMLESS = [
     '"password": "Please enter your password"', '"forgotPassword": "Forgot it?"', 'label = "password:"',
     "The password: it must have 8 characters", "token: 12", "max_tokens=4096", "input_tokens: 12345", "token_count=812",
     '"input_tokens":1234,"cache_read_input_tokens":5678', '"usage":{"output_tokens":99}', "PWD=/home/ada/src1",
+    "PWD: '/Users/ada'",
     "password_hash = 'abc12345'", "tokenizer = 'cl100k_base'", "secret_name: db-credentials-1", "keyboard=qwerty123",
     '"type": "password1"', "api_key_id: abc12345678", "private_key: ~/.ssh/id_ed25519", "token: id-token-1",
     "next_page_token: CAUQAA8xyz123", "public_key=abcdef1234567890", '"apiKeySource":"ANTHROPIC_API_KEY"',
