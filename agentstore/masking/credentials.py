@@ -14,6 +14,9 @@ URL = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]{0,100}:" + _URL_LETTER + rb"{1,
 URL_PROBE = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]*:[^\s/@\"'`<>,;|\x00-\x1f]+@"
 HEADER_PROBE = rb"(?i:bearer|basic)[ ]+[0-9A-Za-z._~+/=-]{8}"
 CURL_PROBE = rb"(?:-u|--user|--proxy-user)[ =]"
+# What ``docker login`` leaves in its config: {"auth": "…"}, a name and a password in base64.
+AUTH_PROBE = rb"\"auth\\*\"[ ]*:[ ]*\\*\"[A-Za-z0-9+/]{8}"
+AUTH = rb"\"auth\\{0,15}\"[ ]{0,4}:[ ]{0,4}\\{0,15}\"[A-Za-z0-9+/]{8,}={0,2}"
 HEADER = rb"(?i:bearer|basic)[ ]{1,4}[0-9A-Za-z._~+/=-]{8,}"
 CURL = rb"(?:-u|--user|--proxy-user)[ =]{1,4}(?:\\{0,7}[\"'])?[0-9A-Za-z_.@+-]{1,64}:[^\s\"'`\\$<>(){}|&;]{4,256}"
 _curl = re.compile(rb"curl|wget|http|httpie|xh ")
@@ -44,6 +47,12 @@ def header_value(data: bytes, start: int, end: int) -> Span | None:
     basic = scheme.lower() == b"basic"
     secret = _is_basic(value) if basic else len(value) >= 16 and placeholders.looks_random(value)
     return Span(first, first + len(value), "authorization") if secret else None
+
+
+def auth_value(data: bytes, start: int, end: int) -> Span | None:
+    """The value of ``"auth"``, if it is a name and a password."""
+    first = data.rindex(b'"', start, end) + 1
+    return Span(first, end, "authorization") if _is_basic(data[first:end]) else None
 
 
 def _is_basic(value: bytes) -> bool:

@@ -21,6 +21,8 @@ _PLACES: dict[str, tuple[bytes, bytes, Judge]] = {
     "url": (credentials.URL_PROBE, credentials.URL, credentials.url_password),
     "header": (credentials.HEADER_PROBE, credentials.HEADER, credentials.header_value),
     "curl": (credentials.CURL_PROBE, credentials.CURL, credentials.curl_password),
+    "auth": (credentials.AUTH_PROBE, credentials.AUTH, credentials.auth_value),
+    "netrc": (names.NETRC_PROBE, names.NETRC, values.option_value),
     "option": (names.OPTION_PROBE, names.OPTION, values.option_value),
     "tag": (names.TAG, names.TAG, values.tag_value),
     "name": (names.NAME_PROBE, names.NAME, values.named_value),

@@ -10,7 +10,8 @@ _WORDS = (
     rb"passw(?:or)?d|passphrase|passwort|kennwort|[_-]pass|pwd|secret|token|authorization|:_auth|mnemonic|"
     rb"(?:seed|recovery)[_-]?phrase|api[_-]?key|"
     rb"(?:secret|access|private|auth|encryption|signing|master|account|shared|service|service[_-]role|storage|session|"
-    rb"app|deploy|license)[_-]?key"
+    rb"app|deploy|license|subscription|anon|openai|anthropic|gemini|mistral|cohere|deepseek|azure|stripe|sendgrid|mailgun|"
+    rb"datadog|algolia)[_-]?key"
 )
 _SUFFIX = rb"(?:[_-]?(?:prod|dev|test|staging|live|b64|base64|[0-9]{1,3}))?"
 _QUOTE = rb"(?:\\{0,15}[\"'`])?"
@@ -27,12 +28,15 @@ NAME_PROBE = (
     rb"(?i:" + _WORDS + rb")(?i:" + _SUFFIX + rb")(?:\\*[\"'`])?[\])]?(?:[ \t]|\\+t)*"
     rb"(?:[=:]|\?=|\\+u003[dDaA]|(?:,|\\+n)[ \t]*(?:\\*[\"'`])?value)"
 )
-# --password VALUE, --api-key VALUE
-OPTION = (
-    rb"--(?:[a-z0-9]+-)?(?:[a-z0-9]+-)?"
-    rb"(?:password|passwd|passphrase|secret|token|api-key|access-key|secret-key)[ ]{1,4}"
+# --password VALUE, --api-key VALUE, sshpass -p VALUE
+OPTION_PROBE = (
+    rb"(?:--(?:[a-z0-9]+-)?(?:[a-z0-9]+-)?(?:password|passwd|passphrase|secret|token|api-key|access-key|secret-key)"
+    rb"|sshpass -p)[ ]"
 )
-OPTION_PROBE = OPTION.removesuffix(rb"{1,4}")
+OPTION = OPTION_PROBE + rb"{1,4}"
+# machine HOST login NAME password VALUE, as ~/.netrc has it
+NETRC_PROBE = rb"login[ ]+[^\s\"'\\]+(?:[ \t]|\\+[nt])+password[ ]"
+NETRC = rb"login[ ]{1,8}[^\s\"'\\]{1,64}(?:[ \t]|\\{1,7}[nt]){1,12}password[ ]{1,8}"
 TAG = rb"(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key)>"
 
 _word = re.compile(rb"(?i)(" + _WORDS + rb")" + _SUFFIX)

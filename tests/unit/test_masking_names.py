@@ -65,6 +65,10 @@ SECRETS = [
     (f"tool --api-key '{RANDOM}'", RANDOM, "api-key"),
     ("curl -s -u ada:hunter2 https://h", "hunter2", "password"),
     ('curl --user "ada:hunter2" https://h', "hunter2", "password"),
+    ("machine h login ada password hunter2", "hunter2", "password"),
+    ("sshpass -p hunter2 ssh h", "hunter2", "password"),
+    ('{"auths": {"h": {"auth": "YWRhOmh1bnRlcjI="}}}', "YWRhOmh1bnRlcjI=", "authorization"),
+    (f"AZURE_OPENAI_KEY={fill('{h32}')}", fill("{h32}"), "api-key"),
     ("<password>hunter2</password>", "hunter2", "password"),
     ("postgres://ada:hunter2@db.local:5432/x", "hunter2", "url-password"),
     ("git clone https://ada:p%40ss@github.com/o/r", "p%40ss", "url-password"),
@@ -78,6 +82,7 @@ SECRETS = [
 ]
 
 HARMLESS = [
+    '"auth": "YWJjZGVmZ2hpag=="', "login as ada with a password of your own", "CACHE_KEY=abc123def456",
     "PASSWORD=", "PASSWORD=$DB_PASSWORD", "PASSWORD=${DB_PASSWORD}", 'PASSWORD="$PW"', "PASSWORD=$(pass show db)",
     "PASSWORD=`cat f`", "PASSWORD=<your password>", "API_KEY=<your-key>", "API_KEY=your-key-here", "API_KEY=xxx",
     "API_KEY=sk-xxxxxxxxxxxxxxxxxxxxxxxx", "API_KEY=sk-ant-...", "PASSWORD=changeme", "PASSWORD=********", "TOKEN=None",
