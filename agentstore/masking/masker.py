@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from agentstore.masking import credentials, names, placeholders, private_keys, values
 from agentstore.masking.escapes import free_after, free_before
@@ -53,18 +53,34 @@ class Masker:
 
     def mask(self, data: bytes) -> bytes:
         """Whole lines of a source, masked; the very same object where there is no secret. No bytes raise."""
-        for _ in range(_ROUNDS):
-            spans = self.spans(data)
-            if not spans:
-                break
-            pieces, position = list[bytes](), 0
-            for start, end, kind in spans:
-                pieces += data[position:start], marker(kind)
-                position = end
-                self.counts[kind] += 1
-            pieces.append(data[position:])
-            data = b"".join(pieces)
-        return data
+        spans = self.spans(data)
+        if not spans:
+            return data
+        pieces, position = list[bytes](), 0
+        for inside in _by_line(data, spans):  # only lines that changed are looked at again
+            first = data.rfind(b"\n", position, inside[0].start) + 1 or position
+            last = data.find(b"\n", inside[-1].end)
+            last = last if last >= 0 else len(data)
+            line = self._replaced(data, first, last, inside)
+            for _ in range(_ROUNDS):
+                again = self.spans(line)
+                if not again:
+                    break
+                line = self._replaced(line, 0, len(line), again)
+            pieces += data[position:first], line
+            position = last
+        pieces.append(data[position:])
+        return b"".join(pieces)
+
+    def _replaced(self, data: bytes, first: int, last: int, spans: list[Span]) -> bytes:
+        """Bytes ``first`` to ``last`` with markers for the spans."""
+        pieces, position = list[bytes](), first
+        for start, end, kind in spans:
+            pieces += data[position:start], marker(kind)
+            position = end
+            self.counts[kind] += 1
+        pieces.append(data[position:last])
+        return b"".join(pieces)
 
     def mask_text(self, text: str) -> str:
         """The same of a text."""
@@ -132,6 +148,17 @@ class Masker:
         hit = self._tokens.next(text, 0)
         span = self._token(text, *hit) if hit else None
         return [span] if span and span.end == len(text) else []
+
+
+def _by_line(data: bytes, spans: list[Span]) -> Iterator[list[Span]]:
+    """The spans of each line together; one that spans lines joins them."""
+    inside = [spans[0]]
+    for span in spans[1:]:
+        if data.find(b"\n", inside[-1].end, span.start) >= 0:
+            yield inside
+            inside = []
+        inside.append(span)
+    yield inside
 
 
 def _accept(span: Span, found: list[Span], waiting: list[Span]) -> None:
