@@ -41,7 +41,7 @@ LAYERS = [
     {"cli", "__main__"},
 ]  # fmt: skip
 PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[4], *LAYERS[5]}
-ASIDE = ("local", "importers")
+ASIDE = ("local", "importers", "masking")
 
 # The rooms of the local store, from below to above: each imports from itself and from those named with it only.
 ROOMS = {
@@ -227,9 +227,17 @@ def test_importers_know_records_only() -> None:
             )
 
 
+def test_masking_knows_nothing_but_errors() -> None:
+    assert importers_of("re2") == {"masking.finder"}
+    for path in MODULES:
+        if name_of(path).split(".")[0] == "masking":
+            assert {one.split(".")[0] for one in own_modules(path)} <= {"masking", "errors"}
+            assert not any(one.split(".")[0] in REACHING for one in imports(path))
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_what_is_pure_waits_for_nothing(path: Path) -> None:
-    if name_of(path) not in PURE and not name_of(path).startswith("importers"):
+    if name_of(path) not in PURE and not name_of(path).startswith(("importers", "masking")):
         return
     assert [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, WAITING)] == []
     assert not any(one.split(".")[0] in ("asyncio", "anyio", "socket") for one in imports(path))
