@@ -39,9 +39,11 @@ check: lint type ## lint and type
 test-loops: $(VENV)/.dev ## all live tests under asyncio's loop and under uvloop: [ARGS='tests/live/test_versions.py']
 	@$(PY) -m pytest $(SIDE_BY_SIDE) --every-loop $(if $(ARGS),$(ARGS),tests/live)
 
-test-faults: $(VENV)/.dev ## 10,000 mutated transcripts, a thousand random fault schedules, then test-soak: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
+test-faults: $(VENV)/.dev ## 10,000 mutated transcripts, random families and histories, a thousand fault schedules, then test-soak: [ARGS='-x']; one: AGENTSTORE_FAULT_SEED=n
 	@AGENTSTORE_MUTATIONS=$${AGENTSTORE_MUTATIONS:-10000} \
 		$(PY) -m pytest $(SIDE_BY_SIDE) tests/unit/test_importers_all.py -k mutated --timeout 0 $(ARGS)
+	@AGENTSTORE_FAMILIES=$${AGENTSTORE_FAMILIES:-40} AGENTSTORE_HISTORIES=$${AGENTSTORE_HISTORIES:-500} \
+		$(PY) -m pytest $(SIDE_BY_SIDE) tests/live/test_counted_once.py tests/live/test_model.py --timeout 0 $(ARGS)
 	@AGENTSTORE_FAULT_SCHEDULES=$${AGENTSTORE_FAULT_SCHEDULES:-1000} \
 		$(PY) -m pytest $(SIDE_BY_SIDE) tests/faults --ignore tests/faults/test_soak.py --timeout 0 $(ARGS)
 	@$(MAKE) --no-print-directory test-soak

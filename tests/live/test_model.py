@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -36,7 +37,7 @@ def test_the_store_behaves_like_dicts(server: Server, database: str) -> None:
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=50,
+                max_examples=int(os.environ.get("AGENTSTORE_HISTORIES", "25")),
                 stateful_step_count=15,
                 deadline=None,
                 print_blob=True,
