@@ -9,7 +9,14 @@ from agentstore.importers.claude_code import (
     iter_claude_code,
 )
 from agentstore.importers.importer import Home, Importer, Options
-from agentstore.importers.registry import IMPORTERS, find_history, import_tree, importer_named, importer_of
+from agentstore.importers.registry import (
+    IMPORTERS,
+    find_history,
+    import_tree,
+    importer_named,
+    importer_of,
+    known_places,
+)
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState, StaleStateError
 
@@ -30,4 +37,5 @@ __all__ = [
     "importer_named",
     "importer_of",
     "iter_claude_code",
+    "known_places",
 ]

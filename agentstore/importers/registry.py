@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 
 from agentstore.importers.agentsview.importer import AgentsView
 from agentstore.importers.antigravity.importer import Antigravity
@@ -15,11 +16,13 @@ from agentstore.importers.copilot.vscode import VSCodeCopilot
 from agentstore.importers.cursor.importer import Cursor
 from agentstore.importers.file_blocks import is_regular, name_of, read_start
 from agentstore.importers.gemini.importer import Gemini
-from agentstore.importers.importer import HEAD, Importer, Options
+from agentstore.importers.importer import HEAD, Home, Importer, Options, System
 from agentstore.importers.opencode.importer import OpenCode
 from agentstore.importers.pi.importer import Pi
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.swe_agent.importer import SweAgent
+
+Roots = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 # Asked in this order whose a file is: those that know theirs for sure come first.
 IMPORTERS: tuple[Importer, ...] = (
@@ -46,6 +49,19 @@ def importer_named(name: str) -> Importer:
     raise LookupError(f"no importer is called {name!r}; there are: {known}")
 
 
+def this_home() -> Home:
+    """Of the user who runs this program."""
+    system: System = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")  # type: ignore[assignment]
+    return Home(pathlib.Path.home(), system, os.environ)
+
+
+def known_places(home: Home | None = None, importers: Sequence[Importer] = IMPORTERS) -> list[pathlib.Path]:
+    """The folders and files where agents keep their history, those that exist; none lies in another one of them."""
+    told = {pathlib.Path(place) for importer in importers for place in importer.places(home or this_home())}
+    there = sorted(place for place in told if place.exists())
+    return [place for place in there if not any(place.is_relative_to(other) for other in there if other != place)]
+
+
 def importer_of(path: str | os.PathLike[str], importers: Sequence[Importer] = IMPORTERS) -> Importer | None:
     """Whose history a file is; None where it is nobody's. ``OSError`` where it cannot be read."""
     file = pathlib.Path(path)
@@ -54,14 +70,14 @@ def importer_of(path: str | os.PathLike[str], importers: Sequence[Importer] = IM
 
 
 def find_history(
-    root: str | os.PathLike[str], importers: Sequence[Importer] = IMPORTERS
+    root: Roots, importers: Sequence[Importer] = IMPORTERS
 ) -> Iterator[tuple[Importer | None, pathlib.Path]]:
-    """Yield every file of history below ``root`` (or ``root`` itself, if it is a file) and whose it is, in the order of
-    their paths; None: it could not be read.
+    """Yield every file of history below ``root``, a folder or a file or several of them, and whose it is, each once and
+    in the order of their paths; None: it could not be read.
 
     Symbolic links to folders are not followed; pipes and devices are not opened.
     """
-    for path in _files(pathlib.Path(root)):
+    for path in sorted({path for top in _tops(root) for path in _files(top)}):
         try:
             importer = importer_of(path, importers) if is_regular(path) else None
         except OSError:
@@ -72,15 +88,17 @@ def find_history(
 
 
 def import_tree(
-    root: str | os.PathLike[str], options: Options | None = None, importers: Sequence[Importer] = IMPORTERS
+    root: Roots, options: Options | None = None, importers: Sequence[Importer] = IMPORTERS
 ) -> Iterator[ImportResult]:
-    """Import all history below ``root``, agent by agent; of each file one result or several.
+    """Import all history below ``root``, a folder or a file or several of them (``known_places()``), agent by agent; of
+    each file one result or several. What files say about each other counts wherever they lie.
 
     Nothing raises but a missing ``root`` (``FileNotFoundError``): a file that cannot be read is a result with one
     problem.
     """
-    if not pathlib.Path(root).exists():
-        raise FileNotFoundError(f"no such file or directory: {os.fspath(root)}")
+    for top in _tops(root):
+        if not top.exists():
+            raise FileNotFoundError(f"no such file or directory: {top}")
     found: dict[Importer, list[pathlib.Path]] = {importer: [] for importer in importers}
     for importer, path in find_history(root, importers):
         if importer is None:
@@ -96,11 +114,17 @@ def import_tree(
                 yield _unreadable(path, error.strerror or str(error))
 
 
-def _files(top: pathlib.Path) -> list[pathlib.Path]:
+def _tops(root: Roots) -> list[pathlib.Path]:
+    return [pathlib.Path(root)] if isinstance(root, str | os.PathLike) else [pathlib.Path(one) for one in root]
+
+
+def _files(top: pathlib.Path) -> Iterator[pathlib.Path]:
+    # Whoever takes them sorts them: os.walk comes in the order of the file system, and two imports would differ.
     if top.is_file():
-        return [top]
-    # Sorted, for os.walk comes in the order of the file system: two imports of one tree would differ.
-    return sorted(pathlib.Path(folder, name) for folder, _, files in os.walk(top) for name in files)
+        yield top
+    for folder, _, files in os.walk(top):
+        for name in files:
+            yield pathlib.Path(folder, name)
 
 
 def _unreadable(path: pathlib.Path, reason: str) -> ImportResult:
