@@ -282,6 +282,16 @@ def test_subagents_come_first_and_know_their_parent(tmp_path: pathlib.Path) -> N
     assert main.sessions[0].id == ID
 
 
+def test_a_folder_that_is_called_chats_makes_no_subagents(tmp_path: pathlib.Path) -> None:
+    put(tmp_path, f"tmp/chats/chats/{NAME}.jsonl", lines(gemini_meta(), *GEMINI_MESSAGES))
+    put(tmp_path, "chats/some/session-1.json", document({**gemini_meta(messages=GEMINI_MESSAGES), "sessionId": "s"}))
+    sessions = [result.sessions[0] for result in read(tmp_path)]
+    assert sorted((one.id, one.parent_session_id, one.relationship_type) for one in sessions) == [
+        (ID, "", ""),
+        ("gemini:s", "", ""),
+    ]
+
+
 def test_a_document_and_the_log_that_followed_it_are_one_session(tmp_path: pathlib.Path) -> None:
     put(tmp_path, f"{NAME}.json", document(gemini_meta(messages=GEMINI_MESSAGES)))
     put(tmp_path, f"{NAME}.jsonl", lines(gemini_meta(), *GEMINI_MESSAGES))
