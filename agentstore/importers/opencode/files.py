@@ -78,8 +78,8 @@ def proof_of_file(path: pathlib.Path) -> bytes:
 
 
 def exported_info(path: pathlib.Path) -> Record:
-    """The ``info`` of an export, from the beginning of its file, or from all of it where it is too long for that: it may
-    have the differences that the session made."""
+    """The ``info`` of an export, from the beginning of its file, or from all of it where it is longer than that: it
+    may have the differences that the session made."""
     with path.open("rb") as file:
         data = file.read(_INFO_BYTES)
     head = data.removeprefix(BOM)
