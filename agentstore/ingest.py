@@ -50,6 +50,8 @@ class ImportWriter:
         self._store = store
         self._org_id = org_id
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        # By session: the turn of the file that it is read from, while pieces of that are being written or wait.
+        self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._files: collections.OrderedDict[str, _File] = collections.OrderedDict()
         # By the id that a session has in its file: its subagents so far, and the fork that it became.
         self._subagents: collections.OrderedDict[str, list[Session]] = collections.OrderedDict()
@@ -66,6 +68,9 @@ class ImportWriter:
         from: import the file again from its start.
         """
         turn = self._turns.setdefault(result.file, asyncio.Lock())
+        for session in result.sessions:
+            if not session.copied_by:
+                self._reading[session.id] = turn
         async with turn:
             file = self._file(result)
             # Subagents first, so that who sees a session in a list sees all of it.
@@ -80,6 +85,10 @@ class ImportWriter:
         return self._files[result.file]
 
     async def _write_session(self, file: _File, session: Session, result: ImportResult) -> None:
+        reading = self._reading.get(session.id) if session.copied_by else None
+        if reading and reading is not self._turns.get(result.file):
+            async with reading:  # before all that was handed over is stored a copy would look as if it had more
+                pass
         turn = self._turns.setdefault(f"\0{session.id}", asyncio.Lock())
         async with turn:  # what is stored is looked at first, and may be in several files
             await self._write_in_turn(file, session, result)
@@ -182,9 +191,11 @@ class ImportWriter:
         if stored is None or not _is_anothers(stored, session):
             return session.id
         known = await self._store.get_session_messages(self._org_id, session.id)
-        theirs = {message.source_id for message in known if message.source_id}
-        new = [message.source_id for message in messages if message.source_id and message.source_id not in theirs]
-        if theirs <= {message.source_id for message in messages}:
+        # Of agents that give their messages no ids nothing but the messages themselves can tell.
+        by = _source_of if any(message.source_id for message in known) else _said_by
+        theirs = {by(message) for message in known} - {""}
+        new = [id for message in messages if (id := by(message)) and id not in theirs]
+        if theirs <= {by(message) for message in messages}:
             id, outcome = session.id, "it goes on there, and takes the place of what was stored"
         elif new:
             fork = hashlib.blake2b(new[0].encode(), digest_size=4).hexdigest()
@@ -219,6 +230,14 @@ def _remember(known: collections.OrderedDict[str, T], key: str, value: T) -> Non
     known.move_to_end(key)
     if len(known) > _REMEMBERED:
         known.popitem(last=False)
+
+
+def _source_of(message: Message) -> str:
+    return message.source_id
+
+
+def _said_by(message: Message) -> str:
+    return f"{message.role} {message.content}"
 
 
 def _claimed_by(session: Session) -> set[str]:

@@ -34,6 +34,7 @@ BUSY_SECONDS = 2.0
 _SLICE = 100  # rows that are fetched at once
 _MODES = slice(18, 20)  # of the header: how it is written and read; 2 is WAL, 1 is not
 _WAL = b"\2"
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 Report = Callable[[str], None]
 Row = tuple[Any, ...]
@@ -66,23 +67,30 @@ def open_database(path: pathlib.Path, report: Report) -> Iterator[Database]:
 
 
 class Database:
-    """A database that is read. What fails ends the rows of its query and is reported; ``is_whole`` is False then."""
+    """A database that is read. What fails ends the rows of its query and is reported; ``is_whole`` is False then, and
+    ``failures`` says how often that was: rows between which it grew have gaps, and take nobody's place."""
 
     def __init__(self, connection: sqlite3.Connection | None, report: Report) -> None:
         self._connection = connection
         self._report = report
         self._columns: dict[str, frozenset[str]] = {}
         self.is_whole = connection is not None
+        self.failures = 0
+        self._is_locked = False
 
     def columns(self, table: str) -> frozenset[str]:
         """The names of a table's columns; none where there is no such table (views and virtual tables are none)."""
         if table not in self._columns:
+            failures = self.failures
             known = self.rows("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", table)
             real = [
                 sql for (sql,) in known if isinstance(sql, str) and not sql[:15].upper().startswith("CREATE VIRTUAL")
             ]
             names = self.rows("SELECT name FROM pragma_table_info(?)", table) if real else ()
-            self._columns[table] = frozenset(name for (name,) in names if isinstance(name, str))
+            found = frozenset(name for (name,) in names if isinstance(name, str))
+            if self.failures > failures:
+                return found  # asked again: who wrote it may have locked it just then
+            self._columns[table] = found
         return self._columns[table]
 
     def has(self, table: str, *columns: str) -> bool:
@@ -94,6 +102,9 @@ class Database:
         """The rows of a query as they are read. Text that is no UTF-8 has U+FFFD in it."""
         if self._connection is None:
             return
+        if self._is_locked:  # whoever holds it for so long may do so for longer: no query waits for it again
+            self.failures += 1
+            return
         cursor = None
         try:
             cursor = self._connection.execute(query, values)
@@ -101,6 +112,8 @@ class Database:
                 yield from slice
         except (sqlite3.Error, OverflowError, ValueError) as error:  # names in a damaged schema may be no UTF-8
             self.is_whole = False
+            self.failures += 1
+            self._is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
             self._report(f"the database cannot be read further: {_reason(error)}")
         finally:
             # Also where who asked has enough: an open query keeps some agents from writing.

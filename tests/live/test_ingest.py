@@ -120,6 +120,25 @@ async def test_another_users_session_of_the_same_id_is_never_overwritten(
     assert [m.content for m in await store.get_session_messages(org, fork)] == ["a", "c"]
 
 
+async def test_nor_is_one_whose_messages_have_no_ids(store: AsyncClickHouseStore, org: str) -> None:
+    def nameless(*parts: str, **arguments: Any) -> ImportResult:
+        result = read(*talk(*parts), **arguments)
+        return replace(result, messages=[replace(message, source_id="") for message in result.messages])
+
+    writer = ImportWriter(store, org)
+    await writer.write(nameless("a", "b", user_id="ada", machine="m"))
+    for _ in range(2):
+        await writer.write(nameless("a", "c", user_id="mei", machine="n"))
+    found = await stored(store, org)
+    (fork,) = found.keys() - {SESSION}
+    assert (found[SESSION].user_id, found[fork].user_id) == ("ada", "mei")
+    assert [m.content for m in await store.get_session_messages(org, SESSION)] == ["a", "b"]
+    await writer.write(nameless("a", user_id="ada", machine="n"))
+    await writer.write(nameless("a", "b", "d", user_id="ada", machine="n"))
+    assert [m.content for m in await store.get_session_messages(org, SESSION)] == ["a", "b", "d"]
+    assert set(await stored(store, org)) == {SESSION, fork}
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_subagents_of_a_fork_count_for_its_owner(
     store: AsyncClickHouseStore, org: str, *, is_first: bool
@@ -240,6 +259,16 @@ async def test_a_copy_with_more_is_stored_until_the_file_is_read_again(store: As
     assert not (await store.get_session(org, SESSION)).copied_by
     await writer.write(later)
     assert len(await texts(store, org)) == 8
+
+
+async def test_a_copy_waits_for_the_pieces_that_were_handed_over_before_it(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    writer = ImportWriter(store, org)
+    pieces = [read(*grown(1)), replace(read(*grown(4)), piece=1)]
+    await asyncio.gather(*(writer.write(result) for result in (*pieces, copy_of(*grown(3)))))
+    found = await texts(store, org)
+    assert (len(found), any(text.startswith("copy") for text in found)) == (8, False)
 
 
 async def test_a_copy_alone_is_stored_and_the_file_takes_its_place(store: AsyncClickHouseStore, org: str) -> None:

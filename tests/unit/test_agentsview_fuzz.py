@@ -96,3 +96,23 @@ def test_damaged_databases(tmp_path: pathlib.Path) -> None:
             damaged[chance.randrange(100, len(damaged))] = chance.randrange(256)
         path.write_bytes(damaged[: chance.choice([len(damaged), chance.randrange(100, len(damaged))])])
         imported(path)
+
+
+def test_sessions_of_a_damaged_database_are_whole_or_missing(tmp_path: pathlib.Path) -> None:
+    archive = Archive(tmp_path / "sessions.db")
+    for number in range(40):
+        id = archive.session(f"codex:{number}", "codex", started_at=at(number))
+        archive.message(id, "user", "x" * 900, timestamp=at(1))
+        said = archive.message(id, "assistant", "y", timestamp=at(2), output_tokens=5)
+        archive.call(id, said, "Bash", {"command": "ls"}, tool_use_id=f"t{number}", result_content="z" * 90)
+    expected = {id: (result.messages, result.tool_calls) for id, result in archive.sessions().items()}
+    archive.connection.close()
+    whole = archive.path.read_bytes()
+    found = 0
+    for page in range(4096, len(whole), 4096):
+        archive.path.write_bytes(whole[:page] + bytes(4096) + whole[page + 4096 :])
+        for result in archive.read():
+            if result.sessions:
+                assert (result.messages, result.tool_calls) == expected[result.sessions[0].id]
+                found += 1
+    assert found

@@ -65,7 +65,7 @@ def test_a_transcript_is_its_rows(tmp_path: pathlib.Path) -> None:
     assert result.tool_calls[1].input_json == '{"CommandLine":"git commit -m x","Cwd":"/home/ada/tideclock"}'
     assert result.tool_calls[2].subagent_session_id == f"antigravity-cli:{CHILD}"
     assert result.messages[1].model == "Gemini 3.5 Flash (Low)"
-    assert result.messages[1].source_id == f"{ID}:2"
+    assert result.messages[1].source_id == f"{ID}:2@1783242842000"
     (session,) = result.sessions
     assert (session.id, session.agent_type, session.first_message) == (ID, "antigravity-cli", "fix the tide")
     assert (session.project_path, session.user_message_count) == ("/home/ada/tideclock", 1)
@@ -204,6 +204,32 @@ def test_tokens_come_from_the_database_beside(tmp_path: pathlib.Path) -> None:
     assert (result.sessions[0].total_output_tokens, result.sessions[0].peak_context_tokens) == (59, 20_000)
     unnamed = one(tmp_path, agy_step(7, "PLANNER_RESPONSE", "x"))
     assert unnamed.messages[0].model == "Gemini 3 Flash"
+
+
+def test_tokens_that_come_after_their_response_are_counted(tmp_path: pathlib.Path) -> None:
+    put(tmp_path, *AGY_STEPS)
+    (path,) = (tmp_path / "antigravity-cli").rglob("transcript.jsonl")
+    history = importer_named("antigravity-cli").survey([path], Options())
+    *_, before = history.read(path)
+    database(tmp_path, (0, generation(field(2, 2), (2, 1000), (3, 50), (5, 19_000))))
+    put(tmp_path, *AGY_STEPS, agy_step(20, "PLANNER_RESPONSE", "more"))
+    *_, after = history.read(path, before.state)
+    (whole,) = read(tmp_path)
+    rows = {message.ordinal: message for message in (*before.messages, *after.messages)}
+    assert [rows[ordinal] for ordinal in sorted(rows)] == whole.messages
+    assert after.sessions == whole.sessions
+    assert whole.sessions[0].total_output_tokens == 50
+
+
+def test_what_two_copies_that_diverged_both_have_is_known_to_be_the_same(tmp_path: pathlib.Path) -> None:
+    for place, text in (("a", "one"), ("b", "other")):
+        more = agy_step(20, "PLANNER_RESPONSE", text) | {"created_at": f"2026-07-05T10:00:0{len(text)}Z"}
+        put(tmp_path / place, *AGY_STEPS, more)
+    first, second = read(tmp_path)
+    assert {first.sessions[0].relationship_type, second.sessions[0].relationship_type} == {"", "fork"}
+    sources = [[message.source_id for message in result.messages] for result in (first, second)]
+    assert sources[0][:-1] == sources[1][:-1]
+    assert sources[0][-1] != sources[1][-1]
 
 
 def test_what_is_no_usage_gives_no_tokens(tmp_path: pathlib.Path) -> None:

@@ -122,6 +122,23 @@ def test_a_compression_forgets_nothing(tmp_path: pathlib.Path) -> None:
     assert result.tool_calls == before.tool_calls
 
 
+def test_what_is_shown_again_under_other_ids_counts_once(tmp_path: pathlib.Path) -> None:
+    """As of a chat that was resumed, whose messages are made anew from its texts and calls."""
+    calls: list[Any] = [{"functionCall": {"id": id, "name": "read_file", "args": {}}} for id in ("c1", "c2")]
+    shown = [
+        gemini_message("s0", "user", [{"text": "fix the tide"}], 9),
+        gemini_message("s1", "gemini", [{"text": "Looking."}, *calls], 9),
+        gemini_message("s2", "user", [{"functionResponse": {"id": "c1", "response": {"output": "masked"}}}], 9),
+        gemini_message("s3", "gemini", [{"text": "Got it."}], 9),
+    ]
+    result = log(tmp_path, *GEMINI_MESSAGES, {"$set": {"messages": shown}}, gemini_message("u8", "user", "go on", 10))
+    before = log(tmp_path, *GEMINI_MESSAGES)
+    assert result.messages[:5] == before.messages
+    assert said(result)[5:] == [("assistant", "Got it."), ("user", "go on")]
+    assert result.tool_calls == before.tool_calls
+    assert result.sessions[0].user_message_count == before.sessions[0].user_message_count + 1
+
+
 def test_rewinding_again_and_again_costs_linear_time(tmp_path: pathlib.Path) -> None:
     messages = [gemini_message(f"m{number}", "user", "x", 1) for number in range(30_000)]
     back = [{"$rewindTo": f"m{number}"} for number in reversed(range(1, 30_000))]
@@ -280,6 +297,16 @@ def test_subagents_come_first_and_know_their_parent(tmp_path: pathlib.Path) -> N
     assert session.project_path == "/home/ada/tideclock"
     assert main.tool_calls[0].subagent_session_id == session.id
     assert main.sessions[0].id == ID
+
+
+def test_a_folder_that_is_called_chats_makes_no_subagents(tmp_path: pathlib.Path) -> None:
+    put(tmp_path, f"tmp/chats/chats/{NAME}.jsonl", lines(gemini_meta(), *GEMINI_MESSAGES))
+    put(tmp_path, "chats/some/session-1.json", document({**gemini_meta(messages=GEMINI_MESSAGES), "sessionId": "s"}))
+    sessions = [result.sessions[0] for result in read(tmp_path)]
+    assert sorted((one.id, one.parent_session_id, one.relationship_type) for one in sessions) == [
+        (ID, "", ""),
+        ("gemini:s", "", ""),
+    ]
 
 
 def test_a_document_and_the_log_that_followed_it_are_one_session(tmp_path: pathlib.Path) -> None:

@@ -8,7 +8,7 @@ import pathlib
 import msgspec
 import pytest
 
-from agentstore.importers import ImportResult, ImportState, StaleStateError
+from agentstore.importers import ImportResult, ImportState, StaleStateError, sqlite_files
 from agentstore.importers.importer import Options
 from agentstore.importers.opencode.importer import OpenCode
 from tests.unit.databases import opened
@@ -145,3 +145,58 @@ def test_a_database_of_another_name(tmp_path: pathlib.Path) -> None:
     other.execute("CREATE TABLE session(id)")
     other.close()
     assert read(tmp_path / "other.db") == []
+
+
+def test_what_cannot_be_read_whole_takes_nobodys_place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_files, "BUSY_SECONDS", 0.01)
+    path = tmp_path / "opencode.db"
+    sessions = [export(*TALK, id=id) for id in ("ses_a", "ses_b", "ses_c")]
+    connection = write_database(path, *sessions)
+    connection.execute("PRAGMA journal_mode=DELETE")
+    results = OpenCode().survey([path], Options()).read(path)
+    assert len(next(results).messages) == 2
+    connection.execute("BEGIN EXCLUSIVE")
+    rest = list(results)
+    assert not any(result.sessions or result.messages for result in rest)
+    assert [problem.reason for problem in rest[-1].problems] == [
+        "the database cannot be read further: database is locked"
+    ]
+    connection.rollback()
+    assert len(imported(path, rest[-1].state)[0]) == 3
+    connection.close()
+
+
+def test_sessions_of_a_damaged_database_are_whole_or_missing(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "opencode.db"
+    write_database(path, *(export(user(1, said("x" * 900)), *TALK, id=f"ses_{n}") for n in range(40))).close()
+    whole = path.read_bytes()
+    expected = {result.sessions[0].id: (result.messages, result.tool_calls) for result in imported(path)[0]}
+    assert len(expected) == 40
+    found = 0
+    for page in range(4096, len(whole), 4096):
+        path.write_bytes(whole[:page] + bytes(4096) + whole[page + 4096 :])
+        for result in imported(path)[0]:
+            assert (result.messages, result.tool_calls) == expected[result.sessions[0].id]
+            found += 1
+    assert found
+
+
+def test_the_program_may_write_between_two_pieces(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "opencode.db"
+    connection = write_database(path, export(*(user(n, said("x" * 1000)) for n in range(300))))
+    connection.execute("PRAGMA journal_mode=DELETE")
+    connection.execute("PRAGMA busy_timeout=10")
+    results = OpenCode().survey([path], Options(piece_bytes=10_000)).read(path)
+    first = next(results)
+    connection.execute("UPDATE session SET title = 'T'")
+    connection.commit()
+    assert len(first.messages) + sum(len(result.messages) for result in results) == 300
+    connection.close()
+
+
+def test_an_export_that_begins_with_much_is_looked_over_too(tmp_path: pathlib.Path) -> None:
+    newer = {"created": START, "updated": START + 100_000}
+    write_export(tmp_path / "x.json", export(user(1, said("newer")), time=newer, summary={"diffs": ["x" * 2_000_000]}))
+    write_database(tmp_path / "opencode.db", export(*TALK)).close()
+    (result,) = read(tmp_path)
+    assert result.messages[0].content == "newer"

@@ -88,6 +88,23 @@ def test_a_locked_database_is_a_problem(tmp_path: pathlib.Path, monkeypatch: pyt
     writer.close()
 
 
+def test_a_database_that_is_locked_later_has_gaps_from_there_on(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_files, "BUSY_SECONDS", 0.01)
+    writer = made(tmp_path / "x.db", mode="delete")
+    told: list[str] = []
+    with open_database(tmp_path / "x.db", told.append) as database:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert (database.failures, database.has("items")) == (0, False)
+        assert (database.is_whole, database.failures > 0) == (False, True)
+        failures = database.failures
+        assert list(database.rows("SELECT key FROM items")) == []
+        assert database.failures > failures
+    assert told == ["the database cannot be read further: database is locked"]
+    writer.close()
+
+
 def test_what_is_no_database_is_a_problem(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"no database" * 1000)

@@ -48,7 +48,10 @@ class AgentsViewHistory:
                 proof = b"".join(now.get(part, b"") for part in parts)
                 kept[parts[0]] = proof
                 if known.get(parts[0]) != proof:
-                    result = reader.result(f"{name}#{parts[0]}", self._options, self._repositories)
+                    failures, file = database.failures, f"{name}#{parts[0]}"
+                    result = reader.result(file, self._options, self._repositories)
+                    if database.failures > failures:
+                        continue  # rows with gaps would take the place of better ones
                     problems, found = found, []
                     yield msgspec.structs.replace(result, problems=problems)
             memory = kept if database.is_whole else known

@@ -88,10 +88,21 @@ class StepReader:
         self._problems: list[ImportProblem] = []
         self._pieces = 1 if state and state.offset else 0
         self._id = session("", self._conversation).id
+        if state:
+            self._spend_late()
 
     def memory(self) -> bytes:
         self._held.conversation = self._conversation.held()
         return msgspec.msgpack.encode(self._held)
+
+    def _spend_late(self) -> None:
+        """What responses cost whose tokens were not yet in the database when they were read."""
+        for message in self._conversation.opened():
+            number = message.source_id.rpartition(":")[2].partition("@")[0]
+            generation = self._generations.get(int(number)) if number.isdecimal() else None
+            if generation and message.role == "assistant" and not message.usage.raw:
+                message.model = message.model or generation.model
+                self._conversation.spend(message, generation.usage)
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
@@ -129,7 +140,7 @@ class StepReader:
             self._take_response(step, number, content, moment)
         elif kind in SHOWN and step.get("source") != "MODEL":
             if notice := notice_text(content).strip("\n"):
-                self._conversation.add("system", notice, moment, source_id=self._source(number))
+                self._conversation.add("system", notice, moment, source_id=self._source(number, moment))
         elif kind in KEPT_OUT:
             self._count(held.skipped, kind)
         elif not kind:
@@ -145,7 +156,7 @@ class StepReader:
             return
         by_person = text_of(step, "source") in ("", "USER_EXPLICIT")
         role = "user" if by_person else "system"
-        self._conversation.add(role, typed, moment, source_id=self._source(number))
+        self._conversation.add(role, typed, moment, source_id=self._source(number, moment))
 
     def _take_response(self, step: Record, number: int, content: str, moment: dt.datetime | None) -> None:
         thinking, listed = text_of(step, "thinking").strip(), step.get("tool_calls")
@@ -156,7 +167,7 @@ class StepReader:
             return
         generation = self._generations.get(number)
         model = self._held.model or (generation.model if generation else "")
-        message = self._conversation.add("assistant", "", moment, source_id=self._source(number), model=model)
+        message = self._conversation.add("assistant", "", moment, source_id=self._source(number, moment), model=model)
         if generation:
             self._conversation.spend(message, generation.usage)
         if thinking:
@@ -184,7 +195,7 @@ class StepReader:
             # Some versions write the call into the step of its result, and into no response.
             calls = [one for one in listed if isinstance(one, dict)]
             if calls:
-                source = self._source(number)
+                source = self._source(number, moment)
                 model = self._held.model
                 message = self._conversation.add("assistant", "", moment, source_id=source, model=model)
                 self._take_calls(message, number, calls)
@@ -197,8 +208,12 @@ class StepReader:
         result = result_text(content)
         self._conversation.answer_of(call, result, is_error=has_failed(step, result), moment=moment)
 
-    def _source(self, number: int) -> str:
-        return f"{self._id}:{number}"
+    def _source(self, number: int, moment: dt.datetime | None) -> str:
+        """A step by its number and time, which it has in each copy of the conversation: those that diverged have others
+        under the same number."""
+        if moment is None:
+            return f"{self._id}:{number}"
+        return f"{self._id.partition('~')[0]}:{number}@{round(moment.timestamp() * 1000)}"
 
     def _count(self, counts: dict[str, int], label: str) -> None:
         label = label if label in counts or len(counts) < _MOST_KINDS else "(others)"

@@ -132,8 +132,10 @@ def _project_folder(path: pathlib.Path) -> pathlib.Path | None:
 
 
 def _parent_of(path: pathlib.Path) -> str:
-    """The session that a subagent's file is below; "" for all other files."""
-    return name_of(pathlib.Path(path.parent.name)) if path.parent.parent.name == "chats" else ""
+    """The session that a subagent's file is below; "" for all other files: those have names of another kind, and the
+    folder above theirs may be a project that is called "chats"."""
+    is_below = path.parent.parent.name == "chats" and path.parent.name != "chats"
+    return name_of(pathlib.Path(path.parent.name)) if is_below and not path.name.startswith("session-") else ""
 
 
 def _session_of(path: pathlib.Path) -> str:

@@ -61,6 +61,7 @@ class ChatReader:
         self._report = report
         self._conversation = Conversation()
         self._prover = Prover(self.project_hash)
+        self._seen: set[str] = set()  # what was said, and the ids of calls
 
     def read(self) -> None:
         chat, see = self._chat, self._conversation.see_time
@@ -91,6 +92,9 @@ class ChatReader:
         if not text.strip():
             self._count(self._chat.skipped, f"{kind}/empty")
             return
+        if self._is_again(id, f"{role}/{text}"):
+            self._count(self._chat.skipped, f"{kind}/again")
+            return
         if role == "user" and (id in self._chat.injected or is_injected(text)):
             self._prover.see(text)
             role = "system"
@@ -99,6 +103,10 @@ class ChatReader:
     def _take_response(self, id: str, message: Record, moment: dt.datetime | None) -> None:
         thoughts, text, calls = thoughts_of(message), said_text(message), calls_of(message)
         usage = usage_of(message.get("tokens"))
+        text = "" if text.strip() and self._is_again(id, f"assistant/{text}") else text
+        calls = [
+            call for call in calls if not (text_of(call, "id") and self._is_again(id, f"call/{text_of(call, 'id')}"))
+        ]
         if not (thoughts or text.strip() or calls or usage.output or usage.context):
             self._count(self._chat.skipped, "gemini/empty")
             return
@@ -110,6 +118,13 @@ class ChatReader:
         for call in calls:
             self._take_call(added, call, moment)
         self._conversation.spend(added, usage)
+
+    def _is_again(self, id: str, said: str) -> bool:
+        """Whether a message that only what the model is shown has repeats this: a chat that was resumed is shown under
+        other ids."""
+        again = id in self._chat.injected and said in self._seen
+        self._seen.add(said)
+        return again
 
     def _take_call(self, message: OpenMessage, call: Record, moment: dt.datetime | None) -> None:
         arguments = call.get("args")

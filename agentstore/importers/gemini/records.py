@@ -13,7 +13,8 @@ real files). Newer versions: ``.jsonl`` beside it (read in gemini-cli's source, 
 
 ``$set`` with ``messages`` is what the model is shown from then on, after a compression: messages are missing, results
 are masked, summaries stand in their place. It is no reason to forget what was said: here messages stay as they were,
-and new ones are added behind them.
+and new ones are added behind them. Of a chat that was resumed the old ones have other ids there (their turns are made
+anew from texts and calls): what they repeat counts once.
 
 Since any later record may change any message, a chat is always read as a whole, whichever file it is in.
 ``logs.json`` (prompts that were typed, without answers) and ``checkpoint-<tag>.json`` (copies that ``/chat save``

@@ -85,8 +85,8 @@ def messages_of(database: Database, id: str, problems: Problems) -> Iterator[Sto
 
 def _current_messages(database: Database, id: str, problems: Problems) -> Iterator[Stored]:
     order = "seq, id" if database.has("session_message", "seq") else "time_created, id"
-    query = f"SELECT id, type, data FROM session_message WHERE session_id = ? ORDER BY {order}"
-    for message, type, data in database.rows(query, id):
+    query = f"SELECT rowid FROM session_message WHERE session_id = ? ORDER BY {order}"
+    for message, type, data in _one_by_one(database, "SELECT id, type, data FROM session_message", query, id):
         record = _record(data, f"message {message}", problems)
         if record is not None and isinstance(type, str):
             yield message_of(type, record)
@@ -100,15 +100,24 @@ def _messages(database: Database, id: str, problems: Problems) -> Iterator[Store
         for message, rowid in database.rows(query, id):
             parts.setdefault(str(message), []).append(rowid)
     order = "time_created, id" if database.has("message", "time_created") else "id"
-    for message, data in database.rows(f"SELECT id, data FROM message WHERE session_id = ? ORDER BY {order}", id):
+    query = f"SELECT rowid FROM message WHERE session_id = ? ORDER BY {order}"
+    for message, data in _one_by_one(database, "SELECT id, data FROM message", query, id):
         info = _record(data, f"message {message}", problems)
         if info is not None:
-            yield Stored(info, list(_parts(database, parts.get(str(message), []), str(message), problems)))
+            yield Stored(info, list(_parts(database, id, parts.get(str(message), []), str(message), problems)))
 
 
-def _parts(database: Database, rowids: list[int], message: str, problems: Problems) -> Iterator[Record]:
+def _one_by_one(database: Database, columns: str, query: str, id: str) -> Iterator[Row]:
+    """The rows whose numbers a query gives. No query is open while one of them is handed on: what comes of it may be
+    stored before the next one is asked for, and so long the program could not write, or not shorten its log. The number
+    of a row that is gone may be another session's meanwhile."""
+    for (rowid,) in list(database.rows(query, id)):
+        yield from list(database.rows(f"{columns} WHERE rowid = ? AND session_id = ?", rowid, id))
+
+
+def _parts(database: Database, id: str, rowids: list[int], message: str, problems: Problems) -> Iterator[Record]:
     for rowid in rowids:
-        for (data,) in database.rows("SELECT data FROM part WHERE rowid = ?", rowid):
+        for (data,) in database.rows("SELECT data FROM part WHERE rowid = ? AND session_id = ?", rowid, id):
             part = _record(data, f"a part of message {message}", problems)
             if part is not None:
                 yield part

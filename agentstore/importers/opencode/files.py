@@ -78,16 +78,18 @@ def proof_of_file(path: pathlib.Path) -> bytes:
 
 
 def exported_info(path: pathlib.Path) -> Record:
-    """The ``info`` of an export, from the beginning of its file; {} where it is too long for that."""
+    """The ``info`` of an export, from the beginning of its file, or from all of it where it is longer than that: it
+    may have the differences that the session made."""
     with path.open("rb") as file:
-        head = file.read(_INFO_BYTES).removeprefix(BOM)
+        data = file.read(_INFO_BYTES)
+    head = data.removeprefix(BOM)
     found = _EXPORT.match(head)
     if found is None:
         return {}
     try:
         info, _ = json.JSONDecoder(strict=False).raw_decode(head.decode("utf-8", "replace"), _characters(head, found))
     except (ValueError, RecursionError):
-        return {}
+        info = (read_json(path, Problems("")) or {}).get("info") if len(data) == _INFO_BYTES else None
     return info if isinstance(info, dict) else {}
 
 

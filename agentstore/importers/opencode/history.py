@@ -18,7 +18,7 @@ from agentstore.importers.opencode.identity import agent_of
 from agentstore.importers.opencode.reader import Problems, Told, directory_of, read_session
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
-from agentstore.importers.sqlite_files import is_sqlite, open_database
+from agentstore.importers.sqlite_files import Database, is_sqlite, open_database
 from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
 from agentstore.importers.tools import text_of
 
@@ -78,7 +78,8 @@ class OpenCodeHistory:
                     told = Told(agent, f"{name}#{one.id}", one.id, one.info, one.worktree)
                     found = Problems(told.file)
                     messages = messages_of(database, one.id, found)
-                    yield from read_session(told, messages, found, self._options, self._repositories)
+                    results = read_session(told, messages, found, self._options, self._repositories)
+                    yield from _without_gaps(results, database)
                 if one.proof:
                     kept[one.id] = one.proof
             whole = database.is_whole
@@ -168,6 +169,17 @@ class OpenCodeHistory:
     def _is_best(self, agent: str, id: str, file: str) -> bool:
         claim = self._claims.get((agent, id))
         return claim is None or claim.file == file
+
+
+def _without_gaps(results: Iterator[ImportResult], database: Database) -> Iterator[ImportResult]:
+    """The results of a session while all of it can be read: rows with gaps would take the place of better ones."""
+    failures = database.failures
+    for result in results:
+        if database.failures > failures:
+            if result.problems:
+                yield ImportResult(file=result.file, problems=result.problems, piece=result.piece)
+            return
+        yield result
 
 
 def _kind_of(path: pathlib.Path) -> int:
