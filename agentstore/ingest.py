@@ -19,7 +19,7 @@ import msgspec
 from agentstore.errors import NotFoundError
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
-from agentstore.models import GitLink, Message, Session
+from agentstore.models import GitLink, Message, Session, ToolCall
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
@@ -105,6 +105,9 @@ class ImportWriter:
             self._forget(own, file)
         elif is_first or (not file.ids[own] and messages and not session.copied_by):
             file.ids[own] = await self._place(session, messages, goes_on=not file.from_start)
+            if not is_first and file.ids[own] not in ("", own):
+                earlier = await self._rows_before(own, messages[0].ordinal)
+                messages, calls = earlier[0] + messages, earlier[1] + calls
         id = file.ids[own]
         if not id:
             return
@@ -127,6 +130,15 @@ class ImportWriter:
             await self._store.write_file_touches(self._org_id, [replace(touch, session_id=id) for touch in touches])
         if id != own and session.relationship_type == "fork":
             await self._take_subagents_along(own, id)
+
+    async def _rows_before(self, id: str, ordinal: int) -> tuple[list[Message], list[ToolCall]]:
+        """What earlier pieces of a file had, and was not stored again: a fork that begins later has it, too."""
+        messages = await self._store.get_session_messages(self._org_id, id)
+        calls = await self._store.get_session_tool_calls(self._org_id, id)
+        return (
+            [message for message in messages if message.ordinal < ordinal],
+            [call for call in calls if call.message_ordinal < ordinal],
+        )
 
     async def _not_lowered(self, id: str, links: list[GitLink]) -> list[GitLink]:
         """Without those of medium confidence that are stored with a high one: by another import, say, that saw more."""

@@ -139,6 +139,31 @@ async def test_nor_is_one_whose_messages_have_no_ids(store: AsyncClickHouseStore
     assert set(await stored(store, org)) == {SESSION, fork}
 
 
+async def test_a_fork_that_diverges_in_a_later_piece_reads_whole(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    same = [f"{number} " + "x" * 1000 for number in range(300)]
+    calls = [assistant(use("t", command="ls"), id="m"), result("t", "found")]
+
+    async def write(last: str, user: str) -> None:
+        path.write_bytes(data(*calls, *talk(*same, last)))
+        writer = ImportWriter(store, org)
+        pieces = list(import_claude_code_tree(tmp_path, user_id=user, machine=user, piece_bytes=1))
+        assert len(pieces) > 1
+        for piece in pieces:
+            await writer.write(piece)
+
+    await write("hers", "ada")
+    await write("his", "bob")
+    (fork,) = (await stored(store, org)).keys() - {SESSION}
+    texts = [message.content.split()[0] for message in await store.get_session_messages(org, fork)]
+    assert texts[-301:] == [*(str(number) for number in range(300)), "his"]
+    assert len(await store.get_session_tool_calls(org, fork)) == 1
+    assert (await store.get_session(org, fork)).message_count == len(texts)
+    assert sum(one.message_count for one in await store.usage_by_user(org)) == len(texts) + 1
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_subagents_of_a_fork_count_for_its_owner(
     store: AsyncClickHouseStore, org: str, *, is_first: bool
