@@ -352,8 +352,14 @@ def test_reasoning_belongs_to_its_message_whether_it_comes_before_or_after(tmp_p
     assert [row.has_thinking for row in result.messages] == [False, True, True, False]
 
 
-def test_a_compaction_is_a_message_with_its_tokens(tmp_path: pathlib.Path) -> None:
-    used = {"inputTokens": 100, "cacheReadTokens": 90, "outputTokens": 8, "model": "gpt-5"}
+@pytest.mark.parametrize(
+    "used",
+    [
+        {"inputTokens": 100, "cacheReadTokens": 90, "outputTokens": 8, "model": "gpt-5"},
+        {"input": 100, "cachedInput": 90, "output": 8},
+    ],
+)
+def test_a_compaction_is_a_message_with_its_tokens(used: dict[str, Any], tmp_path: pathlib.Path) -> None:
     (result,) = imported(
         tmp_path, START, event("user.message", 1, content="a"),
         event("session.compaction_complete", 2, success=True, summaryContent="so far", compactionTokensUsed=used),
