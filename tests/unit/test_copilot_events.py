@@ -265,6 +265,27 @@ def test_a_record_of_one_request_belongs_to_its_response(tmp_path: pathlib.Path)
     assert (message.context_tokens, result.sessions[0].peak_context_tokens) == (100, 100)
 
 
+@pytest.mark.parametrize("selected", [{}, {"selectedModel": "auto"}])
+@pytest.mark.parametrize("record_first", [False, True])
+def test_a_record_without_an_id_belongs_to_a_response_that_names_no_model(
+    selected: dict[str, str], record_first: bool, tmp_path: pathlib.Path
+) -> None:
+    """As 1.0.78 writes them: ``accounting`` in place of ``apiCallId``, and the model only there."""
+    accounting = {"sourceSessionId": ID, "sequence": 1, "usageId": "usage-1"}
+    used = {"model": "claude-sonnet-4.5", "inputTokens": 100, "cacheReadTokens": 60, "outputTokens": 7}
+    two = [said(2, "b", outputTokens=7), event("session.usage_record", 3, usage=used | {"accounting": accounting})]
+    (result,) = imported(
+        tmp_path, event("session.start", 0, sessionId=ID, copilotVersion="1.0.78", context=CONTEXT, **selected),
+        event("user.message", 1, content="a"), *(two[::-1] if record_first else two),
+        event("assistant.turn_end", 4),
+        event("session.shutdown", 5, modelMetrics={"claude-sonnet-4.5": usage(100, 60, 0, 7)}),
+    )  # fmt: skip
+    assert [(row.model, row.input_tokens, row.output_tokens) for row in result.messages[1:]] == [
+        ("claude-sonnet-4-5", 40, 7)
+    ]
+    assert result.sessions[0].total_output_tokens == 7
+
+
 def test_records_of_requests_may_come_before_their_responses_or_alone(tmp_path: pathlib.Path) -> None:
     subagent, own = imported(
         tmp_path, START, event("user.message", 1, content="a"), told(2, "a1", 7),
