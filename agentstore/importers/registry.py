@@ -57,11 +57,12 @@ def find_history(
     root: str | os.PathLike[str], importers: Sequence[Importer] = IMPORTERS
 ) -> Iterator[tuple[Importer | None, pathlib.Path]]:
     """Yield every file of history below ``root`` (or ``root`` itself, if it is a file) and whose it is, in the order of
-    their paths; None: it could not be read.
+    their paths; None: it, or all that is in this folder, could not be read.
 
     Symbolic links to folders are not followed; pipes and devices are not opened.
     """
-    for path in _files(pathlib.Path(root)):
+    unreadable: list[pathlib.Path] = []
+    for path in _files(pathlib.Path(root), unreadable):
         try:
             importer = importer_of(path, importers) if is_regular(path) else None
         except OSError:
@@ -69,6 +70,7 @@ def find_history(
             continue
         if importer is not None:
             yield importer, path
+    yield from ((None, folder) for folder in sorted(unreadable))
 
 
 def import_tree(
@@ -96,11 +98,12 @@ def import_tree(
                 yield _unreadable(path, error.strerror or str(error))
 
 
-def _files(top: pathlib.Path) -> list[pathlib.Path]:
+def _files(top: pathlib.Path, unreadable: list[pathlib.Path]) -> list[pathlib.Path]:
     if top.is_file():
         return [top]
+    folders = os.walk(top, onerror=lambda error: unreadable.append(pathlib.Path(error.filename)))
     # Sorted, for os.walk comes in the order of the file system: two imports of one tree would differ.
-    return sorted(pathlib.Path(folder, name) for folder, _, files in os.walk(top) for name in files)
+    return sorted(pathlib.Path(folder, name) for folder, _, files in folders for name in files)
 
 
 def _unreadable(path: pathlib.Path, reason: str) -> ImportResult:
