@@ -176,6 +176,12 @@ def test_what_is_typed_is_told_by_events() -> None:
         ('{"output":"a","metadata":{"exit_code":127}}', "a", True),
         ("Exit code: 1\nWall time: 2 seconds\nOutput:\nx", "Exit code: 1\nWall time: 2 seconds\nOutput:\nx", True),
         ("Process exited with code 0\nOutput:\nx", "Process exited with code 0\nOutput:\nx", False),
+        ('{"output":"Exit code: 1","metadata":{"exit_code":0}}', "Exit code: 1", False),
+        (
+            "Process running with session ID 7\nOutput:\nExit code: 1\n",
+            "Process running with session ID 7\nOutput:\nExit code: 1\n",
+            False,
+        ),
         ({"content": "no", "success": False}, "no", True),
         ({"type": "input_text", "text": "a.txt"}, "a.txt", False),
         ([{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:"}], "a\n[Image]", False),
