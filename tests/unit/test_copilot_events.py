@@ -403,6 +403,17 @@ def test_the_folder_holds_what_the_flat_file_began(tmp_path: pathlib.Path) -> No
     assert results[0].skipped_records == {"file/held by another": 1}
 
 
+def test_a_fork_that_begins_with_the_records_of_another_session_is_one_of_its_own(tmp_path: pathlib.Path) -> None:
+    other = "22222222-2222-3333-4444-555555555555"
+    begun = [START, event("user.message", 1, content="a"), said(2, "b", apiCallId="chatcmpl-0123456789abcdef")]
+    written(tmp_path, lines(*begun, event("user.message", 3, content="c")))
+    written(tmp_path, lines(*begun, event("user.message", 4, content="d")), other)
+    results = read_all(Copilot(), tmp_path)
+    assert [result.sessions[0].id for result in results] == [SESSION, f"copilot:{other}"]
+    assert [[row.content for row in result.messages] for result in results] == [["a", "b", "c"], ["a", "b", "d"]]
+    assert results[0].messages[1].source_id == results[1].messages[1].source_id
+
+
 def test_workspace_files_are_read_with_care() -> None:
     text = """
 name: 'it''s'
