@@ -73,11 +73,12 @@ def find_history(
     root: Roots, importers: Sequence[Importer] = IMPORTERS
 ) -> Iterator[tuple[Importer | None, pathlib.Path]]:
     """Yield every file of history below ``root``, a folder or a file or several of them, and whose it is, each once and
-    in the order of their paths; None: it could not be read.
+    in the order of their paths; None: it, or all that is in this folder, could not be read.
 
     Symbolic links to folders are not followed; pipes and devices are not opened.
     """
-    for path in sorted({path for top in _tops(root) for path in _files(top)}):
+    unreadable: list[pathlib.Path] = []
+    for path in sorted({path for top in _tops(root) for path in _files(top, unreadable)}):
         try:
             importer = importer_of(path, importers) if is_regular(path) else None
         except OSError:
@@ -85,6 +86,7 @@ def find_history(
             continue
         if importer is not None:
             yield importer, path
+    yield from ((None, folder) for folder in sorted(unreadable))
 
 
 def import_tree(
@@ -118,11 +120,11 @@ def _tops(root: Roots) -> list[pathlib.Path]:
     return [pathlib.Path(root)] if isinstance(root, str | os.PathLike) else [pathlib.Path(one) for one in root]
 
 
-def _files(top: pathlib.Path) -> Iterator[pathlib.Path]:
+def _files(top: pathlib.Path, unreadable: list[pathlib.Path]) -> Iterator[pathlib.Path]:
     # Whoever takes them sorts them: os.walk comes in the order of the file system, and two imports would differ.
     if top.is_file():
         yield top
-    for folder, _, files in os.walk(top):
+    for folder, _, files in os.walk(top, onerror=lambda error: unreadable.append(pathlib.Path(error.filename))):
         for name in files:
             yield pathlib.Path(folder, name)
 

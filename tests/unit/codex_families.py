@@ -99,6 +99,7 @@ class Thread:
         self.responses += 1
         self.input += usage[0] - usage[1]
         self.output += usage[2]
+        self.record(usage)
         if not calls:
             self.shown("AgentMessage", "agent_message", text) if self.style == "old" else None
         if self.style == "old":
@@ -119,6 +120,21 @@ class Thread:
             self.tell(usage)  # only the rate limits have changed
         return call_id
 
+    def record(self, usage: list[int]) -> None:
+        """Newer versions write it beside the event, and never into a copy."""
+        if self.style == "paginated":
+            self.write("token_usage_record", {"thread_id": self.id, "usage": _usage(usage)})
+
+    def compact(self) -> None:
+        """The history is summed up; of the request that does it no total tells anything."""
+        usage = [self.rng.randint(1000, 10**6), self.rng.randint(0, 900), self.rng.randint(1, 10**6)]
+        if self.style == "paginated":
+            self.input += usage[0] - usage[1]
+            self.output += usage[2]
+        self.record(usage)
+        self.write("compacted", {"message": self.rng.choice(["", *WORDS]), "replacement_history": []})
+        self.tell([0, 0, 0])
+
     def tell(self, usage: list[int]) -> None:
         info = {"total_token_usage": _usage(self.total), "last_token_usage": _usage(usage)}
         self.write("event_msg", {"type": "token_count", "info": info, "rate_limits": {"n": self.rng.random()}})
@@ -131,6 +147,8 @@ class Thread:
         for _ in range(self.rng.randint(0, 2)):
             self.result(self.answer(calls=True))
         self.answer()
+        if self.rng.random() < 0.2:
+            self.compact()
         self.ends.append((len(self.records), list(self.total)))
 
     # --- children ----------------------------------------------------------------------------------------------------
@@ -161,12 +179,13 @@ class Thread:
         call_id = self.answer(calls=True)
         source = {"subagent": {"thread_spawn": {"parent_thread_id": self.id, "depth": 1}}}
         history = self.rng.random() < 0.7
-        kept = [one for one in self.records if self.style == "old" or _is_kept(one)] if history else []
+        kept = [one for one in self.records if self.style == "old" or _is_kept(one, self.style)] if history else []
         start = {"subagent_history_start_ordinal": len(kept) + 1} if kept and self.style == "paginated" else {}
         child = Thread(self.clock, self.rng, self.style, source=source, **start)
         child.copy(kept)
         if kept:
-            child.total = list(self.total)
+            # Newer versions give a child the history without what it cost, and it counts from nothing.
+            child.total = [0, 0, 0] if self.style == "paginated" else list(self.total)
             if self.style == "old":
                 child.result(call_id, SPAWNED)
         self.result(call_id, json.dumps({"agent_id": child.id}))
@@ -202,9 +221,11 @@ def _usage(counts: list[int]) -> Record:
     }
 
 
-def _is_kept(record: Record) -> bool:
-    """What a subagent gets of its parent's history in newer versions: neither calls nor thoughts."""
+def _is_kept(record: Record, style: str) -> bool:
+    """What a subagent gets of its parent's history in newer versions: neither calls nor thoughts, and no tokens."""
     payload = record["payload"]
+    if record["type"] == "token_usage_record" or (style == "paginated" and payload.get("type") == "token_count"):
+        return False
     if record["type"] == "turn_context":
         return False
     return bool(record["type"] != "response_item" or payload["type"] == "message")

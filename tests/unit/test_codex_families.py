@@ -11,7 +11,7 @@ import pytest
 from agentstore.importers import ImportResult, Options
 from agentstore.importers.codex import Codex
 from agentstore.models import Message, ToolCall
-from tests.unit.codex_families import STYLES, Thread, family
+from tests.unit.codex_families import STYLES, Clock, Thread, family
 
 
 def imported(paths: Iterable[pathlib.Path], piece_bytes: int = 1 << 24) -> list[ImportResult]:
@@ -84,3 +84,14 @@ def test_a_child_alone_knows_what_is_its_own(style: str, tmp_path: pathlib.Path)
             assert sum(row.output_tokens for result in results for row in result.messages) == thread.output
             alone += results
         assert vars(Counted(alone)) == written(threads)
+
+
+def test_a_fork_of_a_fork_of_a_hundred_others_whose_files_come_the_youngest_first(tmp_path: pathlib.Path) -> None:
+    rng = random.Random(5)
+    threads = [Thread(Clock(rng), rng, "turns")]
+    threads[0].turn()
+    for _ in range(103):
+        threads.append(threads[-1].fork())
+        threads[-1].turn()
+    paths = [thread.save(tmp_path / f"{999 - number}") for number, thread in enumerate(threads)]
+    assert vars(Counted(imported(paths))) == written(threads)

@@ -107,6 +107,18 @@ def test_compressed(tmp_path: pathlib.Path) -> None:
     assert 0 < len(cut.messages) < 3000
 
 
+@pytest.mark.parametrize("piece_bytes", [1000, 1 << 30])
+def test_a_compression_that_is_broken_is_told(piece_bytes: int, tmp_path: pathlib.Path) -> None:
+    lines = [meta(), *(said("user", f"{number} {random.Random(number).random()}") for number in range(3000))]
+    packed = zstandard.compress(data(*lines[:2000])) + b"no frame" + zstandard.compress(data(*lines[2000:]))
+    path = save(tmp_path, rollout(THREAD) + ".zst", packed)
+    pieces = list(Codex().survey([path], Options(piece_bytes=piece_bytes)).read(path))
+    assert sum(len(piece.messages) for piece in pieces) == 1999
+    (problem,) = [problem for piece in pieces for problem in piece.problems]
+    assert "broken" in problem.reason
+    assert [piece.piece for piece in pieces] == list(range(len(pieces)))
+
+
 def test_copies_of_one_file_are_one_session(tmp_path: pathlib.Path) -> None:
     lines = [meta(), said("user", "a"), said("assistant", "b"), said("user", "c")]
     save(tmp_path, rollout(THREAD), data(*lines))
@@ -154,6 +166,23 @@ def test_titles(tmp_path: pathlib.Path) -> None:
     before = sorted(path.name for path in tmp_path.iterdir())
     names = {id: result.sessions[0].display_name for id, result in by_thread(tmp_path).items()}
     assert names == {THREAD: "New", OTHER: "Named", THIRD: "n"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_titles_in_a_database_that_codex_has_closed(tmp_path: pathlib.Path) -> None:
+    """It has a log: nothing is left behind beside it. Of two databases the one with the greater number is newer, and a
+    name that is no UTF-8 takes no other with it."""
+    for number, name in ((5, "Old"), (10, "New")):
+        database = sqlite3.connect(tmp_path / f"state_{number}.sqlite")
+        database.execute("PRAGMA journal_mode=wal")
+        database.execute("CREATE TABLE threads (id TEXT PRIMARY KEY, name TEXT)")
+        rows = [(THIRD, b"caf\xe9"), (THREAD, name)]
+        database.executemany("INSERT INTO threads VALUES (?, CAST(? AS TEXT))", rows)
+        database.commit()
+        database.close()
+    save(tmp_path, rollout(THREAD), data(meta(), said("user", "hi")))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert by_thread(tmp_path)[THREAD].sessions[0].display_name == "New"
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 

@@ -176,6 +176,12 @@ def test_what_is_typed_is_told_by_events() -> None:
         ('{"output":"a","metadata":{"exit_code":127}}', "a", True),
         ("Exit code: 1\nWall time: 2 seconds\nOutput:\nx", "Exit code: 1\nWall time: 2 seconds\nOutput:\nx", True),
         ("Process exited with code 0\nOutput:\nx", "Process exited with code 0\nOutput:\nx", False),
+        ('{"output":"Exit code: 1","metadata":{"exit_code":0}}', "Exit code: 1", False),
+        (
+            "Process running with session ID 7\nOutput:\nExit code: 1\n",
+            "Process running with session ID 7\nOutput:\nExit code: 1\n",
+            False,
+        ),
         ({"content": "no", "success": False}, "no", True),
         ({"type": "input_text", "text": "a.txt"}, "a.txt", False),
         ([{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:"}], "a\n[Image]", False),
@@ -334,6 +340,48 @@ def test_tokens_of_a_response_that_says_nothing_are_kept() -> None:
     assert talk(result) == [("assistant", "a"), ("system", "What was done so far."), ("assistant", ""), ("user", "b")]
     assert [row.output_tokens for row in result.messages] == [1, 0, 2, 0]
     assert all(row.source_id for row in result.messages)
+
+
+def test_a_counter_that_begins_anew() -> None:
+    result = read(
+        meta(), said("assistant", "a"), tokens(usage(300, 50, 9), None), said("user", "b"), said("assistant", "c"),
+        tokens(usage(100, 10, 5), None),
+    )  # fmt: skip
+    assert [row.output_tokens for row in result.messages] == [9, 0, 5]
+    assert [row.input_tokens for row in result.messages] == [250, 0, 90]
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+@pytest.mark.parametrize("record_first", [False, True])
+@pytest.mark.parametrize("text", ["", "What was done so far."])
+def test_records_of_tokens_are_counted_where_no_event_tells_them(text: str, record_first: bool, is_told: bool) -> None:
+    """The request that sums up the history: no total has it, but in versions that told it in an event, too."""
+
+    def response(text: str, total: dict[str, Any], last: dict[str, Any], second: int) -> list[dict[str, Any]]:
+        record = line("token_usage_record", second, thread_id=THREAD, response_id=f"r{second}", usage=last)
+        event = tokens(total, last, second)
+        return [said("assistant", text, second), *([record, event] if record_first else [event, record])]
+
+    summed = usage(90, 80, 7)
+    total = usage(100, 80, 9) if is_told else usage(10, 0, 2)
+    result = read(
+        meta(),
+        said("user", "go", 1),
+        *response("a", usage(5, 0, 1), usage(5, 0, 1), 2),
+        *response("b", usage(10, 0, 2), usage(5, 0, 1), 3),
+        line("token_usage_record", 4, thread_id="another", usage=usage(1, 1, 1)),
+        line("token_usage_record", 4, thread_id=THREAD, response_id="r4", usage=summed),
+        line("compacted", 4, message=text, replacement_history=[{"type": "message"}]),
+        tokens(total, summed if is_told else usage(0, 0, 0), 5),
+        *response("c", usage(total["input_tokens"] + 6, total["cached_input_tokens"], 12), usage(6, 0, 3), 6),
+    )
+    assert talk(result) == [
+        ("user", "go"), ("assistant", "a"), ("assistant", "b"), ("system", text), ("assistant", "c"),
+    ]  # fmt: skip
+    assert [row.output_tokens for row in result.messages] == [0, 1, 1, 7, 3]
+    assert result.sessions[0].total_output_tokens == 12
+    assert result.messages[3].cache_read_tokens == 80
+    assert result.unknown_records == {}
 
 
 def test_history_that_is_repeated_is_not_decoded() -> None:

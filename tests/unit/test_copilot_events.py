@@ -265,6 +265,27 @@ def test_a_record_of_one_request_belongs_to_its_response(tmp_path: pathlib.Path)
     assert (message.context_tokens, result.sessions[0].peak_context_tokens) == (100, 100)
 
 
+@pytest.mark.parametrize("selected", [{}, {"selectedModel": "auto"}])
+@pytest.mark.parametrize("record_first", [False, True])
+def test_a_record_without_an_id_belongs_to_a_response_that_names_no_model(
+    selected: dict[str, str], record_first: bool, tmp_path: pathlib.Path
+) -> None:
+    """As 1.0.78 writes them: ``accounting`` in place of ``apiCallId``, and the model only there."""
+    accounting = {"sourceSessionId": ID, "sequence": 1, "usageId": "usage-1"}
+    used = {"model": "claude-sonnet-4.5", "inputTokens": 100, "cacheReadTokens": 60, "outputTokens": 7}
+    two = [said(2, "b", outputTokens=7), event("session.usage_record", 3, usage=used | {"accounting": accounting})]
+    (result,) = imported(
+        tmp_path, event("session.start", 0, sessionId=ID, copilotVersion="1.0.78", context=CONTEXT, **selected),
+        event("user.message", 1, content="a"), *(two[::-1] if record_first else two),
+        event("assistant.turn_end", 4),
+        event("session.shutdown", 5, modelMetrics={"claude-sonnet-4.5": usage(100, 60, 0, 7)}),
+    )  # fmt: skip
+    assert [(row.model, row.input_tokens, row.output_tokens) for row in result.messages[1:]] == [
+        ("claude-sonnet-4-5", 40, 7)
+    ]
+    assert result.sessions[0].total_output_tokens == 7
+
+
 def test_records_of_requests_may_come_before_their_responses_or_alone(tmp_path: pathlib.Path) -> None:
     subagent, own = imported(
         tmp_path, START, event("user.message", 1, content="a"), told(2, "a1", 7),
@@ -352,8 +373,14 @@ def test_reasoning_belongs_to_its_message_whether_it_comes_before_or_after(tmp_p
     assert [row.has_thinking for row in result.messages] == [False, True, True, False]
 
 
-def test_a_compaction_is_a_message_with_its_tokens(tmp_path: pathlib.Path) -> None:
-    used = {"inputTokens": 100, "cacheReadTokens": 90, "outputTokens": 8, "model": "gpt-5"}
+@pytest.mark.parametrize(
+    "used",
+    [
+        {"inputTokens": 100, "cacheReadTokens": 90, "outputTokens": 8, "model": "gpt-5"},
+        {"input": 100, "cachedInput": 90, "output": 8},
+    ],
+)
+def test_a_compaction_is_a_message_with_its_tokens(used: dict[str, Any], tmp_path: pathlib.Path) -> None:
     (result,) = imported(
         tmp_path, START, event("user.message", 1, content="a"),
         event("session.compaction_complete", 2, success=True, summaryContent="so far", compactionTokensUsed=used),
@@ -374,6 +401,17 @@ def test_the_folder_holds_what_the_flat_file_began(tmp_path: pathlib.Path) -> No
     ]  # fmt: skip
     assert results[2].sessions[0].display_name == "Fix é"
     assert results[0].skipped_records == {"file/held by another": 1}
+
+
+def test_a_fork_that_begins_with_the_records_of_another_session_is_one_of_its_own(tmp_path: pathlib.Path) -> None:
+    other = "22222222-2222-3333-4444-555555555555"
+    begun = [START, event("user.message", 1, content="a"), said(2, "b", apiCallId="chatcmpl-0123456789abcdef")]
+    written(tmp_path, lines(*begun, event("user.message", 3, content="c")))
+    written(tmp_path, lines(*begun, event("user.message", 4, content="d")), other)
+    results = read_all(Copilot(), tmp_path)
+    assert [result.sessions[0].id for result in results] == [SESSION, f"copilot:{other}"]
+    assert [[row.content for row in result.messages] for result in results] == [["a", "b", "c"], ["a", "b", "d"]]
+    assert results[0].messages[1].source_id == results[1].messages[1].source_id
 
 
 def test_workspace_files_are_read_with_care() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import os
 import pathlib
@@ -306,6 +307,47 @@ def test_one_conversation_is_one_session_whatever_is_read_first(
         assert own.file.partition("#")[0].endswith(told)
         held = sum(result.skipped_records.get("file/held by another", 0) for result in results)
         assert held == len(paths) - 1
+
+
+def test_headers_whose_bubbles_were_deleted_do_not_hide_a_transcript(tmp_path: pathlib.Path) -> None:
+    transcript(tmp_path, 2)
+    writer = state_db(editor(tmp_path), {ID: COMPOSER})
+    writer.execute("DELETE FROM cursorDiskKV WHERE key LIKE 'bubbleId:%'")
+    writer.commit()
+    writer.close()
+    (own,) = [result for result in read_all(Cursor(), tmp_path) if result.sessions]
+    assert own.file.endswith(".jsonl")
+    assert own.sessions[0].user_message_count == 2
+
+
+def test_no_file_is_opened_for_each_conversation_or_workspace_again(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of conversations have a transcript, too, and hundreds of folders were opened."""
+    opened: dict[str, int] = {}
+
+    def noted(module: str, name: str) -> None:
+        do = getattr(importlib.import_module(module), name)
+
+        def note(path: pathlib.Path, *more: Any) -> Any:
+            opened[f"{name} {path}"] = opened.get(f"{name} {path}", 0) + 1
+            return do(path, *more)
+
+        monkeypatch.setattr(f"{module}.{name}", note)
+
+    noted("agentstore.importers.cursor.sources", "open_database")
+    noted("agentstore.importers.cursor.files", "cwd_of_workspace")
+    ids = [f"{number:08d}-2222-3333-4444-555555555555" for number in range(20)]
+    state_db(editor(tmp_path), dict.fromkeys(ids, CHILD)).close()
+    said = json.dumps({"role": "user", "message": {"content": "hi"}})
+    for id in ids:
+        path = tmp_path / ".cursor" / "projects" / "a" / "agent-transcripts" / id / f"{id}.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text(said)
+        state_db(tmp_path / "Cursor" / "User" / "workspaceStorage" / id / "state.vscdb", {}).close()
+    sessions = [session for result in read_all(Cursor(), tmp_path) for session in result.sessions]
+    assert len(sessions) == 20
+    assert set(opened.values()) == {1}
 
 
 def test_a_database_that_is_locked_or_none_is_a_problem(

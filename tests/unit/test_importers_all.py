@@ -16,7 +16,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentstore.importers import IMPORTERS, ImportResult, Options, StaleStateError, importer_named, importer_of
+from agentstore.importers import (
+    IMPORTERS,
+    ImportResult,
+    Options,
+    StaleStateError,
+    import_tree,
+    importer_named,
+    importer_of,
+)
 from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS, encode_rows
 from tests.unit.importer_mutations import mutated
 from tests.unit.importer_rows import kept, union
@@ -220,3 +228,19 @@ def test_mutated_neighbours_are_read(seed: Seed, tmp_path: pathlib.Path) -> None
         paths = [laid(seed, tmp_path / f"{copy}", mutated(seed, chance)) for copy in range(3)]
         history = importer.survey(paths, Options())
         check([result for file in history.files for result in history.read(file)])
+
+
+def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser can list every folder, so that this one is said to be forbidden."""
+    forbidden = tmp_path / "sessions"
+    forbidden.mkdir()
+    scandir = os.scandir
+
+    def forbid(path: str) -> object:
+        if pathlib.Path(path) == forbidden:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbid)
+    (result,) = import_tree(tmp_path)
+    assert [(problem.file, problem.line) for problem in result.problems] == [(forbidden.as_posix(), 0)]

@@ -104,6 +104,14 @@ def test_who_speaks(record: dict[str, Any], role: str, content: str, tmp_path: p
     assert whole.sessions[0].user_message_count == (role == "user")
 
 
+def test_a_block_whose_type_is_no_text(tmp_path: pathlib.Path) -> None:
+    said_so = assistant(1, {"type": ["text"], "text": "no"}, {"type": {}}, said("yes"))
+    path = write(tmp_path / ".pi" / "agent" / "sessions" / "--home-ada-clock--" / NAME, header(), said_so)
+    (whole,) = read(path)
+    assert [row.content for row in whole.messages] == ["yes"]
+    assert whole.unknown_records == {"block/(no type)": 2}
+
+
 def test_all_branches_are_read_in_the_order_of_the_file(tmp_path: pathlib.Path) -> None:
     other = user(3, said("otherwise")) | {"parentId": None}
     whole = imported(tmp_path, header(), user(1, said("one way")), assistant(2, said("a")), other)

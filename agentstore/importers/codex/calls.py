@@ -103,7 +103,7 @@ def _inner_text(inner: Record, output: str) -> str:
 def _of_object(id: str, value: Record, text: str) -> Result:
     code = dig(value, "metadata", "exit_code")
     failed = value.get("success") is False or value.get("isError") is True or value.get("is_error") is True
-    return Result(id, text, failed or is_failure(code) or is_failure(exit_code_in(text)))
+    return Result(id, text, failed or is_failure(code if type(code) is int else exit_code_in(text)))
 
 
 def is_failure(code: Any) -> bool:
@@ -111,7 +111,9 @@ def is_failure(code: Any) -> bool:
 
 
 def exit_code_in(text: str) -> int | None:
-    found = _EXIT_CODE.search(text, 0, _HEADER)
+    """What the header of a result says; what the command printed, below it, may look the same."""
+    end = text.find("\nOutput:\n", 0, _HEADER)
+    found = _EXIT_CODE.search(text, 0, end if end >= 0 else _HEADER)
     return int(found.group(1)) if found else None
 
 

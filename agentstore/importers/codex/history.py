@@ -64,15 +64,25 @@ class CodexHistory:
         if is_document(path):
             yield self._whole(path, Reader(name, around))
             return
+        if is_compressed(path):
+            yield from self._unpacked(path, Reader(name, around))
+            return
         with opened(path) as stream:
-            if is_compressed(path):
-                for piece in pieces_of(Reader(name, around), Trace(), stretches(stream), self._options.piece_bytes):
-                    yield msgspec.structs.replace(piece, state=None)
-                return
             if state is not None:
                 state.open(stream)
             reader = Reader(name, around, state)
             yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+
+    def _unpacked(self, path: pathlib.Path, reader: Reader) -> Iterator[ImportResult]:
+        def tell_broken() -> None:
+            reader.report(reader.lines + 1, "the compression is broken: what follows is lost")
+
+        with opened(path, tell_broken) as stream:
+            for piece in pieces_of(reader, Trace(), stretches(stream), self._options.piece_bytes):
+                yield msgspec.structs.replace(piece, state=None)
+        # It may be broken where a piece has ended.
+        if (rest := reader.piece(None)).problems:
+            yield rest
 
     def _whole(self, path: pathlib.Path, reader: Reader) -> ImportResult:
         data = read_start(path, MOST_DOCUMENT + 1)

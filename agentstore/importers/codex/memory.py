@@ -7,7 +7,7 @@ import hashlib
 import msgspec
 
 from agentstore.importers.codex.meta import Meta
-from agentstore.importers.conversation import Memory, OpenCall
+from agentstore.importers.conversation import Memory, OpenCall, Usage
 
 ITEM, EVENT, DONE = 1, 2, 4  # the streams that say the same: response_item, event_msg, item_completed
 _MOST_ECHOES = 16
@@ -56,6 +56,9 @@ class State(msgspec.Struct, array_like=True):
     spawns: list[OpenCall] = []  # calls that started agents, and have their result
     skipped: dict[str, int] = {}
     unknown: dict[str, int] = {}
+    counted: Usage | None = None  # the last that an event told, and no record yet
+    recorded: Usage | None = None  # the last that a record told, and no event yet
+    summed_up: Usage | None = None  # of the request that summed up the history, where no event has told it yet
 
     def count(self, key: str) -> int:
         """How often this was there, this time included."""

@@ -33,6 +33,7 @@ from agentstore.importers.codex.records import Entry, entries_of, strings
 from agentstore.importers.codex.speech import directory_in, text_in
 from agentstore.importers.codex.survey import Told
 from agentstore.importers.codex.talk import Talk, count
+from agentstore.importers.codex.usage import used
 from agentstore.importers.git_remotes import Remote, remote_of
 from agentstore.importers.importer import Options
 from agentstore.importers.jsonl import MAX_LINE_BYTES, Record
@@ -46,6 +47,10 @@ _INJECTED = frozenset({"user_instructions", "environment_context"})  # kinds of 
 _KEPT_OUT = frozenset(
     {"ghost_snapshot", "compaction", "context_compaction", "additional_tools", "configuration_update"}
 )  # of response items
+_SILENT = """
+    state world_state inter_agent_communication_metadata agent_response_observation realtime_item retained_context
+    security_risk_score
+"""  # records that say nothing of the conversation
 # Between two responses.
 _ENDS = frozenset(
     {"task_started", "turn_started", "task_complete", "turn_complete", "turn_aborted", "context_compacted"}
@@ -80,6 +85,7 @@ class Reader:
             "session_meta": self._take_meta,
             "turn_context": self._take_turn,
             "compacted": self._take_compacted,
+            "token_usage_record": self._take_record,
             "inter_agent_communication": self._take_letter,
         }
 
@@ -115,8 +121,7 @@ class Reader:
 
     def _take_rest(self) -> None:
         kind = self._entry.kind
-        known = kind in ("state", "world_state", "inter_agent_communication_metadata", "token_usage_record")
-        count(self._state.skipped if known else self._state.unknown, kind)
+        count(self._state.skipped if kind in _SILENT.split() else self._state.unknown, kind)
 
     # --- facts -------------------------------------------------------------------------------------------------------
 
@@ -143,10 +148,15 @@ class Reader:
 
     def _take_compacted(self) -> None:
         """Where the history was summed up for the model; the summary, if it can be read, is a message."""
-        self._talk.end_response()
-        if text := strings(self._entry.payload, "message"):
-            self._talk.inject(text, "compacted")
+        self._talk.sum_up(strings(self._entry.payload, "message"))
         self._talk.skip("compacted")
+
+    def _take_record(self) -> None:
+        """The tokens of one request again. Copies in a fork or a subagent have none of these."""
+        payload, meta = self._entry.payload, self._state.meta
+        if self._talk.is_own and strings(payload, "thread_id") in ("", meta.thread if meta else ""):
+            self._talk.record(used(payload.get("usage")))
+        self._talk.skip("token_usage_record")
 
     # --- response_item -----------------------------------------------------------------------------------------------
 

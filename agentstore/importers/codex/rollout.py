@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 from agentstore.importers.codex.records import Entry, entries_of, entries_of_document
@@ -45,8 +45,9 @@ def is_document(path: pathlib.Path) -> bool:
 
 
 @contextlib.contextmanager
-def opened(path: pathlib.Path) -> Iterator[BinaryIO]:
-    """The bytes of the lines; of a compressed file as they come, without going back."""
+def opened(path: pathlib.Path, tell_broken: Callable[[], None] = lambda: None) -> Iterator[BinaryIO]:
+    """The bytes of the lines; of a compressed file as they come, without going back. ``tell_broken`` is called where
+    its compression is, and ends it."""
     with path.open("rb") as file:
         if not is_compressed(path):
             yield file
@@ -54,19 +55,21 @@ def opened(path: pathlib.Path) -> Iterator[BinaryIO]:
         import zstandard  # here, for most files need none of it
 
         with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-            yield cast(BinaryIO, _Guarded(stream, zstandard.ZstdError))
+            yield cast(BinaryIO, _Guarded(stream, zstandard.ZstdError, tell_broken))
 
 
 class _Guarded:
     """A stream that ends where its compression is broken, as a file does that was cut."""
 
-    def __init__(self, stream: Any, broken: type[Exception]) -> None:
-        self._stream, self._broken = stream, broken
+    def __init__(self, stream: Any, broken: type[Exception], tell_broken: Callable[[], None]) -> None:
+        self._stream, self._broken, self._tell_broken = stream, broken, tell_broken
 
     def read(self, size: int) -> bytes:
         try:
-            return cast(bytes, self._stream.read(size))
+            # What there is at once: read() would throw away what it has when it comes to the broken place.
+            return cast(bytes, self._stream.read1(size))
         except self._broken:
+            self._tell_broken()
             return b""
 
 

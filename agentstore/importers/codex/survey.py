@@ -63,7 +63,8 @@ class Survey:
                 self._by_name.setdefault(thread_in_name(path), path)
         # Kept for as long as files are compared only.
         for path in self._heads:
-            self._kin_of(path, ())
+            for ancestor in self._line(path):
+                self._kin_of(ancestor, ())
         self._totals = {path: self._spent_before(path) for path, head in self._heads.items() if head.meta.base}
         self._trails = {}
 
@@ -177,6 +178,16 @@ class Survey:
         # A subagent that was given no history begins with what it was told to do.
         is_given = head.meta.is_forked or not head.meta.is_subagent
         return is_given and not head.meta.base and bool(self._parent_thread(path))
+
+    def _line(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        """A file and its ancestors of which nothing is known yet, the eldest first: there may be thousands."""
+        line = {path: None}
+        while self._repeats(path) and (parent := self._parent_file(path)) is not None:
+            if parent in line or parent in self._kin:
+                break
+            line[parent] = None
+            path = parent
+        return reversed(line)
 
     def _kin_of(self, path: pathlib.Path, children: tuple[pathlib.Path, ...]) -> Kin:
         """``children`` are those that ask: files may claim to be each other's parents."""

@@ -15,7 +15,7 @@ from agentstore.importers.codex.speech import IMAGE, contains_other, is_injected
 from agentstore.importers.codex.survey import PREFIX
 from agentstore.importers.codex.trail import Stretch
 from agentstore.importers.codex.usage import spent, totals_of
-from agentstore.importers.conversation import Conversation, OpenMessage, first_line
+from agentstore.importers.conversation import Conversation, OpenMessage, Usage, first_line
 from agentstore.importers.jsonl import Record, to_json
 
 _MOST_LABELS = 1000  # kinds of records that are counted apart
@@ -222,7 +222,7 @@ class Talk:
         state.totals = totals_of(info) or state.totals
         # What a child tells before it has answered anything is what its parent had spent.
         inherits = self.is_own and self._has_parent and not state.has_answered and not state.is_asked
-        if usage is None or not self._counts or inherits:
+        if usage is None or not self._counts or inherits or self._is_recorded(usage):
             return
         now = state.answering
         message = self._talk.at(now.ordinal) if now.ordinal >= 0 else None
@@ -232,6 +232,33 @@ class Talk:
             state.answering.is_over = False
         state.answering.is_spent = True
         self._talk.spend(message, usage)
+
+    def _is_recorded(self, usage: Usage) -> bool:
+        """Whether these are the tokens that were counted where the history was summed up."""
+        state, known = self._state, _numbers(usage)
+        is_known = known == _numbers(state.summed_up)
+        is_echo = known == _numbers(state.recorded)
+        state.summed_up = None
+        state.recorded, state.counted = None if is_echo else state.recorded, None if is_echo else usage
+        return is_known
+
+    def record(self, usage: Usage | None) -> None:
+        """What a request of this thread cost; an event tells it before or after this, if it is not the next one's."""
+        state = self._state
+        if usage is not None:
+            is_echo = _numbers(usage) == _numbers(state.counted)
+            state.recorded, state.counted = None if is_echo else usage, None
+
+    def sum_up(self, text: str) -> None:
+        """The history was summed up for the model. A record that no event has told again is of that request."""
+        self.end_response()
+        usage, self._state.recorded = self._state.recorded, None
+        if text or usage:
+            message = self._add("system", text, f"compacted\0{usage.raw}" if usage and not text else "compacted")
+            if usage:
+                message.model = self._state.model
+                self._talk.spend(message, usage)
+                self._state.summed_up = usage
 
     def host(self, payload: Record) -> None:
         """What the provider ran inside of the response."""
@@ -249,6 +276,10 @@ def count(counts: dict[str, int], label: str) -> None:
     label = label[:200]
     if label in counts or len(counts) < _MOST_LABELS:
         counts[label] = counts.get(label, 0) + 1
+
+
+def _numbers(usage: Usage | None) -> tuple[int, ...]:
+    return (usage.input, usage.cache_read, usage.cache_write, usage.output) if usage else ()
 
 
 def _digits(key: str) -> str:

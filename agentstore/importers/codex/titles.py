@@ -3,31 +3,31 @@
 ``session_index.jsonl`` beside the folders of sessions: a line ``{id, thread_name, updated_at}`` for each renaming, the
 last one counts (read in Codex's source). Newer versions keep names in ``state_<n>.sqlite``, table ``threads``:
 ``name``, or a ``title`` that is not only the first prompt (read in source; the columns differ by version). A database
-is opened read-only, beside a running Codex; what cannot be read has no titles. The files next to them, credentials
-among them, are not touched.
+is opened as all are (``sqlite_files``), beside a running Codex; what cannot be read has no titles. The files next to
+them, credentials among them, are not touched.
 """
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
-import sqlite3
 from collections.abc import Iterable
 
 from agentstore.importers.codex.records import strings
 from agentstore.importers.file_blocks import is_regular
 from agentstore.importers.jsonl import read_records
+from agentstore.importers.sqlite_files import open_database
 
 _FOLDERS = frozenset({"sessions", "archived_sessions"})
 _MOST_INDEX = 64 * 1024 * 1024
 _LONGEST = 300
+_COLUMNS = ("id", "name", "title", "first_user_message")
 
 
 def titles_beside(files: Iterable[pathlib.Path]) -> dict[str, str]:
     """The titles by thread, from the homes in which these rollouts are."""
     titles: dict[str, str] = {}
     for home in sorted({home for path in files if (home := _home(path)) is not None}):
-        for database in sorted(home.glob("state_*.sqlite")):
+        for database in sorted(home.glob("state_*.sqlite"), key=_number):
             titles |= _in_database(database)
         titles |= _in_index(home / "session_index.jsonl")
     return titles
@@ -60,20 +60,23 @@ def _in_database(path: pathlib.Path) -> dict[str, str]:
     try:
         if path.is_symlink() or not is_regular(path):
             return titles
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=2)) as database:
-            database.execute("PRAGMA query_only = 1")
-            columns = {str(row[1]) for row in database.execute("PRAGMA table_info(threads)")}
-            wanted = [column for column in ("id", "name", "title", "first_user_message") if column in columns]
-            if "id" not in wanted:
-                return titles
-            for row in database.execute(f"SELECT {', '.join(wanted)} FROM threads"):
-                entry = dict(zip(wanted, row, strict=True))
-                title = strings(entry, "title").strip()
-                first = strings(entry, "first_user_message").strip()
-                name = strings(entry, "name").strip() or (title if title != first else "")
-                if name and isinstance(entry["id"], str):
-                    titles[entry["id"]] = name[:_LONGEST]
-    except (sqlite3.Error, OSError, ValueError, UnicodeError):
-        pass
+    except (OSError, ValueError):
+        return titles
+    with open_database(path, lambda _reason: None) as database:
+        wanted = [column for column in _COLUMNS if column in database.columns("threads")]
+        if "id" not in wanted:
+            return titles
+        for row in database.rows(f"SELECT {', '.join(wanted)} FROM threads"):
+            entry = dict(zip(wanted, row, strict=True))
+            title = strings(entry, "title").strip()
+            first = strings(entry, "first_user_message").strip()
+            name = strings(entry, "name").strip() or (title if title != first else "")
+            if name and isinstance(entry["id"], str):
+                titles[entry["id"]] = name[:_LONGEST]
     return titles
+
+
+def _number(path: pathlib.Path) -> tuple[int, str]:
+    """The newest database counts: 10 comes after 5."""
+    digits = path.stem.rpartition("_")[2]
+    return (int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0, path.name)

@@ -4,6 +4,9 @@ An event is repeated when only the rate limits changed, so one counts only when 
 files: the sum of ``last_token_usage`` over changes of the total is the final total, in all of 9). ``input_tokens``
 include what was read from the cache (and, in newer versions, written to it: ``cache_write_input_tokens``);
 ``output_tokens`` include reasoning.
+
+Since 0.151 a ``token_usage_record`` stands beside each such event and says the same, under the id of the response. It
+alone tells what the request cost that summed up the history, which no total includes (openai/codex#47003).
 """
 
 from __future__ import annotations
@@ -43,9 +46,16 @@ def spent(info: Any, before: list[int]) -> Usage | None:
     if not isinstance(last, dict):
         if not total:
             return None
-        since = before or [0] * len(_FIELDS)
+        # Where it has become less, it began anew.
+        begins = not before or total[-1] < before[-1]
+        since = [0] * len(_FIELDS) if begins else before
         last = {field: max(0, now - then) for field, now, then in zip(_FIELDS, total, since, strict=True)}
-    usage = _usage(last)
+    return used(last)
+
+
+def used(last: Any) -> Usage | None:
+    """The tokens of one request; None where it has none."""
+    usage = _usage(last) if isinstance(last, dict) else Usage()
     return usage if usage.context or usage.output else None
 
 

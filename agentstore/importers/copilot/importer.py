@@ -34,6 +34,7 @@ _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|session\.resume|user\.message|assistant\.message|assistant\.turn_start)"'
 )
 _START = re.compile(rb'"type"\s*:\s*"session\.start"[^\n]{0,4000}"(?:copilotVersion|producer)"\s*:')
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATA = re.compile(rb'"data"\s*:\s*\{')
 
 
@@ -95,7 +96,8 @@ class CopilotHistory:
             yield from by_session(pieces, id)
 
     def _look_over(self, path: pathlib.Path) -> str:
-        """The session's id, by the first record, which says it, or else by the name of the file; and where it is."""
+        """The session's id, and where it is. The id is the folder's name, as the program itself takes it: a fork begins
+        with a copy of another session's records. Else the first record says it, or the name of the file."""
         try:
             start = _first_record(read_start(path, HEAD))
         except OSError:  # its import says why
@@ -109,8 +111,9 @@ class CopilotHistory:
         if self._options.local_git and cwd and (found := repository_of(cwd)).root:
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
-        if not id or len(id) > _MOST_ID:
-            id = path.parent.name if path.name == "events.jsonl" else path.stem
+        named = path.parent.name if path.name == "events.jsonl" else path.stem
+        if not id or len(id) > _MOST_ID or (path.name == "events.jsonl" and _UUID.fullmatch(named)):
+            id = named
             id = name_of(pathlib.Path(id))
         return f"{AGENT}:{id}"
 

@@ -21,6 +21,7 @@ _MOST_EARLY = 8
 _RECENT = 8  # parts of a message; what is written again is written soon
 _MOST_NAME = 300
 _MOST_THOUGHT = 1_000_000
+_NO_MODEL = ("", "auto")  # what a message may say, or the session, where the provider chooses
 
 
 class Part:
@@ -63,7 +64,7 @@ class Part:
             told = message.usage.raw or to_json({"outputTokens": output})
             self._spend(message, msgspec.structs.replace(message.usage, output=output, raw=told), ledger)
         if early := self.early.pop(request, None):
-            self._spend(message, early.usage, ledger)
+            self._spend(message, early.usage, ledger, early.model)
         recent = message.parts[-_RECENT:]
         if thought.strip() and _shown(thought) not in recent:
             self.conversation.think(message, thought)
@@ -103,7 +104,7 @@ class Part:
         """The tokens of one request. Its response may be there already, or come later."""
         message = self._response(self.source_id(request)) if request else None
         if message is not None:
-            self._spend(message, told.usage, ledger)
+            self._spend(message, told.usage, ledger, told.model)
             return
         self.early[request or told.source_id] = told
         if len(self.early) > _MOST_EARLY:
@@ -114,8 +115,9 @@ class Part:
         of a request that nobody saw."""
         for told in self.early.values():
             like = [one for one in self.conversation.opened() if _may_be(one, told)]
+            like.sort(key=lambda one: one.model != told.model)
             if like:
-                self._spend(like[0], told.usage, ledger)
+                self._spend(like[0], told.usage, ledger, told.model)
             else:
                 ledger.count(told.model, told.usage)
                 self.add_usage(f"[Usage: {told.model}]", told.usage, told.model, f"{told.source_id}:usage", told.moment)
@@ -125,8 +127,12 @@ class Part:
         message = self.conversation.find(source_id)
         return message if message is not None and message.role == "assistant" else None
 
-    def _spend(self, message: OpenMessage, usage: Usage, ledger: Ledger) -> None:
+    def _spend(self, message: OpenMessage, usage: Usage, ledger: Ledger, model: str = "") -> None:
         before = message.usage
+        if model and message.model in _NO_MODEL:  # it is known only now
+            ledger.count(message.model, Usage(), before)
+            ledger.count(model, before)
+            message.model = model
         usage = msgspec.structs.replace(usage, output=max(usage.output, before.output))
         self.conversation.spend(message, usage)
         ledger.count(message.model, usage, before)
@@ -139,9 +145,8 @@ class Part:
 
 def _may_be(message: OpenMessage, told: Told) -> bool:
     usage = message.usage
-    return (message.role, message.model, usage.context, usage.output) == (
-        "assistant", told.model, 0, told.usage.output,
-    )  # fmt: skip
+    said = (message.role, usage.context, usage.output) == ("assistant", 0, told.usage.output)
+    return said and message.model in (told.model, *_NO_MODEL)
 
 
 def model_of(data: Any, selected: str) -> str:

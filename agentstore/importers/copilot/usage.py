@@ -25,6 +25,8 @@ from agentstore.importers.jsonl import to_json
 
 _MOST_MODELS = 100  # of one session
 _MOST_SUM = 10**12
+_COUNTS = ("inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens")
+_OLDER_COUNTS = ("input", "cachedInput", "", "output")
 _VERSION = re.compile(r"(?<=\d)\.(?=\d)")
 
 
@@ -111,11 +113,16 @@ def model_name(value: Any) -> str:
 
 
 def usage_of(data: dict[str, Any]) -> Usage:
-    """The tokens of one request, whose input includes what went through the cache."""
-    read, written = tokens(data.get("cacheReadTokens")), tokens(data.get("cacheWriteTokens"))
-    fresh = max(0, tokens(data.get("inputTokens")) - read - written)
-    raw = {key: value for key, value in data.items() if key.endswith("Tokens")}
-    return Usage(fresh, read, written, tokens(data.get("outputTokens")), to_json(raw))
+    """The tokens of one request, whose input includes what went through the cache.
+
+    In early 2026 a compaction told them as ``input``, ``output`` and ``cachedInput`` [events in tests of copilot-lv and
+    of the SDK for C++].
+    """
+    whole, read, written, output = (
+        tokens(data.get(key, data.get(older, 0))) for key, older in zip(_COUNTS, _OLDER_COUNTS, strict=True)
+    )
+    raw = {key: value for key, value in data.items() if key.endswith("Tokens") or key in _OLDER_COUNTS}
+    return Usage(max(0, whole - read - written), read, written, output, to_json(raw))
 
 
 def sums_of(data: dict[str, Any], model: str) -> dict[str, Counted]:

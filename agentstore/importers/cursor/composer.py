@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -53,10 +53,16 @@ def bubbles_of(composer: Record, fetch: FetchBubble) -> Iterator[tuple[str, Reco
             yield text_of(bubble, "bubbleId") or str(number), bubble
 
 
-def prompts_in(composer: Record) -> int:
-    """How many bubbles a person wrote, without reading them."""
-    rows = composer.get("fullConversationHeadersOnly") or composer.get("conversation")
-    return sum(isinstance(one, dict) and one.get("type") == _PERSON for one in rows) if isinstance(rows, list) else 0
+def prompts_in(composer: Record, kept: Collection[str] = ()) -> int:
+    """How many bubbles a person wrote, without reading them. ``kept`` are those that have a row: Cursor, and people who
+    want their disk back, delete rows and leave the headers."""
+    headers, inline = composer.get("fullConversationHeadersOnly"), composer.get("conversationMap")
+    held = {*kept, *(inline if isinstance(inline, dict) else ())}
+    rows = headers or composer.get("conversation")
+    return sum(
+        isinstance(one, dict) and one.get("type") == _PERSON and (not headers or text_of(one, "bubbleId") in held)
+        for one in (rows if isinstance(rows, list) else ())
+    )
 
 
 class ComposerTaker:

@@ -102,14 +102,18 @@ class CursorHistory:
         if parent and (asked := _first_prompt(path)):
             self._started.setdefault(parent, {})[asked] = f"{AGENT}:{id}"
 
+    @functools.cached_property
+    def _folders(self) -> dict[str, str]:
+        """The directories of workspaces, by their hash."""
+        return {one.parent.name: cwd_of_workspace(one.parent) for one in self.files if kind_of(one) == _STATE}
+
     def _look_into(self, path: pathlib.Path) -> None:
-        folders = {one.parent.name: cwd_of_workspace(one.parent) for one in self.files if kind_of(one) == _STATE}
         with open_database(path, lambda _reason: None) as database:
             for id in state_db.composer_ids(database):
                 self._sources.claim(id, path)
             for id, _ in state_db.kept_composers(database, lambda _reason: None):
                 self._sources.claim(id, path)
-            told = [*state_db.where_in_headers(database, folders), *state_db.where_in_workspace(path, database)]
+            told = [*state_db.where_in_headers(database, self._folders), *state_db.where_in_workspace(path, database)]
             for id, where in told:
                 known = self._where.get(id, Where())
                 self._where[id] = Where(*(one or other for one, other in zip(known, where, strict=True)))

@@ -26,6 +26,7 @@ class Sources:
     def __init__(self) -> None:
         self._claims: dict[str, list[pathlib.Path]] = {}
         self._winners: dict[str, pathlib.Path] = {}
+        self._states: dict[pathlib.Path, dict[str, int]] = {}  # how many prompts the conversations of a database have
 
     def claim(self, id: str, path: pathlib.Path) -> None:
         claims = self._claims.setdefault(id, [])
@@ -40,23 +41,27 @@ class Sources:
             return True
         if id not in self._winners:
             # The path decides last, so that the order in which files were named does not.
-            self._winners[id] = max(claims, key=lambda one: (_prompts(one, id), kind_of(one), one.as_posix()))
+            self._winners[id] = max(claims, key=lambda one: (self._prompts(one, id), kind_of(one), one.as_posix()))
         return self._winners[id] == path
 
+    def _prompts(self, path: pathlib.Path, id: str) -> int:
+        counters: dict[int, Callable[[pathlib.Path], int]] = {0: _in_text, 1: _in_lines, 2: _in_store}
+        try:
+            if (count := counters.get(kind_of(path))) is not None:
+                return count(path)
+            if path not in self._states:
+                # All at once: opening a database for each of thousands of conversations takes minutes.
+                self._states[path] = _in_state(path)
+            return self._states[path].get(id, 0)
+        except (OSError, RecursionError):
+            return -1
 
-def _prompts(path: pathlib.Path, id: str) -> int:
-    counters: dict[int, Callable[[pathlib.Path, str], int]] = {0: _in_text, 1: _in_lines, 2: _in_store, 3: _in_state}
-    try:
-        return counters[kind_of(path)](path, id)
-    except (OSError, RecursionError):
-        return -1
 
-
-def _in_text(path: pathlib.Path, _id: str) -> int:
+def _in_text(path: pathlib.Path) -> int:
     return sum(line.strip() == b"user:" for line in path.read_bytes().splitlines())
 
 
-def _in_lines(path: pathlib.Path, _id: str) -> int:
+def _in_lines(path: pathlib.Path) -> int:
     found = 0
     with path.open("rb") as stream:
         for stretch in stretches(stream):
@@ -72,13 +77,16 @@ def _in_lines(path: pathlib.Path, _id: str) -> int:
     return found
 
 
-def _in_store(path: pathlib.Path, _id: str) -> int:
+def _in_store(path: pathlib.Path) -> int:
     return store_db.prompts_in(store_db.read_store(path, lambda _reason: None))
 
 
-def _in_state(path: pathlib.Path, id: str) -> int:
+def _in_state(path: pathlib.Path) -> dict[str, int]:
+    counts: dict[str, int] = {}
     with open_database(path, lambda _reason: None) as database:
-        own = state_db.composer(database, id, lambda _reason: None)
-        if not own:
-            own = next((one for key, one in state_db.kept_composers(database, lambda _reason: None) if key == id), {})
-        return composer.prompts_in(own)
+        for id, kept in state_db.kept_composers(database, lambda _reason: None):
+            counts.setdefault(id, composer.prompts_in(kept))
+        for id in state_db.composer_ids(database):
+            if own := state_db.composer(database, id, lambda _reason: None):
+                counts[id] = composer.prompts_in(own, state_db.bubble_ids(database, id))
+    return counts

@@ -57,6 +57,13 @@ def bubble(database: Database, composer_id: str, report: Report, id: str) -> Rec
     return _value(database, "cursorDiskKV", f"bubbleId:{composer_id}:{id}", report)
 
 
+def bubble_ids(database: Database, composer_id: str) -> list[str]:
+    """The bubbles of a conversation that have rows."""
+    start = f"bubbleId:{composer_id}:"
+    rows = database.rows("SELECT key FROM cursorDiskKV WHERE key >= ? AND key < ?", start, start[:-1] + ";")
+    return [key[len(start) :] for (key,) in rows if isinstance(key, str)]
+
+
 def kept_composers(database: Database, report: Report) -> Iterator[tuple[str, Record]]:
     """Conversations that a workspace's database holds itself, as composers."""
     if not database.has("ItemTable", "key", "value"):

@@ -33,7 +33,7 @@ _KEPT_OUT = frozenset({
     "model_usage", "reset_boundary", "service_tier_change", "session_info", "session_init", "thinking_level_change",
     "title_change", "ttsr_injection", "mcp_tool_selection",
 })  # fmt: skip
-_BLOCKS_KEPT_OUT = frozenset({"redactedThinking", "fallback", "anthropicServerTool"})
+_BLOCKS_KEPT_OUT = ("redactedThinking", "fallback", "anthropicServerTool")  # no set: a type may be anything
 
 
 class Kept(NamedTuple):
