@@ -98,11 +98,12 @@ def import_tree(
     Nothing raises but a missing ``root`` (``FileNotFoundError``): a file that cannot be read is a result with one
     problem.
     """
-    for top in _tops(root):
+    tops = _tops(root)
+    for top in tops:
         if not top.exists():
             raise FileNotFoundError(f"no such file or directory: {top}")
     found: dict[Importer, list[pathlib.Path]] = {importer: [] for importer in importers}
-    for importer, path in find_history(root, importers):
+    for importer, path in find_history(tops, importers):
         if importer is None:
             yield _unreadable(path, "it could not be opened")
         else:

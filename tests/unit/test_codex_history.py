@@ -173,7 +173,7 @@ def test_titles_in_a_database_that_codex_has_closed(tmp_path: pathlib.Path) -> N
     """It has a log: nothing is left behind beside it. Of two databases the one with the greater number is newer, and a
     name that is no UTF-8 takes no other with it."""
     for number, name in ((5, "Old"), (10, "New")):
-        database = sqlite3.connect(tmp_path / f"state_{number}.sqlite")
+        database = opened(tmp_path / f"state_{number}.sqlite")
         database.execute("PRAGMA journal_mode=wal")
         database.execute("CREATE TABLE threads (id TEXT PRIMARY KEY, name TEXT)")
         rows = [(THIRD, b"caf\xe9"), (THREAD, name)]
