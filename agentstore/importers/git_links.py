@@ -27,11 +27,12 @@ from agentstore.importers.shell_text import bare_name, code_of, command_of, is_s
 from agentstore.importers.tools import text_of
 from agentstore.models import Confidence, GitLink, LinkType
 
-# Bounded, here and below: a hostile text must not make the time grow with the square of its length.
+# Bounded, here and below: a hostile text must not make the time grow with the square of its length. The options are
+# read in one way only (``(?>…)``): each of them could be read in two, all of them in a million.
 _GIT = (
     r"(?<![\w.-])git(?:\.exe)?"
-    r"(?:\s{1,99}(?:-[cC]\s{0,9}\S{1,300}|--(?:git-dir|work-tree|namespace)\s{1,9}\S{1,300}|--?[a-zA-Z][\w-]{0,40}"
-    r"(?:=\S{0,300})?)){0,20}"
+    r"(?>(?:\s{1,99}(?:-[cC]\s{0,9}\S{1,300}|--(?:git-dir|work-tree|namespace)\s{1,9}\S{1,300}|--?[a-zA-Z][\w-]{0,40}"
+    r"(?:=\S{0,300})?)){0,20})"
     r"\s{1,99}"
 )
 _COMMITS = re.compile(_GIT + r"commit(?![\w.-])")
@@ -42,7 +43,7 @@ _COMMIT_LINE = re.compile(
     r"\[[^\s\[][^\[\n]{0,1000}? ([0-9a-f]{7,64})\](?: |\r?$)",
     re.MULTILINE,
 )
-_OPTIONS = r"(?:\s{1,9}--?[\w-]{1,40}(?:[=\s]\S{1,300})?){0,5}\s{1,9}"
+_OPTIONS = r"(?:\s{1,9}--?\w[\w-]{0,39}+(?:[=\s]\S{1,300}+)?){0,5}\s{1,9}"
 _CREATES_REQUEST = re.compile(
     rf"\b(?:gh|glab|tea|fj|bb)(?:\.exe)?\b{_OPTIONS}(?:prs?|mrs?|pulls?){_OPTIONS}(?:create|new|c)\b"
     rf"|\baz(?:\.cmd)?\b{_OPTIONS}repos\s{{1,9}}pr\s{{1,9}}create\b|\bhub\s{{1,9}}pull-request\b"
@@ -52,6 +53,7 @@ _REQUEST_URL = re.compile(
     r"https?://[^\s\"'<>()\[\]]{1,300}/(?:pull|pulls|merge_requests|pull-requests|pullrequest)/\d+"
 )
 _PROGRAMS = ("git", "gh", "glab", "tea ", "fj ", "bb ", "hub ", "az ")
+_EXISTED = re.compile(r"\b(?:pull|merge) request\b[^\n]{0,300}? already exists", re.IGNORECASE)
 _OF_API = re.compile(r"https?://api\.|/_apis/|/api/v\d|/rest/api/")
 _REQUEST_TOOLS = ("createpullrequest", "createmergerequest")
 
@@ -121,8 +123,10 @@ def _requests(result: str, *, is_error: bool, most: int = 1) -> Iterator[FoundLi
     # Only the last URL: it is what the command prints at its end. Warnings above it may name other requests.
     answered = _answered(result)
     urls = [answered] if answered else [url for url in _REQUEST_URL.findall(result) if not _OF_API.search(url)]
+    # What failed may be no error of the call: ``gh pr create || true``.
+    is_sure = not is_error and (answered != "" or not _EXISTED.search(result))
     for url in list(dict.fromkeys(reversed(urls)))[:most][::-1]:
-        yield FoundLink("pr", "medium" if is_error else "high", pr_url=url)
+        yield FoundLink("pr", "high" if is_sure else "medium", pr_url=url)
 
 
 def _answered(result: str) -> str:
