@@ -182,6 +182,13 @@ def test_a_request_that_was_there_before() -> None:
     assert found("gh pr create --fill", told, is_error=True) == [(GH, "medium")]
 
 
+def test_a_request_that_is_asked_for_beside() -> None:
+    other = "https://github.com/o/r/pull/11"
+    assert found("gh pr create --fill && gh pr list", f"{GH}\n{other}") == [(GH, "medium")]
+    assert found("gh pr create --fill && gh pr view 11 --json url", f'{GH}\n{{"url":"{other}"}}') == [(GH, "medium")]
+    assert found("gh pr view --json url || gh pr create --fill", f'{{"url":"{other}"}}') == [(other, "medium")]
+
+
 def test_hostile_commands_take_linear_time() -> None:
     # With a power of their length each of these would take hours.
     for part in ("git -c -c -c", "git -cx -Cx ", "gh --a --a --a --a --a pr --a --a --a --a --a x ", "gh -a b pr -c d ",
