@@ -31,12 +31,17 @@ def is_absolute(path: str) -> bool:
     return path.startswith(("/", "~")) or _WINDOWS.match(path) is not None
 
 
-@functools.lru_cache(4096)  # the same files are read and edited again and again
 def placed(told: str, cwd: str, root: str) -> str:
     """The path of a file that a call named, while the agent was in ``cwd``, in a session that ran in ``root``.
 
     "" where it is no path of a file, or cannot be placed.
     """
+    # What is remembered has to be short.
+    return _placed(told, cwd, root) if max(len(told), len(cwd), len(root)) < 2 * LONGEST_PATH else ""
+
+
+@functools.lru_cache(4096)  # the same files are read and edited again and again
+def _placed(told: str, cwd: str, root: str) -> str:
     told = valid_text(told).strip().removeprefix("file://")
     cwd, root = valid_text(cwd), valid_text(root)
     if not told or len(told) > LONGEST_PATH or _NO_FILE.match(told) or "\n" in told or "\0" in told:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from agentstore.importers.shell_commands import Command, commands_in
+from agentstore.importers.shell_commands import commands_in
+from agentstore.importers.shell_lists import Command
 
 _ASKS = re.compile(r"\b(?:rev-parse|log|show)\b")
 _ANYWHERE = "?"  # of what is no git command
@@ -24,6 +25,11 @@ _REFUSED = re.compile(
     re.MULTILINE,
 )
 _PLACEHOLDER = re.compile(r"%(?:C\([^)]{0,40}\)|C\w{1,8}|[<>]\([^)]{0,40}\)|[-+ ]?[a-zA-Z]{1,2}|%)")
+# Options of a log whose first commit may be another one than HEAD.
+_SELECTS = re.compile(
+    r"--(?:reverse|skip|author|committer|grep|all|branches|tags|remotes|glob|since|after|until|before|no-merges|merges"
+    r"|diff-filter|walk-reflogs|exclude|stdin|left-only|right-only|cherry)\b|-[gSGL]"
+)
 _GRAPH = r"[*|/\\_ ]{0,40}"
 _MOST_LINES = 10_000
 
@@ -52,6 +58,8 @@ def heads_after_commits(command: str, result: str) -> Iterator[tuple[str, bool]]
             again = new > 0 and sure and place == where
             new, where = new + 1 if again else 1, place
             sure = one.is_sure and verb == "commit"
+        elif _moves_head(one, verb, options):
+            new = 0
         elif told := _told(verb, options, commands[number + 1 : number + 2]) or _told_in_text(one):
             found = _take(lines, told)
             if new and told.of_head and place in (where, _ANYWHERE) and (sure or not was_refused):
@@ -84,6 +92,20 @@ def _makes_commit(verb: str, options: list[str], result: str) -> bool:
     return verb in ("cherry-pick", "revert", "am") and not {"--abort", "--quit", "--no-commit", "-n"} & set(options)
 
 
+def _moves_head(command: Command, verb: str, options: list[str]) -> bool:
+    """Whether ``HEAD`` may be another commit after it, of this repository or of the next one.
+
+    What is made anew on top of another (a pull, a rebase, a merge) is the session's still.
+    """
+    if command.name in ("cd", "pushd", "popd"):
+        return True
+    if verb in ("checkout", "switch"):
+        names = [word for word in options if not word.startswith("-")]
+        makes_branch = len(names) == 1 and not {"-b", "-B", "-c", "-C", "--create"}.isdisjoint(options)
+        return not makes_branch and "--" not in options
+    return verb in ("reset", "bisect")
+
+
 def _told(verb: str, options: list[str], following: list[Command]) -> Told | None:
     """What a git command prints of commits; None of one that prints none."""
     if verb == "rev-parse":
@@ -92,6 +114,8 @@ def _told(verb: str, options: list[str], following: list[Command]) -> Told | Non
         return None
     revisions, paths, most, form = _log_options(options)
     if verb == "show":
+        if any(":" in one for one in revisions):
+            return None  # a file as it was
         most = 1
     if following and following[0].before in ("|", "|&"):
         piped = following[0]
@@ -141,7 +165,7 @@ def _log_options(options: list[str]) -> tuple[list[str], bool, int, str]:
             form = rf"{_GRAPH}{_SHA}(?= |\r?$)"
         elif word.startswith(("--format=", "--pretty=")):
             form = _form(word.partition("=")[2], form)
-        elif not word.startswith("-"):
+        elif not word.startswith("-") or _SELECTS.match(word):
             revisions.append(word)
     return revisions, False, most, form
 
@@ -158,7 +182,8 @@ def _form(format: str, default: str) -> str:
         if found.group() in ("%H", "%h"):
             return "".join(parts) + rf"{_SHA}(?![0-9a-f])"
         if not found.group().startswith("%C"):
-            parts.append(r"[^\n]{0,200}?")
+            # One for all that was before: with one for each the time would grow with a power of their number.
+            parts = [_GRAPH, r"[^\n]{0,1000}?"]
     return r"(?!)()"
 
 

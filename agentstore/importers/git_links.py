@@ -5,7 +5,7 @@ high    a line ``[branch sha] subject`` printed by a ``git commit`` call; what i
         server's ``create_pull_request`` or ``create_merge_request`` answers; a ``pr-link`` record
 medium  such a line printed by ``git cherry-pick``, ``revert``, ``merge``, ``am`` or ``rebase``, which write commits
         anew that may be others'; ``HEAD`` where the commit before may have failed; the URL that a failed ``gh pr
-        create`` prints, because the request was open already
+        create`` prints, because the request was open already, or one that is asked for in the same call
 
 The branch may be any that git allows, or ``detached HEAD``, with ``(root-commit)`` after it, in any language. A command
 counts where it is run, not where a text quotes it (``shell_text``). Commits and requests that are only mentioned (logs,
@@ -27,11 +27,12 @@ from agentstore.importers.shell_text import bare_name, code_of, command_of, is_s
 from agentstore.importers.tools import text_of
 from agentstore.models import Confidence, GitLink, LinkType
 
-# Bounded, here and below: a hostile text must not make the time grow with the square of its length.
+# Bounded, here and below: a hostile text must not make the time grow with the square of its length. The options are
+# read in one way only (``(?>…)``): each of them could be read in two, all of them in a million.
 _GIT = (
     r"(?<![\w.-])git(?:\.exe)?"
-    r"(?:\s{1,99}(?:-[cC]\s{0,9}\S{1,300}|--(?:git-dir|work-tree|namespace)\s{1,9}\S{1,300}|--?[a-zA-Z][\w-]{0,40}"
-    r"(?:=\S{0,300})?)){0,20}"
+    r"(?>(?:\s{1,99}(?:-[cC]\s{0,9}\S{1,300}|--(?:git-dir|work-tree|namespace)\s{1,9}\S{1,300}|--?[a-zA-Z][\w-]{0,40}"
+    r"(?:=\S{0,300})?)){0,20})"
     r"\s{1,99}"
 )
 _COMMITS = re.compile(_GIT + r"commit(?![\w.-])")
@@ -42,16 +43,20 @@ _COMMIT_LINE = re.compile(
     r"\[[^\s\[][^\[\n]{0,1000}? ([0-9a-f]{7,64})\](?: |\r?$)",
     re.MULTILINE,
 )
-_OPTIONS = r"(?:\s{1,9}--?[\w-]{1,40}(?:[=\s]\S{1,300})?){0,5}\s{1,9}"
+_OPTIONS = r"(?:\s{1,9}--?\w[\w-]{0,39}+(?:[=\s]\S{1,300}+)?){0,5}\s{1,9}"
 _CREATES_REQUEST = re.compile(
     rf"\b(?:gh|glab|tea|fj|bb)(?:\.exe)?\b{_OPTIONS}(?:prs?|mrs?|pulls?){_OPTIONS}(?:create|new|c)\b"
     rf"|\baz(?:\.cmd)?\b{_OPTIONS}repos\s{{1,9}}pr\s{{1,9}}create\b|\bhub\s{{1,9}}pull-request\b"
     r"|\bgit\b[^\n;&|]{0,200}?\spush\b[^\n;&|]{0,300}?\smerge_request\.create\b"
 )
+_ASKS_REQUEST = re.compile(
+    rf"\b(?:gh|glab|tea|fj|bb)(?:\.exe)?\b{_OPTIONS}(?:prs?|mrs?|pulls?){_OPTIONS}(?:view|list|ls|show|status)\b"
+)
 _REQUEST_URL = re.compile(
     r"https?://[^\s\"'<>()\[\]]{1,300}/(?:pull|pulls|merge_requests|pull-requests|pullrequest)/\d+"
 )
 _PROGRAMS = ("git", "gh", "glab", "tea ", "fj ", "bb ", "hub ", "az ")
+_EXISTED = re.compile(r"\b(?:pull|merge) request\b[^\n]{0,300}? already exists", re.IGNORECASE)
 _OF_API = re.compile(r"https?://api\.|/_apis/|/api/v\d|/rest/api/")
 _REQUEST_TOOLS = ("createpullrequest", "createmergerequest")
 
@@ -103,8 +108,12 @@ def _links_of(command: str, result: str, *, is_error: bool) -> Iterator[FoundLin
     applies = _APPLIES_COMMITS.search(code) is not None
     if commits or applies:
         yield from _commits(command, printed(result), "high" if commits else "medium")
-    if creates := len(_CREATES_REQUEST.findall(code)):
-        yield from _requests(printed(result), is_error=is_error, most=creates)
+    if creates := [found.start() for found in _CREATES_REQUEST.finditer(code)]:
+        # One that is looked at in the same call may be another one, and the only one: ``gh pr view || gh pr create``.
+        asked = _ASKS_REQUEST.search(code)
+        is_first = asked is not None and asked.start() > creates[-1]
+        is_sure = not is_error and asked is None
+        yield from _requests(printed(result), is_error=not is_sure, most=len(creates), is_first=is_first)
 
 
 def _commits(command: str, result: str, confidence: Confidence) -> Iterator[FoundLink]:
@@ -117,12 +126,16 @@ def _commits(command: str, result: str, confidence: Confidence) -> Iterator[Foun
         yield FoundLink("commit", "high" if is_sure else "medium", commit_sha=sha)
 
 
-def _requests(result: str, *, is_error: bool, most: int = 1) -> Iterator[FoundLink]:
+def _requests(result: str, *, is_error: bool, most: int = 1, is_first: bool = False) -> Iterator[FoundLink]:
     # Only the last URL: it is what the command prints at its end. Warnings above it may name other requests.
+    # Where others are asked for behind it, the first.
     answered = _answered(result)
     urls = [answered] if answered else [url for url in _REQUEST_URL.findall(result) if not _OF_API.search(url)]
-    for url in list(dict.fromkeys(reversed(urls)))[:most][::-1]:
-        yield FoundLink("pr", "medium" if is_error else "high", pr_url=url)
+    # What failed may be no error of the call: ``gh pr create || true``.
+    is_sure = not is_error and (answered != "" or not _EXISTED.search(result))
+    different = list(dict.fromkeys(urls)) if is_first else list(dict.fromkeys(reversed(urls)))
+    for url in different[:most] if is_first else different[:most][::-1]:
+        yield FoundLink("pr", "high" if is_sure else "medium", pr_url=url)
 
 
 def _answered(result: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from agentstore.importers.shell_lists import MOST_NESTED, Command, Redirect, Word, in_order
 from agentstore.importers.shell_text import LONGEST
 
 _PLAIN = re.compile(r"[^\s;&|()<>'\"\\$`#*?\[{}~=!\n]+")
@@ -20,75 +20,12 @@ _DOLLAR_NAME = re.compile(r"\$(?:\w{1,200}|[@*#?!$-]|)")
 _REDIRECT = re.compile(r"(?:\d{1,3}|&)?(?:<<<|<<-?|>>|>\||>&|<&|<>|>|<)|&>>?")
 _OPERATOR = re.compile(r"&&|\|\||\|&|;;&?|;&|[;&|\n]")
 _BRACES = re.compile(r"\{[^{}\s]{0,300}(?:,|\.\.)")
-_OPENS = frozenset({"if", "for", "while", "until", "case", "select", "function"})
-_CLOSES = frozenset({"fi", "done", "esac"})
-_PASSES = frozenset({"then", "do", "else", "elif", "!", "time", "{", "}"})
-_KEYWORDS = _OPENS | _CLOSES | _PASSES
 _MOST_COMMANDS = 2000
-_MOST_NESTED = 40
-
-
-class Word(NamedTuple):
-    text: str
-    is_certain: bool = True
-    is_quoted: bool = False
-
-
-class Redirect(NamedTuple):
-    """``operator`` without the number before it: ``>``, ``>>``, ``<``, ``<<`` (the text is the document) …"""
-
-    operator: str
-    target: Word
-
-
-class Command(NamedTuple):
-    """A simple command. ``before`` is the operator in front of it, "" at the start; ``depth`` counts the subshells
-    around it. ``is_sure``: it runs whenever all before it succeed."""
-
-    words: list[Word]
-    redirects: list[Redirect]
-    before: str = ""
-    depth: int = 0
-    is_sure: bool = True
-
-    @property
-    def name(self) -> str:
-        """The program, without its folder."""
-        return self.words[0].text.replace("\\", "/").rpartition("/")[2].removesuffix(".exe") if self.words else ""
 
 
 def commands_in(text: str, *, escape: str = "\\") -> list[Command]:
     """The commands of a text. ``escape`` is a backtick in PowerShell, where a backslash is one of a path."""
-    return _sure(list(_Lexer(text[:LONGEST], escape).commands()))
-
-
-def _sure(commands: list[Command]) -> list[Command]:
-    """The same without keywords, and with what is known of each: whether it is run for sure."""
-    found: list[Command] = []
-    inside = 0
-    lists: list[list[int]] = [[]]  # numbers of commands that && and || and pipes join
-    doubtful: set[int] = set()
-    for command in commands:
-        words = command.words
-        if command.before not in ("&&", "||", "|", "|&"):
-            lists.append([])
-        elif command.before == "||":
-            doubtful.update(lists[-1], {len(found)})
-        elif lists[-1] and lists[-1][-1] in doubtful:
-            doubtful.add(len(found))
-        first = 0
-        while first < min(len(words), _MOST_NESTED) and words[first].text in _KEYWORDS and not words[first].is_quoted:
-            keyword = words[first].text
-            inside += (keyword in _OPENS) - (keyword in _CLOSES)
-            # Behind the others stands no command, but the names and words of a loop.
-            first = first + 1 if keyword not in _OPENS or keyword in ("if", "while", "until") else len(words)
-        words = words[first:]
-        inside = max(0, inside)
-        if inside:
-            doubtful.add(len(found))
-        lists[-1].append(len(found))
-        found.append(command._replace(words=words))
-    return [one._replace(is_sure=number not in doubtful) for number, one in enumerate(found)]
+    return in_order(list(_Lexer(text[:LONGEST], escape).commands()))
 
 
 class _Lexer:
@@ -98,6 +35,7 @@ class _Lexer:
         self._at = 0
         self._documents: list[tuple[list[Redirect], str, bool]] = []  # that begin at the end of the line
         self._depth = 0
+        self._endless = 0  # so many texts that begin and do not end
 
     def commands(self) -> Iterator[Command]:
         before = ""
@@ -129,6 +67,8 @@ class _Lexer:
             if character == "#":
                 end = text.find("\n", self._at)
                 self._at = len(text) if end < 0 else end
+            elif escape == "\\" and text.startswith("((", self._at):
+                words.append(Word(self._arithmetic(), False))
             elif character in "()":
                 self._at += 1
                 if character == "(" and words and text.startswith(")", self._at):
@@ -150,6 +90,11 @@ class _Lexer:
                 words.append(self._word())
         return ""
 
+    def _arithmetic(self) -> str:
+        begin = self._at
+        self._at = _closing(self._text, begin)
+        return self._text[begin : self._at]
+
     def _redirect(self, operator: str, written: str, redirects: list[Redirect]) -> None:
         text = self._text
         while self._at < len(text) and text[self._at] in " \t":
@@ -162,7 +107,7 @@ class _Lexer:
         elif operator in (">&", "<&") and (target.text == "-" or target.text.isdigit()):
             pass
         elif not (operator == ">" and target.text.startswith("&")):
-            redirects.append(Redirect(operator if written != ">&" else ">", target))
+            redirects.append(Redirect(operator if written != ">&" else ">", target, written.startswith(("2", "&"))))
 
     def _read_documents(self) -> None:
         for redirects, end_word, indented in self._documents:
@@ -193,6 +138,10 @@ class _Lexer:
                 parts.append(text[at + 1 : at + 2])
                 self._at = at + 2
                 quoted = True
+            elif (end := self._document_end(at)) >= 0:
+                parts[-1:] = [parts[-1][:-1], text[at + 1 : end].strip("\r\n")]
+                self._at, quoted = end + 3, True
+                certain = certain and character == "'"
             elif character == "'":
                 end = text.find("'", at + 1)
                 end = len(text) if end < 0 else end
@@ -217,6 +166,17 @@ class _Lexer:
             return _BRACES.match(self._text, self._at) is not None
         # ~ is the home of somebody else where a name follows it.
         return character == "~" and is_first and self._text[self._at + 1 : self._at + 2] not in ("/", "", " ", "\n")
+
+    def _document_end(self, at: int) -> int:
+        """Where a text ends that PowerShell quotes by @' at a line's end and '@ at a line's start; -1 if it is none."""
+        text = self._text
+        if self._escape != "`" or not at or text[at] not in "'\"" or text[at - 1] != "@" or self._endless > MOST_NESTED:
+            return -1
+        if not text.startswith(("\n", "\r\n"), at + 1):
+            return -1
+        end = text.find(f"\n{text[at]}@", at)
+        self._endless += end < 0
+        return end
 
     def _double_quoted(self, parts: list[str]) -> bool:
         text, certain = self._text, True
@@ -260,7 +220,7 @@ _BRACKETS = re.compile(r"[(){}'\"\\]|<<-?[ \t]{0,9}['\"]?(\w{1,60})")
 def _closing(text: str, at: int) -> int:
     """Behind the bracket that closes the one at ``at``; the end of the text if none does."""
     depth, position = 0, at
-    while depth <= _MOST_NESTED and (found := _BRACKETS.search(text, position)):
+    while depth <= MOST_NESTED and (found := _BRACKETS.search(text, position)):
         position = found.end()
         character = found.group()
         if character == "\\":

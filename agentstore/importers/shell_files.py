@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from agentstore.importers.file_paths import joined
 from agentstore.importers.patches import Touched, in_patch
-from agentstore.importers.shell_commands import Command, Word, commands_in
+from agentstore.importers.shell_commands import commands_in
+from agentstore.importers.shell_lists import Command, Word
+from agentstore.importers.shell_windows import HANDLERS_OF_WINDOWS, has_ending
 
 # Most commands touch nothing that they name: only what may is taken apart. Each begins with what is found fast.
 _PROGRAM = (
@@ -51,7 +53,17 @@ _READERS: dict[str, frozenset[str]] = {
 }
 _READERS["batcat"] = _READERS["bat"]
 _IN_PLACE = re.compile(r"-[nErszu]{0,6}i.{0,40}|--in-place(?:=.{0,40})?")
-_PERL_IN_PLACE = re.compile(r"-\w{0,6}(?:p\w{0,6}i|i\w{0,6}p|n\w{0,6}i)\w{0,6}(?:\.\w{1,10})?")
+_PERL_IN_PLACE = re.compile(r"-[acFlnpsw0-7]{0,8}i")
+# Of && lists that others follow: what never fails but in silence would tell of it, and nobody knows of the rest.
+_HARMLESS = frozenset({
+    "", "cd", "pushd", "popd", "echo", "printf", "export", "mkdir", "touch", "set", "true", ":", "source", ".", "pwd",
+    "cat", "nl", "head", "tail", "sed", "wc", "rm", "mv", "cp", "tee", "chmod", "sleep",
+})  # fmt: skip
+# So that a patch is only looked at, or taken back.
+_TRIES = frozenset({
+    "--check", "--stat", "--numstat", "--summary", "--cached", "--dry-run", "-R", "--reverse", "-n", "--abort",
+    "--quit",
+})  # fmt: skip
 
 
 def in_command(command: str, result: str, *, escape: str = "\\") -> list[Touched]:
@@ -60,7 +72,11 @@ def in_command(command: str, result: str, *, escape: str = "\\") -> list[Touched
         return []
     found = list(_Shell("", escape, 0).touched(command))
     refused = "\n".join(_refusals(result)) if found else ""
-    return [one for one in found if one.path not in refused] if refused else found
+    if not refused:
+        return found
+    # Something failed: what needs it may not have run.
+    found = list(_Shell("", escape, 0, harmless=frozenset()).touched(command))
+    return [one for one in found if one.path not in refused]
 
 
 def _refusals(result: str) -> Iterator[str]:
@@ -89,7 +105,8 @@ def _may_touch(command: str) -> bool:
 class _Shell:
     """Follows the directory that a command is in. ``base`` is None where nobody knows."""
 
-    def __init__(self, base: str | None, escape: str, depth: int) -> None:
+    def __init__(self, base: str | None, escape: str, depth: int, harmless: frozenset[str] = _HARMLESS) -> None:
+        self._harmless = harmless
         self._base = base
         self._escape = escape
         self._depth = depth
@@ -106,8 +123,14 @@ class _Shell:
             name = command._replace(words=words).name
             if name in ("cd", "pushd", "popd", "Set-Location"):
                 self._go(words, command, commands[number + 1 : number + 2])
-            elif command.is_sure and self._base is not None:
-                yield from self._of(name, words, command)
+            elif name in ("exit", "return") and command.is_sure and not command.depth:
+                return
+            elif command.is_sure and self._base is not None and self._is_run(command):
+                told = _says_what_failed(command, commands[number + 1 : number + 2])
+                yield from self._of(name, words, command, told=told)
+
+    def _is_run(self, command: Command) -> bool:
+        return command.is_last or self._harmless.issuperset(command.needs)
 
     def _go(self, words: Sequence[Word], command: Command, following: Sequence[Command]) -> None:
         names = [word for word in words[1:] if word.text != "--"]
@@ -118,9 +141,13 @@ class _Shell:
         else:
             self._base = None
 
-    def _of(self, name: str, words: list[Word], command: Command) -> Iterator[Touched]:
+    def _of(self, name: str, words: list[Word], command: Command, *, told: bool) -> Iterator[Touched]:
         base = self._base or ""
-        if name in _SHELLS and self._depth < _MOST_DEPTH:
+        if name == "[[":  # which compares with < and >
+            return
+        if not told:
+            pass
+        elif name in _SHELLS and self._depth < _MOST_DEPTH:
             yield from self._nested(words)
         elif name in ("apply_patch", "applypatch", "patch") or (name == "git" and _verb(words)[1] in ("apply", "am")):
             yield from (one._replace(base=base) for text in _patches(words, command) for one in in_patch(text))
@@ -129,7 +156,8 @@ class _Shell:
                 place, name, words = _verb(words)
                 base = joined(base, place)
                 name = {"mv": "mv", "rm": "git rm"}.get(name, "")
-            handle = _HANDLERS.get(name) or (_HANDLERS_OF_WINDOWS.get(name.casefold()) if self._escape == "`" else None)
+            handle = HANDLERS_OF_WINDOWS.get(name.casefold()) if self._escape == "`" else None
+            handle = handle or _HANDLERS.get(name)
             if handle:
                 yield from (one._replace(base=base) for one in handle(words) if _is_path(one))
         for redirect in command.redirects:
@@ -143,8 +171,16 @@ class _Shell:
     def _nested(self, words: Sequence[Word]) -> Iterator[Touched]:
         for option, script in itertools.pairwise(words[1:5]):
             if re.fullmatch(r"-[a-z]{0,4}c", option.text) and script.is_certain:
-                yield from _Shell(self._base, "\\", self._depth + 1).touched(script.text)
+                yield from _Shell(self._base, "\\", self._depth + 1, self._harmless).touched(script.text)
                 return
+
+
+def _says_what_failed(command: Command, following: Sequence[Command]) -> bool:
+    """Whether it would be known that it failed: by what it prints, or as the whole fails with it."""
+    is_piped = bool(following) and following[0].before in ("|", "|&")
+    if command.is_last and not is_piped:
+        return True
+    return not any(one.of_errors and one.target.text == "/dev/null" for one in command.redirects)
 
 
 def _without_prefixes(words: list[Word]) -> list[Word]:
@@ -166,6 +202,8 @@ def _verb(words: Sequence[Word]) -> tuple[str, str, list[Word]]:
 
 
 def _patches(words: Sequence[Word], command: Command) -> Iterator[str]:
+    if not _TRIES.isdisjoint(word.text for word in words[:40]):
+        return
     yield from (redirect.target.text for redirect in command.redirects if redirect.operator in ("<<", "<<<"))
     yield from (word.text for word in words[1:3] if word.is_certain and word.text.startswith("*** Begin Patch"))
 
@@ -200,7 +238,8 @@ def _certain(operands: Sequence[Word]) -> Iterator[str]:
 
 def _reader(valued: frozenset[str]) -> Callable[[list[Word]], Iterator[Touched]]:
     def read(words: list[Word]) -> Iterator[Touched]:
-        return (Touched("read", path) for path in _certain(_split(words, valued)[1]))
+        # +5 is where to begin.
+        return (Touched("read", path) for path in _certain(_split(words, valued)[1]) if not path.startswith("+"))
 
     return read
 
@@ -224,17 +263,13 @@ def _perl(words: list[Word]) -> Iterator[Touched]:
 
 def _rm(words: list[Word]) -> Iterator[Touched]:
     options, operands = _split(words)
-    if "--cached" in options or "--dry-run" in options:
+    if not {"--cached", "--dry-run", "-n"}.isdisjoint(options):
         return
     recursive = any(re.fullmatch(r"-\w{0,6}[rR]\w{0,6}|--recursive", option) for option in options)
     for path in _certain(operands):
         # Of a folder nothing tells which files were in it.
-        if not path.endswith("/") and (not recursive or _has_ending(path)):
+        if not path.endswith("/") and (not recursive or has_ending(path)):
             yield Touched("delete", path)
-
-
-def _has_ending(path: str) -> bool:
-    return "." in path.rpartition("/")[2].lstrip(".")
 
 
 def _targets(words: list[Word]) -> Iterator[tuple[str, str]]:
@@ -250,8 +285,8 @@ def _targets(words: list[Word]) -> Iterator[tuple[str, str]]:
         is_folder = into.endswith("/") or last in (".", "..") or len(operands) > 1
         if not is_folder:
             (source,) = list(_certain(operands)) or [""]
-            # What has an ending becomes a file without one only if that is a folder, which nothing tells.
-            if source and _has_ending(source) == _has_ending(into):
+            # What has no ending may be a folder, as nothing tells.
+            if source and has_ending(source) and has_ending(into):
                 yield source, into
             elif source:
                 yield source, ""
@@ -290,49 +325,4 @@ _HANDLERS: dict[str, Callable[[list[Word]], Iterator[Touched]]] = {
     "mv": _mv,
     "cp": _cp,
     "tee": _tee,
-}
-
-
-def _of_powershell(operation: str) -> Callable[[list[Word]], Iterator[Touched]]:
-    def touched(words: list[Word]) -> Iterator[Touched]:
-        named: dict[str, Word] = {}
-        operands: list[Word] = []
-        rest = iter(words[1:])
-        for word in rest:
-            if not word.text.startswith("-") or word.is_quoted:
-                operands.append(word)
-            elif word.text.casefold() not in ("-raw", "-force", "-recurse", "-append", "-nonewline", "-wait"):
-                named[word.text.casefold()] = next(rest, Word(""))
-        first = named.get("-path") or named.get("-literalpath") or named.get("-filepath")
-        first = first or (operands.pop(0) if operands else Word(""))
-        second = named.get("-destination") or (operands[0] if operands else Word(""))
-        if not first.is_certain or not first.text or "," in first.text:
-            return
-        if operation in ("move", "copy"):
-            if not second.is_certain or _has_ending(first.text) != _has_ending(second.text):
-                return
-            if operation == "move":
-                yield Touched("move", first.text, second.text)
-            else:
-                yield from (Touched("read", first.text), Touched("write", second.text))
-        elif operation == "delete":
-            if _has_ending(first.text):
-                yield Touched("delete", first.text)
-        else:
-            yield Touched("read" if operation == "read" else "edit" if operation == "edit" else "write", first.text)
-
-    return touched
-
-
-_HANDLERS_OF_WINDOWS = {
-    name: _of_powershell(operation)
-    for operation, names in {
-        "read": "get-content gc type",
-        "write": "set-content sc out-file",
-        "edit": "add-content ac",
-        "delete": "remove-item ri del erase",
-        "move": "move-item mi move",
-        "copy": "copy-item cpi copy",
-    }.items()
-    for name in names.split()
 }

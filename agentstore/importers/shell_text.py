@@ -24,7 +24,8 @@ _RUNS_TEXT = re.compile(
     re.IGNORECASE,
 )
 _LOOK_BACK = 80  # how far before a text stands what it is given to
-_QUOTE = re.compile("[\"']")
+# Or what is none though it looks like one: behind a backslash, and in a comment.
+_QUOTE = re.compile(r"[\"']|\\.|(?<![^\s;&|(])#[^\n]*", re.DOTALL)
 # So that no text makes the time grow with the square of its length. Real commands have a handful.
 _MAX_OPEN_DOCUMENTS = 20
 _MAX_QUOTED = 5000
@@ -145,8 +146,11 @@ def _end_of_document(command: str, begin: int, word: str) -> int:
 
 def _without_quoted(command: str) -> str:
     pieces: list[str] = []
-    position, before = 0, ""
-    while len(pieces) < 2 * _MAX_QUOTED and (found := _QUOTE.search(command, position)):
+    position, scanned, before = 0, 0, ""
+    while len(pieces) < 2 * _MAX_QUOTED and (found := _QUOTE.search(command, scanned)):
+        scanned = found.end()
+        if found.group() not in ("'", '"'):
+            continue
         end = _end_of_quoted(command, found.start())
         if end < 0:  # an apostrophe in a comment, say: what follows is code as far as anyone can tell
             break
@@ -155,7 +159,7 @@ def _without_quoted(command: str) -> str:
         quoted = f"\n{command[found.end() : end]}\n" if _runs_text(before) else '""'
         pieces += (between, quoted)
         before += quoted[-_LOOK_BACK:]
-        position = end + 1
+        position = scanned = end + 1
     return "".join(pieces) + command[position:]
 
 

@@ -159,9 +159,11 @@ class Families:
             return
         shared, known, subagents, parents = await self._look(touched)
         new = touched.parents.keys() - subagents
+        # Marked before anything else: who writes one of them later finds the mark, and who wrote it before is seen. A
+        # subagent that is known may have another parent now.
+        if concerned := {*new, *touched.parents.values()} - {""}:
+            await self._mark(org_id, await self._unmarked(org_id, concerned))
         if new:
-            # Marked before anything else: who writes one of them later finds the mark, and who wrote it before is seen.
-            await self._mark(org_id, new | {touched.parents[id] for id in new} - {""})
             await self._executor.execute(families_sql.note_subagents(org_id, new, self._versions.draw()[0]))
         # Drawn before anything is read of what is written down: whoever commits later decides later, at a higher
         # version.
@@ -170,8 +172,9 @@ class Families:
         # Subagents of what has changed: whether they count, and for whom, may have changed with it.
         below = await self._below(org_id, changed & parents)
         affected = await self._affected(touched, shared, known, below)
-        if affected & touched.ids - known.keys():
-            await self._mark(org_id, affected)  # a family, or one more in it
+        if unknown := affected - known.keys() | affected & touched.doubted:
+            # A family, or one more in it, which may be one that nobody has written for long.
+            await self._mark(org_id, await self._unmarked(org_id, unknown))
         repeated = new | (changed & subagents) | below
         if gone := touched.removed & subagents:
             await self._executor.execute(families_sql.forget_subagents(org_id, gone, version))
@@ -196,14 +199,15 @@ class Families:
         """The sessions for which it is to be decided anew what they own."""
         org_id = touched.org_id
         # Also where none of the rows is shared: prompts are known by more than their ids, and totals have changed.
-        rewritten = known.keys() & touched.lowest.keys()
+        first = touched.first
+        rewritten = known.keys() & first.keys()
         again = rewritten | known.keys() & (touched.written | touched.altered | touched.hidden) | touched.doubted
         if below:
             again |= await self._ids(relatives_sql.in_families(org_id, below))
         if again:
             again = again.union(*await self._groups(org_id, again))
         # What they held and hold no more may be another's now.
-        replaced = {id for id in rewritten if touched.lowest[id] < known[id]}
+        replaced = {id for id in rewritten if first[id] < known[id]}
         if less := known.keys() & (touched.removed | touched.emptied) | replaced:
             again |= less | await self._ids(relatives_sql.relatives(org_id, less))
         return shared | again
@@ -219,7 +223,12 @@ class Families:
         columns = await self._executor.fetch(query)
         return bool(columns and columns[0])
 
+    async def _unmarked(self, org_id: str, ids: set[str]) -> set[str]:
+        return ids - await self._ids(relatives_sql.marked(org_id, ids))
+
     async def _mark(self, org_id: str, ids: set[str]) -> None:
+        if not ids:
+            return
         await self._executor.execute(relatives_sql.mark(org_id, ids))
 
     async def _below(self, org_id: str, ids: set[str]) -> set[str]:

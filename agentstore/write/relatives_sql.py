@@ -56,6 +56,16 @@ def mark(org_id: str, session_ids: Collection[str]) -> Sql:
     )
 
 
+def marked(org_id: str, session_ids: Collection[str]) -> Sql:
+    """Those of the sessions that are marked."""
+    return sql(
+        "SELECT DISTINCT session_id FROM message_sources WHERE org_id = {org_id} AND source IN {markers} AND {marker}",
+        org_id=org_id,
+        markers=tuple(sorted(map(marker_of, session_ids))),
+        marker=is_marker(),
+    )
+
+
 def undecided(most: int) -> Sql:
     """``org_id`` and ``id`` of sessions that share messages and are not marked: nobody has decided what they own.
 

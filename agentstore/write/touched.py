@@ -31,6 +31,7 @@ class Touched:
     """Of one organisation, and of calls with these ``versions``.
 
     lowest    the first ordinal of each session of which messages with source ids are written
+    nameless  likewise of messages without, which may take the place of some that others have, too
     sources   numbers of these ids: the first ``MOST_SOURCES``, and one more if there are more
     written   sessions of which the row itself is written
     parents   of subagents among them: their parents
@@ -47,6 +48,7 @@ class Touched:
     org_id: str
     versions: set[int] = field(default_factory=set)
     lowest: dict[str, int] = field(default_factory=dict)
+    nameless: dict[str, int] = field(default_factory=dict)
     sources: set[int] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     parents: dict[str, str] = field(default_factory=dict)
@@ -61,17 +63,21 @@ class Touched:
     def messages(self, chunks: Iterable[list[Message]]) -> Iterator[list[Message]]:
         """Messages to write."""
         lowest: dict[str, int] = {}
+        nameless: dict[str, int] = {}
         for chunk in chunks:
             yield chunk  # encoded, and so checked, before it is looked at
             held = [one for one in chunk if one.source_id]
             self._held += held
+            for one in chunk:
+                found = lowest if one.source_id else nameless
+                if one.ordinal < found.get(one.session_id, _NO_ORDINAL):
+                    found[one.session_id] = one.ordinal
             for one in held:
-                if one.ordinal < lowest.get(one.session_id, _NO_ORDINAL):
-                    lowest[one.session_id] = one.ordinal
                 if len(self.sources) <= MOST_SOURCES:
                     self.sources.add(source_of(one.source_id))
         self.lowest |= {valid_text(id): ordinal for id, ordinal in lowest.items()}
-        for id, ordinal in self.lowest.items():
+        self.nameless |= {valid_text(id): ordinal for id, ordinal in nameless.items()}
+        for id, ordinal in (self.nameless | self.lowest).items():
             self.named.setdefault(id, (MESSAGES.name, (self.org_id, id, ordinal)))
 
     def take_held(self) -> list[Message]:
@@ -136,6 +142,8 @@ class Touched:
         self.versions |= other.versions
         for id, ordinal in other.lowest.items():
             self.lowest[id] = min(ordinal, self.lowest.get(id, ordinal))
+        for id, ordinal in other.nameless.items():
+            self.nameless[id] = min(ordinal, self.nameless.get(id, ordinal))
         if len(self.sources) <= MOST_SOURCES:
             self.sources |= other.sources
         self.written |= other.written
@@ -148,6 +156,12 @@ class Touched:
         self.named = other.named | self.named
 
     @property
+    def first(self) -> dict[str, int]:
+        """The first ordinal of each session of which messages are written."""
+        both = self.nameless | self.lowest
+        return {id: min(ordinal, self.nameless.get(id, ordinal)) for id, ordinal in both.items()}
+
+    @property
     def heads(self) -> set[str]:
         """Sessions that are written, hidden, shown or removed as a whole: their subagents with them."""
         return self.written | self.hidden | self.removed
@@ -155,4 +169,4 @@ class Touched:
     @property
     def ids(self) -> set[str]:
         """All sessions that are touched."""
-        return {*self.lowest, *self.written, *self.altered, *self.hidden, *self.removed, *self.doubted}
+        return {*self.lowest, *self.nameless, *self.written, *self.altered, *self.hidden, *self.removed, *self.doubted}

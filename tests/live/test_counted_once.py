@@ -505,3 +505,49 @@ async def test_one_copy_among_thousands_of_rows_is_found(store: AsyncClickHouseS
     owners = [session(f"c{number}", user_id="eve", message_count=0) for number in range(2100)]
     await store.write_batch(org, [*owners, session("a", user_id="ada", user_message_count=0)], [])
     assert (await store.get_session(org, last)).copied_message_count == 0
+
+
+async def test_whoever_comes_into_a_family_by_anothers_rows_is_looked_at_from_then_on(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    await fork("a", said(0, "1"), user_id="ada").write(store, org)
+    await store.write_session(org, session("b", user_id="bob", message_count=2), [said(0, "1")])
+    await fork("c", said(0, "3"), user_id="eve", started_at=at(day=4)).write(store, org)
+    await store.write_batch(org, [], [said(1, "3", session_id="b")])
+    assert await messages_by_user(store, org) == {"ada": 1, "bob": 0, "eve": 1}
+    await store.write_session_deletes(org, [SessionDelete(session_id="c")])
+    assert await messages_by_user(store, org) == {"ada": 1, "bob": 1}
+
+
+async def test_another_parent_of_a_subagent_takes_it_along(store: AsyncClickHouseStore, org: str) -> None:
+    await fork("p", said(0, "1"), user_id="ada").write(store, org)
+    await fork("q", said(0, "2"), user_id="bob").write(store, org)
+    for parent in "pq":
+        below = {"parent_session_id": parent, "relationship_type": "subagent", "user_message_count": 0}
+        await fork("s", said(0, "3", role="assistant", output_tokens=7), **below).write(store, org)
+    tokens = {one.user_id: one.total_output_tokens for one in await store.usage_by_user(org)}
+    assert tokens == {"ada": 0, "bob": 7}
+    await store.write_session_deletes(org, [SessionDelete(session_id="q")])
+    assert sum(one.total_output_tokens for one in await store.usage_by_user(org)) == 0
+
+
+async def test_a_row_without_an_id_in_the_place_of_a_shared_one(store: AsyncClickHouseStore, org: str) -> None:
+    for id, user in (("a", "ada"), ("b", "bob")):
+        await fork(id, said(0, "1"), said(1, "2"), user_id=user).write(store, org)
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 0}
+    await store.write_batch(org, [], [message(1, "other", session_id="a")])
+    assert await messages_by_user(store, org) == {"ada": 2, "bob": 1}
+
+
+async def test_one_that_was_decided_and_not_marked_is_doubted_once(
+    store: AsyncClickHouseStore, org: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer was killed, and then another member of the family was written."""
+    await fork("a", said(0, "1"), user_id="ada").write(store, org)
+    await fork("b", said(0, "1"), user_id="bob").write(store, org)
+    with monkeypatch.context() as dead:
+        dead.setattr(Families, "add", lambda *_: None)
+        await fork("c", said(0, "1"), user_id="eve").write(store, org)
+    await fork("a", said(0, "1"), user_id="ada").write(store, org)
+    assert await messages_by_user(store, org) == {"ada": 1, "bob": 0, "eve": 0}
+    assert org not in await undecided_sessions(store._open_writer.background)

@@ -219,6 +219,31 @@ def test_patches(name: str, arguments: Any, expected: Found) -> None:
         ("mv a.py", set()),
         ("cat -", set()),
         ("cat <(ls) > >(wc)", set()),
+        # What may not have been run, though the whole succeeded.
+        ("[ -f a.py ] && cat a.py; ls", set()),
+        ("[ -f a.py ] && cat a.py", {("read", "a.py")}),
+        ("mkdir -p src && echo x > src/a.py; ls", {("write", "src/a.py")}),
+        ("make || { echo no; cat log.txt; }; ls", set()),
+        ("make || (echo no; cat log.txt)", set()),
+        ("make && { echo yes; cat a.py; }; ls", set()),
+        ("{ cat a.py; }; cat b.py", {("read", "a.py"), ("read", "b.py")}),
+        ("cat a.py; exit 0; cat b.py", {("read", "a.py")}),
+        ("cat a.py 2>/dev/null; ls", set()),
+        ("cat a.py 2>/dev/null | head", set()),
+        ("cat a.py 2>/dev/null", {("read", "a.py")}),
+        ("make > log.txt 2>/dev/null; ls", {("write", "log.txt")}),
+        # What looks as if it wrote.
+        ("((n > 5)) && cat a.py", {("read", "a.py")}),
+        ("[[ $a > b ]] && cat a.py", {("read", "a.py")}),
+        ("for ((i=0; i<5; i++)); do cat a.py; done; cat b.py", {("read", "b.py")}),
+        ("tail +5 a.py; less +G b.py", {("read", "a.py"), ("read", "b.py")}),
+        ("perl -i -pe 's/a/b/' a.py", {("edit", "a.py")}),
+        ("perl -i.bak -ne 'print' a.py", {("edit", "a.py")}),
+        (f"git apply --check <<'EOF'\n{DIFF}EOF", set()),
+        (f"patch -p1 --dry-run <<'EOF'\n{DIFF}EOF", set()),
+        ("git rm -n a.py", set()),
+        ("mv parts pieces", set()),
+        ("cp Makefile build", {("read", "Makefile")}),
     ],
 )  # fmt: skip
 def test_commands_tell_what_is_certain(command: str, expected: Found) -> None:
@@ -235,10 +260,14 @@ def test_powershell() -> None:
     assert ran("Move-Item a.py b.py") == {("move", "a.py", "b.py"), ("move", "b.py", "a.py")}
     assert ran("Copy-Item a.py -Destination b.py") == {("read", "a.py"), ("write", "b.py")}
     assert ran('"x" | Out-File out.txt') == {("write", "out.txt")}
+    assert ran("cat a.py -TotalCount 5; rm b.py -Force; sc.exe query x") == {("read", "a.py"), ("delete", "b.py")}
+    assert ran("Set-Content a.py @'\nit's\nrm b.py\n'@; rm c.py") == {("write", "a.py"), ("delete", "c.py")}
+    assert ran('@"\nrm b.py; say "x" $n\n"@ > a.py; rm c.py') == {("write", "a.py"), ("delete", "c.py")}
 
 
 def test_what_the_output_says_is_missing_was_not_touched() -> None:
     assert run("cat a.py; cat b.py", "x\ncat: b.py: No such file or directory") == {("read", "a.py")}
+    assert run("cat a.py && cat b.py; ls", "cat: a.py: No such file or directory") == set()
     assert run("cat a.py", "No such file here: b.py\nNo such file or directory: c") == {("read", "a.py")}
 
 
@@ -342,8 +371,10 @@ def test_conversations_of_other_agents() -> None:
 def test_hostile_commands_take_linear_time() -> None:
     # With the square of their length each of these would take minutes.
     parts = ["'", '"', "<<a\n", "\\", "$(", "`", "${", "(", ")", "if ", "a;", "cd a;", "cat a;", "> a ", "{a,", "~",
-             "\n", "$(cat <<E\n", "a=1 ", "sudo ", "bash -c 'cat a' ", "cat a && ", "mv a b;", "../", "a/"]  # fmt: skip
+             "\n", "$(cat <<E\n", "a=1 ", "sudo ", "bash -c 'cat a' ", "cat a && ", "mv a b;", "../", "a/",
+             "@'\n", "((", "{ ", "a && { "]  # fmt: skip
     for part in parts:
         run(f"cat {part * (100_000 // len(part))}", "No such file " * 10_000)
+        told("PowerShell", {"command": f"cat {part * (100_000 // len(part))}"})
     many = "".join(f"*** Add File: {n}\n" for n in range(10_000))
     assert len(told("apply_patch", {"input": f"*** Begin Patch\n{many}"})) == 500

@@ -152,6 +152,20 @@ def test_several_in_one_call() -> None:
         ("git -C a commit -q -m x && git -C b rev-parse HEAD", SHA, []),
         ("git commit -q -m x && git log -1 --format=%s", "deadbeef", []),
         ("git commit -q -m x && git rev-parse --abbrev-ref HEAD", "deadbeef", []),
+        # HEAD is another one meanwhile.
+        ("git commit -q -m x && git checkout -q main && git rev-parse HEAD", SHA, []),
+        ("git commit -q -m x && git switch main && git log -1 --format=%H", SHA, []),
+        ("git commit -q -m x && git reset --hard HEAD~1 && git rev-parse HEAD", SHA, []),
+        ("git commit -q -m x && cd ../other && git rev-parse HEAD", SHA, []),
+        ("git commit -q -m x && git checkout -q -b y && git rev-parse HEAD", SHA, [(SHA, "high")]),
+        ("git commit -q -m x && git checkout -- a.py && git rev-parse HEAD", SHA, [(SHA, "high")]),
+        ("git commit -q -m x && git pull -q --rebase && git rev-parse HEAD", SHA, [(SHA, "high")]),
+        # Others are told first.
+        ("git commit -q -m x && git log --reverse --oneline -5", "9f1c2d3 a\n1111111 x", []),
+        ("git commit -q -m x && git log --author=bob -1 --format=%H", SHA, []),
+        ("git commit -q -m x && git log --all --skip=1 -1 --format=%H", SHA, []),
+        ("git commit -q -m x && git show HEAD:a.py && git rev-parse HEAD", f"text\n{SHA}", [(SHA, "high")]),
+        ('git commit -q -m x && git log -1 --format="%s %an (%h)"', "Say (x) Ada (9f1c2d3)", [("9f1c2d3", "high")]),
         # A line says it already.
         ("git commit -m x && git rev-parse HEAD", f"{LINE}\n{SHA}", [("1a2b3c4", "high")]),
     ],
@@ -160,6 +174,28 @@ def test_a_quiet_commit_is_told_by_what_is_asked_of_head(
     command: str, result: str, expected: list[tuple[str, str]]
 ) -> None:
     assert found(command, result) == expected
+
+
+def test_a_request_that_was_there_before() -> None:
+    told = f'a pull request for branch "x" into branch "main" already exists:\n{GH}\n'
+    assert found("gh pr create --fill || true", told) == [(GH, "medium")]
+    assert found("gh pr create --fill", told, is_error=True) == [(GH, "medium")]
+
+
+def test_a_request_that_is_asked_for_beside() -> None:
+    other = "https://github.com/o/r/pull/11"
+    assert found("gh pr create --fill && gh pr list", f"{GH}\n{other}") == [(GH, "medium")]
+    assert found("gh pr create --fill && gh pr view 11 --json url", f'{GH}\n{{"url":"{other}"}}') == [(GH, "medium")]
+    assert found("gh pr view --json url || gh pr create --fill", f'{{"url":"{other}"}}') == [(other, "medium")]
+
+
+def test_hostile_commands_take_linear_time() -> None:
+    # With a power of their length each of these would take hours.
+    for part in ("git -c -c -c", "git -cx -Cx ", "gh --a --a --a --a --a pr --a --a --a --a --a x ", "gh -a b pr -c d ",
+                 "git --git-dir --git-dir ", "\\", "#'", "# '", "\\'"):  # fmt: skip
+        found(part * (50_000 // len(part)) + " -cx" * 1000, "x")
+    for format in ("%s " * 99, "%s%an" * 50, "(%s)" * 70):
+        found(f"git commit -q -m x && git log --format='{format}%H'", ("a (b) " * 300 + "\n") * 1000)
 
 
 def test_real_git(tmp_path: pathlib.Path) -> None:

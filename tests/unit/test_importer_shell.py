@@ -37,6 +37,7 @@ def test_quoted_words_and_documents_are_no_code(command: str, code: str) -> None
         "git --git-dir=.git --work-tree . commit", "git add -A; git commit", "if true; then git commit; fi",
         "(git commit)",
         "bash -lc 'git commit -m x'", 'ssh host "cd r && git commit"', "cat > m <<EOF\nIt's\nEOF\ngit commit -F m",
+        "# don't\ngit commit -m 'x'", "echo it\\'s && git commit -m 'x'", "ls  # it's \"so\ngit commit -m \"x\"",
         "git commit -F - <<'EOF'\nx\nEOF", "git commit\r\n", 'echo "it\'s" && git commit', "eval \"git commit\"",
     ],
 )  # fmt: skip
