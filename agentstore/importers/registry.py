@@ -125,6 +125,7 @@ def _files(top: pathlib.Path, unreadable: list[pathlib.Path]) -> Iterator[pathli
     # Whoever takes them sorts them: os.walk comes in the order of the file system, and two imports would differ.
     if top.is_file():
         yield top
+        return
     for folder, _, files in os.walk(top, onerror=lambda error: unreadable.append(pathlib.Path(error.filename))):
         for name in files:
             yield pathlib.Path(folder, name)

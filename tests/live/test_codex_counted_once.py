@@ -42,7 +42,7 @@ def written(threads: list[Thread]) -> dict[str, int]:
         "input": sum(thread.input for thread in threads),
         "output": sum(thread.output for thread in threads),
         "calls": sum(thread.calls for thread in threads),
-        "messages": sum(thread.prompts + thread.responses for thread in threads),
+        "messages": sum(thread.prompts + thread.responses + thread.summaries for thread in threads),
     }
 
 

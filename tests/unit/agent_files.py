@@ -12,6 +12,7 @@ import msgspec
 
 from agentstore.importers import ImportResult, ImportState, Options
 from agentstore.importers.importer import Importer
+from tests.unit.mutation_seed import mutation_seed
 
 Rows = dict[Any, Any]
 
@@ -113,6 +114,6 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 
 def seeded() -> random.Random:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     return random.Random(seed)

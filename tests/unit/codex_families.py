@@ -47,7 +47,7 @@ class Thread:
         self.records: list[Record] = []
         self.ends: list[tuple[int, list[int]]] = []  # where a turn is over, and what was spent until then
         self.total = [0, 0, 0]
-        self.prompts = self.responses = self.calls = self.output = self.input = 0
+        self.prompts = self.responses = self.summaries = self.calls = self.output = self.input = 0
         self.ordinal = 0
         payload = {"id": self.id, "timestamp": clock.time(), "cwd": "/src/app", "cli_version": style, **meta}
         if style == "paginated":
@@ -132,7 +132,10 @@ class Thread:
             self.input += usage[0] - usage[1]
             self.output += usage[2]
         self.record(usage)
-        self.write("compacted", {"message": self.rng.choice(["", *WORDS]), "replacement_history": []})
+        summary = self.rng.choice(["", *WORDS])
+        # A message of the program: the summary, where it can be read, or what it cost.
+        self.summaries += bool(summary) or self.style == "paginated"
+        self.write("compacted", {"message": summary, "replacement_history": []})
         self.tell([0, 0, 0])
 
     def tell(self, usage: list[int]) -> None:

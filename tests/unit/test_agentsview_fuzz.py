@@ -10,6 +10,7 @@ from agentstore.importers import ImportResult, import_tree
 from agentstore.importers.agentsview.importer import AgentsView
 from tests.unit.agentsview_files import NOW, Archive, at
 from tests.unit.importer_lines import SESSION
+from tests.unit.mutation_seed import mutation_seed
 from tests.unit.test_importer_fuzz import check
 
 ODD: list[Any] = [
@@ -54,7 +55,7 @@ def filled(path: pathlib.Path) -> Archive:
 
 
 def test_columns_of_any_type(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     archive = filled(tmp_path / "sessions.db")
@@ -84,7 +85,7 @@ def test_parents_that_go_round(tmp_path: pathlib.Path) -> None:
 
 
 def test_damaged_databases(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     path = tmp_path / "sessions.db"

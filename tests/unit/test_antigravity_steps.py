@@ -18,6 +18,7 @@ from tests.unit.importer_seeds import (
     agy_step,
     lines,
 )
+from tests.unit.mutation_seed import mutation_seed
 
 ID = f"antigravity-cli:{ANTIGRAVITY}"
 CHILD = "3eaf9d49-b3ad-488f-9b44-887c7c4836bd"
@@ -249,7 +250,7 @@ def test_what_is_no_usage_gives_no_tokens(tmp_path: pathlib.Path) -> None:
 
 
 def test_broken_databases_are_told_and_do_no_harm(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     path = database(tmp_path, (0, generation(field(2, 2), (2, 10), (3, 5))))

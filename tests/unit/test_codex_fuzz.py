@@ -16,6 +16,7 @@ from agentstore.importers.codex import Codex
 from tests.unit.codex_families import STYLES, family
 from tests.unit.codex_lines import THREAD, call, data, event, item, line, meta, output, ran, read_bytes, said, tokens
 from tests.unit.codex_lines import usage as spent
+from tests.unit.mutation_seed import mutation_seed
 from tests.unit.test_importer_fuzz import check, damaged
 
 SEEDS = [
@@ -104,7 +105,7 @@ def test_any_bytes_are_read(noise: bytes) -> None:
 
 
 def test_damaged_files_are_read() -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     whole = data(*SEEDS)
@@ -113,7 +114,7 @@ def test_damaged_files_are_read() -> None:
 
 
 def test_damaged_families_are_read(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     for number in range(40):

@@ -13,6 +13,7 @@ import pytest
 from agentstore.importers import ImportResult, Options, importer_of
 from agentstore.importers.codex import Codex
 from tests.unit.importer_rows import kept, union
+from tests.unit.mutation_seed import mutation_seed
 
 ROOT = pathlib.Path(
     os.environ.get("AGENTSTORE_TRANSCRIPTS") or pathlib.Path(__file__).parents[3] / "shared" / "transcripts"
@@ -60,7 +61,7 @@ def test_the_counts_are_the_manifests(row: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("row", rows(), ids=each)
 def test_any_pieces_of_a_file_are_the_file(row: dict[str, str], tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     data = (ROOT / row["file"]).read_bytes()
@@ -84,7 +85,7 @@ def test_any_pieces_of_a_file_are_the_file(row: dict[str, str], tmp_path: pathli
 @pytest.mark.parametrize("row", rows(), ids=each)
 def test_the_rows_of_a_prefix_are_a_prefix(row: dict[str, str], tmp_path: pathlib.Path) -> None:
     """``AGENTSTORE_CUTS``: how many at random and how many at lines' ends (few, or this takes minutes); "all" ends."""
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     number = os.environ.get("AGENTSTORE_CUTS", "6")

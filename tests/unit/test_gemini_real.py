@@ -11,6 +11,7 @@ import pytest
 
 from agentstore.importers import ImportResult, Options, import_tree, importer_named, importer_of
 from agentstore.importers.times import parse_time
+from tests.unit.mutation_seed import mutation_seed
 from tests.unit.test_importers_all import check
 
 ROOT = pathlib.Path(
@@ -85,7 +86,7 @@ def test_snapshots_of_a_session_keep_their_rows() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("gemini-cli/"))
 def test_every_cut_is_read(row: dict[str, str], tmp_path: pathlib.Path) -> None:
     """``AGENTSTORE_CUTS``: how many at random and how many at lines' ends; "all" ends, and 200."""
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     number = os.environ.get("AGENTSTORE_CUTS", "4")

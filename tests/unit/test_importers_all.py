@@ -29,13 +29,14 @@ from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS, enc
 from tests.unit.importer_mutations import mutated
 from tests.unit.importer_rows import kept, union
 from tests.unit.importer_seeds import SEEDS, Seed
+from tests.unit.mutation_seed import mutation_seed
 
 CUTS = 200
 each_seed = pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.name.replace(" ", "-"))
 
 
 def drawn() -> int:
-    seed = int(os.environ.get("AGENTSTORE_MUTATION_SEED") or random.SystemRandom().randrange(2**32))
+    seed = mutation_seed()
     print(f"seed {seed} (AGENTSTORE_MUTATION_SEED)")
     return seed
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agentstore.importers import ImportResult, import_tree
 from agentstore.importers.opencode.importer import OpenCode
+from tests.unit.mutation_seed import mutation_seed
 from tests.unit.opencode_files import (
     CURRENT,
     SESSION,
@@ -110,7 +111,7 @@ def test_any_json_is_read(values: list[Any], info: Any, tmp_path: pathlib.Path) 
 
 
 def test_hostile_values_everywhere(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     for number in range(400):
@@ -148,7 +149,7 @@ def _in_other_shapes(session: Any, folder: pathlib.Path) -> None:
 
 
 def test_cut_and_damaged_bytes(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     data = json.dumps(WHOLE, indent=1).encode()
@@ -168,7 +169,7 @@ def test_cut_and_damaged_bytes(tmp_path: pathlib.Path) -> None:
 
 
 def test_damaged_databases(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     path = tmp_path / "opencode.db"

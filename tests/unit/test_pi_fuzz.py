@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agentstore.importers import ImportResult
 from tests.unit.importer_rows import union
+from tests.unit.mutation_seed import mutation_seed
 from tests.unit.pi_lines import NAME, assistant, call, data, entry, grown, header, message, read, result, said, user
 from tests.unit.test_importer_fuzz import JSON, check
 
@@ -42,7 +43,7 @@ def imported(path: pathlib.Path, whole: bytes) -> ImportResult:
 
 
 def test_pieces_and_growth_are_the_whole(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     whole = data(*RECORDS)
@@ -53,7 +54,7 @@ def test_pieces_and_growth_are_the_whole(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_rows_of_a_prefix_are_a_prefix(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     data_ = data(*RECORDS)
@@ -75,7 +76,7 @@ def test_any_json_is_read(values: list[Any], tmp_path: pathlib.Path) -> None:
 
 
 def test_hostile_values_and_damaged_bytes(tmp_path: pathlib.Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     for _ in range(400):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agentstore.importers import ImportResult, Options, import_tree, importer_named, importer_of
+from tests.unit.mutation_seed import mutation_seed
 from tests.unit.test_importers_all import check
 
 ROOT = pathlib.Path(
@@ -76,7 +77,7 @@ def test_the_tree_holds_each_run_once() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: str(row["file"]).removeprefix("swe-agent/demonstrations/"))
 def test_every_cut_is_read(row: dict[str, str], tmp_path: pathlib.Path) -> None:
     """``AGENTSTORE_CUTS``: how many at random and how many at lines' ends; "all" ends, and 200."""
-    seed = random.SystemRandom().randrange(2**32)
+    seed = mutation_seed()
     print(f"seed {seed}")
     chance = random.Random(seed)
     number = os.environ.get("AGENTSTORE_CUTS", "4")

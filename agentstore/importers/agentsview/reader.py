@@ -249,7 +249,8 @@ class Reader:
 
     def _with_length(self, row: ToolCall) -> ToolCall:
         length = self._lengths.get((row.message_ordinal, row.call_index))
-        return msgspec.structs.replace(row, result_content_length=length) if length else row
+        # A damaged database may say anything.
+        return msgspec.structs.replace(row, result_content_length=length) if length and length > 0 else row
 
 
 def _as_written(content: str) -> str:

@@ -65,6 +65,8 @@ def mark_of(entry: Entry) -> Mark | None:
         return _mark_of_event(kind, payload)
     if entry.kind == "turn_context" and (turn := strings(payload, "turn_id")):
         return Mark(digest("turn", turn), 0, _TURN)
+    if entry.kind == "compacted":
+        return Mark(digest("summed up", strings(payload, "message")))
     return None
 
 
