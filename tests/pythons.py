@@ -45,7 +45,11 @@ def pythons() -> dict[Version, Path]:
 def requirements() -> list[str]:
     """What the package and its unit tests need, as pyproject.toml says."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["unit"]]
+    extras = project["optional-dependencies"]
+    # The package itself is not installed, so its own extras are taken for what they need.
+    own = {f"agentstore[{name}]": needed for name, needed in extras.items()}
+    unit = [one for named in extras["unit"] for one in own.get(named, [named])]
+    return [*project["dependencies"], *unit]
 
 
 def run(python: Path, folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
