@@ -73,5 +73,6 @@ class Importer(Protocol):
         ...
 
     def survey(self, files: Sequence[pathlib.Path], options: Options) -> History:
-        """Look at all files of this agent, as far as is needed to read each of them rightly."""
+        """Look at all files of this agent, as far as is needed to read each of them rightly: for most agents all of
+        them are read once. A file that cannot be read is left to ``read``, which says why."""
         ...

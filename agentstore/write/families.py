@@ -9,7 +9,8 @@ Cancelling a caller ends nothing: what was added is decided, and what fails then
 
 One round at a time, for all writes that wait for one. A session that shares nothing, and has nothing to do with
 subagents, costs it one small statement. Nothing is remembered from round to round: another store may have changed it.
-What a writer stored that was killed before it could decide is found by a store that lives long (``sweep``).
+What a writer stored that was killed before it could decide is found by a store that lives long (``sweep``), if its
+source ids were stored, too: they are sent beside the messages, not before them.
 """
 
 from __future__ import annotations
