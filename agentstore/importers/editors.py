@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from agentstore.importers.file_blocks import read_start
 from agentstore.importers.importer import Home
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import read_document
 from agentstore.importers.tools import text_of
 
@@ -30,7 +31,7 @@ def user_folders(home: Home, products: Sequence[str]) -> list[pathlib.PurePath]:
     return [root / product / "User" for product in products]
 
 
-def cwd_of_workspace(folder: pathlib.Path) -> str:
+def cwd_of_workspace(folder: pathlib.Path, intake: Intake) -> str:
     """The directory that ``workspace.json`` in a folder of ``workspaceStorage`` names; "" where it names none.
 
     That of a window with several folders is where its ``.code-workspace`` file lies.
@@ -39,7 +40,8 @@ def cwd_of_workspace(folder: pathlib.Path) -> str:
     try:
         if path.is_symlink():
             return ""
-        document = read_document(read_start(path, _MOST), lambda _line, _reason: None) or {}
+        data = intake.whole(read_start(path, _MOST), path)
+        document = read_document(data, lambda _line, _reason: None) or {}
     except (OSError, ValueError):
         return ""
     if directory := path_of_uri(text_of(document, "folder")):

@@ -15,6 +15,7 @@ import stat
 from typing import NamedTuple
 
 from agentstore.importers.git_remotes import Remote, remote_of
+from agentstore.importers.intake import Mask, masked_text
 
 _MOST = 65536
 _DEEPEST = 64
@@ -31,15 +32,21 @@ class Repository(NamedTuple):
     remote: Remote = Remote()
 
 
-def repository_of(cwd: str) -> Repository:
-    """Look the directory up on this machine. Nothing raises: what cannot be read is no repository."""
+def repository_of(cwd: str, mask: Mask | None = None) -> Repository:
+    """Look the directory up on this machine. Nothing raises: what cannot be read is no repository.
+
+    What comes back is masked: who and what opens the door to a remote is no part of it, but a name may be a secret.
+    """
     if not _may_look(cwd):
         return Repository()
     try:
         directory = pathlib.Path(cwd)
         for folder in (directory, *list(directory.parents)[:_DEEPEST]):
             if os.path.lexists(folder / ".git"):
-                return _repository(folder)
+                found = _repository(folder)
+                return Repository(
+                    masked_text(mask, found.root), Remote(*(masked_text(mask, one) for one in found.remote))
+                )
     except (OSError, ValueError):  # no access, a loop of links, a name that the system does not take
         pass
     return Repository()

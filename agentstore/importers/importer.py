@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -33,6 +33,10 @@ class Options(msgspec.Struct, frozen=True):
 
     ``local_git``: the transcripts were made on this machine, so that the remote of a session's directory may be read
     from its ``.git/config``; without it only what the records say tells which repository a project is.
+
+    ``mask`` takes secrets out of bytes before they are parsed: whole lines of a file, a whole document, or a text of a
+    database, and gives back bytes of the same shape (``masking.Masker().mask``). States, and ids that have no secret
+    in them, stay what they are. ``keep_original``: results have the masked bytes that they were made of (``Original``).
     """
 
     user_id: str = ""
@@ -40,6 +44,8 @@ class Options(msgspec.Struct, frozen=True):
     machine: str = ""
     local_git: bool = False
     piece_bytes: int = PIECE_BYTES
+    mask: Callable[[bytes], bytes] | None = None
+    keep_original: bool = False
 
 
 FileFacts = Mapping[pathlib.Path, bytes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Stretch
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import ImportState, Trace
@@ -33,28 +34,36 @@ class LinesReader(Protocol):
         ...
 
 
-def pieces_of(reader: LinesReader, trace: Trace, parts: Iterator[Stretch], piece_bytes: int) -> Iterator[ImportResult]:
-    """The pieces of a file of about so many bytes each, at least one."""
+def pieces_of(
+    reader: LinesReader, trace: Trace, parts: Iterator[Stretch], piece_bytes: int, intake: Intake
+) -> Iterator[ImportResult]:
+    """The pieces of a file of about so many bytes each, at least one.
+
+    ``trace`` sees the bytes as they are, and ``reader`` what ``intake`` makes of them.
+    """
     size, is_first, is_skipping = 0, True, False
+    intake.begin_at(trace.offset)
     for stretch in parts:
         size += len(stretch.data)
         if stretch.kind == "tail":
             # The state before it, and all at once: a last line may not be complete.
             state = trace.state(reader.lines, reader.memory())
-            reader.take(stretch.data, complete=False)
-            yield reader.piece(state)
+            reader.take(intake.tail(stretch.data), complete=False)
+            yield intake.filled(reader.piece(state))
             return
         is_skipping = stretch.kind == "too long"
         trace.see(stretch.data, ends_line=not is_skipping)
         if stretch.kind == "lines":
-            reader.take(stretch.data)
+            reader.take(intake.lines(stretch.data))
         elif stretch.kind == "end of too long":
             reader.skip_line()
+            intake.leave_out(trace.offset)
         if size >= piece_bytes and not is_skipping:
-            yield reader.piece(trace.state(reader.lines, reader.memory()))
+            yield intake.filled(reader.piece(trace.state(reader.lines, reader.memory())))
             size, is_first = 0, False
     if size or is_first:
         state = trace.state(reader.lines, reader.memory())
         if is_skipping:
             reader.skip_line()
-        yield reader.piece(state)
+            intake.leave_out_tail(trace.offset)
+        yield intake.filled(reader.piece(state))

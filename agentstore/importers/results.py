@@ -18,6 +18,21 @@ class ImportProblem(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Original(msgspec.Struct, frozen=True):
+    """Bytes ``offset`` to ``end`` of a file as they were read, masked (``Options.keep_original``).
+
+    ``file`` is named as ``ImportResult.file`` is; it may lie beside the one that was read. A file's parts in their
+    order, joined, are the file: one begins where another ends. Lines that are too long are left out. A last line
+    without its end is a part of its own, which the next import, that begins there, gives again. The numbers are those
+    of the file; of a compressed one those of what is in it.
+    """
+
+    file: str
+    offset: int
+    end: int
+    data: bytes
+
+
 class ImportResult(msgspec.Struct, frozen=True):
     """The rows of a file or of a piece of one, ready for ``write_batch``, ``write_git_links`` and
     ``write_file_touches``, and an account of the rest.
@@ -33,6 +48,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     ``piece`` counts the pieces of a file from 0: what is stored of its session is replaced with the first of them, and
     the others are added to it.
     ``state`` is where the next import of the same file may continue; None where an importer cannot.
+    ``originals`` are what was read of files for it, where that is wanted; of databases there are none.
     """
 
     # Not shared between results, as they would be in a plain class: msgspec makes new lists and dicts for each.
@@ -50,6 +66,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     continued_in: str = ""
     piece: int = 0
     state: ImportState | None = None
+    originals: list[Original] = []
 
 
 def by_session(pieces: Iterable[ImportResult], own_id: str = "") -> Iterator[ImportResult]:

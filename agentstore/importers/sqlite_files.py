@@ -21,6 +21,7 @@ over).
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
 import sqlite3
@@ -36,7 +37,10 @@ _MODES = slice(18, 20)  # of the header: how it is written and read; 2 is WAL, 1
 _WAL = b"\2"
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
+_SHORTEST = 8  # bytes of a text that may hold a secret: most are no longer than a word
+
 Report = Callable[[str], None]
+Mask = Callable[[bytes], bytes]
 Row = tuple[Any, ...]
 
 
@@ -46,18 +50,21 @@ def is_sqlite(head: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def open_database(path: pathlib.Path, report: Report) -> Iterator[Database]:
-    """The database, closed at the end. Where it cannot be read, ``report`` is told why and it has no tables."""
+def open_database(path: pathlib.Path, report: Report, mask: Mask | None = None) -> Iterator[Database]:
+    """The database, closed at the end. Where it cannot be read, ``report`` is told why and it has no tables.
+
+    ``mask`` takes secrets out of its texts, also of JSON that is kept as a BLOB; other BLOBs are for who reads them.
+    """
     connection = None
     try:
         connection = _connect(path)
-        _protect(connection)
+        _protect(connection, mask)
     except (sqlite3.Error, OSError, ValueError) as error:
         report(f"the database cannot be opened: {_reason(error)}")
         if connection is not None:
             connection.close()
             connection = None
-    database = Database(connection, report)
+    database = Database(connection, report, mask)
     try:
         yield database
     finally:
@@ -70,8 +77,9 @@ class Database:
     """A database that is read. What fails ends the rows of its query and is reported; ``is_whole`` is False then, and
     ``failures`` says how often that was: rows between which it grew have gaps, and take nobody's place."""
 
-    def __init__(self, connection: sqlite3.Connection | None, report: Report) -> None:
+    def __init__(self, connection: sqlite3.Connection | None, report: Report, mask: Mask | None = None) -> None:
         self._connection = connection
+        self.mask = mask
         self._report = report
         self._columns: dict[str, frozenset[str]] = {}
         self.is_whole = connection is not None
@@ -109,7 +117,7 @@ class Database:
         try:
             cursor = self._connection.execute(query, values)
             while slice := cursor.fetchmany(_SLICE):
-                yield from slice
+                yield from slice if self.mask is None else map(self._masked, slice)
         except (sqlite3.Error, OverflowError, ValueError) as error:  # names in a damaged schema may be no UTF-8
             self.is_whole = False
             self.failures += 1
@@ -120,6 +128,16 @@ class Database:
             if cursor is not None:
                 with contextlib.suppress(sqlite3.Error):
                     cursor.close()
+
+    def _masked(self, row: Row) -> Row:
+        """A row without the secrets of its BLOBs that are JSON. Texts were masked when they were read."""
+        if not any(isinstance(value, bytes) for value in row):
+            return row
+        return tuple(self.mask(value) if self.mask and _is_json(value) else value for value in row)
+
+
+def _is_json(value: object) -> bool:
+    return isinstance(value, bytes) and value[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
 def _connect(path: pathlib.Path) -> sqlite3.Connection:
@@ -162,8 +180,8 @@ def _beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
     return path.with_name(path.name + suffix)
 
 
-def _protect(connection: sqlite3.Connection) -> None:
-    connection.text_factory = _text
+def _protect(connection: sqlite3.Connection, mask: Mask | None) -> None:
+    connection.text_factory = _text if mask is None else functools.partial(_masked_text, mask)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE)
     for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -181,6 +199,10 @@ def _protect(connection: sqlite3.Connection) -> None:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
+
+
+def _masked_text(mask: Mask, data: bytes) -> str:
+    return _text(mask(data) if len(data) >= _SHORTEST else data)
 
 
 def _reason(error: Exception) -> str:

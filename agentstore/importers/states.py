@@ -59,6 +59,11 @@ class Trace:
             self._offset, self._tail = state.offset, _read(stream, length)
         self._safe = (self._offset, self._tail)
 
+    @property
+    def offset(self) -> int:
+        """Where what was read ends."""
+        return self._offset
+
     def see(self, data: bytes, *, ends_line: bool) -> None:
         self._offset += len(data)
         if len(self._head) < _PROOF_BYTES:

@@ -41,7 +41,7 @@ class AgentsViewHistory(Unremembered):
         def report(reason: str) -> None:
             found.append(ImportProblem(name, 0, reason))
 
-        with open_database(path, report) as database:
+        with open_database(path, report, self._options.mask) as database:
             if database.is_whole and not is_agentsview(database):
                 report("it has not the tables of agentsview")
             now = proofs(database)
@@ -90,7 +90,7 @@ class AgentsViewHistory(Unremembered):
         self._looked_up.add(cwd)
         self._repositories.learn_directory(cwd)
         if self._options.local_git:
-            found = repository_of(cwd)
+            found = repository_of(cwd, self._options.mask)
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote)
 

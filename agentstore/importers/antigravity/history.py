@@ -17,6 +17,7 @@ from agentstore.importers.file_blocks import blocks, lines_with, name_of, read_s
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import Remote
 from agentstore.importers.importer import Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
@@ -63,13 +64,14 @@ class AntigravityHistory(Unremembered):
             reader = StepReader(
                 name,
                 lambda cwd, said: self._session(path, id, cwd, said),
-                generations_in(_database(path), problems.append),
+                generations_in(_database(path), problems.append, self._options.mask),
                 self._options.user_id,
                 state,
             )
             for reason in problems:
                 reader.report(reason)
-            yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes)
+            intake = Intake(name, self._options)
+            yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes, intake)
 
     def _session(self, path: pathlib.Path, id: str, cwd: str, said: Conversation) -> Session:
         own, options = _id_of(path), self._options
@@ -77,7 +79,7 @@ class AntigravityHistory(Unremembered):
         cwd = self._workspace(path) or cwd
         if options.local_git and cwd and cwd not in self._looked_up:
             self._looked_up.add(cwd)
-            found = repository_of(cwd)
+            found = repository_of(cwd, options.mask)
             if found.root:
                 self._repositories.learn_worktree(cwd, found.root)
                 self._repositories.learn_remote(found.root, found.remote)
@@ -119,7 +121,7 @@ class AntigravityHistory(Unremembered):
         if brain.name != "brain":
             return ""
         if brain not in self._workspaces:
-            self._workspaces[brain] = _workspaces_in(brain.parent)
+            self._workspaces[brain] = _workspaces_in(brain.parent, Intake("", self._options, is_kept=False))
         return self._workspaces[brain].get(_conversation(path).name, "")
 
 
@@ -164,13 +166,13 @@ def _trace_of(path: pathlib.Path) -> Trace:
     return trace_of(keys, _PREFERRED * (path.name == NAMES[0]))
 
 
-def _workspaces_in(folder: pathlib.Path) -> dict[str, str]:
+def _workspaces_in(folder: pathlib.Path, intake: Intake) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         data = b"" if (folder / "history.jsonl").is_symlink() else read_start(folder / "history.jsonl", _MOST)
     except (OSError, ValueError):
         data = b""
-    for _, row in read_records(data, lambda _line, _reason: None):
+    for _, row in read_records(intake.whole(data), lambda _line, _reason: None):
         id, workspace = text_of(row, "conversationId"), text_of(row, "workspace")
         if id and workspace:
             found.setdefault(id, workspace)
@@ -179,7 +181,7 @@ def _workspaces_in(folder: pathlib.Path) -> dict[str, str]:
         data = b"" if cache.is_symlink() else read_start(cache, 1 << 20)
     except (OSError, ValueError):
         data = b""
-    for workspace, id in (read_object(data, lambda _line, _reason: None) or {}).items() if data else ():
+    for workspace, id in (read_object(intake.whole(data), lambda _line, _reason: None) or {}).items() if data else ():
         if isinstance(id, str):
             found.setdefault(id, workspace)
     return found

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from agentstore.importers.conversation import Usage
+from agentstore.importers.intake import Mask, masked_text
 from agentstore.importers.jsonl import to_json
 from agentstore.importers.sqlite_files import Report, open_database
 
@@ -38,7 +39,7 @@ class Generation(NamedTuple):
     model: str
 
 
-def generations_in(path: pathlib.Path, report: Report) -> dict[int, Generation]:
+def generations_in(path: pathlib.Path, report: Report, mask: Mask | None = None) -> dict[int, Generation]:
     """The responses of a conversation, by the step of each. None where there is no such database."""
     found: dict[int, Generation] = {}
     try:
@@ -46,7 +47,7 @@ def generations_in(path: pathlib.Path, report: Report) -> dict[int, Generation]:
             return found
     except (OSError, ValueError):
         return found
-    with open_database(path, report) as database:
+    with open_database(path, report, mask) as database:
         if not database.has("gen_metadata", "idx", "data"):
             return found
         for number, data in database.rows(
@@ -54,6 +55,7 @@ def generations_in(path: pathlib.Path, report: Report) -> dict[int, Generation]:
         ):
             if isinstance(data, bytes) and type(number) is int and (read := _generation(data)):
                 step, generation = read
+                generation = generation._replace(model=masked_text(mask, generation.model))
                 found.setdefault(number if step is None else step, generation)
     return found
 

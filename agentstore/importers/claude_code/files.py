@@ -16,6 +16,7 @@ from agentstore.importers.claude_code.tree import Tree
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.importer import PIECE_BYTES, Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.results import ImportProblem, ImportResult, by_session
 from agentstore.importers.states import ImportState
 
@@ -100,7 +101,7 @@ class ClaudeHistory(Unremembered):
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self.files = sorted(files, key=lambda path: order_of(path.as_posix()))
         self._options = options
-        self._tree = Tree(self.files, name_of, local_git=options.local_git)
+        self._tree = Tree(self.files, name_of, local_git=options.local_git, mask=options.mask)
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         """As ``iter_claude_code``, with what the other files say."""
@@ -108,6 +109,7 @@ class ClaudeHistory(Unremembered):
         if told.is_held:
             yield ImportResult(file=name, skipped_records={_HELD: 1})
             return
+        intake = Intake(name, options)
         with path.open("rb") as stream:
             pieces = iter_claude_code(
                 stream,
@@ -117,38 +119,39 @@ class ClaudeHistory(Unremembered):
                 machine=options.machine,
                 titles=tree.titles,
                 agent_files=told.agent_files,
-                read_output=functools.partial(_saved_output, path),
-                meta=_meta_beside(path),
+                read_output=functools.partial(_saved_output, path, intake),
+                meta=_meta_beside(path, intake),
                 identity=told.identity,
                 repositories=tree.repositories,
                 continues=tree.continues(path),
                 state=state,
                 piece_bytes=options.piece_bytes,
+                intake=intake,
             )
             yield from by_session(pieces)
 
 
-def _meta_beside(path: pathlib.Path) -> bytes:
+def _meta_beside(path: pathlib.Path, intake: Intake) -> bytes:
     """The file that says what a subagent was asked to do; b"" where there is none that can be read."""
     if not path.name.startswith("agent-"):
         return b""
-    return _read_beside(path.with_name(f"{path.stem}.meta.json"), _MOST_META) or b""
+    return _read_beside(path.with_name(f"{path.stem}.meta.json"), _MOST_META, intake) or b""
 
 
-def _saved_output(path: pathlib.Path, name: str) -> str | None:
+def _saved_output(path: pathlib.Path, intake: Intake, name: str) -> str | None:
     """A result that was too long for the transcript: it is in the folder of the session, also for its subagents."""
     place = place_of(name_of(path))
     folder = pathlib.Path(*path.parts[: len(place.folders) + 1]) if place.session_folder else path.with_suffix("")
-    data = _read_beside(folder / "tool-results" / name, _MOST_OUTPUT)
+    data = _read_beside(folder / "tool-results" / name, _MOST_OUTPUT, intake)
     return data.decode("utf-8", errors="replace") if data is not None else None
 
 
-def _read_beside(path: pathlib.Path, most: int) -> bytes | None:
+def _read_beside(path: pathlib.Path, most: int, intake: Intake) -> bytes | None:
     """A file that belongs to a transcript. No link: who made the transcripts may not choose what else is read."""
     try:
         if path.is_symlink() or path.parent.is_symlink():
             return None
-        return read_start(path, most)
+        return intake.whole(read_start(path, most), path)
     except (OSError, ValueError):
         return None
 

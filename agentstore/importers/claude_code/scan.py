@@ -20,6 +20,7 @@ from agentstore.importers.claude_code.identity import Named, is_session_name, pl
 from agentstore.importers.copies import Trace, record_key, trace_of
 from agentstore.importers.file_blocks import blocks, first_lines_with, lines_with
 from agentstore.importers.git_remotes import Remote, remote_of_request, seen_in
+from agentstore.importers.intake import Mask, masked_text
 from agentstore.importers.jsonl import Record, read_records, to_json
 from agentstore.importers.projects import Repositories, is_named
 from agentstore.importers.tools import category
@@ -86,16 +87,17 @@ class Overview(NamedTuple):
     continued_in: str
 
 
-def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
-    """What a file says about others; what it says of directories is learned."""
+def look_over(path: pathlib.Path, repositories: Repositories, mask: Mask | None = None) -> Overview:
+    """What a file says about others; what it says of directories is learned. Lines are masked when they are looked
+    at, few as they are."""
     titles: dict[str, str] = {}
     continued_in = ""
     asked: dict[str, tuple[str, str]] = {}
     requests: set[Remote] = set()
     cwd = ""
     for block in blocks(path, longest=_LONGEST_ASIDE):
-        cwd = cwd or _first_cwd(block)
-        for line in _decoded(lines_with(block, _TYPES, _ASKS)):
+        cwd = cwd or _first_cwd(block, mask)
+        for line in _decoded(lines_with(block, _TYPES, _ASKS), mask):
             if line.type == "summary":
                 leaf, title = _text(line.leafUuid), _text(line.summary)
                 if leaf and title:
@@ -109,7 +111,7 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
             elif line.message:
                 _note_questions(line, asked)
         if asked:
-            _learn_answers(block, asked, repositories)
+            _learn_answers(block, asked, repositories, mask)
     repositories.learn_directory(cwd)
     # Only where it is plain which repository it is: the directory's, by its name, and no second one.
     requests.discard(Remote())
@@ -118,8 +120,8 @@ def look_over(path: pathlib.Path, repositories: Repositories) -> Overview:
     return Overview(titles, cwd, continued_in)
 
 
-def _first_cwd(block: bytes) -> str:
-    return next(filter(None, (_text(line.cwd) for line in _decoded(first_lines_with(block, b'"cwd"')))), "")
+def _first_cwd(block: bytes, mask: Mask | None) -> str:
+    return next(filter(None, (_text(line.cwd) for line in _decoded(first_lines_with(block, b'"cwd"'), mask))), "")
 
 
 def _note_questions(line: _Line, asked: dict[str, tuple[str, str]]) -> None:
@@ -131,9 +133,11 @@ def _note_questions(line: _Line, asked: dict[str, tuple[str, str]]) -> None:
                 asked[id] = (command, _text(line.cwd))
 
 
-def _learn_answers(block: bytes, asked: dict[str, tuple[str, str]], repositories: Repositories) -> None:
+def _learn_answers(
+    block: bytes, asked: dict[str, tuple[str, str]], repositories: Repositories, mask: Mask | None
+) -> None:
     ids = [id.encode("utf-8", errors="replace") for id in asked]
-    for line in _decoded(lines_with(block, *ids)):
+    for line in _decoded(lines_with(block, *ids), mask):
         for answer in _blocks_of(line):
             if answer.type == "tool_result" and (known := asked.pop(_text(answer.tool_use_id), None)):
                 command, cwd = known
@@ -148,11 +152,12 @@ def _text_of_result(content: Any) -> str:
     return _text(content)
 
 
-def trace(path: pathlib.Path) -> tuple[Named, Trace]:
-    """Who the session of a file is, by its records, and what they are known by."""
+def trace(path: pathlib.Path, mask: Mask | None = None) -> tuple[Named, Trace]:
+    """Who the session of a file is, by its records, and what they are known by: as they are, for only digests of them
+    remain. What they call the session is masked."""
     ends = _Ends()
     found = trace_of(map(_key_of, _spoken(path, ends)), path.stat().st_size)
-    return _named(ends), found
+    return _named(ends, mask), found
 
 
 class _Ends(msgspec.Struct):
@@ -204,23 +209,23 @@ def _key_of(line: _Line) -> tuple[str, str]:
     return record_key(_text(line.type), _text(line.uuid), _text(message.id), time, text), time
 
 
-def _named(ends: _Ends) -> Named:
+def _named(ends: _Ends, mask: Mask | None) -> Named:
     first = ends.first
     if first is None:
         return Named()
     forked = first.forkedFrom.get("sessionId") if isinstance(first.forkedFrom, dict) else None
     return Named(
-        session_id=_text(first.sessionId),
-        last_session_id=ends.session_id,
-        agent_id=_text(first.agentId),
-        uuid=_text(first.uuid),
+        session_id=masked_text(mask, _text(first.sessionId)),
+        last_session_id=ends.session_id,  # a UUID
+        agent_id=masked_text(mask, _text(first.agentId)),
+        uuid=masked_text(mask, _text(first.uuid)),
         sidechain=first.isSidechain is True,
-        forked_from=_text(forked),
+        forked_from=masked_text(mask, _text(forked)),
     )
 
 
-def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
-    for line in lines:
+def _decoded(lines: Iterator[bytes], mask: Mask | None = None) -> Iterator[_Line]:
+    for line in map(mask, lines) if mask else lines:
         try:
             yield _line.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -35,7 +35,8 @@ from agentstore.importers.claude_code.identity import Identity
 from agentstore.importers.claude_code.outputs import ReadOutput
 from agentstore.importers.claude_code.reader import Around, Reader
 from agentstore.importers.claude_code.scan import last_session_id
-from agentstore.importers.importer import PIECE_BYTES
+from agentstore.importers.importer import PIECE_BYTES, Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import stretches, stretches_of
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
@@ -76,7 +77,7 @@ def import_claude_code(
     last = last_session_id(io.BytesIO(data), file) if identity is None else ""
     around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last, continues)
     reader = Reader(file, Owner(user_id, user_name, machine), around)
-    (whole,) = pieces_of(reader, Trace(), stretches_of(data), len(data) + 1)
+    (whole,) = pieces_of(reader, Trace(), stretches_of(data), len(data) + 1, Intake(file, Options()))
     return whole
 
 
@@ -96,13 +97,15 @@ def iter_claude_code(
     continues: str = "",
     state: ImportState | None = None,
     piece_bytes: int = PIECE_BYTES,
+    intake: Intake | None = None,
 ) -> Iterator[ImportResult]:
     """Read one transcript in pieces of about so many bytes, at least one, in bounded memory.
 
     The last row of each key in all pieces is the row that ``import_claude_code`` gives for the whole file. With the
     ``state`` of an earlier piece reading continues behind it, also after the file has grown; ``StaleStateError``, at
     once, if what was read before has changed. (The stream has to be seekable then.) A last line without an end is read,
-    but no state passes it: its rows come again when it is complete. A line over 64 MiB is skipped, and a problem.
+    but no state passes it: its rows come again when it is complete. A line over 64 MiB is skipped, and a problem. Lines
+    are masked and kept by ``intake``, where there is one.
     """
     last = ""
     if state is not None:
@@ -111,4 +114,4 @@ def iter_claude_code(
         last = last_session_id(stream, file)
     around = Around(titles or {}, agent_files, read_output, meta, identity, repositories, last, continues)
     reader = Reader(file, Owner(user_id, user_name, machine), around, state)
-    return pieces_of(reader, Trace(stream, state), stretches(stream), piece_bytes)
+    return pieces_of(reader, Trace(stream, state), stretches(stream), piece_bytes, intake or Intake(file, Options()))

@@ -14,6 +14,7 @@ from agentstore.importers.claude_code.identity import Identity, Named, identity_
 from agentstore.importers.claude_code.scan import look_over, trace
 from agentstore.importers.copies import Trace, sort_out
 from agentstore.importers.git_directory import repository_of
+from agentstore.importers.intake import Mask
 from agentstore.importers.projects import Repositories
 
 _ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
@@ -35,7 +36,12 @@ class Tree:
     """Read all files of a tree over. A file that cannot be read is left to its import, which says why."""
 
     def __init__(
-        self, files: Iterable[pathlib.Path], name_of: Callable[[pathlib.Path], str], *, local_git: bool
+        self,
+        files: Iterable[pathlib.Path],
+        name_of: Callable[[pathlib.Path], str],
+        *,
+        local_git: bool,
+        mask: Mask | None,
     ) -> None:
         self.titles: dict[str, str] = {}
         self.repositories = Repositories()
@@ -43,11 +49,12 @@ class Tree:
         self._continued: dict[str, str] = {}  # by the session that goes on: the one that says so
         self._looked_up: set[str] = set()
         self._name_of = name_of
+        self._mask = mask
         claims: dict[str, list[tuple[pathlib.Path, Identity]]] = {}
         known: Known = {}
         for path in files:
             try:
-                seen = look_over(path, self.repositories)
+                seen = look_over(path, self.repositories, mask)
                 self.titles |= seen.titles
                 if local_git:
                     self._look_up(seen.cwd)
@@ -68,7 +75,7 @@ class Tree:
     def _look_up(self, cwd: str) -> None:
         if cwd and cwd not in self._looked_up:
             self._looked_up.add(cwd)
-            found = repository_of(cwd)
+            found = repository_of(cwd, self._mask)
             if found.root:
                 self.repositories.learn_worktree(cwd, found.root)
                 self.repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
@@ -78,7 +85,7 @@ class Tree:
         name = self._name_of(path)
         place = place_of(name)
         if not is_session_name(place.session_folder if place.is_subagent else place.stem):
-            known[path] = trace(path)
+            known[path] = trace(path, self._mask)
         return identity_of(name, known[path][0] if path in known else Named())
 
     def _settle(self, claims: dict[str, list[tuple[pathlib.Path, Identity]]], known: Known) -> None:
@@ -99,7 +106,7 @@ class Tree:
     def _compared(self, id: str, names: dict[str, pathlib.Path], known: Known) -> dict[str, str]:
         for path in names.values():
             if path not in known:
-                known[path] = trace(path)
+                known[path] = trace(path, self._mask)
         return sort_out(id, {name: known[path][1] for name, path in names.items()})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -24,6 +25,7 @@ from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import remote_of
 from agentstore.importers.importer import Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
@@ -39,8 +41,8 @@ class CodexHistory(Unremembered):
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self._options = options
-        self._survey = Survey(files, entries_in)
-        self._titles = titles_beside(files)
+        self._survey = Survey(files, functools.partial(entries_in, mask=options.mask))
+        self._titles = titles_beside(files, options.mask)
         self._repositories = Repositories()
         # Subagents before their sessions, so that what is visible is complete.
         self.files = sorted(files, key=lambda path: (self._survey.told(path).relationship != "subagent", path))
@@ -50,7 +52,7 @@ class CodexHistory(Unremembered):
         for cwd, url in sorted({(meta.cwd, meta.remote) for meta in self._survey.metas}):
             self._repositories.learn_directory(cwd)
             self._repositories.learn_remote(cwd, remote_of(url), _TOLD)
-            if self._options.local_git and cwd and (found := repository_of(cwd)).root:
+            if self._options.local_git and cwd and (found := repository_of(cwd, self._options.mask)).root:
                 self._repositories.learn_worktree(cwd, found.root)
                 self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
 
@@ -62,35 +64,37 @@ class CodexHistory(Unremembered):
             return
         title = self._titles.get(told.scope.partition("~")[0], "")
         around = Around(told, self._options, self._repositories, title)
+        intake = Intake(name, self._options)
         if is_document(path):
-            yield self._whole(path, Reader(name, around))
+            yield intake.filled(self._whole(path, Reader(name, around), intake))
             return
         if is_compressed(path):
-            yield from self._unpacked(path, Reader(name, around))
+            yield from self._unpacked(path, Reader(name, around), intake)
             return
         with opened(path) as stream:
             if state is not None:
                 state.open(stream)
             reader = Reader(name, around, state)
-            yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+            trace = Trace(stream, state)
+            yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes, intake)
 
-    def _unpacked(self, path: pathlib.Path, reader: Reader) -> Iterator[ImportResult]:
+    def _unpacked(self, path: pathlib.Path, reader: Reader, intake: Intake) -> Iterator[ImportResult]:
         def tell_broken() -> None:
             reader.report(reader.lines + 1, "the compression is broken: what follows is lost")
 
         with opened(path, tell_broken) as stream:
-            for piece in pieces_of(reader, Trace(), stretches(stream), self._options.piece_bytes):
+            for piece in pieces_of(reader, Trace(), stretches(stream), self._options.piece_bytes, intake):
                 yield msgspec.structs.replace(piece, state=None)
         # It may be broken where a piece has ended.
         if (rest := reader.piece(None)).problems:
             yield rest
 
-    def _whole(self, path: pathlib.Path, reader: Reader) -> ImportResult:
+    def _whole(self, path: pathlib.Path, reader: Reader, intake: Intake) -> ImportResult:
         data = read_start(path, MOST_DOCUMENT + 1)
         if len(data) > MOST_DOCUMENT:
             reader.report(0, f"more than {MOST_DOCUMENT:,} bytes")
             return reader.piece(None)
-        document = document_of(data, reader.report)
+        document = document_of(intake.whole(data), reader.report)
         if document is None:
             reader.report(0, "not a JSON object")
         for entry in entries_of_document(document):

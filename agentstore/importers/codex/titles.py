@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from agentstore.importers.codex.records import strings
 from agentstore.importers.file_blocks import is_regular
+from agentstore.importers.intake import Mask
 from agentstore.importers.jsonl import read_records
 from agentstore.importers.sqlite_files import open_database
 
@@ -23,13 +24,13 @@ _LONGEST = 300
 _COLUMNS = ("id", "name", "title", "first_user_message")
 
 
-def titles_beside(files: Iterable[pathlib.Path]) -> dict[str, str]:
-    """The titles by thread, from the homes in which these rollouts are."""
+def titles_beside(files: Iterable[pathlib.Path], mask: Mask | None = None) -> dict[str, str]:
+    """The titles by thread, masked, from the homes in which these rollouts are."""
     titles: dict[str, str] = {}
     for home in sorted({home for path in files if (home := _home(path)) is not None}):
         for database in sorted(home.glob("state_*.sqlite"), key=_number):
-            titles |= _in_database(database)
-        titles |= _in_index(home / "session_index.jsonl")
+            titles |= _in_database(database, mask)
+        titles |= _in_index(home / "session_index.jsonl", mask)
     return titles
 
 
@@ -40,7 +41,7 @@ def _home(path: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def _in_index(path: pathlib.Path) -> dict[str, str]:
+def _in_index(path: pathlib.Path, mask: Mask | None) -> dict[str, str]:
     titles: dict[str, str] = {}
     try:
         if path.is_symlink() or not is_regular(path) or path.stat().st_size > _MOST_INDEX:
@@ -48,21 +49,21 @@ def _in_index(path: pathlib.Path) -> dict[str, str]:
         data = path.read_bytes()
     except (OSError, ValueError):
         return titles
-    for _, entry in read_records(data, lambda _line, _reason: None):
+    for _, entry in read_records(mask(data) if mask else data, lambda _line, _reason: None):
         thread, name = strings(entry, "id"), strings(entry, "thread_name").strip()
         if thread and name:
             titles[thread] = name[:_LONGEST]
     return titles
 
 
-def _in_database(path: pathlib.Path) -> dict[str, str]:
+def _in_database(path: pathlib.Path, mask: Mask | None) -> dict[str, str]:
     titles: dict[str, str] = {}
     try:
         if path.is_symlink() or not is_regular(path):
             return titles
     except (OSError, ValueError):
         return titles
-    with open_database(path, lambda _reason: None) as database:
+    with open_database(path, lambda _reason: None, mask) as database:
         wanted = [column for column in _COLUMNS if column in database.columns("threads")]
         if "id" not in wanted:
             return titles

@@ -20,7 +20,12 @@ from agentstore.importers.copilot.workspace import workspace_beside
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
+<<<<<<< HEAD
 from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Home, Options
+=======
+from agentstore.importers.importer import HEAD, Home, Options
+from agentstore.importers.intake import Intake
+>>>>>>> mask
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
@@ -81,6 +86,7 @@ class CopilotHistory(Unremembered):
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
+        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._ids = {path: self._look_over(path) for path in self.files}
         best: dict[str, pathlib.Path] = {}
@@ -93,20 +99,21 @@ class CopilotHistory(Unremembered):
         if path in self._held:
             yield ImportResult(file=name, skipped_records={_HELD: 1})
             return
-        title = workspace_beside(path).get("name", "")
+        intake = Intake(name, self._options)
+        title = workspace_beside(path, intake).get("name", "")
         with path.open("rb") as stream:
             if state is not None:
                 state.open(stream)
             id = self._ids.get(path) or self._look_over(path)
             reader = EventsReader(name, id, title, self._options, self._repositories, state)
-            pieces = pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+            pieces = pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes, intake)
             yield from by_session(pieces, id)
 
     def _look_over(self, path: pathlib.Path) -> str:
         """The session's id, and where it is. The id is the folder's name, as the program itself takes it: a fork begins
         with a copy of another session's records. Else the first record says it, or the name of the file."""
         try:
-            start = _first_record(read_start(path, HEAD))
+            start = _first_record(self._look.whole(read_start(path, HEAD)))
         except OSError:  # its import says why
             start = {}
         data = start.get("data") if start.get("type") == "session.start" else {}
@@ -115,7 +122,7 @@ class CopilotHistory(Unremembered):
         cwd = text_of(context, "cwd")
         self._repositories.learn_directory(cwd)
         self._repositories.learn_remote(cwd, remote_in(context))
-        if self._options.local_git and cwd and (found := repository_of(cwd)).root:
+        if self._options.local_git and cwd and (found := repository_of(cwd, self._options.mask)).root:
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
         named = path.parent.name if path.name == "events.jsonl" else path.stem

@@ -10,23 +10,27 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, Report, read_records, stretches
 
 _MOST_PATH = 64
 
 
-def replay(path: pathlib.Path, report: Report) -> Record:
+def replay(path: pathlib.Path, report: Report, intake: Intake) -> Record:
     """The object as the log leaves it; what does not fit in it is reported, and the rest goes on."""
     state: Record = {}
-    lines = 0
+    lines = offset = 0
     with path.open("rb") as stream:
         for stretch in stretches(stream):
+            offset += len(stretch.data)
             if stretch.kind in ("too long", "end of too long"):
                 if stretch.kind == "end of too long":
                     lines += 1
                     report(lines, "a line that is too long, skipped")
+                intake.leave_out(offset)
                 continue
-            state = _replayed(state, stretch.data, lines, report)
+            data = intake.lines(stretch.data) if stretch.kind == "lines" else intake.tail(stretch.data)
+            state = _replayed(state, data, lines, report)
             lines += stretch.data.count(b"\n")
     return state
 

@@ -23,7 +23,12 @@ from agentstore.importers.editors import cwd_of_workspace, user_folders
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_remotes import remote_of
+<<<<<<< HEAD
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
+=======
+from agentstore.importers.importer import Home, Options
+from agentstore.importers.intake import Intake
+>>>>>>> mask
 from agentstore.importers.jsonl import Record, read_document
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -88,8 +93,9 @@ class ChatHistory(Unremembered):
         self._held = {path for path in self.files if best[path.stem] != path}
         self._read: dict[str, pathlib.Path] = {}  # by the ids of sessions
         self._repositories = Repositories()
+        look = Intake("", options, is_kept=False)
         for folder in {path.parent.parent for path in self.files}:
-            self._repositories.learn_directory(cwd_of_workspace(folder))
+            self._repositories.learn_directory(cwd_of_workspace(folder, look))
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         name = name_of(path)
@@ -97,6 +103,7 @@ class ChatHistory(Unremembered):
             yield ImportResult(file=name, skipped_records={_HELD: 1})
             return
         problems: list[ImportProblem] = []
+        intake = Intake(name, self._options)
 
         def report(line: int, reason: str) -> None:
             problems.append(ImportProblem(name, line, reason))
@@ -105,20 +112,21 @@ class ChatHistory(Unremembered):
             report(0, f"more than {MOST_BYTES:,} bytes, not read")
             document: Record = {}
         elif path.suffix == ".jsonl":
-            document = replay(path, report)
+            document = replay(path, report, intake)
         else:
-            document = read_document(path.read_bytes(), report) or {}
+            document = read_document(intake.whole(path.read_bytes()), report) or {}
         try:
-            result = self._result(path, document)
+            result = self._result(path, document, intake)
         except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
             report(0, "nested too deeply")
             result = ImportResult()
         for session in result.sessions:
             if self._read.setdefault(session.id, path) != path:
-                result = ImportResult(skipped_records={_HELD: 1})
-        yield msgspec.structs.replace(result, file=name, problems=problems)
+                yield ImportResult(file=name, problems=problems, skipped_records={_HELD: 1})
+                return
+        yield intake.filled(msgspec.structs.replace(result, file=name, problems=problems))
 
-    def _result(self, path: pathlib.Path, document: Record) -> ImportResult:
+    def _result(self, path: pathlib.Path, document: Record, intake: Intake) -> ImportResult:
         id = text_of(document, "sessionId")
         chat = Chat(f"{AGENT}:{id if 0 < len(id) <= _MOST_ID else name_of(pathlib.Path(path.stem))}")
         requests = document.get("requests")
@@ -127,7 +135,7 @@ class ChatHistory(Unremembered):
                 chat.take(request)
         for key in ("creationDate", "lastMessageDate"):
             chat.conversation.see_time(parse_millis(document.get(key)))
-        session = self._session(path, document, chat.session_id)
+        session = self._session(path, document, chat.session_id, intake)
         messages, calls, links = chat.conversation.rows(session.id, self._options.user_id)
         return ImportResult(
             sessions=chat.conversation.totals(session),
@@ -137,9 +145,9 @@ class ChatHistory(Unremembered):
             file_touches=chat.conversation.file_touches(session.id, session.project_path),
         )
 
-    def _session(self, path: pathlib.Path, document: Record, id: str) -> Session:
+    def _session(self, path: pathlib.Path, document: Record, id: str, intake: Intake) -> Session:
         options, repository = self._options, document.get("repoData")
-        cwd = cwd_of_workspace(path.parent.parent)
+        cwd = cwd_of_workspace(path.parent.parent, intake)
         remote = remote_of(text_of(repository, "remoteUrl"))
         project = self._repositories.project(cwd, remote, is_sure=bool(remote))
         return Session(

@@ -25,6 +25,7 @@ from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Project, Repositories, project_of
@@ -51,6 +52,7 @@ class CursorHistory(Unremembered):
         # Subagents come before the session that started them, so that who sees it sees all of it.
         self.files = sorted(files, key=lambda path: (path.parent.name != "subagents", path.as_posix()))
         self._options = options
+        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._sources = Sources()
         self._where: dict[str, Where] = {}
@@ -82,7 +84,9 @@ class CursorHistory(Unremembered):
         if path not in self._store_ids:
             folder = name_of(pathlib.Path(path.parent.name))
             # The folder is called as the session, but for copies that somebody made.
-            self._store_ids[path] = folder if _UUID.fullmatch(folder) else store_db.agent_id(path) or folder
+            self._store_ids[path] = (
+                folder if _UUID.fullmatch(folder) else store_db.agent_id(path, self._options.mask) or folder
+            )
         return self._store_ids[path]
 
     # --- looking over ------------------------------------------------------------------------------------------------
@@ -96,25 +100,30 @@ class CursorHistory(Unremembered):
         self._sources.claim(id, path)
         folder = path.parent if kind == _STORE else self._chat_of(path, id)
         known = self._where.get(id, Where())
-        meta = meta_in(folder) if folder else {}
+        meta = meta_in(folder, self._look) if folder else {}
         parent = place_of(path).parent if kind != _STORE else ""
         cwd, title = text_of(meta, "cwd")[:4096], text_of(meta, "title")[:300]
         self._where[id] = Where(known.cwd or cwd, known.branch, known.name or title, known.parent or parent)
-        if parent and (asked := _first_prompt(path)):
+        if parent and (asked := _first_prompt(path, self._look)):
             self._started.setdefault(parent, {})[asked] = f"{AGENT}:{id}"
 
     @functools.cached_property
     def _folders(self) -> dict[str, str]:
         """The directories of workspaces, by their hash."""
-        return {one.parent.name: cwd_of_workspace(one.parent) for one in self.files if kind_of(one) == _STATE}
+        return {
+            one.parent.name: cwd_of_workspace(one.parent, self._look) for one in self.files if kind_of(one) == _STATE
+        }
 
     def _look_into(self, path: pathlib.Path) -> None:
-        with open_database(path, lambda _reason: None) as database:
+        with open_database(path, lambda _reason: None, self._options.mask) as database:
             for id in state_db.composer_ids(database):
                 self._sources.claim(id, path)
             for id, _ in state_db.kept_composers(database, lambda _reason: None):
                 self._sources.claim(id, path)
-            told = [*state_db.where_in_headers(database, self._folders), *state_db.where_in_workspace(path, database)]
+            told = [
+                *state_db.where_in_headers(database, self._folders),
+                *state_db.where_in_workspace(path, database, self._look),
+            ]
             for id, where in told:
                 known = self._where.get(id, Where())
                 self._where[id] = Where(*(one or other for one, other in zip(known, where, strict=True)))
@@ -134,7 +143,7 @@ class CursorHistory(Unremembered):
         self._repositories.learn_directory(cwd)
         if self._options.local_git and cwd and cwd not in self._looked_up:
             self._looked_up.add(cwd)
-            if (found := repository_of(cwd)).root:
+            if (found := repository_of(cwd, self._options.mask)).root:
                 self._repositories.learn_worktree(cwd, found.root)
                 self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
 
@@ -142,7 +151,8 @@ class CursorHistory(Unremembered):
 
     def _read_lines(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
         place, name = place_of(path), name_of(path)
-        created, updated = self._times(self._chat_of(path, place.id))
+        intake = Intake(name, self._options)
+        created, updated = self._times(self._chat_of(path, place.id), intake)
         with path.open("rb") as stream:
             if state is not None:
                 state.open(stream)
@@ -150,7 +160,7 @@ class CursorHistory(Unremembered):
             started = self._started.get(place.id, {})
             around = Around(f"{AGENT}:{place.id}", make, place.slug, created, updated or _changed(path), started)
             reader = TranscriptReader(name, around, state)
-            yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes)
+            yield from pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes, intake)
 
     def _read_text(self, path: pathlib.Path) -> ImportResult:
         place, conversation = place_of(path), Conversation()
@@ -159,20 +169,23 @@ class CursorHistory(Unremembered):
         if len(data) > MOST_TEXT:
             problem = ImportProblem(name_of(path), 0, f"more than {MOST_TEXT:,} bytes, not read")
             return ImportResult(file=name_of(path), problems=[problem])
-        read_text(data.decode("utf-8", errors="replace"), conversation, f"{AGENT}:{place.id}")
-        created, updated = self._times(self._chat_of(path, place.id))
+        intake = Intake(name_of(path), self._options)
+        read_text(intake.whole(data).decode("utf-8", errors="replace"), conversation, f"{AGENT}:{place.id}")
+        created, updated = self._times(self._chat_of(path, place.id), intake)
         session = self._session(place.id, place)
-        return self._result(name_of(path), session, conversation, created, updated or _changed(path))
+        result = self._result(name_of(path), session, conversation, created, updated or _changed(path))
+        return intake.filled(result)
 
     def _read_store(self, path: pathlib.Path) -> ImportResult:
         name, id, problems = name_of(path), self._id_of(path), list[ImportProblem]()
         conversation = Conversation()
-        stored = store_db.read_store(path, lambda reason: problems.append(ImportProblem(name, 0, reason)))
+        mask = self._options.mask
+        stored = store_db.read_store(path, lambda reason: problems.append(ImportProblem(name, 0, reason)), mask)
         try:
             store_db.take_stored(stored, conversation, f"{AGENT}:{id}")
         except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
             problems.append(ImportProblem(name, 0, "nested too deeply"))
-        created, updated = self._times(path.parent)
+        created, updated = self._times(path.parent, self._look)
         created = parse_millis(stored.meta.get("createdAt")) or created
         title = text_of(stored.meta, "name")[:300]
         session = self._session(id, Place(id), stored.cwd)
@@ -187,7 +200,7 @@ class CursorHistory(Unremembered):
         def report(reason: str) -> None:
             problems.append(ImportProblem(name, 0, reason))
 
-        with open_database(path, report) as database:
+        with open_database(path, report, self._options.mask) as database:
             for id in state_db.composer_ids(database):
                 if self._sources.is_session(id, path):
                     data = state_db.composer(database, id, report)
@@ -260,9 +273,9 @@ class CursorHistory(Unremembered):
         )
 
     @staticmethod
-    def _times(folder: pathlib.Path | None) -> tuple[dt.datetime | None, dt.datetime | None]:
+    def _times(folder: pathlib.Path | None, intake: Intake) -> tuple[dt.datetime | None, dt.datetime | None]:
         """When the CLI says that a session began and was changed."""
-        meta = meta_in(folder) if folder else {}
+        meta = meta_in(folder, intake) if folder else {}
         return parse_millis(meta.get("createdAtMs")), parse_millis(meta.get("updatedAtMs"))
 
 
@@ -270,10 +283,10 @@ def _changed(path: pathlib.Path) -> dt.datetime | None:
     return parse_millis(path.stat().st_mtime_ns // 1_000_000)
 
 
-def _first_prompt(path: pathlib.Path) -> str:
+def _first_prompt(path: pathlib.Path, look: Intake) -> str:
     """What a subagent was asked to do."""
     try:
-        head = read_start(path, _FIRST_PROMPT)
+        head = look.whole(read_start(path, _FIRST_PROMPT))
     except OSError:
         return ""
     for _, line in read_records(head, lambda _line, _reason: None):

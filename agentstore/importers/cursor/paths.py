@@ -14,6 +14,7 @@ import re
 from typing import NamedTuple
 
 from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_document
 from agentstore.importers.tools import text_of
 
@@ -56,13 +57,14 @@ def root_of(path: pathlib.Path) -> pathlib.Path | None:
     return pathlib.Path(*parts[: at - 2]) if at > 2 and parts[at - 2] == "projects" else None
 
 
-def meta_in(folder: pathlib.Path) -> Record:
+def meta_in(folder: pathlib.Path, intake: Intake) -> Record:
     """``meta.json`` of one session of the CLI: createdAtMs, updatedAtMs, cwd, title."""
     path = folder / "meta.json"
     try:
         if path.is_symlink():
             return {}
-        return read_document(read_start(path, _MOST), lambda _line, _reason: None) or {}
+        data = intake.whole(read_start(path, _MOST), path)
+        return read_document(data, lambda _line, _reason: None) or {}
     except (OSError, ValueError):
         return {}
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from agentstore.importers.editors import cwd_of_workspace, path_of_uri
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_document
 from agentstore.importers.sqlite_files import Database, Report
 from agentstore.importers.tools import text_of
@@ -87,9 +88,9 @@ def kept_composers(database: Database, report: Report) -> Iterator[tuple[str, Re
             yield id, {"name": text_of(tab, "chatTitle", "title"), "conversation": said, **times}
 
 
-def where_in_workspace(path: pathlib.Path, database: Database) -> Iterator[tuple[str, Where]]:
+def where_in_workspace(path: pathlib.Path, database: Database, intake: Intake) -> Iterator[tuple[str, Where]]:
     """The conversations that belong to the folder of a workspace's database."""
-    cwd = cwd_of_workspace(path.parent)
+    cwd = cwd_of_workspace(path.parent, intake)
     if not database.has("ItemTable", "key", "value"):
         return
     for one in _list(_value(database, "ItemTable", _COMPOSERS, lambda _reason: None).get("allComposers")):

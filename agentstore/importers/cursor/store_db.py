@@ -29,6 +29,7 @@ from agentstore.importers.cursor.blocks import Taker, blocks_of, text_in
 from agentstore.importers.cursor.prompts import read_prompt
 from agentstore.importers.cursor.protobuf import texts_and_messages
 from agentstore.importers.editors import path_of_uri
+from agentstore.importers.intake import Mask, masked_text
 from agentstore.importers.jsonl import Record, read_document
 from agentstore.importers.sqlite_files import Database, Report, open_database
 from agentstore.importers.tools import text_of
@@ -49,10 +50,10 @@ class StoredSession:
         self.messages: list[tuple[str, Record]] = []  # with the ids of their blobs, in order
 
 
-def read_store(path: pathlib.Path, report: Report) -> StoredSession:
+def read_store(path: pathlib.Path, report: Report, mask: Mask | None = None) -> StoredSession:
     """All of it, so that the database is open for no longer than needed."""
     stored = StoredSession()
-    with open_database(path, report) as database:
+    with open_database(path, report, mask) as database:
         if not database.has("blobs", "id", "data") or not database.has("meta", "value", "key"):
             if database.is_whole:
                 report("no database of Cursor's: it has no blobs")
@@ -65,9 +66,9 @@ def read_store(path: pathlib.Path, report: Report) -> StoredSession:
     return stored
 
 
-def agent_id(path: pathlib.Path) -> str:
+def agent_id(path: pathlib.Path, mask: Mask | None = None) -> str:
     """Whose session a database says it is."""
-    with open_database(path, lambda _reason: None) as database:
+    with open_database(path, lambda _reason: None, mask) as database:
         return text_of(_meta(database), "agentId")[:200] if database.has("meta", "value", "key") else ""
 
 
@@ -121,6 +122,7 @@ def _meta(database: Database) -> Record:
             continue
         with contextlib.suppress(ValueError):  # JSON as it is
             data = binascii.unhexlify(data.strip())
+            data = database.mask(data) if database.mask else data
         if document := read_document(data, lambda _line, _reason: None):
             return document
     return {}
@@ -151,7 +153,9 @@ def _messages(database: Database, root: str, stored: StoredSession, report: Repo
             fields = list(texts_and_messages(data))
             for number, value in fields if id == root else ():
                 if number != 1 and value.startswith(b"file://"):
-                    stored.cwd = stored.cwd or path_of_uri(value.decode("utf-8", errors="replace"))
+                    stored.cwd = stored.cwd or path_of_uri(
+                        masked_text(database.mask, value.decode("utf-8", errors="replace"))
+                    )
             links = [value.hex() for number, value in fields if number == 1 and len(value) == _ID_BYTES]
             waiting.extend(reversed(links[:_MOST_BLOBS]))
     if waiting:

@@ -16,6 +16,7 @@ from typing import Any
 
 from agentstore.importers.documents import read_object
 from agentstore.importers.file_blocks import read_start
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -89,7 +90,7 @@ def _texts(value: Any) -> Iterator[str]:
 class Registry:
     """What the folder ``.gemini`` tells about the directories of projects."""
 
-    def __init__(self, folder: pathlib.Path | None) -> None:
+    def __init__(self, folder: pathlib.Path | None, intake: Intake) -> None:
         self._by_name: dict[str, str] = {}
         self._by_hash: dict[str, str] = {}
         if folder is None:
@@ -97,22 +98,23 @@ class Registry:
         projects = _object_in(folder / "projects.json").get("projects")
         for path, name in (projects if isinstance(projects, dict) else {}).items():
             if isinstance(name, str):
-                self._by_name.setdefault(name, path)
-            self._by_hash.setdefault(hash_of(path), path)
+                self._by_name.setdefault(name, intake.text(path))
+            self._by_hash.setdefault(hash_of(path), intake.text(path))
         for path in _object_in(folder / "trustedFolders.json"):
-            self._by_hash.setdefault(hash_of(path), path)
+            self._by_hash.setdefault(hash_of(path), intake.text(path))
 
     def directory(self, name: str, project_hash: str) -> str:
         """The directory of the project whose folder has this name."""
         return self._by_hash.get(project_hash) or self._by_hash.get(name) or self._by_name.get(name, "")
 
 
-def root_beside(folder: pathlib.Path) -> str:
+def root_beside(folder: pathlib.Path, intake: Intake) -> str:
     """What ``.project_root`` in a project's folder says."""
     try:
         if folder.is_symlink() or (folder / ".project_root").is_symlink():
             return ""
-        text = read_start(folder / ".project_root", 4096).decode("utf-8", errors="replace").strip()
+        path = folder / ".project_root"
+        text = intake.whole(read_start(path, 4096), path).decode("utf-8", errors="replace").strip()
     except (OSError, ValueError):
         return ""
     return text if "\n" not in text and "\x00" not in text else ""

@@ -20,6 +20,7 @@ from agentstore.importers.gemini.records import Chat, read_chat, session_of
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import Remote
 from agentstore.importers.importer import HEAD, Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.projects import Project, Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState
@@ -33,6 +34,7 @@ class GeminiHistory(Unremembered):
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self.files = sorted(files, key=lambda path: (_parent_of(path) == "", path.as_posix()))
         self._options = options
+        self._look = Intake("", options, is_kept=False)
         self._registries: dict[pathlib.Path | None, Registry] = {}
         self._repositories = Repositories()
         self._looked_up: set[str] = set()
@@ -51,16 +53,19 @@ class GeminiHistory(Unremembered):
         if state is not None and is_unchanged(data, state):
             yield unchanged(name, state)
             return
-        yield self._read(path, place, data)
+        intake = Intake(name, self._options)
+        if (folder := _project_folder(path)) is not None:
+            root_beside(folder, intake)  # as it was looked up for the place: here it is kept
+        yield intake.filled(self._read(path, place, data, intake))
 
-    def _read(self, path: pathlib.Path, place: Place, data: bytes) -> ImportResult:
+    def _read(self, path: pathlib.Path, place: Place, data: bytes, intake: Intake) -> ImportResult:
         name = name_of(path)
         problems: list[ImportProblem] = []
 
         def report(line: int, reason: str) -> None:
             problems.append(ImportProblem(name, line, reason))
 
-        chat = read_chat(data, report)
+        chat = read_chat(intake.whole(data), report)
         if not chat.session_id:
             if not problems:
                 report(0, "no sessionId: it is not known whose messages these are")
@@ -76,7 +81,7 @@ class GeminiHistory(Unremembered):
     def _project(self, reader: ChatReader, cwd: str) -> Project:
         if self._options.local_git and cwd and cwd not in self._looked_up:
             self._looked_up.add(cwd)
-            found = repository_of(cwd)
+            found = repository_of(cwd, self._options.mask)
             if found.root:
                 self._repositories.learn_worktree(cwd, found.root)
                 self._repositories.learn_remote(found.root, found.remote)
@@ -91,7 +96,7 @@ class GeminiHistory(Unremembered):
     def _look_over(self) -> dict[pathlib.Path, Place]:
         claims: dict[str, list[pathlib.Path]] = {}
         for path in self.files:
-            if session_id := _session_of(path):
+            if session_id := self._look.text(_session_of(path)):
                 claims.setdefault(session_id, []).append(path)
         places: dict[pathlib.Path, Place] = {}
         for session_id, paths in claims.items():
@@ -112,7 +117,7 @@ class GeminiHistory(Unremembered):
         if folder is None:
             return Place(id)
         parent = _parent_of(path)
-        cwd = root_beside(folder) or self._registry(folder).directory(folder.name, folder.name)
+        cwd = root_beside(folder, self._look) or self._registry(folder).directory(folder.name, folder.name)
         self._repositories.learn_directory(cwd)
         return Place(
             id, PREFIX + parent if parent else "", "subagent" if parent else "", cwd, name_of(pathlib.Path(folder.name))
@@ -122,7 +127,7 @@ class GeminiHistory(Unremembered):
         """Of the folder ``.gemini`` in which a project's folder is."""
         home = project.parent.parent if project is not None and project.parent.name == "tmp" else None
         if home not in self._registries:
-            self._registries[home] = Registry(home)
+            self._registries[home] = Registry(home, self._look)
         return self._registries[home]
 
 

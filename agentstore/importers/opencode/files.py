@@ -24,6 +24,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import BOM, Record, read_document
 from agentstore.importers.opencode.current import message_of
 from agentstore.importers.opencode.messages import Stored
@@ -51,7 +52,7 @@ def is_export(path: pathlib.PurePath, head: bytes) -> bool:
     return found is not None and _EXPORTED.search(head) is not None
 
 
-def read_json(path: pathlib.Path, problems: Problems, name: str = "") -> Record | None:
+def read_json(path: pathlib.Path, problems: Problems, intake: Intake, name: str = "") -> Record | None:
     """The object in a file; None, and a problem, where there is none."""
     try:
         with path.open("rb") as file:
@@ -65,7 +66,8 @@ def read_json(path: pathlib.Path, problems: Problems, name: str = "") -> Record 
     if not data.strip():
         problems.report("an empty file", name)
         return None
-    return read_document(data, lambda line, reason: problems.report(reason, name, line))
+    clean = intake.whole(data, path)
+    return read_document(clean, lambda line, reason: problems.report(reason, name, line))
 
 
 def proof_of_file(path: pathlib.Path) -> bytes:
@@ -77,19 +79,19 @@ def proof_of_file(path: pathlib.Path) -> bytes:
     return digest.digest()
 
 
-def exported_info(path: pathlib.Path) -> Record:
+def exported_info(path: pathlib.Path, look: Intake) -> Record:
     """The ``info`` of an export, from the beginning of its file, or from all of it where it is longer than that: it
     may have the differences that the session made."""
     with path.open("rb") as file:
         data = file.read(_INFO_BYTES)
-    head = data.removeprefix(BOM)
+    head = look.whole(data).removeprefix(BOM)
     found = _EXPORT.match(head)
     if found is None:
         return {}
     try:
         info, _ = json.JSONDecoder(strict=False).raw_decode(head.decode("utf-8", "replace"), _characters(head, found))
     except (ValueError, RecursionError):
-        info = (read_json(path, Problems("")) or {}).get("info") if len(data) == _INFO_BYTES else None
+        info = (read_json(path, Problems(""), look) or {}).get("info") if len(data) == _INFO_BYTES else None
     return info if isinstance(info, dict) else {}
 
 
@@ -123,11 +125,12 @@ def _exported(message: Any) -> Stored | None:
 class Tree:
     """The files of one session."""
 
-    def __init__(self, path: pathlib.Path, info: Record) -> None:
+    def __init__(self, path: pathlib.Path, info: Record, intake: Intake) -> None:
         is_oldest = path.parent.name == "info"
         base = path.parent.parent if is_oldest else path.parent.parent.parent
         ids = [id for id in (text_of(info, "id"), path.stem) if _PLAIN.fullmatch(id)]
         self._path = path
+        self._intake = intake
         self._project = base / "project" / f"{path.parent.name}.json"
         self._messages = next((one for id in ids if _is_folder(one := base / "message" / id)), None)
         self._parts = base / "part" / ids[0] if is_oldest and ids else base / "part"
@@ -136,7 +139,7 @@ class Tree:
         """Where its project is, if the session does not say it itself."""
         if not _is_file(self._project):
             return ""
-        return text_of(read_json(self._project, problems, self._project.name), "worktree")
+        return text_of(read_json(self._project, problems, self._intake, self._project.name), "worktree")
 
     def proof(self) -> bytes:
         """What changes when a file of the session is written, added or removed."""
@@ -151,16 +154,18 @@ class Tree:
         """The messages in the order of their times and ids."""
         found: list[tuple[int, str, pathlib.Path, Record | None]] = []
         for path in self._message_files():
-            info = read_json(path, problems, _below(path))
+            info = read_json(path, problems, self._intake, _below(path))
             if info is not None:
                 id = text_of(info, "id") or path.stem
                 # Long ones (with the differences that they made) are read once more.
                 kept = info if path.stat().st_size < _HELD_BYTES else None
                 found.append((created_ms(info), id, path, kept))
         for _, id, path, kept in sorted(found, key=lambda one: one[:2]):
-            info = kept if kept is not None else read_json(path, problems, _below(path))
+            info = kept if kept is not None else read_json(path, problems, self._intake, _below(path))
             if info is not None:
-                parts = [read_json(part, problems, _below(part)) for part in self._part_files(id, path.stem)]
+                parts = [
+                    read_json(part, problems, self._intake, _below(part)) for part in self._part_files(id, path.stem)
+                ]
                 yield Stored(info, _records(parts) or _records(info.get("parts")))
 
     def _message_files(self) -> list[pathlib.Path]:

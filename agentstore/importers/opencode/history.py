@@ -12,6 +12,7 @@ from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import HEAD, Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record
 from agentstore.importers.opencode import files
 from agentstore.importers.opencode.database import Listed, messages_of, sessions_of
@@ -41,6 +42,7 @@ class OpenCodeHistory(Unremembered):
 
     def __init__(self, paths: Sequence[pathlib.Path], options: Options) -> None:
         self._options = options
+        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._claims: dict[tuple[str, str], _Claim] = {}
         self._looked_up: set[str] = set()
@@ -70,7 +72,7 @@ class OpenCodeHistory(Unremembered):
         kept: dict[str, bytes] = {}
         problems = Problems(name)
         held = 0
-        with open_database(path, problems.report) as database:
+        with open_database(path, problems.report, self._options.mask) as database:
             for one in sessions_of(database):
                 if not self._is_best(agent, one.id, name):
                     held += 1
@@ -95,8 +97,9 @@ class OpenCodeHistory(Unremembered):
     def _read_tree(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
         name, agent = name_of(path), agent_of(path)
         problems = Problems(name)
-        info = files.read_json(path, problems) or {}
-        tree = files.Tree(path, info)
+        intake = Intake(name, self._options)
+        info = files.read_json(path, problems, intake) or {}
+        tree = files.Tree(path, info, intake)
         now = ImportState(STATE_VERSION, 0, 0, tree.proof(), b"", b"")
         if _is_unchanged(state, now):
             yield ImportResult(file=name, state=now)
@@ -107,7 +110,8 @@ class OpenCodeHistory(Unremembered):
             return
         worktree = "" if directory_of(info, "") else tree.worktree(problems)
         told = Told(agent, name, id, info, worktree, now)
-        yield from read_session(told, tree.messages(problems), problems, self._options, self._repositories)
+        results = read_session(told, tree.messages(problems), problems, self._options, self._repositories)
+        yield from map(intake.filled, results)
 
     def _read_export(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
         name, agent = name_of(path), agent_of(path)
@@ -116,20 +120,22 @@ class OpenCodeHistory(Unremembered):
         if _is_unchanged(state, now):
             yield ImportResult(file=name, state=now)
             return
-        document = files.read_json(path, problems)
+        intake = Intake(name, self._options)
+        document = files.read_json(path, problems, intake)
         info = document.get("info") if document else None
         id = text_of(info, "id")
         if document is None or not isinstance(info, dict) or not id:
             if document is not None:
                 problems.report("no session's id")
-            yield ImportResult(file=name, problems=problems.take(), state=now)
+            yield intake.filled(ImportResult(file=name, problems=problems.take(), state=now))
             return
         if not self._is_best(agent, id, name):
             yield ImportResult(file=name, skipped_records={_HELD: 1}, state=now)
             return
         told = Told(agent, name, id, info, "", now)
         messages = files.exported_messages(document, problems)
-        yield from read_session(told, messages, problems, self._options, self._repositories)
+        results = read_session(told, messages, problems, self._options, self._repositories)
+        yield from map(intake.filled, results)
 
     # --- what all files say ------------------------------------------------------------------------------------------
 
@@ -140,13 +146,13 @@ class OpenCodeHistory(Unremembered):
         try:
             kind = _kind_of(path)
             if kind == _DATABASE:
-                with open_database(path, ignored.report) as database:
+                with open_database(path, ignored.report, self._options.mask) as database:
                     listed = sessions_of(database)
             elif kind == _TREE:
-                info = files.read_json(path, ignored) or {}
+                info = files.read_json(path, ignored, self._look) or {}
                 listed = [Listed(text_of(info, "id") or path.stem, "", info, "", b"")]
             else:
-                info = files.exported_info(path)
+                info = files.exported_info(path, self._look)
                 listed = [Listed(text_of(info, "id"), "", info, "", b"")]
         except OSError:
             return 0
@@ -163,7 +169,7 @@ class OpenCodeHistory(Unremembered):
         self._looked_up.add(cwd)
         self._repositories.learn_directory(cwd)
         if self._options.local_git:
-            found = repository_of(cwd)
+            found = repository_of(cwd, self._options.mask)
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote)
 

@@ -10,6 +10,7 @@ from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import blocks, name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import HEAD, Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pi.identity import agent_of, header_in, id_of, is_session, session_key
 from agentstore.importers.pi.reader import Around, Reader
@@ -30,6 +31,7 @@ class PiHistory(Unremembered):
         # The deepest first: subagents lie in a folder beside the file of who asked for them.
         self.files = sorted(files, key=lambda path: (-len(path.parts), path.as_posix()))
         self._options = options
+        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._claims: dict[str, list[pathlib.Path]] = {}
         self._ids: dict[pathlib.Path, str] = {}
@@ -44,7 +46,7 @@ class PiHistory(Unremembered):
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         head = read_start(path, HEAD)
-        agent, header, name = agent_of(path, head), header_in(head) or {}, name_of(path)
+        agent, header, name = agent_of(path, head), header_in(self._look.whole(head)) or {}, name_of(path)
         own = session_key(agent, path, id_of(path, header))
         id = self._ids.get(path, own)
         if not id:
@@ -58,7 +60,8 @@ class PiHistory(Unremembered):
             trace = Trace(stream, state)
             if state is not None:
                 stream.seek(state.offset)
-            yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes)
+            intake = Intake(name, self._options)
+            yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes, intake)
 
     def _look_over(self, path: pathlib.Path) -> None:
         """Learn who a file is. What cannot be read is told by its import."""
@@ -66,7 +69,7 @@ class PiHistory(Unremembered):
             head = read_start(path, HEAD)
         except OSError:
             return
-        header = header_in(head) or {}
+        header = header_in(self._look.whole(head)) or {}
         self._claims.setdefault(session_key(agent_of(path, head), path, id_of(path, header)), []).append(path)
         self._learn(header)
 
@@ -77,7 +80,7 @@ class PiHistory(Unremembered):
         self._looked_up.add(cwd)
         self._repositories.learn_directory(cwd)
         if self._options.local_git:
-            found = repository_of(cwd)
+            found = repository_of(cwd, self._options.mask)
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote)
 
@@ -88,7 +91,7 @@ class PiHistory(Unremembered):
             head = b"" if parent.is_symlink() else read_start(parent, HEAD)
         except (OSError, ValueError):
             return ""
-        header = header_in(head) if is_session(parent, head) else None
+        header = header_in(self._look.whole(head)) if is_session(parent, head) else None
         return session_key(agent, parent, id_of(parent, header)) if header else ""
 
 

@@ -13,6 +13,7 @@ from agentstore.importers.documents import is_unchanged, read_value, read_whole,
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import Options
+from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Report
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -44,20 +45,30 @@ class SweHistory(Unremembered):
             yield unchanged(name, state)
             return
         problems: list[ImportProblem] = []
-        runs = _runs(data, lambda line, reason: problems.append(ImportProblem(name, line, reason)))
+        intake = Intake(name, self._options)
+        clean = intake.whole(data)
+        runs = _runs(clean, lambda line, reason: problems.append(ImportProblem(name, line, reason)))
+        # A run is known by a digest of what it says, and so by that of what it says in the file.
+        known = runs if clean == data else _runs(data, lambda _line, _reason: None)
+        ids = list(map(_id, known)) if len(known) == len(runs) else list(map(_id, runs))
         if not runs:
             if not problems:
                 problems.append(ImportProblem(name, 0, "no trajectory, no history and no messages"))
-            yield ImportResult(file=name, problems=problems, state=state_of(data))
+            yield intake.filled(ImportResult(file=name, problems=problems, state=state_of(data)))
+        is_used = False  # else other files have all of it
         for number, run in enumerate(runs):
             # The state and what could not be read are the file's: they come with its last run.
             is_last = number == len(runs) - 1
-            result = self._read(name, path, run, problems if is_last else [])
-            yield msgspec.structs.replace(result, state=state_of(data)) if is_last else result
+            result = self._read(name, path, run, ids[number], problems if is_last else [])
+            is_used = is_used or _HELD not in result.skipped_records
+            if is_last:
+                result = msgspec.structs.replace(result, state=state_of(data))
+            yield intake.filled(result) if is_last and is_used else result
 
-    def _read(self, name: str, path: pathlib.Path, run: Run, problems: list[ImportProblem]) -> ImportResult:
+    def _read(
+        self, name: str, path: pathlib.Path, run: Run, claimed: str, problems: list[ImportProblem]
+    ) -> ImportResult:
         file = f"{name}#{run.label}" if run.label else name
-        claimed = _id(run)
         id = self._ids.get((path, run.label, claimed), claimed)
         if not claimed or not id:
             return ImportResult(file=file, problems=problems, skipped_records={_HELD: 1} if claimed else {})
