@@ -20,12 +20,8 @@ from agentstore.importers.copilot.workspace import workspace_beside
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
-<<<<<<< HEAD
 from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Home, Options
-=======
-from agentstore.importers.importer import HEAD, Home, Options
 from agentstore.importers.intake import Intake
->>>>>>> mask
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories

@@ -23,12 +23,8 @@ from agentstore.importers.editors import cwd_of_workspace, user_folders
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_remotes import remote_of
-<<<<<<< HEAD
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
-=======
-from agentstore.importers.importer import Home, Options
 from agentstore.importers.intake import Intake
->>>>>>> mask
 from agentstore.importers.jsonl import Record, read_document
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
