@@ -20,8 +20,9 @@ from agentstore.errors import AgentStoreError, NotFoundError, SessionPurgedError
 from agentstore.importers.importer import History, Importer, Options
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
-from agentstore.ingest.deciding import Owner, Task, copy_of, is_settled, task_of
+from agentstore.ingest.deciding import Owner, Task, copy_of, has_bytes_of, is_settled, task_of
 from agentstore.ingest.events import EventKind, IngestEvent
+from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.looking import File, Look, Looker
 from agentstore.ingest.room import Room
@@ -176,11 +177,21 @@ class _Pass:
             return await self._leave(task, "deleted", history, row.session_ids)
         if task.session_ids and not await self._is_any_stored(task.session_ids):
             return await self._leave(task, "deleted", history, task.session_ids)
+        if task.row is not None and await self._was_compressed(task, task.row):
+            self._storer(task).note_again(task.row, history)
+            await self._skip(file, "unchanged")
+            return False
         if task.state is None and row is None:
             copied = await self._ingest._in_thread(copy_of, file, self._ingest._owner, rows)
             if copied is not None and await self._is_any_stored(copied.session_ids):
                 return await self._leave(task, "known", history, copied.session_ids)
         return True
+
+    async def _was_compressed(self, task: Task, row: SourceFile) -> bool:
+        """Whether a file was compressed since it was read: importers cannot go on in the middle of that."""
+        if task.state is None or not is_compressed(task.file.path):
+            return False
+        return await self._ingest._in_thread(has_bytes_of, task.file, row)
 
     async def _is_any_stored(self, session_ids: Iterable[str]) -> bool:
         for id in session_ids:
