@@ -59,7 +59,7 @@ async def rows(store: AsyncClickHouseStore, org: str) -> dict[str, Any]:
             ("calls", await store.get_session_tool_calls(org, id)),
             ("links", await store.get_session_git_links(org, id)),
         ):
-            found[f"{name} {id}"] = [replace(record, org_id="") for record in records]  # type: ignore[type-var]
+            found[f"{name} {id}"] = [replace(record, org_id="") for record in records]
         touched = await store.file_history(org, "", session_id=id, limit=1000)
         found[f"files {id}"] = [(one.path, one.operation, one.message_ordinal) for one in touched.touches]
     found["tokens"] = await store.token_usage_by_model(org)
