@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable
+from operator import attrgetter
 
-from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
+from agentstore.errors import InvalidArgumentError
 from agentstore.models import OriginalPart, SourceFile
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
@@ -39,7 +41,9 @@ class IngestReads(ReadLanes):
 
         ``packed``: with ``state`` and ``facts``, which are empty otherwise.
         """
-        ids = [text(id, "source_ids") for id in source_ids]
+        if isinstance(source_ids, str):  # each of its characters would pass for an id
+            raise InvalidArgumentError("source_ids: expected several ids, got one str", field="source_ids")
+        ids = sorted({valid_text(text(id, "source_ids")) for id in source_ids})
         conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id"))]
         if machine is not None:
             conditions.append(sql("machine = {machine}", machine=text(machine, "machine")))
@@ -49,7 +53,8 @@ class IngestReads(ReadLanes):
         for start in range(0, max(1, len(ids)), _AT_ONCE):
             some = [sql("source_id IN {ids}", ids=tuple(ids[start : start + _AT_ONCE]))] if ids else []
             files += await self._source_files([*conditions, *some], packed=packed)
-        return files
+        # Each statement has them in order, and not several together.
+        return files if len(ids) <= _AT_ONCE else sorted(files, key=attrgetter("machine", "path", "source_id"))
 
     async def _source_files(self, conditions: list[Sql], *, packed: bool) -> list[SourceFile]:
         columns = await self._open_pool.fetch(

@@ -50,8 +50,10 @@ async def test_files_come_back_as_they_were_written(store: AsyncClickHouseStore,
 async def test_many_source_ids_are_asked_for_in_several_statements(store: AsyncClickHouseStore, org: str) -> None:
     files = [SourceFile(path=f"/{number:05}", org_id=org, source_id=f"s{number}") for number in range(4500)]
     await store.write_source_files(org, files)
-    found = await store.list_source_files(org, source_ids=[one.source_id for one in files])
-    assert sorted(one.path for one in found) == [one.path for one in files]
+    found = await store.list_source_files(org, source_ids=[one.source_id for one in [*files, files[0]]])
+    assert [one.path for one in found] == [one.path for one in files]
+    with pytest.raises(InvalidArgumentError):
+        await store.list_source_files(org, source_ids="s1")
 
 
 async def test_a_file_that_fits_no_column_is_refused(store: AsyncClickHouseStore, org: str) -> None:
