@@ -8,7 +8,8 @@ from typing import Any
 
 from agentstore.errors import AgentStoreError, WriteError
 from agentstore.organisation import organisation
-from agentstore.write.rows import EncodedRows, Table, encode_rows
+from agentstore.write.encoded_rows import EncodedRows, encode_rows
+from agentstore.write.rows import Table
 
 # Encoded at a time: some milliseconds of the event loop.
 CHUNK_ROWS = 500
@@ -38,7 +39,10 @@ def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
     for index in range(start, len(records)) if table.bulky else ():
         for field in table.bulky:
             text = getattr(records[index], field, None)
-            size += len(text) if isinstance(text, str | bytes) else 0
+            if isinstance(text, str | bytes):
+                size += len(text)
+            elif isinstance(text, tuple):
+                size += sum(len(part) for part in text if isinstance(part, str))
         if size > _CHUNK_CHARACTERS:
             # At least one record, however long its text: an empty part would loop for ever.
             return max(index, start + 1)
