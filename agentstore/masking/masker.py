@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from json.encoder import encode_basestring
+
+import msgspec
 
 from agentstore.masking import credentials, names, placeholders, private_keys, values
 from agentstore.masking.escapes import free_after, free_before
@@ -84,10 +88,13 @@ class Masker:
         return b"".join(pieces)
 
     def mask_text(self, text: str) -> str:
-        """The same of a text."""
-        data = text.encode("utf-8", "surrogatepass")
+        """The same of a text, which is masked as if it stood in a record: what a line says counts for the next one."""
+        data = _as_in_a_record(text)
         masked = self.mask(data)
-        return text if masked is data else masked.decode("utf-8", "surrogatepass")
+        if masked is data:
+            return text
+        found: str = json.loads(masked.decode("utf-8", "surrogatepass"))
+        return found
 
     def spans(self, data: bytes) -> list[Span]:
         """Where the secrets are, in order and without overlap."""
@@ -149,6 +156,14 @@ class Masker:
         hit = self._tokens.next(text, 0)
         span = self._token(text, *hit) if hit else None
         return [span] if span and span.end == len(text) else []
+
+
+def _as_in_a_record(text: str) -> bytes:
+    """A text as JSON, with letters as they are."""
+    try:
+        return msgspec.json.encode(text)
+    except UnicodeEncodeError:  # half a character, which a file may hold and UTF-8 may not
+        return encode_basestring(text).encode("utf-8", "surrogatepass")
 
 
 def _by_line(data: bytes, spans: list[Span]) -> Iterator[list[Span]]:
