@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, Session, SessionDelete, ToolCall, WriteMark
+from agentstore.protocols import TextMasker
 from agentstore.write.clock import HIGHEST_TIME
-from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
+from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entry, portions
+from agentstore.write.masked import Masking
 from agentstore.write.normalize import Taken, checked_ids, chunked, number_calls, of_session
 from agentstore.write.rows import (
     CONTENT,
@@ -70,11 +72,15 @@ class Call:
 
 
 class Calls:
-    """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop."""
+    """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop.
 
-    def __init__(self, chunk_rows: int) -> None:
+    With a ``mask`` their texts are masked first, and what is encoded, sent again or named in an error is masked.
+    """
+
+    def __init__(self, chunk_rows: int, mask: TextMasker | None = None) -> None:
         # An entry is sent whole, so it may not be larger than what its caller gives: a batch, or all that may wait.
         self._chunk_rows = min(chunk_rows, CHUNK_ROWS)
+        self._masking = Masking(mask) if mask is not None else None
 
     async def session(
         self,
@@ -164,8 +170,10 @@ class Calls:
         self, table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
     ) -> list[Entry]:
         entries = []
-        for entry in encode_entries(table, org_id, chunks, name, deleted=deleted):
-            entries.append(entry)
+        for offset, records in portions(table, org_id, chunks):
+            if self._masking is not None:
+                records = await self._masking.masked(table, records)
+            entries.append(encode_entry(table, org_id, records, name, deleted=deleted, offset=offset))
             await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
         return entries
 

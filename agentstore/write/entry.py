@@ -16,21 +16,25 @@ CHUNK_ROWS = 500
 _CHUNK_CHARACTERS = 1_000_000
 
 
-def encode_entries(
-    table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
-) -> Iterator[Entry]:
-    """Records, given in chunks of at most ``CHUNK_ROWS``, as entries: each checked and encoded when it is asked for."""
+def portions(table: Table, org_id: str, chunks: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Records, given in chunks of at most ``CHUNK_ROWS``, as they are encoded at once, and the number of the first."""
     organisation(org_id)  # also where there are no records
     offset = 0
     for chunk in chunks:
         start = 0
         while start < len(chunk):
             stop = _last_fitting(table, chunk, start)
-            records = chunk[start:stop]
-            rows = encode_rows(table, org_id, records, name=name, deleted=deleted, offset=offset + start)
-            yield Entry(rows, org_id, records, deleted=deleted)
+            yield offset + start, chunk[start:stop]
             start = stop
         offset += len(chunk)
+
+
+def encode_entry(
+    table: Table, org_id: str, records: Sequence[Any], name: str, *, deleted: bool = False, offset: int = 0
+) -> Entry:
+    """Records checked and encoded."""
+    rows = encode_rows(table, org_id, records, name=name, deleted=deleted, offset=offset)
+    return Entry(rows, org_id, records, deleted=deleted)
 
 
 def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
