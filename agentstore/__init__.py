@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Message,
         MessagePin,
         ModelTokenUsage,
+        OriginalPart,
         ProjectInfo,
         SearchPage,
         SearchQuery,
@@ -63,10 +64,12 @@ if TYPE_CHECKING:
         SessionFilter,
         SessionPage,
         SessionStar,
+        SourceFile,
         ToolCall,
         ToolUsageStat,
         UserInfo,
         UserUsage,
+        WriteMark,
     )
     from agentstore.protocols import ReadStore, Store
     from agentstore.settings import ConnectOptions
@@ -98,6 +101,7 @@ __all__ = [
     "ModelTokenUsage",
     "NotFoundError",
     "OperationTimeoutError",
+    "OriginalPart",
     "PoolTimeoutError",
     "ProjectInfo",
     "Purge",
@@ -114,6 +118,7 @@ __all__ = [
     "SessionPage",
     "SessionPurgedError",
     "SessionStar",
+    "SourceFile",
     "Store",
     "StoreClosedError",
     "TableStatistics",
@@ -122,6 +127,7 @@ __all__ = [
     "UserInfo",
     "UserUsage",
     "WriteError",
+    "WriteMark",
     "WrongLoopError",
     "__version__",
 ]
@@ -135,8 +141,9 @@ _HOMES = {
     ),
     "models": (
         "Changes DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult HeatmapCell Highlight "
-        "Message MessagePin ModelTokenUsage ProjectInfo SearchPage SearchQuery SearchResult Session SessionDelete "
-        "SessionFilter SessionPage SessionStar ToolCall ToolUsageStat UserInfo UserUsage"
+        "Message MessagePin ModelTokenUsage OriginalPart ProjectInfo SearchPage SearchQuery SearchResult Session "
+        "SessionDelete SessionFilter SessionPage SessionStar SourceFile ToolCall ToolUsageStat UserInfo UserUsage "
+        "WriteMark"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

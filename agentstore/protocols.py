@@ -18,6 +18,7 @@ from agentstore.models import (
     Message,
     MessagePin,
     ModelTokenUsage,
+    OriginalPart,
     ProjectInfo,
     SearchPage,
     SearchQuery,
@@ -26,10 +27,12 @@ from agentstore.models import (
     SessionFilter,
     SessionPage,
     SessionStar,
+    SourceFile,
     ToolCall,
     ToolUsageStat,
     UserInfo,
     UserUsage,
+    WriteMark,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ class Store(Protocol):
         messages: Iterable[Message] = (),
         tool_calls: Iterable[ToolCall] = (),
         *,
-        replace: bool = False,
+        replace: bool | WriteMark = False,
     ) -> None: ...
 
     async def write_batch(
@@ -91,6 +94,9 @@ class Store(Protocol):
 
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None: ...
     async def write_file_touches(self, org_id: str, touches: Iterable[FileTouch]) -> None: ...
+    async def mark(self) -> WriteMark: ...
+    async def write_source_files(self, org_id: str, files: Iterable[SourceFile]) -> None: ...
+    async def write_originals(self, org_id: str, parts: Iterable[OriginalPart]) -> None: ...
     async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None: ...
     async def write_message_pins(self, org_id: str, pins: Iterable[MessagePin]) -> None: ...
     async def write_session_deletes(self, org_id: str, deletes: Iterable[SessionDelete]) -> None: ...
@@ -144,6 +150,16 @@ class ReadStore(Protocol):
     async def list_session_stars(self, org_id: str, session_id: str = "") -> list[SessionStar]: ...
     async def list_message_pins(self, org_id: str, session_id: str = "") -> list[MessagePin]: ...
     async def list_session_deletes(self, org_id: str) -> list[SessionDelete]: ...
+    async def list_source_files(
+        self,
+        org_id: str,
+        *,
+        machine: str | None = None,
+        source_ids: Iterable[str] = (),
+        session_id: str = "",
+        packed: bool = False,
+    ) -> list[SourceFile]: ...
+    async def get_originals(self, org_id: str, original_id: str) -> list[OriginalPart]: ...
     async def changes(self, org_id: str, since: Changes | int | None = None) -> Changes: ...
 
     @takes_analytics_keywords

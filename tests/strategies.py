@@ -34,6 +34,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(arguments)
     if origin is list:
         return st.lists(values(arguments[0]), max_size=3)
+    if origin is tuple and arguments[-1] is ...:
+        return st.lists(values(arguments[0]), max_size=3).map(tuple)
     if origin is dict:
         return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=3)
     if origin in (typing.Union, types.UnionType):
@@ -46,6 +48,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         str: texts,
         int: ints,
         bool: st.booleans(),
+        bytes: st.binary(max_size=30),
         type(None): st.none(),
         dt.datetime: moments,
         dt.date: st.dates(),

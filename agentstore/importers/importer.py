@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -47,6 +48,11 @@ class Options(msgspec.Struct, frozen=True):
     keep_original: bool = False
 
 
+FileFacts = Mapping[pathlib.Path, bytes]
+"""What was found in each file that others need to know, packed; who keeps it need not understand it."""
+NO_FACTS: FileFacts = types.MappingProxyType({})
+
+
 class History(Protocol):
     """Files of one agent that are read together, since they may tell about each other."""
 
@@ -63,12 +69,26 @@ class History(Protocol):
         """
         ...
 
+    def facts(self, path: pathlib.Path) -> bytes:
+        """What this file says about others and about who it is, to be kept with its size and times and given to a later
+        ``survey``; b"" where there is nothing to keep. It follows from the file's bytes and the options alone."""
+        ...
+
+    def context(self, path: pathlib.Path) -> bytes:
+        """A digest of all that other files (and git on this machine) say which changes what ``read(path)`` gives; b""
+        where nothing from outside matters. Equal contexts and equal bytes give equal results."""
+        ...
+
 
 class Importer(Protocol):
     """One agent's importer. It has no state: it may be used by threads at the same time."""
 
     name: str
     """The ``agent_type`` of its sessions (agents that write files of the same shape may have others)."""
+
+    version: int
+    """Of what it makes of a file's bytes. It is raised where a better importer should read everything again: what was
+    imported by a lower version counts as changed, facts and states of it are not used."""
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The folders and files where this agent keeps its history, whether they exist or not."""
@@ -78,7 +98,19 @@ class Importer(Protocol):
         """Whether a file, by its path and its first ``HEAD`` bytes, is history of this agent that ``read`` takes."""
         ...
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> History:
-        """Look at all files of this agent, as far as is needed to read each of them rightly: for most agents all of
-        them are read once. A file that cannot be read is left to ``read``, which says why."""
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        """Other files and folders, which may be missing, whose size and times have to be looked at together with those
+        of ``path`` to know that nothing changed: what ``read`` and ``survey`` open beside it. No file is opened."""
+        ...
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> History:
+        """Look at all files of this agent, as far as is needed to read each of them rightly. A file that cannot be read
+        is left to ``read``, which says why.
+
+        ``known`` are the facts of files that have not changed since: these are not opened, unless others make more of
+        them necessary (two files that claim to be one session). ``grown`` are facts of files that have changed: they
+        are continued where the file only got longer. Facts of another version are made again.
+        """
         ...

@@ -23,6 +23,7 @@ from agentstore.models.answered import (
     UserUsage,
 )
 from agentstore.models.asked import DateLike, SearchQuery, SessionFilter, parse_iso
+from agentstore.models.ingested import OriginalPart, SourceFile
 from agentstore.models.record import Record
 from agentstore.models.written import (
     Confidence,
@@ -37,6 +38,7 @@ from agentstore.models.written import (
     SessionDelete,
     SessionStar,
     ToolCall,
+    WriteMark,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "Message",
     "MessagePin",
     "ModelTokenUsage",
+    "OriginalPart",
     "ProjectInfo",
     "Record",
     "RelationshipType",
@@ -67,9 +70,11 @@ __all__ = [
     "SessionFilter",
     "SessionPage",
     "SessionStar",
+    "SourceFile",
     "ToolCall",
     "ToolUsageStat",
     "UserInfo",
     "UserUsage",
+    "WriteMark",
     "parse_iso",
 ]

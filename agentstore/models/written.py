@@ -159,3 +159,9 @@ class SessionDelete(Record, frozen=True):
     session_id: str = ""
     user_id: str = ""
     created_at: dt.datetime | None = None
+
+
+class WriteMark(Record, frozen=True):
+    """A moment in the order of all writes of a store: what is written after it was drawn is newer than it."""
+
+    version: int

@@ -7,6 +7,7 @@ from agentstore.read.analytics import AnalyticsReads
 from agentstore.read.changes import ChangeReads
 from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
+from agentstore.read.ingested import IngestReads
 from agentstore.read.messages import MessageReads
 from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
@@ -14,7 +15,7 @@ from agentstore.read.sessions import SessionReads
 from agentstore.read.stars_and_pins import MarkReads
 
 
-class Reads(SessionReads, MessageReads, GitLinkReads, FileReads, MarkReads, AnalyticsReads, ChangeReads):
+class Reads(SessionReads, MessageReads, GitLinkReads, FileReads, MarkReads, AnalyticsReads, ChangeReads, IngestReads):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from agentstore.errors import InvalidArgumentError
-from agentstore.models import Message, Session, SessionDelete, ToolCall
+from agentstore.models import Message, Session, SessionDelete, ToolCall, WriteMark
 from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
 from agentstore.write.normalize import Taken, checked_ids, chunked, number_calls, of_session
 from agentstore.write.rows import (
@@ -25,6 +25,7 @@ from agentstore.write.rows import (
     SESSION_DELETES,
     SESSION_FLOORS,
     SESSIONS,
+    SOURCE_FILES,
     TOOL_CALLS,
     SessionFloor,
     Table,
@@ -39,12 +40,14 @@ T = TypeVar("T", Message, ToolCall)
 class Call:
     """The rows of one call in stages: each stage is sent when all before it are stored, and fails if they fail.
 
-    ``touched`` is what it may change of what counts where.
+    ``touched`` is what it may change of what counts where. ``floor`` is the version of its floors, where that is not
+    the call's own: only what is older still is taken away.
     """
 
     org_id: str
     stages: tuple[list[Entry], ...]
     touched: Touched
+    floor: int = 0
 
     @property
     def entries(self) -> list[Entry]:
@@ -55,8 +58,8 @@ class Call:
         """The ids of sessions that the call writes rows of, some more than once; not those it only removes."""
         for entry in self.entries:
             # Removals and floors only take rows away. If they were refused, a purged session could not be purged again.
-            if not entry.deleted and entry.table is not SESSION_FLOORS:
-                field = entry.table.key[0]
+            if not entry.deleted and entry.table not in (SESSION_FLOORS, SOURCE_FILES):
+                field = "id" if entry.table is SESSIONS else "session_id"
                 yield from (getattr(record, field) for record in entry.records)
 
 
@@ -74,12 +77,13 @@ class Calls:
         messages: Iterable[Message],
         tool_calls: Iterable[ToolCall],
         *,
-        replace: bool,
+        replace: bool | WriteMark,
     ) -> Call:
         """A session with its messages and tool calls; with ``replace``, taking away what is not among them.
 
         What is taken away is what is older than this call, whatever that is when it takes effect: nothing is read. The
         floor comes after the rows, for otherwise the session would be empty for a moment, or for good where they fail.
+        Where ``replace`` is a mark, what is not older than that stays.
         """
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
@@ -95,7 +99,7 @@ class Calls:
         if replace:
             touched.empty(session.id)
         # Published last: whoever sees the session in a list finds all that belongs to it.
-        return Call(org_id, (rows, floors, published), touched)
+        return Call(org_id, (rows, floors, published), touched, _version_of(replace))
 
     async def batch(
         self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
@@ -166,6 +170,12 @@ class Calls:
         for chunk in self._chunks(records, name):
             yield of_session(chunk, session_id, name, offset)
             offset += len(chunk)
+
+
+def _version_of(replace: bool | WriteMark) -> int:
+    if isinstance(replace, WriteMark):
+        return replace.version
+    return 0
 
 
 def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:

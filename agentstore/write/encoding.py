@@ -113,3 +113,17 @@ def encode_times(values: Sequence[dt.datetime]) -> Segments:
     except TypeError:
         raise TypeError("expected a datetime with a timezone") from None
     return (struct.pack(f"<{len(ticks)}q", *ticks),)
+
+
+def encode_bytes(values: Sequence[bytes]) -> Segments:
+    """``String`` of bytes that need not be text."""
+    if not set(map(type, values)) <= {bytes}:
+        raise TypeError("expected bytes")
+    return (b"".join(chain.from_iterable(zip(map(_VARINTS.__getitem__, map(len, values)), values, strict=True))),)
+
+
+def encode_joined(values: Sequence[tuple[str, ...]]) -> Segments:
+    """``String`` of several texts, with a zero byte between them."""
+    if not set(map(type, values)) <= {tuple}:
+        raise TypeError("expected a tuple")
+    return encode_strings(["\0".join(texts) for texts in values])

@@ -38,7 +38,7 @@ def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
     for index in range(start, len(records)) if table.bulky else ():
         for field in table.bulky:
             text = getattr(records[index], field, None)
-            size += len(text) if isinstance(text, str) else 0
+            size += len(text) if isinstance(text, str | bytes) else 0
         if size > _CHUNK_CHARACTERS:
             # At least one record, however long its text: an empty part would loop for ever.
             return max(index, start + 1)

@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from agentstore.connection.sql import identifier, sql
+from agentstore.connection.sql import Sql, identifier, sql
 from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
 from agentstore.organisation import organisation
 from agentstore.protocols import Executor
@@ -17,7 +17,7 @@ from agentstore.read.floors import COPIES, SUBAGENTS
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids
 from agentstore.write.retry import retried
-from agentstore.write.rows import SESSION_FLOORS, TABLES, Table
+from agentstore.write.rows import ORIGINALS, SESSION_FLOORS, SOURCE_FILES, TABLES, Table
 from agentstore.write.sources import is_marker
 
 # Session ids in one statement: far below the limits on a query's size.
@@ -78,6 +78,8 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
     and purging again goes on.
     """
     lifetime = 0
+    for name in (ORIGINALS.name, SOURCE_FILES.name):
+        lifetime = max(lifetime, await _old_parts_lifetime(executor, name))
     for table in TABLES:
         if table is SESSION_FLOORS:
             continue  # what keeps the rest invisible; see ``_forget_family`` for what else it holds
@@ -88,6 +90,7 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
                 raise _not_erased(table.name, org_id, chunk, error) from error
         lifetime = max(lifetime, await _old_parts_lifetime(executor, table.name))
     await _forget_family(executor, org_id, ids, deadline)
+    await _erase_originals(executor, org_id, ids, deadline)
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lifetime)
     return Purge(session_ids=list(ids), inactive_parts_until=until)
 
@@ -126,19 +129,51 @@ async def _forget_family(executor: Executor, org_id: str, ids: Sequence[str], de
     """What is known of the sessions beside their rows: names of user and project, and hashes of what they held."""
     for table, rows in (("session_floors", sql("scope IN {scopes}", scopes=(COPIES, SUBAGENTS))), _ALL_SOURCES):
         for chunk in _chunks(ids):
-            statement = sql(
-                "ALTER TABLE {table} DELETE WHERE org_id = {org_id} AND session_id IN {ids} AND {rows}",
-                table=identifier(table),
-                org_id=org_id,
-                ids=chunk,
-                rows=rows,
-            )
+            rows_of_chunk = sql("session_id IN {ids} AND {rows}", ids=chunk, rows=rows)
+            await _delete(executor, table, org_id, chunk, rows_of_chunk, deadline)
+
+
+async def _erase_originals(executor: Executor, org_id: str, ids: Sequence[str], deadline: float) -> None:
+    """Rewrite the parts that hold the files of these sessions, and what was packed of these files.
+
+    Also files that hold other sessions beside them: whose record is whose is not known there.
+    """
+    for chunk in _chunks(ids):
+        from_them = sql("hasAny(splitByChar('\\0', session_ids), {ids})", ids=list(chunk))
+        query = sql(
+            "SELECT DISTINCT original_id FROM source_files WHERE org_id = {org_id} AND {from_them}"
+            " AND original_id != ''",
+            org_id=org_id,
+            from_them=from_them,
+        )
+        columns = await retried(partial(executor.fetch, query), deadline=deadline, rng=random.Random())
+        for originals in _chunks(columns[0] if columns else ()):
+            rows = sql("original_id IN {originals}", originals=originals)
+            await _delete(executor, ORIGINALS.name, org_id, chunk, rows, deadline)
+        rows = sql("session_id IN {ids}", ids=chunk)
+        await _delete(executor, ORIGINALS.name, org_id, chunk, rows, deadline)
+        # Last: cut off before this, the next purge finds by it what is left.
+        await _delete(executor, SOURCE_FILES.name, org_id, chunk, from_them, deadline)
+
+
+async def _delete(
+    executor: Executor, table: str, org_id: str, ids: tuple[str, ...], rows: Sql, deadline: float
+) -> None:
+    """Rewrite the parts of a table that hold such rows of the organisation; ``ids`` are for an error to name."""
+    where = sql("org_id = {org_id} AND {rows}", org_id=org_id, rows=rows)
+    count = sql("SELECT count() FROM {table} WHERE {where}", table=identifier(table), where=where)
+    statement = sql("ALTER TABLE {table} DELETE WHERE {where}", table=identifier(table), where=where)
+
+    async def attempt() -> None:
+        (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
+        if left:
             seconds = max(1.0, deadline - loop_time())
-            run = partial(executor.execute, statement, {"mutations_sync": 2}, timeout_seconds=seconds)
-            try:
-                await retried(run, deadline=deadline, rng=random.Random())
-            except AgentStoreError as error:
-                raise _not_erased(table, org_id, chunk, error) from error
+            await executor.execute(statement, {"mutations_sync": 2}, timeout_seconds=seconds)
+
+    try:
+        await retried(attempt, deadline=deadline, rng=random.Random())
+    except AgentStoreError as error:
+        raise _not_erased(table, org_id, ids, error) from error
 
 
 async def _old_parts_lifetime(executor: Executor, table: str) -> int:

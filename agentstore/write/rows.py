@@ -19,10 +19,12 @@ from agentstore.models import (
     GitLink,
     Message,
     MessagePin,
+    OriginalPart,
     Record,
     Session,
     SessionDelete,
     SessionStar,
+    SourceFile,
     ToolCall,
 )
 from agentstore.organisation import organisation
@@ -31,6 +33,8 @@ from agentstore.write.encoding import (
     Segments,
     choice,
     encode_bools,
+    encode_bytes,
+    encode_joined,
     encode_strings,
     encode_times,
     encode_varint,
@@ -47,6 +51,7 @@ _VERSION_BYTES = 8
 
 _TEXT: tuple[str, Encoder] = ("String", encode_strings)
 _ID: tuple[str, Encoder] = ("String", required)
+_BYTES: tuple[str, Encoder] = ("String", encode_bytes)
 _BOOL: tuple[str, Encoder] = ("Bool", encode_bools)
 _UINT32: tuple[str, Encoder] = ("UInt32", unsigned(32))
 _UINT64: tuple[str, Encoder] = ("UInt64", unsigned(64))
@@ -240,8 +245,48 @@ MESSAGE_SOURCES = Table(
     versioned=False,
 )
 
+# What was read of which file, and what it was: rows of files, not of sessions (ddl/0009).
+SOURCE_FILES = Table(
+    "source_files",
+    SourceFile,
+    {
+        "machine": _TEXT,
+        "path": _ID,
+        "source_id": _TEXT,
+        "importer": _TEXT,
+        "importer_version": _UINT32,
+        "root": _TEXT,
+        "user_id": _TEXT,
+        "user_name": _TEXT,
+        "stat": _TEXT,
+        "context": _TEXT,
+        "size": _UINT64,
+        "outcome": _TEXT,
+        "session_ids": ("String", encode_joined),
+        "original_id": _TEXT,
+        "state": _BYTES,
+        "facts": _BYTES,
+    },
+    ("machine", "path", "source_id"),
+    bulky=("state", "facts"),
+)
+ORIGINALS = Table(
+    "originals",
+    OriginalPart,
+    {
+        "original_id": _ID,
+        "file": _TEXT,
+        "start": _UINT64,
+        "end": _UINT64,
+        "session_id": _TEXT,
+        "data": _BYTES,
+    },
+    ("original_id", "file", "start"),
+    bulky=("data",),
+)
+
 # Which tables the floors of a scope are about. The others have the session's id for a key: a tombstone is enough.
-FLOORED = {CONTENT: (MESSAGES, TOOL_CALLS, FILE_TOUCHES), MARKS: (GIT_LINKS, SESSION_STARS, MESSAGE_PINS)}
+FLOORED = {CONTENT: (MESSAGES, TOOL_CALLS, FILE_TOUCHES), MARKS: (GIT_LINKS, SESSION_STARS, MESSAGE_PINS, ORIGINALS)}
 
 # The order of publication: a session row becomes visible after everything that belongs to it.
 TABLES = (
@@ -255,8 +300,10 @@ TABLES = (
     SESSION_FLOORS,
     SESSIONS,
 )
+# Of files: nothing that is read about sessions depends on them.
+KEPT = (ORIGINALS, SOURCE_FILES)
 # And what is no record of anybody's, first: families are found by it.
-BATCHED = (MESSAGE_SOURCES, *TABLES)
+BATCHED = (MESSAGE_SOURCES, *TABLES, *KEPT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from agentstore.write import store_numbers
 from agentstore.write.clock import HIGHEST_TIME, HybridClock, local_nanoseconds
 from agentstore.write.looptime import loop_time
 from agentstore.write.retry import retried
-from agentstore.write.rows import PURGED, TABLES
+from agentstore.write.rows import KEPT, PURGED, TABLES
 
 # While a store writes, a look older than the first is renewed beside the writes, one older than the second is waited
 # for.
@@ -269,7 +269,7 @@ def look_statement(reached: int, newest_purge: int) -> Sql:
             reached=reached,
             most=HIGHEST_TIME,
         )
-        for table in TABLES
+        for table in (*TABLES, *KEPT)
     ]
     time_there = sql("SELECT {kind} AS kind, toUInt64(toUnixTimestamp64Nano(now64(9))) AS value", kind=_SERVER)
     purges = sql(

@@ -28,7 +28,7 @@ from agentstore.write.families import Families, undecided
 from agentstore.write.looptime import loop_time
 from agentstore.write.outcome import committed, leave, refuse
 from agentstore.write.receipt import Receipt
-from agentstore.write.rows import BATCHED, SESSIONS
+from agentstore.write.rows import BATCHED, KEPT, SESSION_FLOORS, SESSIONS
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import Sweeper
 from agentstore.write.touched import Touched
@@ -162,6 +162,12 @@ class Writer:
         receipt.task.add_done_callback(lambda task: _end_turn(turn))
         return receipt
 
+    async def mark(self) -> int:
+        """A version that is drawn for no row: what is accepted later is above it."""
+        await self.versions.ready(self._deadline_seconds)
+        version, _ = self.versions.draw()
+        return version
+
     async def flush(self) -> None:
         """Returns when nothing that was accepted or submitted before is waiting or under way, without lingering."""
         submitted = set(self._submitted)
@@ -196,7 +202,8 @@ class Writer:
         version, drawn_at = self.versions.draw()
         call.touched.versions.add(version)
         for entry in entries:
-            entry.decide_version(version, drawn_at)
+            is_floor = entry.table is SESSION_FLOORS
+            entry.decide_version(call.floor if is_floor and call.floor else version, drawn_at)
         self._unlisted.check([one for one in entries if one.table is SESSIONS and not one.deleted], entries)
         self._link(call)
         return entries
@@ -209,7 +216,7 @@ class Writer:
             for entry in stage:
                 entry.depend_on(barrier, required=True)
         # What others wrote before, like links, belongs to the session as well.
-        tails = [batcher.tail for batcher in self._batchers.values() if batcher.table is not SESSIONS]
+        tails = [one.tail for one in self._batchers.values() if one.table not in (SESSIONS, *KEPT)]
         for entry in stages[-1]:
             if entry.table is SESSIONS:
                 for tail in tails:

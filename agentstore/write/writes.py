@@ -8,7 +8,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from agentstore.errors import InvalidArgumentError, WriteError
-from agentstore.models import FileTouch, GitLink, Message, MessagePin, Session, SessionDelete, SessionStar, ToolCall
+from agentstore.models import (
+    FileTouch,
+    GitLink,
+    Message,
+    MessagePin,
+    OriginalPart,
+    Session,
+    SessionDelete,
+    SessionStar,
+    SourceFile,
+    ToolCall,
+    WriteMark,
+)
 from agentstore.write.calls import Call
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids, listed
@@ -18,9 +30,11 @@ from agentstore.write.rows import (
     FILE_TOUCHES,
     GIT_LINKS,
     MESSAGE_PINS,
+    ORIGINALS,
     SESSION_DELETES,
     SESSION_STARS,
     SESSIONS,
+    SOURCE_FILES,
     Table,
 )
 from agentstore.write.writer import Writer
@@ -45,7 +59,7 @@ class Writes(ABC):
         messages: Iterable[Message] = (),
         tool_calls: Iterable[ToolCall] = (),
         *,
-        replace: bool = False,
+        replace: bool | WriteMark = False,
     ) -> None:
         """Insert or replace a session, and upsert its messages by ordinal and its tool calls by their key.
 
@@ -54,6 +68,9 @@ class Writes(ABC):
         another session's is refused. The session row is committed last, so a session seen in a list is complete. Lists
         show what has a ``user_message_count``: where it is 0 and messages of role "user" come with it, the logger
         ``agentstore`` warns, once for each store.
+
+        A session that comes in several calls is replaced with the last of them: ``replace`` is then what ``mark`` gave
+        before the first, and rows written since stay. Until that call is committed, nothing of what was stored is gone.
         """
         writer = self._open_writer
         await writer.write(lambda: writer.calls.session(org_id, session, messages, tool_calls, replace=replace))
@@ -69,6 +86,10 @@ class Writes(ABC):
         writer = self._open_writer
         await writer.write(lambda: writer.calls.batch(org_id, sessions, messages, tool_calls))
 
+    async def mark(self) -> WriteMark:
+        """The moment that is now, for ``write_session(replace=…)``: all that is written later is newer."""
+        return WriteMark(await self._open_writer.mark())
+
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None:
         """Upsert git links by (session_id, commit_sha, pr_url)."""
         await self._write(org_id, GIT_LINKS, links, "links")
@@ -79,6 +100,14 @@ class Writes(ABC):
         They belong to the tool calls: ``write_session(replace=True)`` removes those that were written before it.
         """
         await self._write(org_id, FILE_TOUCHES, touches, "touches")
+
+    async def write_source_files(self, org_id: str, files: Iterable[SourceFile]) -> None:
+        """Upsert what is known of files that were read, by (machine, path, source_id)."""
+        await self._write(org_id, SOURCE_FILES, files, "files")
+
+    async def write_originals(self, org_id: str, parts: Iterable[OriginalPart]) -> None:
+        """Upsert parts of files as they were, by (original_id, file, start). Those of a purged session are refused."""
+        await self._write(org_id, ORIGINALS, parts, "parts")
 
     async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
         """Upsert stars by (session_id, user_id)."""
@@ -111,7 +140,7 @@ class Writes(ABC):
         messages: Iterable[Message] = (),
         tool_calls: Iterable[ToolCall] = (),
         *,
-        replace: bool = False,
+        replace: bool | WriteMark = False,
     ) -> Receipt:
         """``write_session`` without waiting: returns at once; await the receipt to know the outcome.
 

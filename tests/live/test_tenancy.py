@@ -13,12 +13,14 @@ from agentstore import (
     FileTouch,
     MessagePin,
     NotFoundError,
+    OriginalPart,
     ReadStore,
     SearchQuery,
     Session,
     SessionDelete,
     SessionFilter,
     SessionStar,
+    SourceFile,
     Store,
 )
 from tests.builders import at, call, commit, message, pull_request, session
@@ -27,7 +29,7 @@ from tests.servers import Server
 
 Case = Callable[[AsyncClickHouseStore, str, str], Awaitable[Any]]
 # What the methods without an organisation do is about the whole store.
-WITHOUT_ORG = {"aclose", "flush"}
+WITHOUT_ORG = {"aclose", "flush", "mark"}
 
 
 def one(mark: str, **fields: Any) -> Session:
@@ -60,6 +62,12 @@ WRITES: dict[str, Case] = {
     ),
     "write_file_touches": lambda store, org, mark: store.write_file_touches(
         org, [FileTouch("s", "a.py", "edit", tool_use_id=mark)]
+    ),
+    "write_source_files": lambda store, org, mark: store.write_source_files(
+        org, [SourceFile(path="/x", context=mark, session_ids=("s",), original_id="o", state=mark.encode())]
+    ),
+    "write_originals": lambda store, org, mark: store.write_originals(
+        org, [OriginalPart(original_id="o", session_id="s", data=mark.encode())]
     ),
     "write_session_stars": lambda store, org, mark: store.write_session_stars(
         org, [SessionStar(session_id="s", user_id="u", created_at=at(len(mark)))]
@@ -98,6 +106,8 @@ READS: dict[str, Case] = {
     "list_session_stars": lambda store, org, mark: store.list_session_stars(org),
     "list_message_pins": lambda store, org, mark: store.list_message_pins(org),
     "list_session_deletes": lambda store, org, mark: store.list_session_deletes(org),
+    "list_source_files": lambda store, org, mark: store.list_source_files(org, packed=True),
+    "get_originals": lambda store, org, mark: store.get_originals(org, "o"),
     "changes": lambda store, org, mark: changed_sessions(store, org),
     "usage_by_user": lambda store, org, mark: store.usage_by_user(org),
     "activity_heatmap": lambda store, org, mark: store.activity_heatmap(org),
@@ -161,7 +171,8 @@ async def test_no_read_shows_what_was_deleted(store: AsyncClickHouseStore, org: 
     """A read that is new to a protocol fails here where it forgets the floors."""
     await filled(store, org, "mine")
     await store.delete_sessions(org, ["s", "deleted"])
-    for name in READS.keys() - {"changes"}:  # which says by their ids that they are gone
+    # One says by their ids that they are gone, the other that their file was read.
+    for name in READS.keys() - {"changes", "list_source_files"}:
         assert await told(store, org, name) == await told(store, f"{org}-empty", name), name
 
 

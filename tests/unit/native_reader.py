@@ -57,8 +57,8 @@ def varint(stream: io.BytesIO) -> int:
 
 
 def text(stream: io.BytesIO) -> str:
-    """A length and so many bytes of UTF-8."""
+    """A length and so many bytes of UTF-8; others escaped."""
     size = varint(stream)
     data = stream.read(size)
     assert len(data) == size
-    return data.decode()
+    return data.decode("utf-8", errors="surrogateescape")

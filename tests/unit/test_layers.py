@@ -17,8 +17,8 @@ LINES = 350
 # From below to above: a module imports from lower layers, or from its own.
 LAYERS = [
     {"errors", "version"},
-    {"models", "models.record", "models.written", "models.asked", "models.answered", "settings", "organisation",
-     "filters"},
+    {"models", "models.record", "models.written", "models.ingested", "models.asked", "models.answered", "settings",
+     "organisation", "filters"},
     {"connection.sql"},
     {"protocols", "home"},
     {"connection.hosts", "connection.needs", "connection.known_versions", "schema.plan", "write.encoding", "write.rows",

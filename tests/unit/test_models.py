@@ -84,6 +84,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "user_id": "", "user_name": "", "agent_type": "", "project_name": "", "session_count": 0, "message_count": 0,
         "commit_count": 0, "total_output_tokens": 0, "peak_context_tokens": 0,
     },
+    "SourceFile": {
+        "path": REQUIRED, "org_id": "", "machine": "", "source_id": "", "importer": "", "importer_version": 0,
+        "root": "", "user_id": "", "user_name": "", "stat": "", "context": "", "size": 0, "outcome": "read",
+        "session_ids": (), "original_id": "", "state": b"", "facts": b"",
+    },
+    "OriginalPart": {
+        "original_id": REQUIRED, "file": "", "start": 0, "end": 0, "org_id": "", "session_id": "", "data": b"",
+    },
+    "WriteMark": {"version": REQUIRED},
     "HeatmapCell": {"day_of_week": 0, "hour": 0, "session_count": 0},
     "ToolUsageStat": {"tool_name": "", "category": "", "usage_count": 0},
     "DailyActivity": {"date": REQUIRED, "session_count": 0, "message_count": 0, "total_output_tokens": 0},

@@ -17,9 +17,11 @@ from agentstore.schema.plan import load_migrations
 from agentstore.write.normalize import number_calls, of_session
 from agentstore.write.rows import (
     FLOORED,
+    KEPT,
     MESSAGES,
     SESSION_FLOORS,
     SESSIONS,
+    SOURCE_FILES,
     TABLES,
     TOOL_CALLS,
     Table,
@@ -32,10 +34,17 @@ from tests.unit.native_reader import read_block, read_rows
 DERIVED = {"commit_count", "tool_call_count", "copied_message_count", "origin_session_id"}  # read, never written
 
 
+def stored(value: Any) -> Any:
+    """As the column has it."""
+    if isinstance(value, tuple):
+        return "\0".join(value)
+    return value.decode("utf-8", errors="surrogateescape") if isinstance(value, bytes) else value
+
+
 def valid(table: Table) -> st.SearchStrategy[Any]:
     """Records of the table that may be written: with ids and a known relationship."""
     changes: dict[str, st.SearchStrategy[Any]] = {
-        name: texts.filter(bool) for name in ("id", "session_id", "path") if name in table.columns
+        name: texts.filter(bool) for name in ("id", "session_id", "path", "original_id") if name in table.columns
     }
     if table is SESSIONS:
         changes["relationship_type"] = st.sampled_from(["", "continuation", "subagent", "fork"])
@@ -48,7 +57,7 @@ def valid(table: Table) -> st.SearchStrategy[Any]:
     )
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *KEPT], ids=lambda table: table.name)
 def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
     assert set(table.columns) == {field.name for field in msgspec.structs.fields(table.record)} - {"org_id"} - DERIVED
     statements = [one.text for migration in load_migrations() for one in migration.statements()]
@@ -63,7 +72,7 @@ def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
     assert sorted(table.order or table.key) == sorted(table.key)
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *KEPT], ids=lambda table: table.name)
 def test_every_table_knows_tokens_and_its_newest_version(table: Table) -> None:
     """Without the window an insert that is sent again is stored twice; without the index each look reads all rows."""
     statements = [statement.text for migration in load_migrations() for statement in migration.statements()]
@@ -77,10 +86,11 @@ def test_every_table_knows_tokens_and_its_newest_version(table: Table) -> None:
 def test_every_table_with_rows_of_sessions_is_below_their_floors() -> None:
     """Else rows that a removal took away are there again when its floor is swept."""
     floored = [table.name for tables in FLOORED.values() for table in tables]
-    assert sorted(floored) == sorted(table.name for table in TABLES if table.key[0] == "session_id" != table.key[-1])
+    own = [table.name for table in TABLES if table.key[0] == "session_id" != table.key[-1]]
+    assert sorted(floored) == sorted([*own, "originals"])
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *KEPT], ids=lambda table: table.name)
 @given(data=st.data())
 def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.DataObject) -> None:
     parts = data.draw(st.lists(st.lists(valid(table), max_size=4), min_size=1, max_size=3))
@@ -91,7 +101,7 @@ def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.Dat
     assert read_rows(block) == [
         {
             "org_id": org,
-            **{name: getattr(record, name) for name in table.columns},
+            **{name: stored(getattr(record, name)) for name in table.columns},
             "_version": version,
             "_deleted": int(deleted),
         }
@@ -102,9 +112,11 @@ def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.Dat
     assert [one.row_count for one in encoded] == [len(part) for part in parts]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *KEPT], ids=lambda table: table.name)
 def test_every_field_is_checked_and_named(table: Table) -> None:
     good: dict[str, Any] = {"id": "s"} if table is SESSIONS else {"session_id": "s"}
+    if table in KEPT:
+        good = {"path": "p"} if table is SOURCE_FILES else {"original_id": "o"}
     good |= {"scope": "content"} if table is SESSION_FLOORS else {}
     good |= {"link_type": "pr", "confidence": "high"} if "link_type" in table.columns else {}
     good |= {"path": "a.py", "operation": "read"} if "operation" in table.columns else {}

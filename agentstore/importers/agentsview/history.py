@@ -11,6 +11,7 @@ import msgspec
 from agentstore.importers.agentsview.identity import Identities, Known, is_alternate
 from agentstore.importers.agentsview.reader import Reader
 from agentstore.importers.agentsview.tables import SESSIONS, is_agentsview, number, proofs, records, text
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import remote_of
@@ -23,7 +24,7 @@ from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateEr
 from agentstore.models import RelationshipType
 
 
-class AgentsViewHistory:
+class AgentsViewHistory(Unremembered):
     """Databases that are read one after the other. A state tells which sessions have not changed since."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstore.importers.agentsview.history import AgentsViewHistory
 from agentstore.importers.agentsview.tables import is_agentsview
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.sqlite_files import is_sqlite, open_database
 
 _FOLDER = ".agentsview"
@@ -20,6 +20,7 @@ class AgentsView:
     """agentsview's databases. What they have is a copy of what other importers read (``Session.copied_by``)."""
 
     name = "agentsview"
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; two variables name another folder, the second in older versions."""
@@ -34,5 +35,10 @@ class AgentsView:
         with open_database(path, lambda _reason: None) as database:
             return is_agentsview(database) or (path.parent.name == _FOLDER and path.name == _FILE)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> AgentsViewHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> AgentsViewHistory:
         return AgentsViewHistory(files, options)

@@ -12,6 +12,7 @@ from agentstore.importers.antigravity.usage import generations_in
 from agentstore.importers.conversation import Conversation
 from agentstore.importers.copies import Trace, sort_out, trace_of
 from agentstore.importers.documents import read_object
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import blocks, lines_with, name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import Remote
@@ -35,7 +36,7 @@ _PREFERRED = 1 << 40
 _MOST = 64 << 20
 
 
-class AntigravityHistory:
+class AntigravityHistory(Unremembered):
     """Transcripts of one or more folders ``brain``."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

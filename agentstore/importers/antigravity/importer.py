@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstore.importers.antigravity.history import CLI, NAMES, AntigravityHistory
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 _STEP = re.compile(rb'"step_index"\s*:\s*\d|"type"\s*:\s*"(?:USER_INPUT|PLANNER_RESPONSE)"')
 
@@ -16,6 +16,7 @@ class Antigravity:
     """Transcripts that Antigravity writes for its agents to read."""
 
     name = CLI
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; ``GEMINI_CLI_HOME`` is Gemini CLI's and not known to be read here."""
@@ -24,7 +25,12 @@ class Antigravity:
     def detect(self, path: pathlib.Path, head: bytes) -> bool:
         return path.name in NAMES and (_STEP.search(head) is not None or _is_place(path))
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> AntigravityHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> AntigravityHistory:
         return AntigravityHistory(files, options)
 
 

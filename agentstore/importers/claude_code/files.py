@@ -13,6 +13,7 @@ from agentstore.importers.claude_code.identity import order_of, place_of
 from agentstore.importers.claude_code.kin import CLAUDE_CODE, HEAD, agent_of
 from agentstore.importers.claude_code.transcript import iter_claude_code
 from agentstore.importers.claude_code.tree import Tree
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.importer import PIECE_BYTES, Options
 from agentstore.importers.intake import Intake
@@ -94,7 +95,7 @@ def import_claude_code_tree(
             yield ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {error.strerror}")])
 
 
-class ClaudeHistory:
+class ClaudeHistory(Unremembered):
     """Files that are read together: who they are, their titles and their projects depend on each other (``tree``)."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

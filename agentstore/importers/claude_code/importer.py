@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstore.importers.claude_code.files import ClaudeHistory, is_transcript
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 
 class ClaudeCode:
@@ -14,6 +14,7 @@ class ClaudeCode:
     own (``kin``)."""
 
     name = "claude-code"
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``CLAUDE_CONFIG_DIR`` names another folder than ``~/.claude``; newer versions on Linux also use XDG's."""
@@ -27,5 +28,10 @@ class ClaudeCode:
     def detect(self, path: pathlib.Path, head: bytes) -> bool:
         return is_transcript(path, head)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> ClaudeHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> ClaudeHistory:
         return ClaudeHistory(files, options)

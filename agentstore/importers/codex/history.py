@@ -20,6 +20,7 @@ from agentstore.importers.codex.rollout import (
 )
 from agentstore.importers.codex.survey import Survey
 from agentstore.importers.codex.titles import titles_beside
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import remote_of
@@ -35,7 +36,7 @@ _HELD = "file/held by another"
 _TOLD, _ON_THIS_MACHINE = 0, 1  # how sure a remote is
 
 
-class CodexHistory:
+class CodexHistory(Unremembered):
     """Files that are read together: parents tell what of their children's records is inherited (``survey``)."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstore.importers.codex.history import CodexHistory
 from agentstore.importers.codex.reader import AGENT
 from agentstore.importers.codex.rollout import is_rollout
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 
 class Codex:
     """The rollouts of Codex: of the CLI, the desktop app and the editors' extensions, which share them."""
 
     name = AGENT
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``CODEX_HOME`` names another folder than ``~/.codex``, on all systems. Only these two folders of it are read
@@ -26,5 +27,10 @@ class Codex:
     def detect(self, path: pathlib.Path, head: bytes) -> bool:
         return is_rollout(path, head)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> CodexHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> CodexHistory:
         return CodexHistory(files, options)

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from agentstore.importers.copilot.memory import remote_in
 from agentstore.importers.copilot.reader import AGENT, EventsReader
 from agentstore.importers.copilot.workspace import workspace_beside
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
-from agentstore.importers.importer import HEAD, Home, Options
+from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pieces import pieces_of
@@ -43,6 +44,7 @@ class Copilot:
     """GitHub Copilot's CLI, and what else keeps its sessions in the CLI's folder (the app, VS Code's Agents window)."""
 
     name = AGENT
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         named = home.environ.get("COPILOT_HOME", "").strip()
@@ -58,7 +60,12 @@ class Copilot:
         first = head if _is_named(path) else head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
         return bool(_START.search(first) or (_EVENT.search(first) and _DATA.search(first)))
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> CopilotHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> CopilotHistory:
         return CopilotHistory(files, options)
 
 
@@ -69,7 +76,7 @@ def _is_named(path: pathlib.Path) -> bool:
     return path.parent.name == "session-state"
 
 
-class CopilotHistory:
+class CopilotHistory(Unremembered):
     """Files that are read together: sessions in one directory are one project, whichever of them says where it is."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from agentstore.importers.copilot.chat import Chat
 from agentstore.importers.copilot.mutation_log import replay
 from agentstore.importers.editors import cwd_of_workspace, user_folders
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_remotes import remote_of
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record, read_document
 from agentstore.importers.projects import Repositories
@@ -46,6 +47,7 @@ class VSCodeCopilot:
     """The chats of Copilot in VS Code, and in other editors that are made of it."""
 
     name = AGENT
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         folders = user_folders(home, _PRODUCTS)
@@ -66,11 +68,16 @@ class VSCodeCopilot:
             return False
         return _CHAT.search(body) is not None and (is_there or b'"responderUsername"' in body)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> ChatHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> ChatHistory:
         return ChatHistory(files, options)
 
 
-class ChatHistory:
+class ChatHistory(Unremembered):
     """Chats that are read together."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

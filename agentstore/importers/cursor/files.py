@@ -21,6 +21,7 @@ from agentstore.importers.cursor.state_db import Where
 from agentstore.importers.cursor.text_transcript import read_text
 from agentstore.importers.cursor.transcript import Around, TranscriptReader, timed
 from agentstore.importers.editors import cwd_of_workspace
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import Options
@@ -44,7 +45,7 @@ _FIRST_PROMPT = 262_144
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class CursorHistory:
+class CursorHistory(Unremembered):
     """Files that are read together: one conversation may be in several, and they tell about each other."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

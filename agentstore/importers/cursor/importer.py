@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstore.importers.cursor.files import CursorHistory
 from agentstore.importers.cursor.paths import TRANSCRIPTS
 from agentstore.importers.editors import user_folders
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.sqlite_files import is_sqlite
 
 _LINE = re.compile(rb'\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"\s*:')
@@ -27,6 +27,7 @@ class Cursor:
     """Cursor's agent, in the editor and in the terminal."""
 
     name = "cursor"
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``CURSOR_CONFIG_DIR``, and on Linux ``XDG_CONFIG_HOME``, name another folder than ``~/.cursor``."""
@@ -52,5 +53,10 @@ class Cursor:
             return is_there or _LINE.match(body) is not None
         return path.suffix == ".txt" and (is_there or (_TEXT.match(body) is not None and b"<user_query>" in body))
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> CursorHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> CursorHistory:
         return CursorHistory(files, options)

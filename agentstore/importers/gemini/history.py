@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from agentstore.importers.copies import Trace, sort_out
 from agentstore.importers.documents import is_unchanged, read_whole, state_of, too_large, unchanged
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.gemini.directory import Registry, root_beside
 from agentstore.importers.gemini.reader import PREFIX, ChatReader, Place
@@ -27,7 +28,7 @@ from agentstore.importers.states import ImportState
 _HELD = "file/held by another"
 
 
-class GeminiHistory:
+class GeminiHistory(Unremembered):
     """The chats of one or more folders ``.gemini``."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstore.importers.gemini.history import GeminiHistory
 from agentstore.importers.gemini.records import is_chat
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 
 class Gemini:
     """Chats of Gemini CLI, of all versions that write any."""
 
     name = "gemini"
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``GEMINI_CLI_HOME`` names the folder in which ``.gemini`` is; it is the same on all systems."""
@@ -24,5 +25,10 @@ class Gemini:
         folder = path.parent.name if path.parent.parent.name != "chats" else path.parent.parent.name
         return is_chat(path.name, folder, head)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> GeminiHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> GeminiHistory:
         return GeminiHistory(files, options)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import HEAD, Options
@@ -36,7 +37,7 @@ class _Claim(NamedTuple):
     file: str
 
 
-class OpenCodeHistory:
+class OpenCodeHistory(Unremembered):
     """Trees, databases and exports that are read together, since one session may be in several of them."""
 
     def __init__(self, paths: Sequence[pathlib.Path], options: Options) -> None:

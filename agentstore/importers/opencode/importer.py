@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.opencode.files import is_export, is_tree
 from agentstore.importers.opencode.history import OpenCodeHistory
 from agentstore.importers.opencode.identity import AGENTS, OPENCODE, is_database_name
@@ -22,6 +22,7 @@ class OpenCode:
     """OpenCode's trees, databases and exports, and those of its kin under an ``agent_type`` of their own."""
 
     name = OPENCODE
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; ``OPENCODE_DB`` names another database, in the folder of the data or anywhere."""
@@ -42,5 +43,10 @@ class OpenCode:
             return is_database_name(path.name) or _TABLE.search(head) is not None
         return is_tree(path, head) or is_export(path, head)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> OpenCodeHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> OpenCodeHistory:
         return OpenCodeHistory(files, options)

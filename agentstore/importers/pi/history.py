@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from agentstore.importers import copies
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import blocks, name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import HEAD, Options
@@ -22,7 +23,7 @@ from agentstore.importers.tools import text_of
 _HELD = "file/held by another"
 
 
-class PiHistory:
+class PiHistory(Unremembered):
     """Files that are read together: of copies of one session the one that has all of it is imported, and of those that
     went different ways each (``copies``)."""
 

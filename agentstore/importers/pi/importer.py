@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.pi.history import PiHistory
 from agentstore.importers.pi.identity import PI, is_session
 
@@ -14,6 +14,7 @@ class Pi:
     """Pi's sessions, and those of its kin under an ``agent_type`` of their own."""
 
     name = PI
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; ``<AGENT>_CODING_AGENT_DIR`` names another folder."""
@@ -28,5 +29,10 @@ class Pi:
     def detect(self, path: pathlib.Path, head: bytes) -> bool:
         return is_session(path, head)
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> PiHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> PiHistory:
         return PiHistory(files, options)

@@ -10,6 +10,7 @@ import msgspec
 
 from agentstore.importers.copies import Trace, sort_out, trace_of
 from agentstore.importers.documents import is_unchanged, read_value, read_whole, state_of, too_large, unchanged
+from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import Options
 from agentstore.importers.intake import Intake
@@ -25,7 +26,7 @@ from agentstore.models import Session
 _HELD = "file/held by another"
 
 
-class SweHistory:
+class SweHistory(Unremembered):
     """Trajectory files of one or more folders."""
 
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:

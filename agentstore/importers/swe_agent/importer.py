@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from agentstore.importers.importer import Home, Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.jsonl import BOM
 from agentstore.importers.swe_agent.history import SweHistory
 from agentstore.importers.swe_agent.runs import SWE_AGENT
@@ -27,6 +27,7 @@ class SweAgent:
     """Trajectories of SWE-agent, and those of mini-SWE-agent under an ``agent_type`` of their own."""
 
     name = SWE_AGENT
+    version = 1
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """SWE-agent writes into its own checkout, unless a variable names a folder; mini keeps the last run of each
@@ -42,5 +43,10 @@ class SweAgent:
             return start.startswith((b"{", b"[")) and _MEMBERS.search(start) is not None
         return path.suffix == ".json" and start.startswith(b"{") and _IS_MINI.search(start) is not None
 
-    def survey(self, files: Sequence[pathlib.Path], options: Options) -> SweHistory:
+    def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
+    def survey(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> SweHistory:
         return SweHistory(files, options)
