@@ -192,3 +192,25 @@ def test_databases_have_no_originals(tmp_path: pathlib.Path) -> None:
             assert not [
                 part for result in imported(seed, path) for part in result.originals if part.file == path.as_posix()
             ]
+
+
+# --- real transcripts -------------------------------------------------------------------------------------------------
+
+
+ROOT = pathlib.Path(
+    os.environ.get("AGENTSTORE_TRANSCRIPTS") or pathlib.Path(__file__).parents[3] / "shared" / "transcripts"
+)
+
+
+@pytest.mark.skipif(not ROOT.exists(), reason=f"no real transcripts in {ROOT} (AGENTSTORE_TRANSCRIPTS)")
+def test_real_transcripts_come_to_the_same_numbers() -> None:
+    def numbers(mask: Mask | None) -> list[Any]:
+        found: list[Any] = []
+        for result in import_tree(ROOT, Options(mask=mask)):
+            tokens = [(one.output_tokens, one.context_tokens) for one in result.messages]
+            rows = (len(result.sessions), len(result.tool_calls), len(result.git_links), len(result.file_touches))
+            ids = [one.id for one in result.sessions], [one.source_id for one in result.messages]
+            found.append((result.file, rows, tokens, ids, result.problems))
+        return found
+
+    assert numbers(mask()) == numbers(None)
