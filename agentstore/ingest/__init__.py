@@ -1,7 +1,9 @@
-"""From places on disk to a store."""
+"""From places on disk to a store: incremental, masked, with the original kept."""
 
 from __future__ import annotations
 
+from agentstore.ingest.events import IngestEvent, IngestSummary
+from agentstore.ingest.streaming import ingest
 from agentstore.ingest.writer import ImportWriter, ReadWriteStore
 
-__all__ = ["ImportWriter", "ReadWriteStore"]
+__all__ = ["ImportWriter", "IngestEvent", "IngestSummary", "ReadWriteStore", "ingest"]

@@ -1,8 +1,7 @@
 """From what an importer returns to what a store holds.
 
-It stands here because importers know neither stores nor event loops, and a store knows no importers. An example would
-do for one's own worker, but every worker needs the same: sessions and subagents in the right order, pieces of one file
-one after the other, ids of earlier versions cleared away, and nobody's session overwritten by another's.
+Sessions and subagents in the right order, pieces of one file one after the other, ids of earlier versions cleared away,
+and nobody's session overwritten by another's.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import msgspec
 from agentstore.errors import NotFoundError
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
-from agentstore.models import GitLink, Message, Session, ToolCall
+from agentstore.models import GitLink, Message, Session, ToolCall, WriteMark
 from agentstore.protocols import ReadStore, Store
 
 _logger = logging.getLogger("agentstore")
@@ -33,10 +32,14 @@ class ReadWriteStore(Store, ReadStore, Protocol):
 
 
 class _File(msgspec.Struct):
-    """A file of which a piece was written: whether from its start, and where its sessions went."""
+    """A file of which a piece was written: whether from its start, and where its sessions went.
+
+    ``unfinished``: sessions that are to be replaced when all of the file is written, with the mark from before that.
+    """
 
     from_start: bool
     ids: dict[str, str] = {}
+    unfinished: dict[str, tuple[Session, WriteMark]] = {}
 
 
 class ImportWriter:
@@ -57,8 +60,12 @@ class ImportWriter:
         self._subagents: collections.OrderedDict[str, list[Session]] = collections.OrderedDict()
         self._forks: collections.OrderedDict[str, str] = collections.OrderedDict()
 
-    async def write(self, result: ImportResult) -> None:
+    async def write(self, result: ImportResult, *, more: bool = False) -> list[str]:
         """Store a result: what was stored of its sessions before is replaced by its first piece, the others add to it.
+        Returns the ids under which its sessions are stored.
+
+        ``more``: other pieces of the file follow, and ``finish`` after them. What was stored before is then replaced by
+        that, so that nothing of it is missing where the pieces stop coming.
 
         What earlier versions stored of the same session under another id (``ImportResult.replaces``) is deleted. A
         session that is stored for another user or machine is never overwritten: see ``_place``. A copy
@@ -75,25 +82,40 @@ class ImportWriter:
             file = self._file(result)
             # Subagents first, so that who sees a session in a list sees all of it.
             for session in sorted(result.sessions, key=lambda session: session.relationship_type != "subagent"):
-                await self._write_session(file, session, result)
+                await self._write_session(file, session, result, more)
             for session in result.sessions[:1]:
                 await self._delete_replaced(session, result.replaces)
+            return [id for session in result.sessions if (id := file.ids.get(session.id, ""))]
+
+    async def finish(self, name: str) -> None:
+        """All pieces of a file are written: take away what was stored of its sessions before and is in none of them."""
+        file = self._files.get(name)
+        if file is not None and file.unfinished:
+            async with self._turns.setdefault(name, asyncio.Lock()):
+                for own, (session, mark) in list(file.unfinished.items()):
+                    await self._store.write_session(self._org_id, session, replace=mark)
+                    file.unfinished.pop(own, None)
+
+    def is_unfinished(self, name: str) -> bool:
+        """Whether rows from before this import are still to be taken away by ``finish``."""
+        file = self._files.get(name)
+        return file is not None and bool(file.unfinished)
 
     def _file(self, result: ImportResult) -> _File:
         if result.piece == 0 or result.file not in self._files:
             _remember(self._files, result.file, _File(result.piece == 0))
         return self._files[result.file]
 
-    async def _write_session(self, file: _File, session: Session, result: ImportResult) -> None:
+    async def _write_session(self, file: _File, session: Session, result: ImportResult, more: bool) -> None:
         reading = self._reading.get(session.id) if session.copied_by else None
         if reading and reading is not self._turns.get(result.file):
             async with reading:  # before all that was handed over is stored a copy would look as if it had more
                 pass
         turn = self._turns.setdefault(f"\0{session.id}", asyncio.Lock())
         async with turn:  # what is stored is looked at first, and may be in several files
-            await self._write_in_turn(file, session, result)
+            await self._write_in_turn(file, session, result, more)
 
-    async def _write_in_turn(self, file: _File, session: Session, result: ImportResult) -> None:
+    async def _write_in_turn(self, file: _File, session: Session, result: ImportResult, more: bool) -> None:
         own = session.id
         messages = [message for message in result.messages if message.session_id == own]
         calls = [call for call in result.tool_calls if call.session_id == own]
@@ -116,6 +138,7 @@ class ImportWriter:
             session = await self._below_its_fork(replace(session, id=id))
         elif id != own:
             session = replace(session, id=id, parent_session_id=own, relationship_type="fork")
+        replacing = await self._replacing(file, own, id, more) if is_first and file.from_start else False
         links = await self._not_lowered(id, [replace(link, session_id=id) for link in links])
         await self._store.write_git_links(self._org_id, links)
         await self._store.write_session(
@@ -123,13 +146,22 @@ class ImportWriter:
             session,
             [replace(message, session_id=id) for message in messages],
             [replace(call, session_id=id) for call in calls],
-            replace=is_first and file.from_start,
+            replace=replacing,
         )
+        if own in file.unfinished:
+            file.unfinished[own] = (session, file.unfinished[own][1])
         # After the session, which may take away what is stored of its calls.
         if touches:
             await self._store.write_file_touches(self._org_id, [replace(touch, session_id=id) for touch in touches])
         if id != own and session.relationship_type == "fork":
             await self._take_subagents_along(own, id)
+
+    async def _replacing(self, file: _File, own: str, id: str, more: bool) -> bool:
+        """Whether a first piece takes the place of what is stored; where others follow, it is noted for the end."""
+        if more and await self._stored(id) is not None:
+            # Before anything of the file is written: what another import writes meanwhile is newer, and stays.
+            file.unfinished[own] = (Session(id=id), await self._store.mark())
+        return not more
 
     async def _rows_before(self, id: str, ordinal: int) -> tuple[list[Message], list[ToolCall]]:
         """What earlier pieces of a file had, and was not stored again: a fork that begins later has it, too."""

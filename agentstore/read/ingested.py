@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Iterable
 
 from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.errors import InvalidArgumentError
 from agentstore.models import OriginalPart, SourceFile
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import named, text
@@ -30,12 +31,15 @@ class IngestReads(ReadLanes):
         machine: str | None = None,
         source_ids: Iterable[str] = (),
         session_id: str = "",
-        packed: bool = False,
+        packed: Iterable[str] = (),
     ) -> list[SourceFile]:
         """Files that were read, by machine and path: all, or those of a machine, of these source ids, of a session.
 
-        ``packed``: with ``state`` and ``facts``, which are empty otherwise.
+        ``packed``: which of ``state`` and ``facts`` are wanted; they are empty otherwise.
         """
+        wanted = frozenset(packed)
+        if isinstance(packed, str) or not wanted <= {*_PACKED}:
+            raise InvalidArgumentError(f"packed: expected some of {_PACKED}, got {packed!r}", field="packed")
         ids = [text(id, "source_ids") for id in source_ids]
         conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id"))]
         if machine is not None:
@@ -45,14 +49,14 @@ class IngestReads(ReadLanes):
         files: list[SourceFile] = []
         for start in range(0, max(1, len(ids)), _AT_ONCE):
             some = [sql("source_id IN {ids}", ids=tuple(ids[start : start + _AT_ONCE]))] if ids else []
-            files += await self._source_files([*conditions, *some], packed=packed)
+            files += await self._source_files([*conditions, *some], wanted)
         return files
 
-    async def _source_files(self, conditions: list[Sql], *, packed: bool) -> list[SourceFile]:
+    async def _source_files(self, conditions: list[Sql], wanted: frozenset[str]) -> list[SourceFile]:
         columns = await self._open_pool.fetch(
             sql(
                 "SELECT {columns} FROM source_files FINAL WHERE {conditions} ORDER BY machine, path, source_id",
-                columns=join(", ", [_column(name, packed=packed) for name in _FIELDS]),
+                columns=join(", ", [_column(name, wanted) for name in _FIELDS]),
                 conditions=join(" AND ", conditions),
             )
         )
@@ -102,8 +106,8 @@ class IngestReads(ReadLanes):
         return await build_in_slices(OriginalPart, columns)
 
 
-def _column(name: str, *, packed: bool) -> Sql:
+def _column(name: str, wanted: frozenset[str]) -> Sql:
     if name in _PACKED:
         # The driver takes String for text.
-        return sql("base64Encode({name})", name=identifier(name)) if packed else sql("''")
+        return sql("base64Encode({name})", name=identifier(name)) if name in wanted else sql("''")
     return sql("toString({name})", name=identifier(name)) if name in ("importer", "outcome") else identifier(name)

@@ -106,7 +106,7 @@ READS: dict[str, Case] = {
     "list_session_stars": lambda store, org, mark: store.list_session_stars(org),
     "list_message_pins": lambda store, org, mark: store.list_message_pins(org),
     "list_session_deletes": lambda store, org, mark: store.list_session_deletes(org),
-    "list_source_files": lambda store, org, mark: store.list_source_files(org, packed=True),
+    "list_source_files": lambda store, org, mark: store.list_source_files(org, packed=["state"]),
     "get_originals": lambda store, org, mark: store.get_originals(org, "o"),
     "changes": lambda store, org, mark: changed_sessions(store, org),
     "usage_by_user": lambda store, org, mark: store.usage_by_user(org),

@@ -56,7 +56,7 @@ READS = {
     "list_session_stars": "org_id, session_id=''",
     "list_message_pins": "org_id, session_id=''",
     "list_session_deletes": "org_id",
-    "list_source_files": "org_id, *, machine=None, source_ids=(), session_id='', packed=False",
+    "list_source_files": "org_id, *, machine=None, source_ids=(), session_id='', packed=()",
     "get_originals": "org_id, original_id",
     "changes": "org_id, since=None",
     "usage_by_user": f"org_id, *, {SCOPE}",

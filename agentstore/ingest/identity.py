@@ -1,0 +1,43 @@
+"""What a file is known by, wherever it lies: its agent, its name, and its first line."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.importer import HEAD
+
+
+def head_of(path: pathlib.Path) -> bytes:
+    """The first bytes of a file, of a compressed one those of what is in it. ``OSError`` if it cannot be read."""
+    head = read_start(path, HEAD)
+    if path.suffix != ".zst":
+        return head
+    import zstandard  # here, for few files need it
+
+    try:
+        return zstandard.ZstdDecompressor().decompressobj().decompress(head)[:HEAD]
+    except zstandard.ZstdError:
+        return b""
+
+
+def source_id(agent: str, path: pathlib.Path, head: bytes) -> str:
+    """The id of a file that begins with ``head``.
+
+    Of a log it stays while lines are added, and where it is moved or compressed: agents begin it with a line that no
+    other has. A document is written anew as a whole, and is known by its name alone.
+    """
+    stem, _, suffix = path.name.partition(".")
+    line, newline, _ = head.partition(b"\n")
+    first = line if "jsonl" in suffix and (newline or len(head) >= HEAD) else b""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (agent.encode(), stem.encode("utf-8", errors="surrogateescape"), first):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def original_id(machine: str, path: pathlib.Path, source_id: str) -> str:
+    """Under which the originals of a file are kept that is read from its start."""
+    text = "\0".join((machine, name_of(path), source_id))
+    return hashlib.blake2b(text.encode("utf-8", errors="replace"), digest_size=16).hexdigest()

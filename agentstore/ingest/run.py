@@ -1,0 +1,298 @@
+"""One pass over the places: look, survey what has changed, read it piece by piece, store it.
+
+Reading, parsing and masking happen in one thread of their own, one piece at a time; what is read is written by several
+tasks, so that the store's batches fill. Each stage waits for the next where too much is under way (``Room``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import pathlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from agentstore.errors import AgentStoreError, NotFoundError, SessionPurgedError
+from agentstore.importers.importer import History, Importer, Options
+from agentstore.importers.results import ImportResult
+from agentstore.importers.states import StaleStateError
+from agentstore.ingest.deciding import Owner, Task, copy_of, is_settled, task_of
+from agentstore.ingest.events import EventKind, IngestEvent
+from agentstore.ingest.ledger import Ledger
+from agentstore.ingest.looking import File, Look, Looker
+from agentstore.ingest.room import Room
+from agentstore.ingest.storing import FileStorer
+from agentstore.ingest.tally import Tally
+from agentstore.ingest.writer import ImportWriter, ReadWriteStore
+from agentstore.models import SourceFile
+
+_logger = logging.getLogger("agentstore")
+_TASKS = 16
+_UNDER_WAY = 48 * 1024 * 1024
+
+T = TypeVar("T")
+Emit = Callable[[IngestEvent], Awaitable[None]]
+
+
+class Ingest:
+    """Reads the history below some places into one organisation; it may be run again and again.
+
+    ``options`` say whose it is and how it is read. ``again``: also what is known, and what was deleted.
+    """
+
+    def __init__(
+        self,
+        store: ReadWriteStore,
+        org_id: str,
+        places: Sequence[pathlib.Path],
+        importers: Sequence[Importer],
+        options: Options,
+        *,
+        again: bool = False,
+    ) -> None:
+        self._store, self._org_id, self._options = store, org_id, options
+        self._owner = Owner(options.user_id, options.user_name, options.machine)
+        self._ledger = Ledger(store, org_id, options.machine)
+        self._looker = Looker(places, importers, self._ledger)
+        self._again = again
+        # One thread: importers and masks are not made for several, and the interpreter would not run them at once.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="agentstore-ingest")
+
+    def close(self) -> None:
+        """Let the thread end; what it does at the moment it finishes."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, emit: Emit, tally: Tally) -> None:
+        """One pass. ``AgentStoreError`` where the store cannot be reached: what was stored by then stays."""
+        await self._ledger.load()
+        look = await self._in_thread(self._looker.look)
+        await self._tell_found(look, emit, tally)
+        by_importer: dict[str, list[File]] = collections.defaultdict(list)
+        for file in look.files:
+            by_importer[file.importer.name].append(file)
+        try:
+            for files in by_importer.values():
+                await _Pass(self, files, emit, tally).run()
+        finally:
+            await self._ledger.settle()
+
+    async def _tell_found(self, look: Look, emit: Emit, tally: Tally) -> None:
+        tally.unrecognised.update(look.unrecognised)
+        for file in look.files:
+            tally.bytes_found += file.found.size
+            await emit(_event("found", file, size=file.found.size))
+        for path, reason in look.failed:
+            tally.files["failed"] += 1
+            await emit(IngestEvent(kind="failed", path=str(path), reason=f"cannot be read: {reason}"))
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, partial(function, *arguments))
+
+
+class _Pass:
+    """One pass over the files of one agent."""
+
+    def __init__(self, ingest: Ingest, files: list[File], emit: Emit, tally: Tally) -> None:
+        self._ingest, self._emit, self._tally = ingest, emit, tally
+        self._files = {file.path: file for file in files}
+        self._importer = files[0].importer
+        self._writer = ImportWriter(ingest._store, ingest._org_id)
+        self._room = Room(_UNDER_WAY)
+        self._failure: AgentStoreError | None = None
+
+    async def run(self) -> None:
+        files = self._files.values()
+        if not self._ingest._again and all(self._is_known(file) for file in files):
+            for file in files:
+                await self._skip(file, "unchanged")
+            return
+        history = await self._survey()
+        tasks = iter(await self._tasks(history))
+        await _all(self._work(history, tasks) for _ in range(_TASKS))
+        if self._failure is not None:
+            raise self._failure
+
+    def _is_known(self, file: File) -> bool:
+        """Whether a file was read as it is now, whatever others say about it."""
+        return file.row is not None and is_settled(file, file.row.context, self._ingest._owner)
+
+    # --- what is to be done -------------------------------------------------------------------------------------
+
+    async def _survey(self) -> History:
+        ledger, owner = self._ingest._ledger, self._ingest._owner
+        facts = await ledger.facts()
+        known: dict[pathlib.Path, bytes] = {}
+        grown: dict[pathlib.Path, bytes] = {}
+        for file in self._files.values():
+            row = file.row
+            if row is not None and row.importer_version == self._importer.version:
+                packed = facts.get((row.path, row.source_id), b"")
+                if packed:
+                    (known if self._is_known(file) else grown)[file.path] = packed
+        # What was said by files that are gone by now holds: titles, say, and who continues whom. Moved files are here.
+        here = {file.source_id for file in self._files.values()}
+        for row in ledger.of_importer(self._importer.name):
+            path, packed = pathlib.Path(row.path), facts.get((row.path, row.source_id), b"")
+            is_gone = path not in self._files and row.source_id not in here
+            if is_gone and packed and row.user_id == owner.user_id and row.importer_version == self._importer.version:
+                known[path] = packed
+        paths = [*self._files, *(path for path in known if path not in self._files)]
+        return await self._ingest._in_thread(self._importer.survey, paths, self._ingest._options, known, grown)
+
+    async def _tasks(self, history: History) -> list[Task]:
+        """What is to be read, in the order in which it is best read; the rest is skipped."""
+        left: list[tuple[File, str]] = []
+        for path in history.files:
+            file = self._files.get(path)
+            if file is None:
+                continue
+            context = (await self._ingest._in_thread(history.context, path)).hex()
+            if not self._ingest._again and is_settled(file, context, self._ingest._owner):
+                await self._skip(file, "unchanged")
+            else:
+                left.append((file, context))
+        rows: dict[str, list[SourceFile]] = collections.defaultdict(list)
+        for row in await self._ingest._ledger.states(file.source_id for file, _ in left):
+            rows[row.source_id].append(row)
+        tasks = []
+        for file, context in left:
+            task = task_of(file, context, self._ingest._owner, [] if self._ingest._again else rows[file.source_id])
+            if await self._is_to_be_read(task, rows[file.source_id], history):
+                tasks.append(task)
+        return tasks
+
+    async def _is_to_be_read(self, task: Task, rows: list[SourceFile], history: History) -> bool:
+        if self._ingest._again:
+            return True
+        file, row = task.file, task.file.row
+        if row is not None and row.outcome == "deleted":
+            return await self._leave(task, "deleted", history)
+        if task.session_ids and not await self._is_any_stored(task.session_ids):
+            return await self._leave(task, "deleted", history)
+        if task.state is None and row is None:
+            copied = await self._ingest._in_thread(copy_of, file, self._ingest._owner, rows)
+            if copied is not None and await self._is_any_stored(copied.session_ids):
+                return await self._leave(task, "known", history)
+        return True
+
+    async def _is_any_stored(self, session_ids: Iterable[str]) -> bool:
+        for id in session_ids:
+            try:
+                await self._ingest._store.get_session(self._ingest._org_id, id)
+            except NotFoundError:
+                continue
+            return True
+        return False
+
+    async def _leave(self, task: Task, outcome: str, history: History) -> bool:
+        self._storer(task).leave(outcome, history)
+        await self._skip(task.file, outcome)
+        return False
+
+    async def _skip(self, file: File, reason: str) -> None:
+        self._tally.files[reason] += 1
+        await self._emit(_event("skipped", file, size=file.found.size, reason=reason))
+
+    # --- reading and storing ------------------------------------------------------------------------------------
+
+    async def _work(self, history: History, tasks: Iterator[Task]) -> None:
+        for task in tasks:
+            if self._failure is not None:
+                return
+            try:
+                await self._read_from(task, history)
+            except (AgentStoreError, OSError) as error:
+                await self._failed(task, error)
+            except Exception as error:
+                # A fault in an importer must not end the others, nor be silent.
+                _logger.exception("%s could not be imported", task.file.name)
+                await self._failed(task, error)
+
+    async def _read_from(self, task: Task, history: History) -> None:
+        try:
+            await self._read(task, history)
+        except SessionPurgedError:
+            self._storer(task).leave("purged", history)
+            await self._skip(task.file, "purged")
+        except StaleStateError:
+            if task.state is None:
+                raise
+            # The file is not what it was, or a copy has taken its place.
+            owner, file = self._ingest._owner, task.file
+            await self._read(task_of(file, task.context, owner, ()), history)
+
+    async def _read(self, task: Task, history: History) -> None:
+        storer = self._storer(task)
+        results = history.read(task.file.path, task.state)
+        writing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self._room.enter()
+                result = await self._ingest._in_thread(next, results, None)
+                if writing is not None:  # pieces of a file are written in their order
+                    await writing
+                    writing = None
+                if result is None:
+                    break
+                size = self._size_of(result, storer, task)
+                self._room.take(size)
+                self._tally.bytes_read += size
+                await self._emit(_event("read", task.file, size=size))
+                writing = asyncio.create_task(self._store(storer, result, history, size))
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.wait([writing])
+        await storer.finish(history)
+        await self._tell_stored(storer, task)
+
+    async def _store(self, storer: FileStorer, result: ImportResult, history: History, size: int) -> None:
+        try:
+            await storer.write(result, history)
+        finally:
+            self._room.leave(size)
+        self._tally.add(result)
+        await self._emit(_event("stored", storer.file, size=size, session_ids=storer.stored.session_ids))
+
+    async def _tell_stored(self, storer: FileStorer, task: Task) -> None:
+        stored = storer.stored
+        if stored.has_gaps:
+            self._tally.files["failed"] += 1
+            await self._emit(_event("failed", task.file, reason=storer.reason))
+        else:
+            self._tally.files["held" if stored.is_held and not stored.session_ids else "read"] += 1
+        self._tally.sessions.update(stored.session_ids)
+
+    def _size_of(self, result: ImportResult, storer: FileStorer, task: Task) -> int:
+        """Bytes of the file that a piece is of, about."""
+        begun = storer.read_to
+        end = result.state.offset if result.state is not None else task.file.found.size
+        storer.read_to = max(begun, end)
+        return storer.read_to - begun
+
+    def _storer(self, task: Task) -> FileStorer:
+        ingest = self._ingest
+        return FileStorer(ingest._store, ingest._org_id, self._writer, ingest._ledger, ingest._owner, task)
+
+    async def _failed(self, task: Task, error: Exception) -> None:
+        self._tally.files["failed"] += 1
+        await self._emit(_event("failed", task.file, reason=f"{type(error).__name__}: {error}"))
+        if isinstance(error, AgentStoreError) and error.retriable:
+            self._failure = self._failure or error  # each of the others would wait as long for the same
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(work)  # type: ignore[arg-type]
+
+
+def _event(
+    kind: EventKind, file: File, *, size: int = 0, reason: str = "", session_ids: tuple[str, ...] = ()
+) -> IngestEvent:
+    return IngestEvent(
+        kind=kind, path=file.name, agent=file.importer.name, size=size, reason=reason, session_ids=session_ids
+    )

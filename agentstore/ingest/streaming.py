@@ -1,0 +1,132 @@
+"""``ingest``: everything below the places into a store, with what happens told as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import platform
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from agentstore.importers.importer import Importer, Options
+from agentstore.importers.registry import IMPORTERS, known_places
+from agentstore.ingest.events import IngestEvent, IngestSummary
+from agentstore.ingest.run import Ingest
+from agentstore.ingest.tally import Tally
+from agentstore.ingest.writer import ReadWriteStore
+
+if TYPE_CHECKING:
+    from agentstore.masking import Masker
+
+Places = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+PIECE_BYTES = 4 * 1024 * 1024
+_EVENTS = 1000  # that may wait for whoever reads them
+
+
+async def ingest(
+    store: ReadWriteStore,
+    org_id: str,
+    *,
+    places: Places | None = None,
+    user: str = "",
+    user_name: str = "",
+    machine: str | None = None,
+    mask: Masker | bool = True,
+    keep_raw: bool = True,
+    importers: Sequence[Importer] = IMPORTERS,
+    again: bool = False,
+) -> AsyncIterator[IngestEvent | IngestSummary]:
+    """Bring what agents have left below ``places`` into the store, and yield what happens; last an ``IngestSummary``.
+
+    Only what is new is read: what was read of each file is remembered in the store (``SourceFile``). It may be ended at
+    any time, killed, or run twice at once: the next run ends in the same store as one clean run.
+
+    ``places``: folders and files; None: where this user's agents keep their history (``known_places``).
+    ``user``, ``user_name``, ``machine``: whose history it is; None: this machine, by its name in the network. A session
+    that is stored for somebody else is never overwritten (``ImportWriter``).
+    ``mask``: secrets are replaced by markers of their kind before anything else sees them (``agentstore.masking``,
+    extra ``ingest``); a ``Masker`` has rules of one's own; False: nothing is masked.
+    ``keep_raw``: also the records as they are, masked, for ``reimport`` and ``restore``.
+    ``again``: read everything once more, also what was deleted from the store; what was purged stays away.
+
+    A file that cannot be read or stored is an event "failed", and is tried by the next run. Where the store itself
+    cannot be reached, its error is raised after the summary. Whoever ends the iteration early should close the
+    generator (``contextlib.aclosing``): what is being written by then is stored or not, as after a kill.
+    """
+    masker = _masker(mask)
+    options = Options(
+        user_id=user,
+        user_name=user_name,
+        machine=platform.node() if machine is None else machine,
+        local_git=machine is None or machine == platform.node(),
+        piece_bytes=PIECE_BYTES,
+        mask=masker.mask if masker is not None else None,
+        keep_original=keep_raw,
+    )
+    before = dict(masker.counts) if masker is not None else {}
+    tally = Tally()
+    run = Ingest(store, org_id, _paths(places), importers, options, again=again)
+    error: BaseException | None = None
+    async for event in _events(run, tally):
+        if isinstance(event, BaseException):
+            error = event
+        else:
+            yield event
+    secrets = {kind: count - before.get(kind, 0) for kind, count in masker.counts.items()} if masker else {}
+    yield tally.summary({kind: count for kind, count in secrets.items() if count})
+    if error is not None:
+        raise error
+
+
+async def _events(run: Ingest, tally: Tally) -> AsyncIterator[IngestEvent | BaseException]:
+    """The events of a pass that goes on in a task of its own, and what it raised."""
+    events: asyncio.Queue[IngestEvent | None] = asyncio.Queue(_EVENTS)
+
+    async def work() -> None:
+        try:
+            await run.run(events.put, tally)
+        finally:
+            # Not put(): nobody may read any more. Whoever does looks whether this task is done.
+            if not events.full():
+                events.put_nowait(None)
+
+    task = asyncio.create_task(work(), name="agentstore-ingest")
+    try:
+        while not (task.done() and events.empty()):
+            event = await events.get()
+            if event is not None:
+                yield event
+        if task.exception() is not None:
+            yield _single(task.exception())
+    finally:
+        # A task of its own and no task group: a generator may be closed from another task than it was begun in.
+        task.cancel()
+        await asyncio.wait([task])
+        run.close()
+
+
+def _single(error: BaseException | None) -> BaseException:
+    """The error itself where a task group has put it into a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert error is not None
+    return error
+
+
+def _masker(mask: Masker | bool) -> Masker | None:
+    if mask is False:
+        return None
+    if mask is not True:
+        return mask
+    from agentstore.masking import Masker  # it needs an extra, and time to load
+
+    return Masker()
+
+
+def _paths(places: Places | None) -> list[pathlib.Path]:
+    if places is None:
+        return known_places()
+    if isinstance(places, str | os.PathLike):
+        return [pathlib.Path(places).expanduser()]
+    return [pathlib.Path(place).expanduser() for place in places]
