@@ -25,6 +25,7 @@ class Original(msgspec.Struct, frozen=True):
     order, joined, are the file: one begins where another ends. Lines that are too long are left out. A last line
     without its end is a part of its own, which the next import, that begins there, gives again; a file that is read
     from its start gives all of them. The numbers are those of the file; of a compressed one those of what is in it.
+    Of a list beside it, which is of all sessions, there is only the line of this one.
     """
 
     file: str
