@@ -11,11 +11,14 @@ from typing import Any
 
 import zstandard
 
+from tests.unit.cursor_databases import field
 from tests.unit.importer_seeds import Seed
 from tests.unit.masking_examples import fill
 
 # Some that are known by their form alone, also in a path, and that no escape changes.
 FORMS = ("ghp_{a36}", "sk-ant-api03-{w93}AA", "glpat-{w20}", "npm_{a36}")
+
+FOLDER = b"file:///home/u/my%20shop"  # as Cursor's messages of protocol buffers have it
 
 
 def fresh_secret(chance: random.Random) -> str:
@@ -100,3 +103,5 @@ def _cells(value: object, secret: str) -> Iterator[object]:
         yield from variants(value, secret)
     elif isinstance(value, bytes) and value[:1] == b"{":
         yield from (json.dumps(one).encode() for one in variants(json.loads(value), secret))
+    elif isinstance(value, bytes) and (folder := field(9, FOLDER)) in value:
+        yield value.replace(folder, field(9, FOLDER + b"/" + secret.encode()))
