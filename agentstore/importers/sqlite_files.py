@@ -35,6 +35,8 @@ BUSY_SECONDS = 2.0
 _SLICE = 100  # rows that are fetched at once
 _MODES = slice(18, 20)  # of the header: how it is written and read; 2 is WAL, 1 is not
 _WAL = b"\2"
+# How a report begins of what may be read later: it is locked, or being written.
+UNREADABLE = "the database cannot be"
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _SHORTEST = 8  # bytes of a text that may hold a secret: most are no longer than a word
@@ -60,7 +62,7 @@ def open_database(path: pathlib.Path, report: Report, mask: Mask | None = None) 
         connection = _connect(path)
         _protect(connection, mask)
     except (sqlite3.Error, OSError, ValueError) as error:
-        report(f"the database cannot be opened: {_reason(error)}")
+        report(f"{UNREADABLE} opened: {_reason(error)}")
         if connection is not None:
             connection.close()
             connection = None
@@ -122,7 +124,7 @@ class Database:
             self.is_whole = False
             self.failures += 1
             self._is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
-            self._report(f"the database cannot be read further: {_reason(error)}")
+            self._report(f"{UNREADABLE} read further: {_reason(error)}")
         finally:
             # Also where who asked has enough: an open query keeps some agents from writing.
             if cursor is not None:

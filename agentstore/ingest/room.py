@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 
 
 class Room:
@@ -11,7 +10,7 @@ class Room:
 
     def __init__(self, size: int) -> None:
         self._left = size
-        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def enter(self) -> None:
         """Returns when there is room for something more, of whatever size."""
@@ -27,8 +26,9 @@ class Room:
     def leave(self, size: int) -> None:
         """So much is stored, or given up."""
         self._left += size
-        while self._left > 0 and self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
+        if self._left > 0:
+            # All: one that is let in may find that there is nothing more to read, and would wake nobody.
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                if not waiter.done():
+                    waiter.set_result(None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
 import pathlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -57,7 +58,7 @@ class Ingest:
         self._owner = Owner(options.user_id, options.user_name, options.machine)
         self._ledger = Ledger(store, org_id, options.machine)
         self._looker = Looker(places, importers, self._ledger)
-        self._again = again
+        self._importers, self._again = importers, again
         # One thread: importers and masks are not made for several, and the interpreter would not run them at once.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="agentstore-ingest")
 
@@ -70,14 +71,18 @@ class Ingest:
         await self._ledger.load()
         look = await self._in_thread(self._looker.look)
         await self._tell_found(look, emit, tally)
-        by_importer: dict[str, list[File]] = collections.defaultdict(list)
+        by_importer: dict[str, list[File]] = {importer.name: [] for importer in self._importers}
         for file in look.files:
             by_importer[file.importer.name].append(file)
         try:
-            for files in by_importer.values():
+            # In the order of the importers: records of other programs come after those of the agents themselves.
+            for files in filter(None, by_importer.values()):
                 await _Pass(self, files, emit, tally).run()
-        finally:
-            await self._ledger.settle()
+        except AgentStoreError:
+            with contextlib.suppress(AgentStoreError):
+                await self._ledger.settle()
+            raise
+        await self._ledger.settle()
 
     async def _tell_found(self, look: Look, emit: Emit, tally: Tally) -> None:
         tally.unrecognised.update(look.unrecognised)
@@ -145,11 +150,10 @@ class _Pass:
     async def _tasks(self, history: History) -> list[Task]:
         """What is to be read, in the order in which it is best read; the rest is skipped."""
         left: list[tuple[File, str]] = []
-        for path in history.files:
-            file = self._files.get(path)
-            if file is None:
-                continue
-            context = (await self._ingest._in_thread(history.context, path)).hex()
+        present = [path for path in history.files if path in self._files]
+        contexts = await self._ingest._in_thread(lambda: [history.context(path).hex() for path in present])
+        for path, context in zip(present, contexts, strict=True):
+            file = self._files[path]
             if not self._ingest._again and is_settled(file, context, self._ingest._owner):
                 await self._skip(file, "unchanged")
             else:
@@ -169,13 +173,13 @@ class _Pass:
             return True
         file, row = task.file, task.file.row
         if row is not None and row.outcome == "deleted":
-            return await self._leave(task, "deleted", history)
+            return await self._leave(task, "deleted", history, row.session_ids)
         if task.session_ids and not await self._is_any_stored(task.session_ids):
-            return await self._leave(task, "deleted", history)
+            return await self._leave(task, "deleted", history, task.session_ids)
         if task.state is None and row is None:
             copied = await self._ingest._in_thread(copy_of, file, self._ingest._owner, rows)
             if copied is not None and await self._is_any_stored(copied.session_ids):
-                return await self._leave(task, "known", history)
+                return await self._leave(task, "known", history, copied.session_ids)
         return True
 
     async def _is_any_stored(self, session_ids: Iterable[str]) -> bool:
@@ -187,8 +191,8 @@ class _Pass:
             return True
         return False
 
-    async def _leave(self, task: Task, outcome: str, history: History) -> bool:
-        self._storer(task).leave(outcome, history)
+    async def _leave(self, task: Task, outcome: str, history: History, session_ids: tuple[str, ...]) -> bool:
+        self._storer(task).leave(outcome, history, session_ids)
         await self._skip(task.file, outcome)
         return False
 
@@ -255,21 +259,24 @@ class _Pass:
         finally:
             self._room.leave(size)
         self._tally.add(result)
-        await self._emit(_event("stored", storer.file, size=size, session_ids=storer.stored.session_ids))
+        if storer.stored.session_ids:
+            await self._emit(_event("stored", storer.file, size=size, session_ids=storer.stored.session_ids))
 
     async def _tell_stored(self, storer: FileStorer, task: Task) -> None:
         stored = storer.stored
-        if stored.has_gaps:
-            self._tally.files["failed"] += 1
-            await self._emit(_event("failed", task.file, reason=storer.reason))
-        else:
-            self._tally.files["held" if stored.is_held and not stored.session_ids else "read"] += 1
+        outcome = "failed" if stored.has_gaps or storer.outcome == "unreadable" else storer.outcome
+        self._tally.files[outcome] += 1
+        if outcome == "failed":
+            await self._emit(_event("failed", task.file, reason=stored.reason))
         self._tally.sessions.update(stored.session_ids)
 
     def _size_of(self, result: ImportResult, storer: FileStorer, task: Task) -> int:
         """Bytes of the file that a piece is of, about."""
-        begun = storer.read_to
-        end = result.state.offset if result.state is not None else task.file.found.size
+        begun, end = storer.read_to, 0
+        if result.state is not None:
+            end = result.state.offset
+        elif result.file == task.file.name:  # and not a subagent that is embedded in it
+            end = task.file.found.size
         storer.read_to = max(begun, end)
         return storer.read_to - begun
 

@@ -9,6 +9,7 @@ import msgspec
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import History
 from agentstore.importers.results import ImportResult
+from agentstore.importers.sqlite_files import UNREADABLE
 from agentstore.importers.states import ImportState
 from agentstore.ingest.deciding import Owner, Task, pack
 from agentstore.ingest.ledger import Ledger
@@ -17,7 +18,8 @@ from agentstore.models import OriginalPart, SourceFile
 
 
 class Stored(msgspec.Struct):
-    """What was stored of one file so far. ``has_gaps``: some of it could not be read now, and may be later."""
+    """What was stored of one file so far. ``has_gaps``: some of it could not be read now, and may be later. ``reason``:
+    why the file as a whole could not be read, or not all of it."""
 
     size: int = 0
     messages: int = 0
@@ -26,6 +28,7 @@ class Stored(msgspec.Struct):
     state: ImportState | None = None
     has_gaps: bool = False
     is_held: bool = False
+    reason: str = ""
 
 
 class FileStorer:
@@ -39,7 +42,6 @@ class FileStorer:
         self._has_originals = False
         self.file = task.file
         self.read_to = task.state.offset if task.state is not None else 0
-        self.reason = ""
         self.stored = Stored(session_ids=task.session_ids if task.state else (), state=task.state)
 
     async def write(self, result: ImportResult, history: History) -> None:
@@ -47,7 +49,8 @@ class FileStorer:
         stored, task = self.stored, self._task
         for problem in result.problems:
             if problem.line == 0:  # the file as a whole
-                stored.has_gaps, self.reason = True, self.reason or problem.reason
+                stored.has_gaps |= problem.reason.startswith(UNREADABLE)
+                stored.reason = stored.reason or problem.reason
         if _says_nothing(result, task.state):
             stored.state = result.state
             return
@@ -73,10 +76,25 @@ class FileStorer:
         if not self.stored.has_gaps:
             self._ledger.note(self._row(history, is_whole=True))
 
-    def leave(self, outcome: str, history: History) -> None:
-        """Nothing of the file is to be stored; it is not looked at again before it changes."""
+    def leave(self, outcome: str, history: History, session_ids: tuple[str, ...] = ()) -> None:
+        """Nothing of the file is to be stored; it is not looked at again before it changes.
+
+        ``session_ids``: of the sessions that are in it all the same, so that purging them finds what is noted here.
+        """
         row = self._row(history, is_whole=True)
-        self._ledger.note(msgspec.structs.replace(row, outcome=outcome, state=b"", original_id="", session_ids=()))
+        # Facts are text of the file; of a purged session none may be there.
+        facts = b"" if outcome == "purged" else row.facts
+        row = msgspec.structs.replace(row, outcome=outcome, state=b"", facts=facts, original_id="")
+        self._ledger.note(msgspec.structs.replace(row, session_ids=session_ids))
+
+    @property
+    def outcome(self) -> str:
+        """What became of the file: "read"; "held" where other sessions have all of it; "unreadable"."""
+        if self.stored.session_ids:
+            return "read"
+        if self.stored.is_held:
+            return "held"
+        return "unreadable" if self.stored.reason else "read"
 
     async def _write_originals(self, result: ImportResult, session_id: str) -> None:
         task = self._task
@@ -110,7 +128,7 @@ class FileStorer:
             stat=file.stat if is_whole else "",
             context=task.context,
             size=file.found.size,
-            outcome="held" if stored.is_held and not stored.session_ids else "read",
+            outcome=self.outcome,
             session_ids=stored.session_ids,
             original_id=task.original_id if self._has_originals or task.state is not None else "",
             state=pack(stored.state),
