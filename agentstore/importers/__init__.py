@@ -17,7 +17,7 @@ from agentstore.importers.registry import (
     importer_of,
     known_places,
 )
-from agentstore.importers.results import ImportProblem, ImportResult
+from agentstore.importers.results import ImportProblem, ImportResult, Original
 from agentstore.importers.states import ImportState, StaleStateError
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ImportState",
     "Importer",
     "Options",
+    "Original",
     "StaleStateError",
     "find_claude_code",
     "find_history",

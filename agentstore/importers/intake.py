@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from agentstore.importers.file_blocks import name_of
+from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.importer import Options
 from agentstore.importers.results import ImportResult, Original
 
 Mask = Callable[[bytes], bytes]
+_MOST_LIST = 64 << 20
 
 
 def masked_text(mask: Mask | None, text: str) -> str:
@@ -53,6 +54,26 @@ class Intake:
             self._beside.add(name)
             self._ready.append(Original(name, 0, len(data), clean))
         return clean
+
+    def line_with(self, path: pathlib.Path, word: str, *, is_last: bool = False) -> bool:
+        """Of a list beside the file, which is of all sessions, only a line is kept: the first (or last) with this word.
+
+        Whether there is one; nothing is looked up where nothing is kept.
+        """
+        if not self._keeps or not word:
+            return False
+        try:
+            data = b"" if path.is_symlink() else read_start(path, _MOST_LIST)
+        except (OSError, ValueError):
+            return False
+        wanted = word.encode("utf-8", errors="surrogateescape")
+        found = data.rfind(wanted) if is_last else data.find(wanted)
+        if found < 0:
+            return False
+        begin, end = data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found) + 1 or len(data)
+        line = data[begin:end]
+        self._ready.append(Original(name_of(path), begin, end, self.mask(line) if self.mask else line))
+        return True
 
     def begin_at(self, offset: int) -> None:
         """Lines of the file follow, from this byte on."""

@@ -23,8 +23,9 @@ class Original(msgspec.Struct, frozen=True):
 
     ``file`` is named as ``ImportResult.file`` is; it may lie beside the one that was read. A file's parts in their
     order, joined, are the file: one begins where another ends. Lines that are too long are left out. A last line
-    without its end is a part of its own, which the next import, that begins there, gives again. The numbers are those
-    of the file; of a compressed one those of what is in it.
+    without its end is a part of its own, which the next import, that begins there, gives again; a file that is read
+    from its start gives all of them. The numbers are those of the file; of a compressed one those of what is in it.
+    Of a list beside it, which is of all sessions, there is only the line of this one.
     """
 
     file: str

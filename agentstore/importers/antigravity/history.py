@@ -71,6 +71,7 @@ class AntigravityHistory(Unremembered):
             for reason in problems:
                 reader.report(reason)
             intake = Intake(name, self._options)
+            _keep_workspace(path, intake)
             yield from pieces_of(reader, trace, stretches(stream), self._options.piece_bytes, intake)
 
     def _session(self, path: pathlib.Path, id: str, cwd: str, said: Conversation) -> Session:
@@ -166,6 +167,22 @@ def _trace_of(path: pathlib.Path) -> Trace:
     return trace_of(keys, _PREFERRED * (path.name == NAMES[0]))
 
 
+def _keep_workspace(path: pathlib.Path, intake: Intake) -> None:
+    """What was read of the directory is kept with the conversation."""
+    brain = _conversation(path).parent
+    if brain.name != "brain" or intake.line_with(brain.parent / "history.jsonl", _conversation(path).name):
+        return
+    _read_cache(brain.parent, intake)
+
+
+def _read_cache(folder: pathlib.Path, intake: Intake) -> bytes:
+    cache = folder / "cache" / "last_conversations.json"
+    try:
+        return b"" if cache.is_symlink() else intake.whole(read_start(cache, 1 << 20), cache)
+    except (OSError, ValueError):
+        return b""
+
+
 def _workspaces_in(folder: pathlib.Path, intake: Intake) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
@@ -176,12 +193,8 @@ def _workspaces_in(folder: pathlib.Path, intake: Intake) -> dict[str, str]:
         id, workspace = text_of(row, "conversationId"), text_of(row, "workspace")
         if id and workspace:
             found.setdefault(id, workspace)
-    try:
-        cache = folder / "cache" / "last_conversations.json"
-        data = b"" if cache.is_symlink() else read_start(cache, 1 << 20)
-    except (OSError, ValueError):
-        data = b""
-    for workspace, id in (read_object(intake.whole(data), lambda _line, _reason: None) or {}).items() if data else ():
+    data = _read_cache(folder, intake)
+    for workspace, id in (read_object(data, lambda _line, _reason: None) or {}).items() if data else ():
         if isinstance(id, str):
             found.setdefault(id, workspace)
     return found

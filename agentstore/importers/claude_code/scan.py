@@ -153,10 +153,10 @@ def _text_of_result(content: Any) -> str:
 
 
 def trace(path: pathlib.Path, mask: Mask | None = None) -> tuple[Named, Trace]:
-    """Who the session of a file is, by its records, and what they are known by: as they are, for only digests of them
-    remain. What they call the session is masked."""
+    """Who the session of a file is, by its records, and what they are known by. What remains of them is masked."""
     ends = _Ends()
-    found = trace_of(map(_key_of, _spoken(path, ends)), path.stat().st_size)
+    keys = (_key_of(line, mask) for line in _spoken(path, ends))
+    found = trace_of(keys, path.stat().st_size)
     return _named(ends, mask), found
 
 
@@ -203,9 +203,10 @@ def _from_the_end(data: bytes) -> Iterator[bytes]:
         end = begin - 1
 
 
-def _key_of(line: _Line) -> tuple[str, str]:
+def _key_of(line: _Line, mask: Mask | None) -> tuple[str, str]:
     message, time = line.message or _Message(), _text(line.timestamp)
     text = bytes(message.content).decode("utf-8", errors="replace") if not line.uuid else ""
+    text = masked_text(mask, text)  # a fork is called by a digest of it: that of its original is the same
     return record_key(_text(line.type), _text(line.uuid), _text(message.id), time, text), time
 
 

@@ -19,7 +19,7 @@ from agentstore.importers.codex.rollout import (
     opened,
 )
 from agentstore.importers.codex.survey import Survey
-from agentstore.importers.codex.titles import titles_beside
+from agentstore.importers.codex.titles import keep_title, titles_beside
 from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
@@ -65,6 +65,7 @@ class CodexHistory(Unremembered):
         title = self._titles.get(told.scope.partition("~")[0], "")
         around = Around(told, self._options, self._repositories, title)
         intake = Intake(name, self._options)
+        keep_title(path, told.scope.partition("~")[0], intake)
         if is_document(path):
             yield intake.filled(self._whole(path, Reader(name, around), intake))
             return

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 from agentstore.importers.codex.records import Entry, entries_of, entries_of_document
 from agentstore.importers.file_blocks import read_start
 from agentstore.importers.intake import Mask
-from agentstore.importers.jsonl import BOM, Record, Report, read_document, read_values, stretches, to_json
+from agentstore.importers.jsonl import BOM, Record, Report, read_values, stretches
 
 MOST_DOCUMENT = 256 * 1024 * 1024
 _NAME = re.compile(r"rollout-.*\.(?:jsonl|jsonl\.zst|json)", re.DOTALL)
@@ -83,28 +83,15 @@ def document_of(data: bytes, report: Report) -> Record | None:
 def entries_in(path: pathlib.Path, mask: Mask | None = None) -> Iterator[Entry]:
     """All records of a file, in order, without what is none. ``OSError`` where it cannot be read.
 
-    Only digests are made of them, so that they come as they are; but what a session says of itself is masked.
+    Masked, since forks are called by digests of what they say: those of their originals are the same.
     """
-    entries = _entries_in(path)
-    return entries if mask is None else (_masked(entry, mask) for entry in entries)
-
-
-def _masked(entry: Entry, mask: Mask) -> Entry:
-    if entry.kind != "session_meta":
-        return entry
-    written = to_json(entry.payload).encode("utf-8", errors="replace")
-    clean = mask(written)
-    return (
-        entry if clean == written else entry._replace(payload=read_document(clean, lambda _line, _reason: None) or {})
-    )
-
-
-def _entries_in(path: pathlib.Path) -> Iterator[Entry]:
     if is_document(path):
-        yield from entries_of_document(document_of(read_start(path, MOST_DOCUMENT), lambda _line, _reason: None))
+        data = read_start(path, MOST_DOCUMENT)
+        yield from entries_of_document(document_of(mask(data) if mask else data, lambda _line, _reason: None))
         return
     with opened(path) as stream:
         for stretch in stretches(stream):
             if stretch.kind in ("lines", "tail"):
-                for _, entry in entries_of(stretch.data, lambda _line, _reason: None):
+                data = mask(stretch.data) if mask else stretch.data
+                for _, entry in entries_of(data, lambda _line, _reason: None):
                     yield entry

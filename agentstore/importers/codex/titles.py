@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from agentstore.importers.codex.records import strings
 from agentstore.importers.file_blocks import is_regular
-from agentstore.importers.intake import Mask
+from agentstore.importers.intake import Intake, Mask
 from agentstore.importers.jsonl import read_records
 from agentstore.importers.sqlite_files import open_database
 
@@ -32,6 +32,12 @@ def titles_beside(files: Iterable[pathlib.Path], mask: Mask | None = None) -> di
             titles |= _in_database(database, mask)
         titles |= _in_index(home / "session_index.jsonl", mask)
     return titles
+
+
+def keep_title(path: pathlib.Path, thread: str, intake: Intake) -> None:
+    """The line of the index that calls a thread what it is called now is kept with its rollout."""
+    if (home := _home(path)) is not None:
+        intake.line_with(home / "session_index.jsonl", thread, is_last=True)
 
 
 def _home(path: pathlib.Path) -> pathlib.Path | None:

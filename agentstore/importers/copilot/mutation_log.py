@@ -29,8 +29,8 @@ def replay(path: pathlib.Path, report: Report, intake: Intake) -> Record:
                     report(lines, "a line that is too long, skipped")
                 intake.leave_out(offset)
                 continue
-            data = intake.lines(stretch.data) if stretch.kind == "lines" else intake.tail(stretch.data)
-            state = _replayed(state, data, lines, report)
+            # All of it is one part: a log is no file that is only added to.
+            state = _replayed(state, intake.lines(stretch.data), lines, report)
             lines += stretch.data.count(b"\n")
     return state
 

@@ -54,8 +54,8 @@ class GeminiHistory(Unremembered):
             yield unchanged(name, state)
             return
         intake = Intake(name, self._options)
-        if (folder := _project_folder(path)) is not None:
-            root_beside(folder, intake)  # as it was looked up for the place: here it is kept
+        if (folder := _project_folder(path)) is not None and not root_beside(folder, intake):
+            Registry(_home_of(folder), intake)  # both were looked up for the place: here they are kept
         yield intake.filled(self._read(path, place, data, intake))
 
     def _read(self, path: pathlib.Path, place: Place, data: bytes, intake: Intake) -> ImportResult:
@@ -125,10 +125,14 @@ class GeminiHistory(Unremembered):
 
     def _registry(self, project: pathlib.Path | None) -> Registry:
         """Of the folder ``.gemini`` in which a project's folder is."""
-        home = project.parent.parent if project is not None and project.parent.name == "tmp" else None
+        home = _home_of(project)
         if home not in self._registries:
             self._registries[home] = Registry(home, self._look)
         return self._registries[home]
+
+
+def _home_of(project: pathlib.Path | None) -> pathlib.Path | None:
+    return project.parent.parent if project is not None and project.parent.name == "tmp" else None
 
 
 def _project_folder(path: pathlib.Path) -> pathlib.Path | None:

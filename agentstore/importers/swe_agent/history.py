@@ -32,6 +32,7 @@ class SweHistory(Unremembered):
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
+        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._ids = self._look_over()
 
@@ -46,11 +47,7 @@ class SweHistory(Unremembered):
             return
         problems: list[ImportProblem] = []
         intake = Intake(name, self._options)
-        clean = intake.whole(data)
-        runs = _runs(clean, lambda line, reason: problems.append(ImportProblem(name, line, reason)))
-        # A run is known by a digest of what it says, and so by that of what it says in the file.
-        known = runs if clean == data else _runs(data, lambda _line, _reason: None)
-        ids = list(map(_id, known)) if len(known) == len(runs) else list(map(_id, runs))
+        runs = _runs(intake.whole(data), lambda line, reason: problems.append(ImportProblem(name, line, reason)))
         if not runs:
             if not problems:
                 problems.append(ImportProblem(name, 0, "no trajectory, no history and no messages"))
@@ -59,16 +56,15 @@ class SweHistory(Unremembered):
         for number, run in enumerate(runs):
             # The state and what could not be read are the file's: they come with its last run.
             is_last = number == len(runs) - 1
-            result = self._read(name, path, run, ids[number], problems if is_last else [])
+            result = self._read(name, path, run, problems if is_last else [])
             is_used = is_used or _HELD not in result.skipped_records
             if is_last:
                 result = msgspec.structs.replace(result, state=state_of(data))
             yield intake.filled(result) if is_last and is_used else result
 
-    def _read(
-        self, name: str, path: pathlib.Path, run: Run, claimed: str, problems: list[ImportProblem]
-    ) -> ImportResult:
+    def _read(self, name: str, path: pathlib.Path, run: Run, problems: list[ImportProblem]) -> ImportResult:
         file = f"{name}#{run.label}" if run.label else name
+        claimed = _id(run)
         id = self._ids.get((path, run.label, claimed), claimed)
         if not claimed or not id:
             return ImportResult(file=file, problems=problems, skipped_records={_HELD: 1} if claimed else {})
@@ -115,16 +111,29 @@ class SweHistory(Unremembered):
         """The id of each run that several claim; "" where another file has all of it."""
         claims: dict[str, list[tuple[pathlib.Path, str]]] = {}
         for path in self.files:
-            for run in _runs_of(path):
+            for run in self._runs_of(path):
                 if id := _id(run):
                     claims.setdefault(id, []).append((path, run.label))
         ids: dict[tuple[pathlib.Path, str, str], str] = {}
         for id, places in claims.items():
             if len(places) > 1:
                 names = {f"{name_of(path)}#{label}": (path, label) for path, label in places}
-                traces = {name: _trace_of(path, label) for name, (path, label) in names.items()}
+                traces = {name: self._trace_of(path, label) for name, (path, label) in names.items()}
                 ids |= {(*names[name], id): own for name, own in sort_out(id, traces).items()}
         return ids
+
+    def _runs_of(self, path: pathlib.Path) -> list[Run]:
+        try:
+            # Masked, since a run is known by a digest of what it says: that of its original is the same.
+            return _runs(self._look.whole(read_whole(path) or b""), lambda _line, _reason: None)
+        except OSError:
+            return []
+
+    def _trace_of(self, path: pathlib.Path, label: str) -> Trace:
+        with contextlib.suppress(RecursionError):
+            runs = self._runs_of(path)
+            return next((trace(run, len(run.document)) for run in runs if run.label == label), trace_of(()))
+        return trace_of(())
 
 
 def _runs(data: bytes, report: Report) -> list[Run]:
@@ -135,21 +144,8 @@ def _runs(data: bytes, report: Report) -> list[Run]:
         return []
 
 
-def _runs_of(path: pathlib.Path) -> list[Run]:
-    try:
-        return _runs(read_whole(path) or b"", lambda _line, _reason: None)
-    except OSError:
-        return []
-
-
 def _id(run: Run) -> str:
     try:
         return id_of(run)
     except RecursionError:  # the decoder may accept what is nested a little too deeply to be encoded again
         return ""
-
-
-def _trace_of(path: pathlib.Path, label: str) -> Trace:
-    with contextlib.suppress(RecursionError):
-        return next((trace(run, len(run.document)) for run in _runs_of(path) if run.label == label), trace_of(()))
-    return trace_of(())
