@@ -219,7 +219,8 @@ async def test_a_purge_leaves_the_files_of_other_organisations(store: AsyncClick
         await store.write_session(name, session("s"), [message(0, "text")])
         await store.write_originals(name, [part(0, b"text", session_id="s"), part(9, b"more")])
         await store.write_source_files(name, [SourceFile(path="/x", session_ids=("s",), original_id="o", state=b"x")])
-    files, originals = await store.list_source_files(other, packed=["state", "facts"]), await store.get_originals(other, "o")
+    files = await store.list_source_files(other, packed=["state", "facts"])
+    originals = await store.get_originals(other, "o")
     assert files
     assert len(originals) == 2
     await store.purge_sessions(org, ["s"])
