@@ -81,6 +81,10 @@ class Ingest:
         """Let the pass that goes on end soon: what was read is stored, and nothing more is read."""
         self._is_stopping = True
 
+    def move_to(self, places: Sequence[pathlib.Path]) -> None:
+        """From the next pass on history is here."""
+        self._looker.places = places
+
     async def run(self, emit: Emit, tally: Tally, only: Iterable[pathlib.Path] | None = None) -> bool:
         """One pass; True if it had something to do. ``AgentStoreError`` where the store cannot be reached: what was
         stored by then stays.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pathlib
-import platform
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from agentstore.importers.importer import Importer, Options
-from agentstore.importers.registry import IMPORTERS, known_places
+from agentstore.importers.importer import Importer
+from agentstore.importers.registry import IMPORTERS
+from agentstore.ingest.arguments import Places, Secrets, masker_of, options_of, paths_of, single
 from agentstore.ingest.events import IngestEvent, IngestSummary
 from agentstore.ingest.run import Ingest
 from agentstore.ingest.tally import Tally
@@ -19,8 +17,6 @@ from agentstore.ingest.writer import ReadWriteStore
 if TYPE_CHECKING:
     from agentstore.masking import Masker
 
-Places = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-PIECE_BYTES = 4 * 1024 * 1024
 _EVENTS = 1000  # that may wait for whoever reads them
 
 
@@ -54,27 +50,18 @@ async def ingest(
     cannot be reached, its error is raised after the summary. Whoever ends the iteration early should close the
     generator (``contextlib.aclosing``): what is being written by then is stored or not, as after a kill.
     """
-    masker = _masker(mask)
-    options = Options(
-        user_id=user,
-        user_name=user_name,
-        machine=platform.node() if machine is None else machine,
-        local_git=machine is None or machine == platform.node(),
-        piece_bytes=PIECE_BYTES,
-        mask=masker.mask if masker is not None else None,
-        keep_original=keep_raw,
-    )
-    before = dict(masker.counts) if masker is not None else {}
+    masker = masker_of(mask)
+    options = options_of(user, user_name, machine, masker, keep_raw=keep_raw)
+    secrets = Secrets(masker)
     tally = Tally()
-    run = Ingest(store, org_id, _paths(places), importers, options, again=again)
+    run = Ingest(store, org_id, paths_of(places, importers), importers, options, again=again)
     error: BaseException | None = None
     async for event in _events(run, tally):
         if isinstance(event, BaseException):
             error = event
         else:
             yield event
-    secrets = {kind: count - before.get(kind, 0) for kind, count in masker.counts.items()} if masker else {}
-    yield tally.summary({kind: count for kind, count in secrets.items() if count})
+    yield tally.summary(secrets.new())
     if error is not None:
         raise error
 
@@ -97,36 +84,10 @@ async def _events(run: Ingest, tally: Tally) -> AsyncIterator[IngestEvent | Base
             event = await events.get()
             if event is not None:
                 yield event
-        if task.exception() is not None:
-            yield _single(task.exception())
+        if (failed := task.exception()) is not None:
+            yield single(failed)
     finally:
         # A task of its own and no task group: a generator may be closed from another task than it was begun in.
         task.cancel()
         await asyncio.wait([task])
         run.close()
-
-
-def _single(error: BaseException | None) -> BaseException:
-    """The error itself where a task group has put it into a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert error is not None
-    return error
-
-
-def _masker(mask: Masker | bool) -> Masker | None:
-    if mask is False:
-        return None
-    if mask is not True:
-        return mask
-    from agentstore.masking import Masker  # it needs an extra, and time to load
-
-    return Masker()
-
-
-def _paths(places: Places | None) -> list[pathlib.Path]:
-    if places is None:
-        return known_places()
-    if isinstance(places, str | os.PathLike):
-        return [pathlib.Path(places).expanduser()]
-    return [pathlib.Path(place).expanduser() for place in places]
