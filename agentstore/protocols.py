@@ -42,6 +42,18 @@ if TYPE_CHECKING:
 Columns = list[tuple[Any, ...]]
 
 
+class TextMasker(Protocol):
+    """Takes secrets out of texts: ``agentstore.masking.Masker``, or one's own.
+
+    Several threads may call it at once, and it may be asked for one text twice: what it made of a text it returns as it
+    is. It is given the texts only, not what they are of.
+    """
+
+    def mask_text(self, text: str, /) -> str:
+        """The text as it is to be stored."""
+        ...
+
+
 class Executor(Protocol):
     """Runs statements. A read that fails because its connection was lost is tried once more on a new one."""
 

@@ -11,8 +11,9 @@ from agentstore.connection.lanes import Lanes
 from agentstore.connection.ping import ping
 from agentstore.connection.pool import Pool
 from agentstore.connection.turns import Lane
-from agentstore.errors import InvalidArgumentError, SchemaError, StoreClosedError
+from agentstore.errors import ConfigError, InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
+from agentstore.protocols import TextMasker
 from agentstore.read.reads import Reads
 from agentstore.schema import migrate
 from agentstore.schema.database import create_database_if_missing, drop_and_create_database
@@ -38,12 +39,26 @@ class AsyncClickHouseStore(Reads, Writes):
     from different tasks of one event loop. From another loop, another thread or a forked child everything but
     ``statistics()`` raises ``WrongLoopError``, before it does anything.
 
+    ``mask`` (``True``: ``agentstore.masking.Masker()``, which needs ``agentstore[ingest]``; or an object with
+    ``mask_text(str) -> str``) masks every text of every record before it is sent: titles, contents, inputs, results,
+    token_usage, paths, branches, URLs, notes, names of people, projects, models and tools. Never masked are ids (of
+    sessions, messages, calls, users, projects, commits) and what says whose or of which kind a row is (``machine``,
+    ``agent_type``, ``copied_by``, ``role``, ``tool_category``): rows are told apart by them. ``content_length`` and
+    ``result_content_length`` stay as given. It is no part of a DSN, and off where it is not given.
+
     A write cancelled before anything of it was accepted stores nothing; cancelled later, all of it is carried on as if
     it had been submitted. A cancelled read leaves nothing behind.
     """
 
-    def __init__(self, target: str | ConnectOptions | None = None, **overrides: Any) -> None:
+    def __init__(
+        self,
+        target: str | ConnectOptions | None = None,
+        *,
+        mask: TextMasker | bool | None = None,
+        **overrides: Any,
+    ) -> None:
         self.options = resolve_target(target, overrides)
+        self.mask = _masker(mask)
         self._lanes: Lanes | None = None
         self._writer: Writer | None = None
         self._home: Home | None = None
@@ -56,9 +71,15 @@ class AsyncClickHouseStore(Reads, Writes):
     # --- life ---------------------------------------------------------------------------------------------------
 
     @classmethod
-    async def connect(cls, target: str | ConnectOptions | None = None, **overrides: Any) -> Self:
+    async def connect(
+        cls,
+        target: str | ConnectOptions | None = None,
+        *,
+        mask: TextMasker | bool | None = None,
+        **overrides: Any,
+    ) -> Self:
         """A store that is open. Close it with ``aclose()``."""
-        store = cls(target, **overrides)
+        store = cls(target, mask=mask, **overrides)
         await store.open()
         return store
 
@@ -77,6 +98,7 @@ class AsyncClickHouseStore(Reads, Writes):
                 lanes.background,
                 _limits(self.options),
                 deadline_seconds=self.options.write_timeout_seconds,
+                mask=self.mask,
             )
             await writer.versions.learn()
             await warn_of_detached_parts(lanes.writes)
@@ -201,6 +223,21 @@ class AsyncClickHouseStore(Reads, Writes):
         """Refuse another loop, thread or process while there is something open that it could touch."""
         if self._home is not None and self._state in ("opening", "open"):
             self._home.check()
+
+
+def _masker(mask: TextMasker | bool | None) -> TextMasker | None:
+    """What masks the texts of writes, if anything does."""
+    if mask is None or mask is False:
+        return None
+    if mask is True:
+        # Here, since it needs a library that a store without it does not.
+        from agentstore.masking import Masker
+
+        return Masker()
+    if isinstance(mask, type) or not callable(getattr(mask, "mask_text", None)):
+        shown = mask.__name__ if isinstance(mask, type) else type(mask).__name__
+        raise ConfigError(f"mask: expected True, False or an object with mask_text(str) -> str, got {shown}")
+    return mask
 
 
 def _limits(options: ConnectOptions) -> Limits:

@@ -1,6 +1,7 @@
 -- What was read of which file on which machine (agentstore/ingest): where reading goes on, by what it is seen that nothing
 -- changed, and the sessions that are in it. source_id is made from the file's name and its first line: the same file is
--- found by it under another path, compressed, or on another machine. session_ids have zero bytes between them. An original_id names what originals has of it.
+-- found by it under another path, compressed, or on another machine. session_ids have zero bytes between them (and an
+-- escape for those inside of one: write/joined.py). An original_id names what originals has of it.
 --
 -- originals are the records of these files, as they were, but for secrets; a part begins where the one before it ends.
 -- Parts lie in the order in which they are read again. session_id is the file's own session, "" while it has none: what

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from agentstore.importers.states import ImportState, StaleStateError
-from agentstore.ingest.identity import original_id
+from agentstore.ingest.identity import ends_of, is_compressed, original_id
 from agentstore.ingest.looking import File
 from agentstore.models import SourceFile
 
@@ -24,13 +24,15 @@ class Owner(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A file that is to be read, from ``state`` on; ``original_id``: under which its parts are kept."""
+    """A file that is to be read, from ``state`` on; ``original_id``: under which its parts are kept. ``row``: what is
+    known of it, under this path or another one."""
 
     file: File
     context: str
     state: ImportState | None
     original_id: str
     session_ids: tuple[str, ...]
+    row: SourceFile | None
 
 
 def is_settled(file: File, context: str, owner: Owner) -> bool:
@@ -51,8 +53,8 @@ def task_of(file: File, context: str, owner: Owner, rows: Sequence[SourceFile]) 
     state = _state(row, file, context)
     if row is None or state is None:
         sessions = row.session_ids if row is not None else ()
-        return Task(file, context, None, original_id(owner.machine, file.path, file.source_id), sessions)
-    return Task(file, context, state, row.original_id, row.session_ids)
+        return Task(file, context, None, original_id(owner.machine, file.path, file.source_id), sessions, row)
+    return Task(file, context, state, row.original_id, row.session_ids, row)
 
 
 def goes_on_from(file: File, owner: Owner, rows: Sequence[SourceFile]) -> SourceFile | None:
@@ -89,17 +91,25 @@ def copy_of(file: File, owner: Owner, rows: Sequence[SourceFile]) -> SourceFile 
 
     It is seen by their number, the first and the last of them. Of documents nothing is seen: they are read.
     """
-    if file.path.suffix == ".zst":
-        return None
     for row in rows:
         is_itself = row.machine == owner.machine and row.path == file.name
-        if is_itself or row.outcome != "read" or row.size != file.found.size or not row.state:
-            continue
-        try:
-            state = msgspec.msgpack.decode(row.state, type=ImportState)
-            with file.path.open("rb") as stream:
-                state.open(stream)
-        except (msgspec.MsgspecError, StaleStateError):
-            continue
-        return row
+        if not is_itself and row.outcome == "read" and has_bytes_of(file, row):
+            return row
     return None
+
+
+def has_bytes_of(file: File, row: SourceFile) -> bool:
+    """Whether a file, compressed or not, has the bytes that were read when the row was written."""
+    try:
+        state = msgspec.msgpack.decode(row.state, type=ImportState) if row.state else None
+        if state is None:
+            return False
+        if is_compressed(file.path):
+            return ends_of(file.path, state.offset) == (row.size, state.head, state.tail)
+        if row.size != file.found.size:
+            return False
+        with file.path.open("rb") as stream:
+            state.open(stream)
+    except (msgspec.MsgspecError, StaleStateError):
+        return False
+    return True

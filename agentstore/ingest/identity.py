@@ -7,12 +7,15 @@ import pathlib
 
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.importer import HEAD
+from agentstore.importers.states import Trace
+
+_BLOCK = 1 << 20
 
 
 def head_of(path: pathlib.Path) -> bytes:
     """The first bytes of a file, of a compressed one those of what is in it. ``OSError`` if it cannot be read."""
     head = read_start(path, HEAD)
-    if path.suffix != ".zst":
+    if not is_compressed(path):
         return head
     import zstandard  # here, for few files need it
 
@@ -20,6 +23,30 @@ def head_of(path: pathlib.Path) -> bytes:
         return zstandard.ZstdDecompressor().decompressobj().decompress(head)[:HEAD]
     except zstandard.ZstdError:
         return b""
+
+
+def is_compressed(path: pathlib.Path) -> bool:
+    """Whether a file is a log that its agent has compressed."""
+    return path.suffix == ".zst"
+
+
+def ends_of(path: pathlib.Path, offset: int) -> tuple[int, bytes, bytes]:
+    """How many bytes are in a compressed file, and what proves the first ``offset`` of them (``ImportState``)."""
+    import zstandard
+
+    trace, size = Trace(), 0
+    try:
+        with (
+            path.open("rb") as file,
+            zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream,
+        ):
+            while block := stream.read1(_BLOCK):
+                trace.see(block[: max(0, offset - size)], ends_line=True)
+                size += len(block)
+    except zstandard.ZstdError:
+        return -1, b"", b""
+    state = trace.state(0, b"")
+    return size, state.head, state.tail
 
 
 def source_id(agent: str, path: pathlib.Path, head: bytes) -> str:

@@ -41,6 +41,10 @@ class Ledger:
         """What is known of a path: mostly one row; several, where other files had that path."""
         return [*self._rows.get(name, {}).values()]
 
+    def row(self, name: str, source_id: str) -> SourceFile | None:
+        """What is known of a file."""
+        return self._rows.get(name, {}).get(source_id)
+
     def with_source(self, source_id: str) -> list[SourceFile]:
         """Files on this machine that are the same by what they begin with."""
         return [self._rows[path][source_id] for path in sorted(self._paths.get(source_id, ()))]

@@ -36,19 +36,36 @@ def walk(places: Sequence[pathlib.Path], failed: Callable[[pathlib.Path, str], N
     seen: set[pathlib.Path] = set()
     for root in places:
         for path in sorted(_below(root, failed)):
-            if path in seen:
-                continue
-            seen.add(path)
-            try:
-                there = path.stat()
-            except OSError as error:
-                failed(path, _reason(error))
-                continue
-            if stat.S_ISREG(there.st_mode):
-                yield Found(path, root if path != root else root.parent, name_of(path), there.st_size)
+            if path not in seen:
+                seen.add(path)
+                yield from find(root, path, failed)
 
 
-def _below(root: pathlib.Path, failed: Callable[[pathlib.Path, str], None]) -> Iterator[pathlib.Path]:
+def find(root: pathlib.Path, path: pathlib.Path, failed: Callable[[pathlib.Path, str], None]) -> Iterator[Found]:
+    """One file of a place, if it is a regular one."""
+    try:
+        there = path.stat()
+    except OSError as error:
+        failed(path, _reason(error))
+        return
+    if stat.S_ISREG(there.st_mode):
+        yield Found(path, root if path != root else root.parent, name_of(path), there.st_size)
+
+
+def walk_below(
+    root: pathlib.Path, folder: pathlib.Path, failed: Callable[[pathlib.Path, str], None], *, deep: bool = True
+) -> Iterator[Found]:
+    """The files of a folder of a place, and (``deep``) of those below it, if ``walk`` would come there."""
+    between = [folder, *folder.parents][: len(folder.parts) - len(root.parts)]
+    if any(one.is_symlink() for one in between):
+        return
+    for path in sorted(_below(folder, failed, deep=deep)):
+        yield from find(root, path, failed)
+
+
+def _below(
+    root: pathlib.Path, failed: Callable[[pathlib.Path, str], None], *, deep: bool = True
+) -> Iterator[pathlib.Path]:
     try:
         is_folder = stat.S_ISDIR(root.stat().st_mode)
     except OSError as error:
@@ -60,6 +77,8 @@ def _below(root: pathlib.Path, failed: Callable[[pathlib.Path, str], None]) -> I
     for folder, _, files in os.walk(root, onerror=lambda error: failed(pathlib.Path(error.filename), _reason(error))):
         for name in files:
             yield pathlib.Path(folder, name)
+        if not deep:
+            return
 
 
 def stat_of(path: pathlib.Path, beside: Iterable[pathlib.Path]) -> str:

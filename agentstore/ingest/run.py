@@ -16,16 +16,26 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from agentstore.errors import AgentStoreError, NotFoundError, SessionPurgedError
+from agentstore.errors import (
+    AgentStoreError,
+    AuthenticationError,
+    NotFoundError,
+    SchemaError,
+    SessionPurgedError,
+    StoreClosedError,
+)
 from agentstore.importers.importer import History, Importer, Options
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
-from agentstore.ingest.deciding import Owner, Task, copy_of, is_settled, task_of
+from agentstore.ingest.deciding import Owner, Task, copy_of, has_bytes_of, is_settled, task_of
 from agentstore.ingest.events import EventKind, IngestEvent
+from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.looking import File, Look, Looker
+from agentstore.ingest.remembered import Remembered
 from agentstore.ingest.room import Room
 from agentstore.ingest.storing import FileStorer
+from agentstore.ingest.surveying import facts_of
 from agentstore.ingest.tally import Tally
 from agentstore.ingest.writer import ImportWriter, ReadWriteStore
 from agentstore.models import SourceFile
@@ -58,7 +68,8 @@ class Ingest:
         self._owner = Owner(options.user_id, options.user_name, options.machine)
         self._ledger = Ledger(store, org_id, options.machine)
         self._looker = Looker(places, importers, self._ledger)
-        self._importers, self._again = importers, again
+        self._remembered = Remembered()
+        self._importers, self._again, self._is_stopping = importers, again, False
         # One thread: importers and masks are not made for several, and the interpreter would not run them at once.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="agentstore-ingest")
 
@@ -66,32 +77,46 @@ class Ingest:
         """Let the thread end; what it does at the moment it finishes."""
         self._reader.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, emit: Emit, tally: Tally) -> None:
-        """One pass. ``AgentStoreError`` where the store cannot be reached: what was stored by then stays."""
+    def stop(self) -> None:
+        """Let the pass that goes on end soon: what was read is stored, and nothing more is read."""
+        self._is_stopping = True
+
+    async def run(self, emit: Emit, tally: Tally, only: Iterable[pathlib.Path] | None = None) -> bool:
+        """One pass; True if it had something to do. ``AgentStoreError`` where the store cannot be reached: what was
+        stored by then stays.
+
+        ``only``: look at these paths, where something has changed since the passes before, and at nothing else.
+        """
         await self._ledger.load()
-        look = await self._in_thread(self._looker.look)
+        if only is None:
+            self._remembered.clear()
+        look = await self._in_thread(self._looker.look, only)
         await self._tell_found(look, emit, tally)
         by_importer: dict[str, list[File]] = {importer.name: [] for importer in self._importers}
         for file in look.files:
             by_importer[file.importer.name].append(file)
+        had_work = False
         try:
             # In the order of the importers: records of other programs come after those of the agents themselves.
             for files in filter(None, by_importer.values()):
-                await _Pass(self, files, emit, tally).run()
+                had_work |= await _Pass(self, files, look.looked, emit, tally).run()
         except AgentStoreError:
             with contextlib.suppress(AgentStoreError):
                 await self._ledger.settle()
             raise
         await self._ledger.settle()
+        return had_work
 
     async def _tell_found(self, look: Look, emit: Emit, tally: Tally) -> None:
         tally.unrecognised.update(look.unrecognised)
         for file in look.files:
-            tally.bytes_found += file.found.size
-            await emit(_event("found", file, size=file.found.size))
+            if look.looked is None or (file.path in look.looked and not file.is_same):
+                tally.bytes_found += file.found.size
+                await emit(_event("found", file, size=file.found.size))
         for path, reason in look.failed:
             tally.files["failed"] += 1
-            await emit(IngestEvent(kind="failed", path=str(path), reason=f"cannot be read: {reason}"))
+            if self._remembered.is_news(str(path), reason):
+                await emit(IngestEvent(kind="failed", path=str(path), reason=f"cannot be read: {reason}"))
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, partial(function, *arguments))
@@ -100,66 +125,66 @@ class Ingest:
 class _Pass:
     """One pass over the files of one agent."""
 
-    def __init__(self, ingest: Ingest, files: list[File], emit: Emit, tally: Tally) -> None:
+    def __init__(
+        self, ingest: Ingest, files: list[File], looked: set[pathlib.Path] | None, emit: Emit, tally: Tally
+    ) -> None:
         self._ingest, self._emit, self._tally = ingest, emit, tally
-        self._files = {file.path: file for file in files}
+        self._files, self._looked = {file.path: file for file in files}, looked
         self._importer = files[0].importer
         self._writer = ImportWriter(ingest._store, ingest._org_id)
         self._room = Room(_UNDER_WAY)
         self._failure: AgentStoreError | None = None
 
-    async def run(self) -> None:
-        files = self._files.values()
-        if not self._ingest._again and all(self._is_known(file) for file in files):
-            for file in files:
-                await self._skip(file, "unchanged")
-            return
+    async def run(self) -> bool:
+        """True if there was something to read."""
+        looked = [file for file in self._files.values() if self._was_looked_at(file)]
+        if not self._ingest._again and all(self._is_known(file) for file in looked):
+            for file in looked:
+                await self._skip(file, "unchanged", file.row.context if file.row is not None else "")
+            return False
         history = await self._survey()
-        tasks = iter(await self._tasks(history))
-        await _all(self._work(history, tasks) for _ in range(_TASKS))
+        tasks = await self._tasks(history)
+        left = iter(tasks)
+        await _all(self._work(history, left) for _ in range(min(_TASKS, len(tasks))))
         if self._failure is not None:
             raise self._failure
+        return bool(tasks)
+
+    def _was_looked_at(self, file: File) -> bool:
+        return self._looked is None or file.path in self._looked
 
     def _is_known(self, file: File) -> bool:
         """Whether a file was read as it is now, whatever others say about it."""
+        if not self._was_looked_at(file):
+            return self._ingest._remembered.is_read(file.path)
         return file.row is not None and is_settled(file, file.row.context, self._ingest._owner)
+
+    def _is_settled(self, file: File, context: str) -> bool:
+        if not self._was_looked_at(file):
+            return self._ingest._remembered.is_done(file.path, context)
+        return is_settled(file, context, self._ingest._owner)
 
     # --- what is to be done -------------------------------------------------------------------------------------
 
     async def _survey(self) -> History:
-        ledger, owner = self._ingest._ledger, self._ingest._owner
-        facts = await ledger.facts()
-        known: dict[pathlib.Path, bytes] = {}
-        grown: dict[pathlib.Path, bytes] = {}
-        for file in self._files.values():
-            row = file.row
-            if row is not None and row.importer_version == self._importer.version:
-                packed = facts.get((row.path, row.source_id), b"")
-                if packed:
-                    (known if self._is_known(file) else grown)[file.path] = packed
-        # What was said by files that are gone by now holds: titles, say, and who continues whom. Moved files are here.
-        here = {file.source_id for file in self._files.values()}
-        for row in ledger.of_importer(self._importer.name):
-            path, packed = pathlib.Path(row.path), facts.get((row.path, row.source_id), b"")
-            is_gone = path not in self._files and row.source_id not in here
-            if is_gone and packed and row.user_id == owner.user_id and row.importer_version == self._importer.version:
-                known[path] = packed
-        paths = [*self._files, *(path for path in known if path not in self._files)]
-        return await self._ingest._in_thread(self._importer.survey, paths, self._ingest._options, known, grown)
+        ingest = self._ingest
+        packed = await ingest._ledger.facts()
+        files = self._files.values()
+        facts = facts_of(files, self._importer, ingest._owner, ingest._ledger, packed, self._is_known)
+        return await ingest._in_thread(self._importer.survey, facts.paths, ingest._options, facts.known, facts.grown)
 
     async def _tasks(self, history: History) -> list[Task]:
         """What is to be read, in the order in which it is best read; the rest is skipped."""
-        left: list[tuple[File, str]] = []
-        present = [path for path in history.files if path in self._files]
-        contexts = await self._ingest._in_thread(lambda: [history.context(path).hex() for path in present])
-        for path, context in zip(present, contexts, strict=True):
+        ledger, left = self._ingest._ledger, list[tuple[File, str]]()
+        for path, context in await self._ingest._in_thread(self._contexts, history):
             file = self._files[path]
-            if not self._ingest._again and is_settled(file, context, self._ingest._owner):
-                await self._skip(file, "unchanged")
+            if not self._ingest._again and self._is_settled(file, context):
+                if self._was_looked_at(file):
+                    await self._skip(file, "unchanged", context)
             else:
-                left.append((file, context))
+                left.append((file._replace(row=ledger.row(file.name, file.source_id)), context))
         rows: dict[str, list[SourceFile]] = collections.defaultdict(list)
-        for row in await self._ingest._ledger.states(file.source_id for file, _ in left):
+        for row in await ledger.states(file.source_id for file, _ in left):
             rows[row.source_id].append(row)
         tasks = []
         for file, context in left:
@@ -167,6 +192,9 @@ class _Pass:
             if await self._is_to_be_read(task, rows[file.source_id], history):
                 tasks.append(task)
         return tasks
+
+    def _contexts(self, history: History) -> list[tuple[pathlib.Path, str]]:
+        return [(path, history.context(path).hex()) for path in history.files if path in self._files]
 
     async def _is_to_be_read(self, task: Task, rows: list[SourceFile], history: History) -> bool:
         if self._ingest._again:
@@ -176,11 +204,21 @@ class _Pass:
             return await self._leave(task, "deleted", history, row.session_ids)
         if task.session_ids and not await self._is_any_stored(task.session_ids):
             return await self._leave(task, "deleted", history, task.session_ids)
+        if task.row is not None and await self._was_compressed(task, task.row):
+            self._storer(task).note_again(task.row, history)
+            await self._skip(file, "unchanged", task.context)
+            return False
         if task.state is None and row is None:
             copied = await self._ingest._in_thread(copy_of, file, self._ingest._owner, rows)
             if copied is not None and await self._is_any_stored(copied.session_ids):
                 return await self._leave(task, "known", history, copied.session_ids)
         return True
+
+    async def _was_compressed(self, task: Task, row: SourceFile) -> bool:
+        """Whether a file was compressed since it was read: importers cannot go on in the middle of that."""
+        if task.state is None or not is_compressed(task.file.path):
+            return False
+        return await self._ingest._in_thread(has_bytes_of, task.file, row)
 
     async def _is_any_stored(self, session_ids: Iterable[str]) -> bool:
         for id in session_ids:
@@ -193,10 +231,13 @@ class _Pass:
 
     async def _leave(self, task: Task, outcome: str, history: History, session_ids: tuple[str, ...]) -> bool:
         self._storer(task).leave(outcome, history, session_ids)
-        await self._skip(task.file, outcome)
+        await self._skip(task.file, outcome, task.context)
         return False
 
-    async def _skip(self, file: File, reason: str) -> None:
+    async def _skip(self, file: File, reason: str, context: str) -> None:
+        self._ingest._remembered.note(file, context, is_read=True)
+        if reason == "unchanged" and self._looked is not None:
+            return  # its times have changed, or nothing has
         self._tally.files[reason] += 1
         await self._emit(_event("skipped", file, size=file.found.size, reason=reason))
 
@@ -204,7 +245,7 @@ class _Pass:
 
     async def _work(self, history: History, tasks: Iterator[Task]) -> None:
         for task in tasks:
-            if self._failure is not None:
+            if self._failure is not None or self._ingest._is_stopping:
                 return
             try:
                 await self._read_from(task, history)
@@ -220,7 +261,7 @@ class _Pass:
             await self._read(task, history)
         except SessionPurgedError:
             self._storer(task).leave("purged", history)
-            await self._skip(task.file, "purged")
+            await self._skip(task.file, "purged", task.context)
         except StaleStateError:
             if task.state is None:
                 raise
@@ -235,6 +276,10 @@ class _Pass:
         try:
             while True:
                 await self._room.enter()
+                if self._ingest._is_stopping:  # the next run goes on behind what was read
+                    if writing is not None:
+                        await writing
+                    return
                 result = await self._ingest._in_thread(next, results, None)
                 if writing is not None:  # pieces of a file are written in their order
                     await writing
@@ -265,9 +310,11 @@ class _Pass:
     async def _tell_stored(self, storer: FileStorer, task: Task) -> None:
         stored = storer.stored
         outcome = "failed" if stored.has_gaps or storer.outcome == "unreadable" else storer.outcome
-        self._tally.files[outcome] += 1
         if outcome == "failed":
-            await self._emit(_event("failed", task.file, reason=stored.reason))
+            await self._tell_failure(task, stored.reason)
+        else:
+            self._ingest._remembered.note(task.file, task.context, is_read=True)
+            self._tally.files[outcome] += 1
         self._tally.sessions.update(stored.session_ids)
 
     def _size_of(self, result: ImportResult, storer: FileStorer, task: Task) -> int:
@@ -285,10 +332,27 @@ class _Pass:
         return FileStorer(ingest._store, ingest._org_id, self._writer, ingest._ledger, ingest._owner, task)
 
     async def _failed(self, task: Task, error: Exception) -> None:
+        if isinstance(error, AgentStoreError) and _is_of_the_store(error):
+            # Not told of each file: others would wait as long for the same, and the pass ends with it.
+            self._failure = self._failure or error
+            self._tally.files["failed"] += 1
+        else:
+            await self._tell_failure(task, f"{type(error).__name__}: {error}")
+
+    async def _tell_failure(self, task: Task, reason: str) -> None:
+        file, remembered = task.file, self._ingest._remembered
+        remembered.note(file, task.context, is_read=False)
         self._tally.files["failed"] += 1
-        await self._emit(_event("failed", task.file, reason=f"{type(error).__name__}: {error}"))
-        if isinstance(error, AgentStoreError) and error.retriable:
-            self._failure = self._failure or error  # each of the others would wait as long for the same
+        if remembered.is_news(file.name, reason, file.found.size, file.stat):
+            await self._emit(_event("failed", file, reason=reason))
+
+
+def _is_of_the_store(error: AgentStoreError) -> bool:
+    """Whether it is the store that fails, and not what was to be written."""
+    causes = (error, error.__cause__)
+    return error.retriable or any(
+        isinstance(one, SchemaError | AuthenticationError | StoreClosedError) for one in causes
+    )
 
 
 async def _all(works: Iterable[Awaitable[None]]) -> None:

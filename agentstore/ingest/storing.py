@@ -12,6 +12,7 @@ from agentstore.importers.results import ImportResult
 from agentstore.importers.sqlite_files import UNREADABLE
 from agentstore.importers.states import ImportState
 from agentstore.ingest.deciding import Owner, Task, pack
+from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.writer import ImportWriter, ReadWriteStore
 from agentstore.models import OriginalPart, SourceFile
@@ -87,6 +88,12 @@ class FileStorer:
         row = msgspec.structs.replace(row, outcome=outcome, state=b"", facts=facts, original_id="")
         self._ledger.note(msgspec.structs.replace(row, session_ids=session_ids))
 
+    def note_again(self, row: SourceFile, history: History) -> None:
+        """The file is what the row says, in another place or compressed."""
+        here = self._row(history, is_whole=True)
+        again = {name: getattr(row, name) for name in ("size", "outcome", "session_ids", "original_id", "state")}
+        self._ledger.note(msgspec.structs.replace(here, **again))
+
     @property
     def outcome(self) -> str:
         """What became of the file: "read"; "held" where other sessions have all of it; "unreadable"."""
@@ -127,7 +134,7 @@ class FileStorer:
             user_name=self._owner.user_name,
             stat=file.stat if is_whole else "",
             context=task.context,
-            size=file.found.size,
+            size=self.read_to if is_compressed(file.path) else file.found.size,
             outcome=self.outcome,
             session_ids=stored.session_ids,
             original_id=task.original_id if self._has_originals or task.state is not None else "",

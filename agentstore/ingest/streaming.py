@@ -6,7 +6,7 @@ import asyncio
 import os
 import pathlib
 import platform
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from agentstore.importers.importer import Importer, Options
@@ -36,7 +36,7 @@ async def ingest(
     keep_raw: bool = True,
     importers: Sequence[Importer] = IMPORTERS,
     again: bool = False,
-) -> AsyncIterator[IngestEvent | IngestSummary]:
+) -> AsyncGenerator[IngestEvent | IngestSummary, None]:
     """Bring what agents have left below ``places`` into the store, and yield what happens; last an ``IngestSummary``.
 
     Only what is new is read: what was read of each file is remembered in the store (``SourceFile``). It may be ended at

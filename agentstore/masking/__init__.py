@@ -6,8 +6,8 @@ masking twice changes nothing. What it may find is in three tables: ``token_form
 form), ``names`` (words whose values are secret) and ``placeholders`` (values that are none). It needs
 ``agentstore[ingest]``.
 
-What it leaves alone: numbers that are secrets, a secret name's value on the next line, cookies and ids of sessions,
-secrets that a program cut in two.
+What it leaves alone: numbers that are secrets, a value on the line after its name, cookies and ids of sessions, secrets
+that a program cut in two.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import re
 from agentstore.masking import placeholders
 from agentstore.masking.rules import MARKER_START, Span
 
-_URL_LETTER = rb"(?:[^\s/@\"'`\\<>,;|\x00-\x1f]|\\+u00(?:26|2[bB]|3[dD]))"
+# An @ is one of a password's letters where another one comes before the host ends.
+_URL_LETTER = rb"(?:[^\s/@\"'`\\<>,;|\x00-\x1f]|\\+u00(?:26|2[bB]|3[dD])|@(?=[^\s/@?#\"'`\\<>,;|&\x00-\x1f]{1,100}@))"
 URL = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]{0,100}:" + _URL_LETTER + rb"{1,200}@[0-9A-Za-z\[$({%<*]"
 URL_PROBE = rb"://[^\s/:@\"'`\\<>()\[\]{},;|\x00-\x1f]*:[^\s/@\"'`<>,;|\x00-\x1f]+@"
 HEADER_PROBE = rb"(?i:bearer|basic)[ ]+[0-9A-Za-z._~+/=-]{8}"
@@ -18,7 +19,7 @@ CURL_PROBE = rb"(?:-u|--user|--proxy-user)[ =]"
 AUTH_PROBE = rb"\"auth\\*\"[ ]*:[ ]*\\*\"[A-Za-z0-9+/]{8}"
 AUTH = rb"\"auth\\{0,15}\"[ ]{0,4}:[ ]{0,4}\\{0,15}\"[A-Za-z0-9+/]{8,}={0,2}"
 HEADER = rb"(?i:bearer|basic)[ ]{1,4}[0-9A-Za-z._~+/=-]{8,}"
-CURL = rb"(?:-u|--user|--proxy-user)[ =]{1,4}(?:\\{0,7}[\"'])?[0-9A-Za-z_.@+-]{1,64}:[^\s\"'`\\$<>(){}|&;]{4,256}"
+CURL = rb"(?:-u|--user|--proxy-user)[ =]{1,4}(?:\\{0,15}[\"'])?[0-9A-Za-z_.@+-]{1,64}:[^\s\"'`\\$<>(){}|&;]{4,256}"
 _curl = re.compile(rb"curl|wget|http|httpie|xh ")
 _not_a_password = re.compile(rb"[\[\](){}^]|%[sdrv]|^\d{1,5}$|^x-oauth-basic$")
 

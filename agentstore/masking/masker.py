@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from json.encoder import encode_basestring
+
+import msgspec
 
 from agentstore.masking import credentials, names, placeholders, private_keys, values
 from agentstore.masking.escapes import free_after, free_before
@@ -36,7 +40,7 @@ _ROUNDS = 8
 class Masker:
     """Replaces secrets by markers of their kind, and counts them.
 
-    One is made once for many files; it holds nothing of what it saw but ``counts``. Use one in each thread or process.
+    One is made once for many files; it holds nothing of what it saw but ``counts``. Threads may share one.
     """
 
     def __init__(self, extra: Iterable[Rule] = ()) -> None:
@@ -78,15 +82,19 @@ class Masker:
         for start, end, kind in spans:
             pieces += data[position:start], marker(kind)
             position = end
-            self.counts[kind] += 1
+        # One call, which no other thread comes between: += would lose some where several count.
+        self.counts.update([span.kind for span in spans])
         pieces.append(data[position:last])
         return b"".join(pieces)
 
     def mask_text(self, text: str) -> str:
-        """The same of a text."""
-        data = text.encode("utf-8", "surrogatepass")
+        """The same of a text, which is masked as if it stood in a record: what a line says counts for the next one."""
+        data = _as_in_a_record(text)
         masked = self.mask(data)
-        return text if masked is data else masked.decode("utf-8", "surrogatepass")
+        if masked is data:
+            return text
+        found: str = json.loads(masked.decode("utf-8", "surrogatepass"))
+        return found
 
     def spans(self, data: bytes) -> list[Span]:
         """Where the secrets are, in order and without overlap."""
@@ -148,6 +156,14 @@ class Masker:
         hit = self._tokens.next(text, 0)
         span = self._token(text, *hit) if hit else None
         return [span] if span and span.end == len(text) else []
+
+
+def _as_in_a_record(text: str) -> bytes:
+    """A text as JSON, with letters as they are."""
+    try:
+        return msgspec.json.encode(text)
+    except UnicodeEncodeError:  # half a character, which a file may hold and UTF-8 may not
+        return encode_basestring(text).encode("utf-8", "surrogatepass")
 
 
 def _by_line(data: bytes, spans: list[Span]) -> Iterator[list[Span]]:

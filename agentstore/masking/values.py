@@ -10,16 +10,16 @@ from agentstore.masking.names import Name, read_name
 from agentstore.masking.rules import Span
 
 # \u0026 and its like are letters of a value; what ends it in a shell, and what ends it elsewhere.
-_ESCAPED_SIGN = rb"|\\{1,7}u00(?:26|2[bBfF]|3[dD])|\\{1,7}/"
+_ESCAPED_SIGN = rb"|\\{1,15}u00(?:26|2[bBfF]|3[dD])|\\{1,15}/"
 _in_shell = re.compile(rb"(?:[^\s\"'`\\;<>|()\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
 _in_text = re.compile(rb"(?:[^\s\"'`\\,;<>|(){}\[\]&\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
-_uncommon = re.compile(rb"[0-9!@#%^*+]")
+_uncommon = re.compile(rb"[0-9!@#%^*+]|=$")  # base64 of a word may have no digit
 _LONGEST = 512  # that is judged
 _calls = re.compile(rb"[(\[{]")
 _annotation = re.compile(rb"[&A-Za-z_][0-9A-Za-z_.\[\]<>|&? ]{0,40}=[ ]{0,4}")
-_scheme = re.compile(rb"(?i)(?:bearer|basic|token|api-?key|key)[ ]+")
+_scheme = re.compile(rb"(?i)(?:bearer|basic|token|api-?key|key|ssws|splunk|geniekey|bot)[ ]+")
 # A text that begins so is what stands after a closing quote, not after an opening one.
-_not_inside = re.compile(rb"[,:)}\]+.; \t]|\\{1,7}[nrt]")
+_not_inside = re.compile(rb"[,:)}\]+.; \t]|\\{1,15}[nrt]")
 _tag_value = re.compile(rb"([^<>\s\"'\\]{4,256})</")
 _pair = re.compile(rb"[a-z_-]{1,16}=")  # --secret id=npm,src=… of docker
 _TAG_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.:-"
@@ -34,7 +34,8 @@ def named_value(data: bytes, start: int, end: int) -> Span | None:
 
 def option_value(data: bytes, start: int, end: int) -> Span | None:
     """The value after ``--password`` and a blank."""
-    kind = "password" if b"pass" in data[start:end] else "api-key" if b"key" in data[start:end] else "token"
+    said = data[start:end].lower()
+    kind = "password" if b"pass" in said else "api-key" if b"key" in said else "token"
     name = Name(kind, data[start:end].strip(b"- "), environment=False, quoted=False)
     if opening_quote(data, end):
         return _quoted_value(data, end, name)

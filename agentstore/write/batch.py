@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentstore.write.encoded_rows import EncodedRows
 from agentstore.write.entry import Entry
-from agentstore.write.rows import EncodedRows, Table
+from agentstore.write.rows import Table
 
 _BLOCK_BYTES = 2 * 1024 * 1024
 

@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, Session, SessionDelete, ToolCall, WriteMark
-from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entries
+from agentstore.protocols import TextMasker
+from agentstore.write.clock import HIGHEST_TIME
+from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entry, portions
+from agentstore.write.masked import Masking
 from agentstore.write.normalize import Taken, checked_ids, chunked, number_calls, of_session
 from agentstore.write.rows import (
     CONTENT,
@@ -58,17 +61,26 @@ class Call:
         """The ids of sessions that the call writes rows of, some more than once; not those it only removes."""
         for entry in self.entries:
             # Removals and floors only take rows away. If they were refused, a purged session could not be purged again.
-            if not entry.deleted and entry.table not in (SESSION_FLOORS, SOURCE_FILES):
-                field = "id" if entry.table is SESSIONS else "session_id"
-                yield from (getattr(record, field) for record in entry.records)
+            if entry.deleted or entry.table is SESSION_FLOORS:
+                continue
+            if entry.table is SOURCE_FILES:
+                # What is packed of a file may hold text of each session in it; without that, its row is only a note.
+                yield from (id for file in entry.records if file.state or file.facts for id in file.session_ids)
+                continue
+            field = "id" if entry.table is SESSIONS else "session_id"
+            yield from (getattr(record, field) for record in entry.records)
 
 
 class Calls:
-    """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop."""
+    """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop.
 
-    def __init__(self, chunk_rows: int) -> None:
+    With a ``mask`` their texts are masked first, and what is encoded, sent again or named in an error is masked.
+    """
+
+    def __init__(self, chunk_rows: int, mask: TextMasker | None = None) -> None:
         # An entry is sent whole, so it may not be larger than what its caller gives: a batch, or all that may wait.
         self._chunk_rows = min(chunk_rows, CHUNK_ROWS)
+        self._masking = Masking(mask) if mask is not None else None
 
     async def session(
         self,
@@ -85,6 +97,7 @@ class Calls:
         floor comes after the rows, for otherwise the session would be empty for a moment, or for good where they fail.
         Where ``replace`` is a mark, what is not older than that stays.
         """
+        floor = _version_of(replace)
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
         # Encoded first, though published last: a session that does not fit is refused before its messages cost
@@ -99,7 +112,7 @@ class Calls:
         if replace:
             touched.empty(session.id)
         # Published last: whoever sees the session in a list finds all that belongs to it.
-        return Call(org_id, (rows, floors, published), touched, _version_of(replace))
+        return Call(org_id, (rows, floors, published), touched, floor)
 
     async def batch(
         self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
@@ -157,8 +170,10 @@ class Calls:
         self, table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
     ) -> list[Entry]:
         entries = []
-        for entry in encode_entries(table, org_id, chunks, name, deleted=deleted):
-            entries.append(entry)
+        for offset, records in portions(table, org_id, chunks):
+            if self._masking is not None:
+                records = await self._masking.masked(table, records)
+            entries.append(encode_entry(table, org_id, records, name, deleted=deleted, offset=offset))
             await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
         return entries
 
@@ -172,10 +187,15 @@ class Calls:
             offset += len(chunk)
 
 
-def _version_of(replace: bool | WriteMark) -> int:
-    if isinstance(replace, WriteMark):
-        return replace.version
-    return 0
+def _version_of(replace: object) -> int:
+    """The version of a mark; 0 where there is none."""
+    if isinstance(replace, bool):
+        return 0
+    version = replace.version if isinstance(replace, WriteMark) else None
+    # Not 0 either: it would stand for the call's own version, and take away what was written since the mark.
+    if type(version) is not int or not 0 < version < HIGHEST_TIME:
+        raise InvalidArgumentError(f"replace: {replace!r} is neither a bool nor what mark() gave", field="replace")
+    return version
 
 
 def _numbered(chunks: Iterable[list[ToolCall]]) -> Iterator[list[ToolCall]]:

@@ -13,10 +13,10 @@ from agentstore.errors import AgentStoreError, OperationTimeoutError, QueryError
 from agentstore.protocols import Sink
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
 from agentstore.write.clock import LAST_ATTEMPT_SECONDS, OLDEST_ATTEMPT_SECONDS, local_nanoseconds
+from agentstore.write.encoded_rows import encode_block
 from agentstore.write.entry import Entry
 from agentstore.write.outage import OutageLog
 from agentstore.write.retry import retried
-from agentstore.write.rows import encode_block
 from agentstore.write.statistics import Counters
 
 # Callers woken between two breaths of the event loop: each of them then runs a little.

@@ -120,10 +120,3 @@ def encode_bytes(values: Sequence[bytes]) -> Segments:
     if not set(map(type, values)) <= {bytes}:
         raise TypeError("expected bytes")
     return (b"".join(chain.from_iterable(zip(map(_VARINTS.__getitem__, map(len, values)), values, strict=True))),)
-
-
-def encode_joined(values: Sequence[tuple[str, ...]]) -> Segments:
-    """``String`` of several texts, with a zero byte between them."""
-    if not set(map(type, values)) <= {tuple}:
-        raise TypeError("expected a tuple")
-    return encode_strings(["\0".join(texts) for texts in values])

@@ -8,28 +8,33 @@ from typing import Any
 
 from agentstore.errors import AgentStoreError, WriteError
 from agentstore.organisation import organisation
-from agentstore.write.rows import EncodedRows, Table, encode_rows
+from agentstore.write.encoded_rows import EncodedRows, encode_rows
+from agentstore.write.rows import Table
 
 # Encoded at a time: some milliseconds of the event loop.
 CHUNK_ROWS = 500
 _CHUNK_CHARACTERS = 1_000_000
 
 
-def encode_entries(
-    table: Table, org_id: str, chunks: Iterable[Sequence[Any]], name: str, *, deleted: bool = False
-) -> Iterator[Entry]:
-    """Records, given in chunks of at most ``CHUNK_ROWS``, as entries: each checked and encoded when it is asked for."""
+def portions(table: Table, org_id: str, chunks: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Records, given in chunks of at most ``CHUNK_ROWS``, as they are encoded at once, and the number of the first."""
     organisation(org_id)  # also where there are no records
     offset = 0
     for chunk in chunks:
         start = 0
         while start < len(chunk):
             stop = _last_fitting(table, chunk, start)
-            records = chunk[start:stop]
-            rows = encode_rows(table, org_id, records, name=name, deleted=deleted, offset=offset + start)
-            yield Entry(rows, org_id, records, deleted=deleted)
+            yield offset + start, chunk[start:stop]
             start = stop
         offset += len(chunk)
+
+
+def encode_entry(
+    table: Table, org_id: str, records: Sequence[Any], name: str, *, deleted: bool = False, offset: int = 0
+) -> Entry:
+    """Records checked and encoded."""
+    rows = encode_rows(table, org_id, records, name=name, deleted=deleted, offset=offset)
+    return Entry(rows, org_id, records, deleted=deleted)
 
 
 def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
@@ -38,7 +43,10 @@ def _last_fitting(table: Table, records: Sequence[Any], start: int) -> int:
     for index in range(start, len(records)) if table.bulky else ():
         for field in table.bulky:
             text = getattr(records[index], field, None)
-            size += len(text) if isinstance(text, str | bytes) else 0
+            if isinstance(text, str | bytes):
+                size += len(text)
+            elif isinstance(text, tuple):
+                size += sum(len(part) for part in text if isinstance(part, str))
         if size > _CHUNK_CHARACTERS:
             # At least one record, however long its text: an empty part would loop for ever.
             return max(index, start + 1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,10 +16,11 @@ from agentstore.errors import AgentStoreError, OperationTimeoutError, WriteError
 from agentstore.organisation import organisation
 from agentstore.protocols import Executor
 from agentstore.read.floors import COPIES, SUBAGENTS
+from agentstore.write.joined import holds_any
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids
 from agentstore.write.retry import retried
-from agentstore.write.rows import ORIGINALS, SESSION_FLOORS, SOURCE_FILES, TABLES, Table
+from agentstore.write.rows import KEPT, ORIGINALS, SESSION_FLOORS, SOURCE_FILES, TABLES, Table
 from agentstore.write.sources import is_marker
 
 # Session ids in one statement: far below the limits on a query's size.
@@ -26,6 +29,13 @@ _CHUNK = 500
 _OLD_PARTS_SECONDS = 480
 # But for the marks: they say of an id that it has had to do with others, and those may be stored still.
 _ALL_SOURCES = ("message_sources", sql("NOT {marker}", marker=is_marker()))
+
+# Not as they will be when a mutation that is under way is done.
+_AS_THEY_ARE = {"apply_mutations_on_fly": 0}
+# A file by its key. Two of one hash: the other is read again. Paths may be as long as they like, and a statement not.
+_FILE = sql("cityHash64(machine, path, source_id)")
+
+T = TypeVar("T")
 
 
 class Purge(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,103 +87,130 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
     Raises ``WriteError`` where that is not done by the ``deadline`` (loop time): what is invisible by then stays so,
     and purging again goes on.
     """
-    lifetime = 0
-    for name in (ORIGINALS.name, SOURCE_FILES.name):
-        lifetime = max(lifetime, await _old_parts_lifetime(executor, name))
     for table in TABLES:
         if table is SESSION_FLOORS:
             continue  # what keeps the rest invisible; see ``_forget_family`` for what else it holds
         for chunk in _chunks(ids):
-            try:
-                await _erase_from(executor, table, org_id, chunk, below, deadline)
-            except AgentStoreError as error:
-                raise _not_erased(table.name, org_id, chunk, error) from error
-        lifetime = max(lifetime, await _old_parts_lifetime(executor, table.name))
+            await _delete(executor, table.name, _Rows(org_id, chunk, _of(table, chunk, below)), deadline)
     await _forget_family(executor, org_id, ids, deadline)
-    await _erase_originals(executor, org_id, ids, deadline)
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lifetime)
+    for chunk in _chunks(ids):
+        await _erase_files(executor, org_id, chunk, below, deadline)
+    lifetimes = [await _old_parts_lifetime(executor, table.name) for table in (*TABLES, *KEPT)]
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=max(lifetimes))
     return Purge(session_ids=list(ids), inactive_parts_until=until)
 
 
-async def _erase_from(
-    executor: Executor, table: Table, org_id: str, ids: tuple[str, ...], below: int, deadline: float
-) -> None:
-    session = identifier(table.key[0])
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one organisation that a condition is about, and the sessions because of which, for an error."""
+
+    org_id: str
+    session_ids: tuple[str, ...]
+    condition: Sql
+
+    @property
+    def where(self) -> Sql:
+        return sql("org_id = {org_id} AND {condition}", org_id=self.org_id, condition=self.condition)
+
+
+def _of(table: Table, ids: tuple[str, ...], below: int) -> Sql:
     # The tombstone at the version of the purge itself stays: it is above what arrives late.
-    rows = sql(
-        "org_id = {org_id} AND {session} IN {ids} AND _version < {below}",
-        org_id=org_id,
-        session=session,
-        ids=ids,
-        below=below,
-    )
-    count = sql("SELECT count() FROM {table} WHERE {rows}", table=identifier(table.name), rows=rows)
-    statement = sql("ALTER TABLE {table} DELETE WHERE {rows}", table=identifier(table.name), rows=rows)
+    return sql("{session} IN {ids} AND _version < {below}", session=identifier(table.key[0]), ids=ids, below=below)
+
+
+async def _delete(executor: Executor, table: str, rows: _Rows, deadline: float) -> None:
+    """Rewrite the parts of a table that hold such rows, and return when none is left."""
+    name = identifier(table)
+    count = sql("SELECT count() FROM {table} WHERE {where}", table=name, where=rows.where)
+    statement = sql("ALTER TABLE {table} DELETE WHERE {where}", table=name, where=rows.where)
 
     async def attempt() -> None:
         # Asked of the active parts as they are, not as they will be when a mutation that is under way is done.
-        (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
+        (left,) = (await executor.fetch(count, _AS_THEY_ARE))[0]
         if not left:
             return
         seconds = max(1.0, deadline - loop_time())
         await executor.execute(statement, {"mutations_sync": 2}, timeout_seconds=seconds)
         # Counted again: rows that arrived meanwhile may be in parts that the mutation did not touch.
-        (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
+        (left,) = (await executor.fetch(count, _AS_THEY_ARE))[0]
         if left:
             raise OperationTimeoutError(f"{left} rows are still there")
 
-    await retried(attempt, deadline=deadline, rng=random.Random())
+    try:
+        await retried(attempt, deadline=deadline, rng=random.Random())
+    except AgentStoreError as error:
+        raise _not_erased(table, rows.org_id, rows.session_ids, error) from error
 
 
 async def _forget_family(executor: Executor, org_id: str, ids: Sequence[str], deadline: float) -> None:
     """What is known of the sessions beside their rows: names of user and project, and hashes of what they held."""
     for table, rows in (("session_floors", sql("scope IN {scopes}", scopes=(COPIES, SUBAGENTS))), _ALL_SOURCES):
         for chunk in _chunks(ids):
-            rows_of_chunk = sql("session_id IN {ids} AND {rows}", ids=chunk, rows=rows)
-            await _delete(executor, table, org_id, chunk, rows_of_chunk, deadline)
+            condition = sql("session_id IN {ids} AND {rows}", ids=chunk, rows=rows)
+            await _delete(executor, table, _Rows(org_id, chunk, condition), deadline)
 
 
-async def _erase_originals(executor: Executor, org_id: str, ids: Sequence[str], deadline: float) -> None:
-    """Rewrite the parts that hold the files of these sessions, and what was packed of these files.
+async def _erase_files(executor: Executor, org_id: str, ids: tuple[str, ...], below: int, deadline: float) -> None:
+    """Erase the files that the sessions were read from: their originals, and what was packed of them.
 
-    Also files that hold other sessions beside them: whose record is whose is not known there.
+    Whole files, with what was read of one before it was known whose it is, and with what other sessions it holds: whose
+    record is whose is not known.
     """
-    for chunk in _chunks(ids):
-        from_them = sql("hasAny(splitByChar('\\0', session_ids), {ids})", ids=list(chunk))
-        query = sql(
-            "SELECT DISTINCT original_id FROM source_files WHERE org_id = {org_id} AND {from_them}"
-            " AND original_id != ''",
-            org_id=org_id,
-            from_them=from_them,
-        )
-        columns = await retried(partial(executor.fetch, query), deadline=deadline, rng=random.Random())
-        for originals in _chunks(columns[0] if columns else ()):
-            rows = sql("original_id IN {originals}", originals=originals)
-            await _delete(executor, ORIGINALS.name, org_id, chunk, rows, deadline)
-        rows = sql("session_id IN {ids}", ids=chunk)
-        await _delete(executor, ORIGINALS.name, org_id, chunk, rows, deadline)
+    older = sql("_version < {below}", below=below)
+    while True:
+        try:
+            originals = await _originals_of(executor, org_id, ids, older, deadline)
+            files = await _files_of(executor, org_id, ids, originals, older, deadline)
+        except AgentStoreError as error:
+            raise _not_erased(SOURCE_FILES.name, org_id, ids, error) from error
+        for some in _chunks(originals):
+            rows = sql("original_id IN {some} AND {older}", some=some, older=older)
+            await _delete(executor, ORIGINALS.name, _Rows(org_id, ids, rows), deadline)
         # Last: cut off before this, the next purge finds by it what is left.
-        await _delete(executor, SOURCE_FILES.name, org_id, chunk, from_them, deadline)
+        for hashes in _chunks(files):
+            rows = sql("{file} IN {hashes} AND {older}", file=_FILE, hashes=hashes, older=older)
+            await _delete(executor, SOURCE_FILES.name, _Rows(org_id, ids, rows), deadline)
+        if not originals and not files:
+            return  # also of what arrived meanwhile
 
 
-async def _delete(
-    executor: Executor, table: str, org_id: str, ids: tuple[str, ...], rows: Sql, deadline: float
-) -> None:
-    """Rewrite the parts of a table that hold such rows of the organisation; ``ids`` are for an error to name."""
-    where = sql("org_id = {org_id} AND {rows}", org_id=org_id, rows=rows)
-    count = sql("SELECT count() FROM {table} WHERE {where}", table=identifier(table), where=where)
-    statement = sql("ALTER TABLE {table} DELETE WHERE {where}", table=identifier(table), where=where)
+async def _originals_of(
+    executor: Executor, org_id: str, ids: tuple[str, ...], older: Sql, deadline: float
+) -> list[str]:
+    """The originals of which the sessions have a part, or of whose file they were read."""
+    query = sql(
+        "SELECT DISTINCT original_id FROM originals WHERE org_id = {org_id} AND session_id IN {ids} AND {older}"
+        " UNION DISTINCT SELECT original_id FROM source_files WHERE org_id = {org_id} AND {named} AND {older}"
+        " AND original_id != ''",
+        org_id=org_id,
+        ids=ids,
+        named=holds_any(identifier("session_ids"), ids),
+        older=older,
+    )
+    return await _column(executor, query, deadline)
 
-    async def attempt() -> None:
-        (left,) = (await executor.fetch(count, {"apply_mutations_on_fly": 0}))[0]
-        if left:
-            seconds = max(1.0, deadline - loop_time())
-            await executor.execute(statement, {"mutations_sync": 2}, timeout_seconds=seconds)
 
-    try:
-        await retried(attempt, deadline=deadline, rng=random.Random())
-    except AgentStoreError as error:
-        raise _not_erased(table, org_id, ids, error) from error
+async def _files_of(
+    executor: Executor, org_id: str, ids: tuple[str, ...], originals: list[str], older: Sql, deadline: float
+) -> list[int]:
+    """The files that any version of their row says the sessions are in, or that have one of the originals; by hash."""
+    # Else what was packed before a session was known would be there again, as the newest version of its row.
+    theirs = holds_any(identifier("session_ids"), ids)
+    if originals:
+        theirs = sql("({theirs} OR original_id IN {originals})", theirs=theirs, originals=tuple(originals))
+    query = sql(
+        "SELECT DISTINCT {file} FROM source_files WHERE org_id = {org_id} AND {older} AND {theirs}",
+        file=_FILE,
+        org_id=org_id,
+        older=older,
+        theirs=theirs,
+    )
+    return await _column(executor, query, deadline)
+
+
+async def _column(executor: Executor, query: Sql, deadline: float) -> list[Any]:
+    columns = await retried(partial(executor.fetch, query, _AS_THEY_ARE), deadline=deadline, rng=random.Random())
+    return list(columns[0]) if columns else []
 
 
 async def _old_parts_lifetime(executor: Executor, table: str) -> int:
@@ -202,6 +239,6 @@ def _not_erased(table: str, org_id: str, ids: Sequence[str], error: AgentStoreEr
     )
 
 
-def _chunks(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _chunks(ids: Sequence[T]) -> Iterator[tuple[T, ...]]:
     for start in range(0, len(ids), _CHUNK):
         yield tuple(ids[start : start + _CHUNK])

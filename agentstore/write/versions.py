@@ -79,6 +79,10 @@ class Versions:
         ((server,),) = await self._executor.fetch(sql("SELECT toUnixTimestamp64Nano(now64(9))"))
         self._clock.learn(server, asked=asked, answered=local_nanoseconds(), wall=time.time_ns())
 
+    async def learn_in_time(self, seconds: float) -> None:
+        """The same, later on, where no answer would do harm; tried again for so long."""
+        await retried(self.learn, deadline=loop_time() + seconds, rng=random.Random())
+
     def reconnected(self) -> None:
         """A connection was made, perhaps to another server: look before the next version is drawn."""
         self._expired = True

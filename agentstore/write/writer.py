@@ -18,8 +18,8 @@ from typing import Any
 
 import anyio
 
-from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
-from agentstore.protocols import Executor, Sink
+from agentstore.errors import AgentStoreError, InvalidArgumentError, StoreClosedError, WriteError
+from agentstore.protocols import Executor, Sink, TextMasker
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
@@ -52,9 +52,16 @@ class Writer:
     """
 
     def __init__(
-        self, executor: Executor, sink: Sink, background: Executor, limits: Limits, *, deadline_seconds: float
+        self,
+        executor: Executor,
+        sink: Sink,
+        background: Executor,
+        limits: Limits,
+        *,
+        deadline_seconds: float,
+        mask: TextMasker | None = None,
     ) -> None:
-        self.calls = Calls(min(limits.batch_rows, limits.waiting_rows))
+        self.calls = Calls(min(limits.batch_rows, limits.waiting_rows), mask)
         self.versions = Versions(executor, on_look=self._on_look)
         self.families = Families(executor, self.versions, deadline_seconds=deadline_seconds)
         self.background = background
@@ -163,9 +170,12 @@ class Writer:
         return receipt
 
     async def mark(self) -> int:
-        """A version that is drawn for no row: what is accepted later is above it."""
+        """A version that is drawn for no row: what was submitted before is below it, what is accepted later above."""
+        await _turn_ended(self._last_turn)
         await self.versions.ready(self._deadline_seconds)
         version, _ = self.versions.draw()
+        # As a call would, it returns after the server's time has passed its version: so other stores are above it, too.
+        await self.versions.learn_in_time(self._deadline_seconds)
         return version
 
     async def flush(self) -> None:
@@ -200,6 +210,9 @@ class Writer:
         self.versions.refuse_purged(call.org_id, call.written_sessions())
         # From here to the first put nothing may wait: calls are accepted in the order of their versions.
         version, drawn_at = self.versions.draw()
+        if call.floor >= version:
+            # The floor would hide what this call writes, and what others write for as long as the mark is ahead.
+            raise InvalidArgumentError("replace: the mark is newer than this call", field="replace")
         call.touched.versions.add(version)
         for entry in entries:
             is_floor = entry.table is SESSION_FLOORS

@@ -87,7 +87,11 @@ class Writes(ABC):
         await writer.write(lambda: writer.calls.batch(org_id, sessions, messages, tool_calls))
 
     async def mark(self) -> WriteMark:
-        """The moment that is now, for ``write_session(replace=…)``: all that is written later is newer."""
+        """The moment that is now, for ``write_session(replace=…)``.
+
+        What was written or submitted before is older; what is written after it has returned is newer, whichever store
+        writes it. It costs a question to the server.
+        """
         return WriteMark(await self._open_writer.mark())
 
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None:

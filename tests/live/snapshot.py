@@ -24,6 +24,8 @@ async def snapshot(store: AsyncClickHouseStore, org: str, session_ids: Iterable[
         "list_session_stars": await store.list_session_stars(org),
         "list_message_pins": await store.list_message_pins(org),
         "list_session_deletes": await store.list_session_deletes(org),
+        "list_source_files": await store.list_source_files(org, packed=["state", "facts"]),
+        "get_originals": await store.get_originals(org, "o"),
         "usage_by_user": await store.usage_by_user(org),
         "activity_heatmap": await store.activity_heatmap(org),
         "tool_usage_distribution": await store.tool_usage_distribution(org),

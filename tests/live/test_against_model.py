@@ -105,12 +105,18 @@ async def step(author: Author, store: AsyncClickHouseStore, model: Model) -> Non
     """One random write, to the store and to the model."""
     org, id = model.org, author.random.choice(IDS)
     kind = author.random.choice(
-        ["write", "write", "replace", "batch", "mark", "unmark", "star", "link", "touch", "delete"]
+        ["write", "write", "replace", "parts", "batch", "mark", "unmark", "star", "link", "touch", "delete"]
     )
     if kind in ("write", "replace"):
         one, messages, calls = author.session(id), author.messages(), author.calls()
         await store.write_session(org, one, messages, calls, replace=kind == "replace")
         model.write_session(one, messages, calls, replace=kind == "replace")
+    elif kind == "parts":
+        since = await store.mark()
+        for replace in (False, since):
+            one, messages, calls = author.session(id), author.messages(), author.calls()
+            await store.write_session(org, one, messages, calls, replace=replace)
+            model.write_session(one, messages, calls, replace=replace is False)
     elif kind == "batch":
         other = author.random.choice(IDS)
         sessions = [author.session(id) for _ in range(author.random.randrange(2))]

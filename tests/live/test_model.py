@@ -95,6 +95,29 @@ class Machine(RuleBasedStateMachine):
         self.messages |= {(id, n): text for n in ordinals}
         self.calls |= {(id, n): text for n in calls}
 
+    @rule(id=IDS, first=ORDINALS, second=ORDINALS, calls=ORDINALS, text=TEXTS, submit=st.booleans())
+    def replace_in_parts(
+        self, id: str, first: set[int], second: set[int], calls: set[int], text: str, submit: bool
+    ) -> None:
+        """After what was submitted and may not be accepted yet."""
+        record, tools = session(id, display_name=text), [call(n, tool_use_id="t", input_json=text) for n in calls]
+
+        async def parts() -> None:
+            mark = await self.store.mark()
+            rows = [message(n, text) for n in first]
+            if submit:
+                self.receipts.append(self.store.submit_session(self.org, session(id), rows))
+            else:
+                await self.store.write_session(self.org, session(id), rows)
+            rows = [message(n, text) for n in second]
+            await self.store.write_session(self.org, record, rows, tools, replace=mark)
+
+        self.wait(parts())
+        self._forget(id)
+        self.sessions[id] = text
+        self.messages |= {(id, n): text for n in first | second}
+        self.calls |= {(id, n): text for n in calls}
+
     @rule(ids=st.sets(IDS), ordinals=ORDINALS, text=TEXTS)
     def write_many(self, ids: set[str], ordinals: set[int], text: str) -> None:
         rows = [message(n, text, session_id=id) for id in ids for n in ordinals]

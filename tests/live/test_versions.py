@@ -23,9 +23,11 @@ import zstandard
 from agentstore import (
     AsyncClickHouseStore,
     MessagePin,
+    OriginalPart,
     SessionDelete,
     SessionPurgedError,
     SessionStar,
+    SourceFile,
     WriteError,
 )
 from agentstore.connection.sql import Sql, identifier, join, sql
@@ -495,15 +497,19 @@ async def write_everywhere(store: AsyncClickHouseStore, org: str, id: str, **fie
         await store.write_session_stars(org, [SessionStar(session_id=id, user_id=text, created_at=at())])
         await store.write_message_pins(org, [MessagePin(session_id=id, note=text, created_at=at())])
         await store.write_session_deletes(org, [SessionDelete(session_id=id, user_id=text, created_at=at())])
+        packed = text.encode()
+        await store.write_originals(org, [OriginalPart(original_id=f"o-{id}", session_id=id, data=packed)])
+        file = SourceFile(path=text, root=text, session_ids=(id,), original_id=f"o-{id}", state=packed, facts=packed)
+        await store.write_source_files(org, [file])
 
 
 async def tables_with_sessions(store: AsyncClickHouseStore) -> dict[str, str]:
-    """Every table that has a session's id, as the server knows them, and the column."""
+    """Every table that has a session's id, as the server knows them, and the column; several ids have one here."""
     found = await rows(
         store,
         sql(
             "SELECT table, name FROM system.columns WHERE database = currentDatabase()"
-            " AND (name = 'session_id' OR (table = 'sessions' AND name = 'id'))"
+            " AND (name = 'session_id' OR (table = 'sessions' AND name = 'id') OR name = 'session_ids')"
         ),
     )
     return {str(table): str(column) for table, column in found}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentstore.write.batch import Batch, Piece, batch_of, blames_rows
-from agentstore.write.rows import encode_block
+from agentstore.write.encoded_rows import encode_block
 from tests.unit.write_parts import entry_of, ordinals_in
 
 

@@ -25,7 +25,8 @@ from agentstore.importers import (
     importer_named,
     importer_of,
 )
-from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS, encode_rows
+from agentstore.write.encoded_rows import encode_rows
+from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS
 from tests.unit.importer_mutations import mutated
 from tests.unit.importer_rows import kept, union
 from tests.unit.importer_seeds import SEEDS, Seed

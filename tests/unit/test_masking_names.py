@@ -79,6 +79,25 @@ SECRETS = [
     ('password = "@dmin1"', "@dmin1", "password"),
     (f"aws_secret_access_key={fill('/{a18}/{a19}1')}", fill("/{a18}/{a19}1"), "aws-secret-key"),
     ("amqp://guest:guest@h", "guest", "url-password"),
+    ("postgres://ada:p@ss7word@h/x", "p@ss7word", "url-password"),
+    (f"ENV API_TOKEN {RANDOM}", RANDOM, "token"),
+    ("ENV DB_PASSWORD hunter2", "hunter2", "password"),
+    (f"set -gx OPENAI_API_KEY {RANDOM}", RANDOM, "api-key"),
+    (f"set -x MY_TOKEN {RANDOM};", RANDOM, "token"),
+    (f"setx API_KEY {RANDOM}", RANDOM, "api-key"),
+    ("define('DB_PASSWORD', 'hunter2');", "hunter2", "password"),
+    (f"define( 'AUTH_KEY', '{RANDOM}' );", RANDOM, "api-key"),
+    (f'os.getenv("API_KEY", "{RANDOM}")', RANDOM, "api-key"),
+    (f'req.Header.Set("X-Api-Key", "{RANDOM}")', RANDOM, "api-key"),
+    (f"SECRET_KEY_BASE={fill('{h64}')}", fill("{h64}"), "secret"),
+    (f'"secret_key": "{RANDOM}"', RANDOM, "secret"),
+    ("  password: aHVudGVyMiFaeA==", "aHVudGVyMiFaeA==", "password"),
+    (f'<add key="ApiKey" value="{RANDOM}"/>', RANDOM, "api-key"),
+    ('<setting name="DbPassword" value="hunter2"/>', "hunter2", "password"),
+    (f"api.key={RANDOM}", RANDOM, "api-key"),
+    (f"API Key: {RANDOM}", RANDOM, "api-key"),
+    (f"Secret access key: {RANDOM}", RANDOM, "api-key"),
+    (f"Authorization: SSWS {RANDOM}", RANDOM, "authorization"),
 ]
 
 HARMLESS = [
@@ -114,7 +133,12 @@ HARMLESS = [
     "password must be at least 12 characters: Abc", "commit 0b6e2f4a51c74f0e9a532d8c6a1e7b010b6e2f4a",
     f"session: {UUID}",
     f"sessionId={UUID}", f'"uuid":"{UUID}"', "sha256=" + fill("{h64}"), "etag: " + fill("{h32}"),
-    "publicKeyToken=1fc8b3b9a1e18e3b",
+    "publicKeyToken=1fc8b3b9a1e18e3b", '"required": ["password", "username1"]', '["token", "created_at_2026"]',
+    'fill("password", "hunter2")', "columns = ('api_key', 'user1234')", "ENV TOKEN $TOKEN1", "ENV PATH_TOKEN",
+    "set -x PATH",
+    '"secret_key": 1.2e10345678', "https://u:pa@h?to=a@b.c", "http://h:80/a@b", f'"sessionKey": "agent:main:{UUID}"',
+    "the API key: it has 40 letters", "api key", "Secret key: see above", '("token", "x")',
+    "access key, 2 secret key, 3",
 ]  # fmt: skip
 
 
@@ -126,6 +150,20 @@ def test_a_secret_value_is_masked_and_nothing_else(text: str, secret: str, kind:
         expected = f"{before}‹secret:{kind}›{after}"
     assert masked(text) == expected
     assert masked(expected) == expected
+
+
+def test_a_text_is_masked_as_in_a_record() -> None:
+    """What a line says counts for the next one, which a text has as a line and a record as an escape."""
+    for text, kind in (
+        (f"env:\n  - name: X_TOKEN\n    value: {RANDOM}\n", "token"),
+        (f'- name: X_TOKEN\r\n  value: "{RANDOM}"', "token"),
+        ("machine h\n  login ada\n  password hunter2", "password"),
+    ):
+        got = masked(text)
+        assert got == text.replace(RANDOM, f"‹secret:{kind}›").replace("hunter2", f"‹secret:{kind}›")
+        assert json.loads(MASKER.mask(json.dumps({"text": text}).encode())) == {"text": got}
+    half = "\ud83d PASSWORD=hunter2\n\ude00"  # half characters are texts, too
+    assert masked(half) == "\ud83d PASSWORD=‹secret:password›\n\ude00"
 
 
 @pytest.mark.parametrize(("text", "secret", "kind"), SECRETS)

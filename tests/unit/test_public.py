@@ -104,8 +104,8 @@ def test_the_signature_of_every_method() -> None:
         assert inspect.iscoroutinefunction(method), name
         assert signature(method) == expected, name
         assert inspect.getdoc(method), name
-    assert signature(AsyncClickHouseStore.connect) == "target=None, **overrides"
-    assert signature(AsyncClickHouseStore.__init__) == "target=None, **overrides"
+    assert signature(AsyncClickHouseStore.connect) == "target=None, *, mask=None, **overrides"
+    assert signature(AsyncClickHouseStore.__init__) == "target=None, *, mask=None, **overrides"
 
 
 def test_the_protocols_say_the_same_as_the_store() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from agentstore import InvalidArgumentError, Message, Session, ToolCall
 from agentstore.models import Record
 from agentstore.schema.plan import load_migrations
+from agentstore.write.encoded_rows import encode_block, encode_rows
 from agentstore.write.normalize import number_calls, of_session
 from agentstore.write.rows import (
     FLOORED,
@@ -25,8 +26,6 @@ from agentstore.write.rows import (
     TABLES,
     TOOL_CALLS,
     Table,
-    encode_block,
-    encode_rows,
 )
 from tests.strategies import records, texts
 from tests.unit.native_reader import read_block, read_rows
@@ -37,7 +36,7 @@ DERIVED = {"commit_count", "tool_call_count", "copied_message_count", "origin_se
 def stored(value: Any) -> Any:
     """As the column has it."""
     if isinstance(value, tuple):
-        return "\0".join(value)
+        return "\0".join(text.replace("\x01", "\x01\x01").replace("\0", "\x01\x02") for text in value)
     return value.decode("utf-8", errors="surrogateescape") if isinstance(value, bytes) else value
 
 
@@ -48,6 +47,8 @@ def valid(table: Table) -> st.SearchStrategy[Any]:
     }
     if table is SESSIONS:
         changes["relationship_type"] = st.sampled_from(["", "continuation", "subagent", "fork"])
+    if table is SOURCE_FILES:
+        changes["session_ids"] = st.lists(texts.filter(bool), max_size=3).map(tuple)
     if table is SESSION_FLOORS:
         changes["scope"] = st.sampled_from(["content", "marks", "purged"])
     return st.builds(
@@ -67,7 +68,7 @@ def test_every_field_is_a_column_of_the_schema(table: Table) -> None:
         lines += re.findall(r"ADD COLUMN IF NOT EXISTS (\w+ [\w()]+)", altered)
     for name, kind in table.header:
         plain = f"{name} LowCardinality({kind})" if f"{name} LowCardinality({kind})" in lines else f"{name} {kind}"
-        assert any(line == plain or line.startswith(f"{plain} DEFAULT") for line in lines), plain
+        assert any(line == plain or line.startswith((f"{plain} DEFAULT", f"{plain} CODEC(")) for line in lines), plain
     assert f"ORDER BY ({', '.join(('org_id', *(table.order or table.key)))})" in lines
     assert sorted(table.order or table.key) == sorted(table.key)
 
@@ -123,7 +124,8 @@ def test_every_field_is_checked_and_named(table: Table) -> None:
     good |= {name: 0 for name in ("ordinal", "message_ordinal") if name in table.columns}
     record = table.record(**good)
     for field in table.columns:
-        for bad in (object(), b"bytes", [1], 1.5):
+        takes_bytes = isinstance(getattr(record, field), bytes)
+        for bad in (object(), "text" if takes_bytes else b"bytes", [1], 1.5, (1,), ("",)):
             with pytest.raises(InvalidArgumentError, match=rf"^rows\[7\].{field}: .*\(got ") as caught:
                 encode_rows(table, "o", [record, record, msgspec.structs.replace(record, **{field: bad})],
                             name="rows", offset=5)  # fmt: skip

@@ -11,8 +11,9 @@ import pytest
 
 from agentstore.errors import AgentStoreError, QueryError
 from agentstore.write.clock import local_nanoseconds
+from agentstore.write.encoded_rows import encode_rows
 from agentstore.write.entry import Entry
-from agentstore.write.rows import MESSAGES, encode_rows
+from agentstore.write.rows import MESSAGES
 from tests.builders import message
 
 ORG = "org"
