@@ -44,9 +44,10 @@ def cwd_of_workspace(folder: pathlib.Path, intake: Intake) -> str:
         document = read_document(data, lambda _line, _reason: None) or {}
     except (OSError, ValueError):
         return ""
-    if directory := path_of_uri(text_of(document, "folder")):
+    # Masked again, for an escape of the URI may have been within a secret.
+    if directory := intake.text(path_of_uri(text_of(document, "folder"))):
         return directory
-    file = path_of_uri(text_of(document, "workspace", "configuration"))
+    file = intake.text(path_of_uri(text_of(document, "workspace", "configuration")))
     return file.rpartition("/")[0] if file.endswith(".code-workspace") else ""
 
 

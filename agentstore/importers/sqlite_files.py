@@ -21,7 +21,6 @@ over).
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import pathlib
 import sqlite3
@@ -39,7 +38,7 @@ _WAL = b"\2"
 UNREADABLE = "the database cannot be"
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
-_SHORTEST = 8  # bytes of a text that may hold a secret: most are no longer than a word
+_SHORT = 1024  # characters of a text that is masked together with others
 
 Report = Callable[[str], None]
 Mask = Callable[[bytes], bytes]
@@ -60,7 +59,7 @@ def open_database(path: pathlib.Path, report: Report, mask: Mask | None = None) 
     connection = None
     try:
         connection = _connect(path)
-        _protect(connection, mask)
+        _protect(connection)
     except (sqlite3.Error, OSError, ValueError) as error:
         report(f"{UNREADABLE} opened: {_reason(error)}")
         if connection is not None:
@@ -119,7 +118,7 @@ class Database:
         try:
             cursor = self._connection.execute(query, values)
             while slice := cursor.fetchmany(_SLICE):
-                yield from slice if self.mask is None else map(self._masked, slice)
+                yield from slice if self.mask is None else _masked(slice, self.mask)
         except (sqlite3.Error, OverflowError, ValueError) as error:  # names in a damaged schema may be no UTF-8
             self.is_whole = False
             self.failures += 1
@@ -131,15 +130,41 @@ class Database:
                 with contextlib.suppress(sqlite3.Error):
                     cursor.close()
 
-    def _masked(self, row: Row) -> Row:
-        """A row without the secrets of its BLOBs that are JSON. Texts were masked when they were read."""
-        if not any(isinstance(value, bytes) for value in row):
-            return row
-        return tuple(self.mask(value) if self.mask and _is_json(value) else value for value in row)
+
+def _masked(rows: list[Row], mask: Mask) -> list[Row]:
+    """The rows without secrets. Short texts, which are most, are masked together, as lines are."""
+    short = [value for row in rows for value in row if isinstance(value, str) and len(value) <= _SHORT]
+    clean = iter(_masked_together(short, mask))
+
+    def masked(value: Any) -> Any:
+        if isinstance(value, str):
+            return next(clean) if len(value) <= _SHORT else _masked_text(value, mask)
+        return mask(value) if isinstance(value, bytes) and _is_json(value) else value
+
+    return [tuple(map(masked, row)) for row in rows]
 
 
-def _is_json(value: object) -> bool:
-    return isinstance(value, bytes) and value[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+def _masked_together(texts: list[str], mask: Mask) -> list[str]:
+    whole = "\n".join(texts)
+    clean = _masked_text(whole, mask)
+    if clean == whole:
+        return texts
+    lines = clean.split("\n")
+    if len(lines) != whole.count("\n") + 1:  # a key in several lines, maybe from one text into the next
+        return [_masked_text(text, mask) for text in texts]
+    found, end = list[str](), 0
+    for text in texts:
+        begin, end = end, end + text.count("\n") + 1
+        found.append("\n".join(lines[begin:end]))
+    return found
+
+
+def _masked_text(text: str, mask: Mask) -> str:
+    return _text(mask(text.encode("utf-8", errors="replace")))
+
+
+def _is_json(value: bytes) -> bool:
+    return value[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
 def _connect(path: pathlib.Path) -> sqlite3.Connection:
@@ -182,8 +207,8 @@ def _beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
     return path.with_name(path.name + suffix)
 
 
-def _protect(connection: sqlite3.Connection, mask: Mask | None) -> None:
-    connection.text_factory = _text if mask is None else functools.partial(_masked_text, mask)
+def _protect(connection: sqlite3.Connection) -> None:
+    connection.text_factory = _text
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE)
     for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -201,10 +226,6 @@ def _protect(connection: sqlite3.Connection, mask: Mask | None) -> None:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
-
-
-def _masked_text(mask: Mask, data: bytes) -> str:
-    return _text(mask(data) if len(data) >= _SHORTEST else data)
 
 
 def _reason(error: Exception) -> str:

@@ -18,6 +18,7 @@ from tests.unit.importer_lines import SESSION, assistant, data, result, said, us
 from tests.unit.importer_rows import union
 from tests.unit.masking_examples import fill, key_lines
 from tests.unit.test_importer_outputs import EMBEDDED, WHOLE, stub
+from tests.unit.test_importers_all import drawn
 from tests.unit.test_importers_masked import Kept, holds
 
 SECRET = fill("ghp_{a36}", random.random())
@@ -160,3 +161,18 @@ def test_a_database_is_masked_in_texts_and_in_json_that_is_bytes(tmp_path: pathl
     marker = "‹secret:github-token›"
     inside = [f' {{"a": "{marker}"}}'.encode(), f'["{marker}"]'.encode()]
     assert values == [marker, *inside, other, 7, None, "short"]
+
+
+def test_texts_that_are_masked_together_are_masked_as_each_alone(tmp_path: pathlib.Path) -> None:
+    """Also where a key ends nowhere, so that the text after it could be taken for more of it."""
+    torn = "\n".join(key_lines()[:5])
+    texts = ["plain", "two\nlines", SECRET, "\n".join(key_lines()), "", f"a {SECRET}\nb", torn, "x" * 5000, "A" * 64]
+    chance = random.Random(drawn())
+    connection = opened(tmp_path / "x.db")
+    connection.execute("CREATE TABLE t (a, b)")
+    rows = [tuple(chance.choices(texts[: chance.choice([3, 9])], k=2)) for _ in range(500)]
+    connection.executemany("INSERT INTO t VALUES (?, ?)", rows)
+    connection.commit()
+    with open_database(tmp_path / "x.db", lambda _reason: None, MASK) as database:
+        found = list(database.rows("SELECT a, b FROM t ORDER BY rowid"))
+    assert found == [tuple(MASK(text.encode()).decode() for text in row) for row in rows]

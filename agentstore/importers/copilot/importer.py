@@ -21,7 +21,7 @@ from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Home, Options
-from agentstore.importers.intake import Intake
+from agentstore.importers.intake import Intake, Mask
 from agentstore.importers.jsonl import Record, read_records, stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Repositories
@@ -82,7 +82,6 @@ class CopilotHistory(Unremembered):
     def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
-        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._ids = {path: self._look_over(path) for path in self.files}
         best: dict[str, pathlib.Path] = {}
@@ -109,7 +108,7 @@ class CopilotHistory(Unremembered):
         """The session's id, and where it is. The id is the folder's name, as the program itself takes it: a fork begins
         with a copy of another session's records. Else the first record says it, or the name of the file."""
         try:
-            start = _first_record(self._look.whole(read_start(path, HEAD)))
+            start = _first_record(read_start(path, HEAD), self._options.mask)
         except OSError:  # its import says why
             start = {}
         data = start.get("data") if start.get("type") == "session.start" else {}
@@ -136,9 +135,10 @@ def _fullness(path: pathlib.Path) -> tuple[bool, int, str]:
     return path.name == "events.jsonl", size, path.as_posix()
 
 
-def _first_record(head: bytes) -> Record:
-    """The first line, which only a session that is being written for the first time has not whole."""
+def _first_record(head: bytes, mask: Mask | None) -> Record:
+    """The first line, masked, which only a session that is being written for the first time has not whole."""
     end = head.find(b"\n")
-    for _, record in read_records(head[: end + 1] if end >= 0 else head, lambda _line, _reason: None):
+    line = head[: end + 1] if end >= 0 else head
+    for _, record in read_records(mask(line) if mask else line, lambda _line, _reason: None):
         return record
     return {}

@@ -153,8 +153,8 @@ def _messages(database: Database, root: str, stored: StoredSession, report: Repo
             fields = list(texts_and_messages(data))
             for number, value in fields if id == root else ():
                 if number != 1 and value.startswith(b"file://"):
-                    stored.cwd = stored.cwd or path_of_uri(
-                        masked_text(database.mask, value.decode("utf-8", errors="replace"))
+                    stored.cwd = stored.cwd or masked_text(
+                        database.mask, path_of_uri(value.decode("utf-8", errors="replace"))
                     )
             links = [value.hex() for number, value in fields if number == 1 and len(value) == _ID_BYTES]
             waiting.extend(reversed(links[:_MOST_BLOBS]))

@@ -31,7 +31,6 @@ class PiHistory(Unremembered):
         # The deepest first: subagents lie in a folder beside the file of who asked for them.
         self.files = sorted(files, key=lambda path: (-len(path.parts), path.as_posix()))
         self._options = options
-        self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
         self._claims: dict[str, list[pathlib.Path]] = {}
         self._ids: dict[pathlib.Path, str] = {}
@@ -46,7 +45,7 @@ class PiHistory(Unremembered):
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         head = read_start(path, HEAD)
-        agent, header, name = agent_of(path, head), header_in(self._look.whole(head)) or {}, name_of(path)
+        agent, header, name = agent_of(path, head), header_in(head, self._options.mask) or {}, name_of(path)
         own = session_key(agent, path, id_of(path, header))
         id = self._ids.get(path, own)
         if not id:
@@ -69,7 +68,7 @@ class PiHistory(Unremembered):
             head = read_start(path, HEAD)
         except OSError:
             return
-        header = header_in(self._look.whole(head)) or {}
+        header = header_in(head, self._options.mask) or {}
         self._claims.setdefault(session_key(agent_of(path, head), path, id_of(path, header)), []).append(path)
         self._learn(header)
 
@@ -91,7 +90,7 @@ class PiHistory(Unremembered):
             head = b"" if parent.is_symlink() else read_start(parent, HEAD)
         except (OSError, ValueError):
             return ""
-        header = header_in(self._look.whole(head)) if is_session(parent, head) else None
+        header = header_in(head, self._options.mask) if is_session(parent, head) else None
         return session_key(agent, parent, id_of(parent, header)) if header else ""
 
 

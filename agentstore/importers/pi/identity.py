@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from agentstore.importers.conversation import Usage
+from agentstore.importers.intake import Mask
 from agentstore.importers.jsonl import BOM, Record, read_records
 from agentstore.importers.tools import text_of
 
@@ -51,12 +52,12 @@ def _first_types(head: bytes) -> list[str]:
     return types
 
 
-def header_in(head: bytes) -> Record | None:
-    """The header of a session's file, from its first lines."""
+def header_in(head: bytes, mask: Mask | None = None) -> Record | None:
+    """The header of a session's file, from its first lines, masked."""
     for line in head.removeprefix(BOM).split(b"\n", 8)[:8]:
         record = _record(line)
         if record.get("type") == "session":
-            return record
+            return _record(mask(line)) if mask else record
     return None
 
 
