@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from agentstore import AsyncClickHouseStore
 from agentstore.connection.dial import new_pool
@@ -41,7 +42,7 @@ class Sides:
 @asynccontextmanager
 async def open_sides(target: str, database: str, *, rounds: int, merge: bool = False) -> AsyncIterator[Sides]:
     """Open the corpus and make the plain tables. ``merge``: merge all parts of both first, which indexes the texts."""
-    patient = {"query_timeout_seconds": 3600, "pool_timeout_seconds": 3600}
+    patient: dict[str, Any] = {"query_timeout_seconds": 3600, "pool_timeout_seconds": 3600}
     async with AsyncClickHouseStore(target, database=database, **patient) as store:
         pool = new_pool(store.options)
         plain_pool = new_pool(plain_tables.options_of(store.options))

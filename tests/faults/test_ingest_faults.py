@@ -30,8 +30,8 @@ from tests.unit.importer_lines import assistant, data, result, said, use, user
 CHILD = """\
 import asyncio, sys
 from agentstore import AgentStoreError, AsyncClickHouseStore
-from agentstore.ingest import ingest, streaming
-streaming.PIECE_BYTES = 3000
+from agentstore.ingest import arguments, ingest
+arguments.PIECE_BYTES = 3000
 async def main(dsn, place):
     async with AsyncClickHouseStore(dsn, write_timeout_seconds=5) as store:
         async for event in ingest(store, "faults", places=place, user="ada", machine="laptop"):

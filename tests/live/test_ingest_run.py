@@ -15,7 +15,7 @@ import zstandard
 from agentstore import AsyncClickHouseStore, NotFoundError
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.registry import IMPORTERS
-from agentstore.ingest import IngestEvent, ingest, streaming
+from agentstore.ingest import IngestEvent, arguments, ingest
 from tests.live.ingesting import rows, run, sessions, written
 from tests.unit import codex_lines, importer_lines
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
@@ -146,7 +146,7 @@ async def test_an_ingest_that_is_ended_anywhere_goes_on(
     store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     """Also one that replaces what was stored: rows of both are there until it has come to its end."""
-    monkeypatch.setattr(streaming, "PIECE_BYTES", 2000)
+    monkeypatch.setattr(arguments, "PIECE_BYTES", 2000)
     claude(tmp_path, *talk(*(f"old {number}" for number in range(12))))
     claude(tmp_path, *talk(*(f"old {number}" for number in range(3)), session=OTHER), session=OTHER)
     await run(store, org, tmp_path)
@@ -165,7 +165,7 @@ async def test_an_ingest_that_is_ended_anywhere_goes_on(
 async def test_two_ingests_of_one_tree_at_once_end_right(
     store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "PIECE_BYTES", 2000)
+    monkeypatch.setattr(arguments, "PIECE_BYTES", 2000)
     for number in range(5):
         id = f"{number}{SESSION[1:]}"
         claude(tmp_path, *talk(*(f"{number} {part}" for part in range(10)), session=id), session=id)

@@ -1,0 +1,183 @@
+"""What an ingest costs: reading, parsing, masking, writing, and the server's share of all of it.
+
+``python -m benchmarks.ingest FOLDER [--megabytes 1000] [--rounds 3]`` multiplies the transcripts below FOLDER with new
+ids (``multiplied``), and takes, each with the CPU time of this process and of the server's:
+
+* read: the bytes, and nothing else
+* parse: the importers' rows (whole surveys included), without and with masking, without and with originals
+* ingest: into a new local store; then again, with nothing changed; then with one line added to one file
+* what is left to do for the server when the ingest has returned: merges, and with them the index of texts
+
+Memory is the peak of this process. Bytes are those of the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import pathlib
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
+
+from agentstore import AsyncClickHouseStore
+from agentstore.connection.sql import sql
+from agentstore.importers import IMPORTERS, Options, find_history
+from agentstore.ingest import IngestSummary, ingest
+from agentstore.ingest.arguments import PIECE_BYTES
+from agentstore.local.client.acquire import find_running, stop
+from agentstore.local.directory.layout import resolve
+from agentstore.masking import Masker
+from benchmarks.multiplied import multiply
+
+MEGABYTE = 1e6
+
+
+class Cost(NamedTuple):
+    """Seconds by the clock, and of the processors: this process's and the server's."""
+
+    wall: float
+    own: float
+    server: float = 0.0
+
+    def row(self, name: str, size: int) -> str:
+        speed = size / MEGABYTE / self.wall if self.wall else 0.0
+        return f"| {name} | {self.wall:,.2f} | {speed:,.0f} | {self.own:,.2f} | {self.server:,.2f} |"
+
+
+def timed(work: Callable[[], Any]) -> Cost:
+    wall, own = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - wall, time.process_time() - own)
+
+
+async def awaited(work: Callable[[], Awaitable[Any]], pid: int) -> Cost:
+    wall, own, server = time.perf_counter(), time.process_time(), cpu_of(pid)
+    await work()
+    return Cost(time.perf_counter() - wall, time.process_time() - own, cpu_of(pid) - server)
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def read_all(folder: pathlib.Path) -> int:
+    return sum(len(path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+
+
+def parse_all(folder: pathlib.Path, *, mask: bool, keep: bool) -> int:
+    options = Options(mask=Masker().mask if mask else None, keep_original=keep, piece_bytes=PIECE_BYTES)
+    found: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
+    for importer, path in find_history(folder):
+        if importer is not None:
+            found[importer.name].append(path)
+    count = 0
+    for importer in IMPORTERS:
+        history = importer.survey(found[importer.name], options)
+        for path in history.files:
+            count += sum(len(result.messages) for result in history.read(path))
+    return count
+
+
+async def whole(store: AsyncClickHouseStore, folder: pathlib.Path) -> IngestSummary:
+    async for event in ingest(store, "bench", places=folder, user="ada"):
+        if isinstance(event, IngestSummary):
+            return event
+    raise AssertionError("no summary")
+
+
+def add_a_line(folder: pathlib.Path) -> int:
+    """To the largest transcript; how many bytes it has."""
+    path = max(folder.rglob("*.jsonl"), key=lambda one: one.stat().st_size)
+    with path.open("ab") as file:
+        file.write(b'{"type":"user","uuid":"one more","message":{"role":"user","content":"one more"}}\n')
+    return path.stat().st_size
+
+
+async def into_a_store(folder: pathlib.Path, size: int) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        lines = []
+        async with AsyncClickHouseStore(f"local:{place}/store") as store:
+            await store.ensure_schema()
+            running = find_running(resolve(f"{place}/store"))
+            assert running is not None
+            pid = running.pid
+            summaries: list[IngestSummary] = []
+
+            async def once() -> None:
+                summaries.append(await whole(store, folder))
+
+            lines.append((await awaited(once, pid)).row("ingest, everything new", size))
+            left = await awaited(lambda: merged(store), pid)
+            lines.append(left.row("what the server does after it: merges, index", size))
+            lines.append((await awaited(once, pid)).row("ingest, nothing changed", size))
+            path = max((one for one in folder.rglob("*.jsonl")), key=lambda one: one.stat().st_size)
+            with path.open("ab") as file:
+                file.write(b'{"type":"user","uuid":"one more","message":{"role":"user","content":"one more"}}\n')
+            lines.append(
+                (await awaited(once, pid)).row(f"ingest, a line added to {path.stat().st_size / 1e6:,.1f} MB", size)
+            )
+            first = summaries[0]
+            lines.append(
+                f"\n{first.files}, {first.messages:,} messages, {first.tool_calls:,} calls; {await kept(store)}; memory "
+                f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB; again: {summaries[1].files}"
+            )
+        stop(resolve(f"{place}/store"))
+        shutil.rmtree(f"{place}/store", ignore_errors=True)
+    return iter(lines)
+
+
+async def merged(store: AsyncClickHouseStore) -> None:
+    """Returns when the server has merged all parts of each partition into one."""
+    for table in ("messages", "tool_calls", "originals"):
+        await store._open_lanes.background.execute(sql(f"OPTIMIZE TABLE {table} FINAL"), timeout_seconds=3600)
+
+
+async def kept(store: AsyncClickHouseStore) -> str:
+    """What the originals take on the disk."""
+    query = sql(
+        "SELECT sum(data_compressed_bytes), sum(data_uncompressed_bytes) FROM system.parts"
+        " WHERE database = currentDatabase() AND table = 'originals' AND active"
+    )
+    (packed,), (plain,) = await store._open_pool.fetch(query)
+    return f"originals {packed / max(1, plain):.3f} bytes for each byte"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--megabytes", type=float, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=pathlib.Path, help="where to put the copies; else a temporary folder")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.work) as work:
+        folder = pathlib.Path(work, "transcripts")
+        count, size = multiply(asked.folder, folder, int(asked.megabytes * MEGABYTE))
+        print(f"{count:,} files, {size / MEGABYTE:,.0f} MB\n")
+        print("| | seconds | MB/s | CPU here, s | CPU of the server, s |\n| --- | --- | --- | --- | --- |", flush=True)
+        stages: dict[str, Callable[[], Any]] = {
+            "read": lambda: read_all(folder),
+            "parse": lambda: parse_all(folder, mask=False, keep=False),
+            "parse, mask": lambda: parse_all(folder, mask=True, keep=False),
+            "parse, mask, keep originals": lambda: parse_all(folder, mask=True, keep=True),
+        }
+        taken: dict[str, list[Cost]] = {name: [] for name in stages}
+        for _ in range(asked.rounds):
+            for name, work_of in stages.items():
+                taken[name].append(timed(work_of))
+        for name, costs in taken.items():
+            cost = Cost(statistics.median(one.wall for one in costs), statistics.median(one.own for one in costs))
+            print(cost.row(name, size), flush=True)
+        for line in asyncio.run(into_a_store(folder, size)):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
