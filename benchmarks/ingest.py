@@ -118,18 +118,14 @@ async def into_a_store(folder: pathlib.Path, size: int) -> Iterator[str]:
             left = await awaited(lambda: merged(store), pid)
             lines.append(left.row("what the server does after it: merges, index", size))
             lines.append((await awaited(once, pid)).row("ingest, nothing changed", size))
-            path = max((one for one in folder.rglob("*.jsonl")), key=lambda one: one.stat().st_size)
-            with path.open("ab") as file:
-                file.write(b'{"type":"user","uuid":"one more","message":{"role":"user","content":"one more"}}\n')
+            grown = add_a_line(folder)
+            lines.append((await awaited(once, pid)).row(f"ingest, a line added to {grown / MEGABYTE:,.1f} MB", size))
+            first, memory = summaries[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             lines.append(
-                (await awaited(once, pid)).row(f"ingest, a line added to {path.stat().st_size / 1e6:,.1f} MB", size)
+                f"\n{first.files}, {first.messages:,} messages, {first.tool_calls:,} calls; {await kept(store)};"
+                f" memory {memory:,.0f} MB; again: {summaries[1].files}"
             )
-            first = summaries[0]
-            lines.append(
-                f"\n{first.files}, {first.messages:,} messages, {first.tool_calls:,} calls; {await kept(store)}; memory "
-                f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB; again: {summaries[1].files}"
-            )
-        stop(resolve(f"{place}/store"))
+        stop(f"{place}/store")
         shutil.rmtree(f"{place}/store", ignore_errors=True)
     return iter(lines)
 

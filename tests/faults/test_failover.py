@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -80,7 +81,8 @@ async def rows_on(server: KillableServer) -> set[tuple[str, str]]:
 async def test_one_of_two_servers_is_killed_under_load(servers: list[KillableServer], order: str) -> None:
     first, second = servers
     dsn = first.dsn(DATABASE, first.port, second.port)
-    options = {"host_order": order, "query_timeout_seconds": FOREVER, "connect_timeout_seconds": FOREVER}
+    options: dict[str, Any] = {"host_order": order, "query_timeout_seconds": FOREVER}
+    options["connect_timeout_seconds"] = FOREVER
     async with asyncio.timeout(120), AsyncClickHouseStore(dsn, write_timeout_seconds=FOREVER, **options) as store:
         load, over = Load(store), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:

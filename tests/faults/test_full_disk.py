@@ -12,6 +12,7 @@ import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def volume(tmp_path: Path) -> Iterator[SmallVolume]:
             end_all_servers(tmp_path)
 
 
-def a_store(path: Path, **options: float) -> AsyncClickHouseStore:
+def a_store(path: Path, **options: Any) -> AsyncClickHouseStore:
     return AsyncClickHouseStore(f"local:{path}", **options)
 
 

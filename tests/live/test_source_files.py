@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 import pytest
@@ -58,9 +59,10 @@ async def test_many_source_ids_are_asked_for_in_several_statements(store: AsyncC
 
 async def test_a_file_that_fits_no_column_is_refused(store: AsyncClickHouseStore, org: str) -> None:
     ids = ({"session_ids": wrong} for wrong in (["a"], "a", ("",), ("a", ""), (1,), (b"a",), None))
-    for wrong in ({"state": "text"}, {"size": -1}, {"path": ""}, *ids):
+    wrongs: tuple[dict[str, Any], ...] = ({"state": "text"}, {"size": -1}, {"path": ""}, *ids)
+    for wrong in wrongs:
         with pytest.raises(InvalidArgumentError):
-            await store.write_source_files(org, [SourceFile(**{"path": "/x", **wrong})])  # type: ignore[arg-type]
+            await store.write_source_files(org, [SourceFile(**({"path": "/x"} | wrong))])
 
 
 async def test_originals_come_back_in_the_order_of_their_files(store: AsyncClickHouseStore, org: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import lz4.block
@@ -434,7 +435,7 @@ async def test_flush_waits_for_a_batch_whose_caller_was_told(server: Server, dat
 
 
 async def test_a_cancelled_call_larger_than_the_room_is_stored_whole(server: Server, database: str, org: str) -> None:
-    options = {"waiting_rows": 500, "batch_rows": 250}
+    options: dict[str, Any] = {"waiting_rows": 500, "batch_rows": 250}
     async with AsyncClickHouseStore(server.dsn, database=database, **options) as store:
         old, new = [message(n, "old") for n in range(5000)], [message(n, "new") for n in range(5000)]
         await store.write_session(org, session("s", display_name="old"), old)

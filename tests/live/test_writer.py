@@ -31,6 +31,7 @@ async def behind_a_proxy(
 ) -> AsyncIterator[tuple[AsyncClickHouseStore, Proxy]]:
     """A store that reaches the server through a proxy."""
     found = resolve_target(server.dsn, {"database": database})
+    address: dict[str, Any]
     if found.local_path:
         endpoint = await acquire(found.local_path)
         address = {"host": endpoint.host, "port": endpoint.port, "user": endpoint.user, "password": endpoint.password}
@@ -296,7 +297,7 @@ async def test_what_waits_is_bounded_and_callers_wait(server: Server, database: 
 
 
 async def test_a_call_larger_than_the_bounds_works(server: Server, database: str, org: str) -> None:
-    options = {"waiting_rows": 50, "batch_rows": 20, "waiting_bytes": 20_000, "batch_bytes": 10_000}
+    options: dict[str, Any] = {"waiting_rows": 50, "batch_rows": 20, "waiting_bytes": 20_000, "batch_bytes": 10_000}
     async with AsyncClickHouseStore(server.dsn, database=database, **options) as store:
         await store.write_session(org, session("s"), [message(n, "x" * 100) for n in range(500)])
         await store.write_session(org, session("t"), [message(0, "x" * 100_000)])

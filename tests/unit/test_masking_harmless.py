@@ -14,7 +14,8 @@ import pytest
 
 from agentstore.masking import Masker
 from tests.unit.masking_examples import fill
-from tests.unit.test_masking_transcripts import CHECKED, FILES, PLANTED, ROOT, needs_transcripts
+from tests.unit.test_claude_code_real import ROOT
+from tests.unit.test_masking_transcripts import CHECKED, FILES, PLANTED, needs_transcripts
 
 MASKER = Masker()
 UUID = "{h8}-{h4}-{h4}-{h4}-{h12}"

@@ -18,6 +18,7 @@ from agentstore.masking import Masker
 from agentstore.models import Record
 from agentstore.write.accumulator import Limits
 from agentstore.write.calls import Call, Calls
+from agentstore.write.encoded_rows import encode_block
 from agentstore.write.masked import TEXTS, Masking
 from agentstore.write.rows import (
     BATCHED,
@@ -25,7 +26,6 @@ from agentstore.write.rows import (
     TABLES,
     TOOL_CALLS,
     Table,
-    encode_block,
 )
 from agentstore.write.writer import Writer
 from tests.builders import call, message, pull_request, session, touch
