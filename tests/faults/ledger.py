@@ -32,7 +32,7 @@ from agentstore.errors import SessionPurgedError
 
 Key = tuple[Any, ...]
 Place = tuple[str, Key]
-Kind = Literal["write", "replace", "delete", "purge", "links"]
+Kind = Literal["write", "replace", "marked", "delete", "purge", "links"]
 Fate = Literal["stored", "unknown", "refused"]
 # What is read: for each table, the text of each key.
 Seen = dict[str, dict[Key, str]]
@@ -48,6 +48,7 @@ class Call:
     """One write: its rows by table and key, those of its floors included, when it ran, and how it ended.
 
     ``looked``: its store began a look after all calls before it had ended. ``known``: stored before stores were opened.
+    A "marked" one replaces what is older than the mark that was asked for when it began, and not what came meanwhile.
     """
 
     number: int
@@ -97,7 +98,7 @@ class Call:
             return (None if removes else self.text), self.fate((table, key))
         if key[1] != self.session:
             return None
-        if table in CONTENT and self.kind in ("replace", "delete", "purge"):
+        if table in CONTENT and self.kind in ("replace", "marked", "delete", "purge"):
             return None, self.fate(("session_floors", (key[0], "content", self.session)))
         if table == "git_links" and self.kind in ("delete", "purge"):
             return None, self.fate(("session_floors", (key[0], "marks", self.session)))
@@ -136,7 +137,14 @@ class Ledger:
     # --- calls --------------------------------------------------------------------------------------------------
 
     def session_call(
-        self, store: int, session: str, ordinals: Iterable[int], tool_calls: int, *, replace: bool = False
+        self,
+        store: int,
+        session: str,
+        ordinals: Iterable[int],
+        tool_calls: int,
+        *,
+        replace: bool = False,
+        marked: bool = False,
     ) -> tuple[Call, tuple[Session, list[Message], list[ToolCall]]]:
         """A call that writes a session with messages and tool calls, and the arguments to make it with."""
         numbers = list(ordinals)
@@ -147,7 +155,8 @@ class Ledger:
         }
         if replace:
             rows["session_floors"] = [(self.org, "content", session)]
-        call = self._add("replace" if replace else "write", store, session, rows)
+        kind: Kind = "marked" if marked else "replace" if replace else "write"
+        call = self._add(kind, store, session, rows)
         messages = [Message(ordinal=n, role="user", content=call.text) for n in numbers]
         calls = [
             ToolCall(message_ordinal=0, tool_use_id=f"t{n}", tool_name="Bash", input_json=call.text)
@@ -229,7 +238,7 @@ class Ledger:
         """What is left of replaces and removals only is all of one of them."""
         calls = [one for one in self.calls if one.session == session and one.kind != "links"]
         calls = [one for one in calls if not one.left_nothing]
-        whole = [one for one in calls if one.kind != "write" and one.outcome == "stored"]
+        whole = [one for one in calls if one.kind not in ("write", "marked") and one.outcome == "stored"]
         left = [one for one in calls if not any(self._follows(later, one, one.everything) for later in whole)]
         if not left or any(one not in whole for one in left):
             return

@@ -28,7 +28,8 @@ Kind = Literal["write", "submit", "cancel", "flush", "links", "delete", "purge"]
 class Step:
     """One call of a writer: through which store, what it writes, and how it treats the call.
 
-    ``submit`` awaits the receipts only at the end; ``cancel`` cancels the call after so many seconds.
+    ``submit`` awaits the receipts only at the end; ``cancel`` cancels the call after so many seconds. ``marked``: it
+    replaces what is older than a mark that is asked for right before.
     """
 
     kind: Kind
@@ -39,6 +40,11 @@ class Step:
     calls: int = 0
     replace: bool = False
     after: float = 0.0
+
+    @property
+    def marked(self) -> bool:
+        """By what is drawn anyway: the schedule of a seed stays what it was."""
+        return self.replace and self.kind in ("write", "cancel") and self.first % 2 == 1
 
 
 @dataclass(frozen=True)

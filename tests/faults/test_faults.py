@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from agentstore import AsyncClickHouseStore, ConnectionFailedError, NotFoundError, StoreClosedError
+from agentstore import AgentStoreError, AsyncClickHouseStore, ConnectionFailedError, NotFoundError, StoreClosedError
 from agentstore.connection.dial import dial
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, sql
@@ -242,13 +242,26 @@ class Run:
             call = ledger.removal(step.store, step.session, purge=True)
             return call, lambda: store.purge_sessions(org, [step.session], timeout_seconds=PURGE_SECONDS)
         ordinals = range(step.first, step.first + step.messages)
-        call, records = ledger.session_call(step.store, step.session, ordinals, step.calls, replace=step.replace)
+        call, records = ledger.session_call(
+            step.store, step.session, ordinals, step.calls, replace=step.replace, marked=step.marked
+        )
+        if step.marked:
+            return call, lambda: _replace_marked(store, org, *records)
         write = store.submit_session if step.kind == "submit" else store.write_session
         return call, lambda: write(org, *records, replace=step.replace)
 
     async def _watch(self, call: Call, task: asyncio.Task[Any]) -> None:
         await asyncio.wait([task])
         call.ended(outcome_of(task))
+
+
+async def _replace_marked(store: AsyncClickHouseStore, org: str, *records: Any) -> None:
+    try:
+        mark = await store.mark()
+    except AgentStoreError as error:
+        # A refusal of all of it, whatever the reason: the ledger knows this one.
+        raise StoreClosedError("no mark was given, and nothing was written") from error
+    await store.write_session(org, *records, replace=mark)
 
 
 async def _awaited(receipt: Any) -> None:

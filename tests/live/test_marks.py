@@ -57,6 +57,7 @@ async def test_the_mark_of_a_store_far_away_holds_for_what_others_write_next(
     await store.write_session(org, session("s"), [message(n, "old") for n in range(3)])
     async with far_away(store, 0.4, 0.0) as far:
         mark = await far.mark()
+        assert (await store.mark()).version > mark.version
         await store.write_session(org, session("s"), [message(0, "new")])
         await store.write_session(org, session("s"), [message(1, "new")], replace=mark)
         assert await contents(store, org, "s") == ["new", "new"]
