@@ -57,6 +57,15 @@ class Call:
         """All of it, in the order of publication."""
         return list(chain.from_iterable(self.stages))
 
+    def decide_version(self, version: int, drawn_at: int) -> None:
+        """Fix the version of its rows, and of its floors; refused where a mark for these is not below it."""
+        if self.floor >= version:
+            # The floor would hide what this call writes, and what others write for as long as the mark is ahead.
+            raise InvalidArgumentError("replace: the mark is newer than this call", field="replace")
+        self.touched.versions.add(version)
+        for entry in self.entries:
+            entry.decide_version(self.floor or version if entry.table is SESSION_FLOORS else version, drawn_at)
+
     def written_sessions(self) -> Iterator[str]:
         """The ids of sessions that the call writes rows of, some more than once; not those it only removes."""
         for entry in self.entries:

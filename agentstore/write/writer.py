@@ -18,7 +18,7 @@ from typing import Any
 
 import anyio
 
-from agentstore.errors import AgentStoreError, InvalidArgumentError, StoreClosedError, WriteError
+from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
 from agentstore.protocols import Executor, Sink, TextMasker
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
@@ -28,7 +28,7 @@ from agentstore.write.families import Families, undecided
 from agentstore.write.looptime import loop_time
 from agentstore.write.outcome import committed, leave, refuse
 from agentstore.write.receipt import Receipt
-from agentstore.write.rows import BATCHED, KEPT, SESSION_FLOORS, SESSIONS
+from agentstore.write.rows import BATCHED, KEPT, SESSIONS
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import Sweeper
 from agentstore.write.touched import Touched
@@ -209,14 +209,7 @@ class Writer:
         # version.
         self.versions.refuse_purged(call.org_id, call.written_sessions())
         # From here to the first put nothing may wait: calls are accepted in the order of their versions.
-        version, drawn_at = self.versions.draw()
-        if call.floor >= version:
-            # The floor would hide what this call writes, and what others write for as long as the mark is ahead.
-            raise InvalidArgumentError("replace: the mark is newer than this call", field="replace")
-        call.touched.versions.add(version)
-        for entry in entries:
-            is_floor = entry.table is SESSION_FLOORS
-            entry.decide_version(call.floor if is_floor and call.floor else version, drawn_at)
+        call.decide_version(*self.versions.draw())
         self._unlisted.check([one for one in entries if one.table is SESSIONS and not one.deleted], entries)
         self._link(call)
         return entries
