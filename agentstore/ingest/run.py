@@ -21,7 +21,6 @@ from agentstore.errors import (
     AuthenticationError,
     NotFoundError,
     SchemaError,
-    SessionPurgedError,
     StoreClosedError,
 )
 from agentstore.importers.importer import History, Importer, Options
@@ -263,9 +262,6 @@ class _Pass:
     async def _read_from(self, task: Task, history: History) -> None:
         try:
             await self._read(task, history)
-        except SessionPurgedError:
-            self._storer(task).leave("purged", history)
-            await self._skip(task.file, "purged", task.context)
         except StaleStateError:
             if task.state is None:
                 raise
@@ -316,6 +312,8 @@ class _Pass:
         outcome = "failed" if stored.has_gaps or storer.outcome == "unreadable" else storer.outcome
         if outcome == "failed":
             await self._tell_failure(task, stored.reason)
+        elif outcome == "purged":
+            await self._skip(task.file, "purged", task.context)
         else:
             self._ingest._remembered.note(task.file, task.context, is_read=True)
             self._tally.files[outcome] += 1

@@ -6,6 +6,7 @@ import posixpath
 
 import msgspec
 
+from agentstore.errors import SessionPurgedError
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import History
 from agentstore.importers.results import ImportResult
@@ -20,7 +21,7 @@ from agentstore.models import OriginalPart, SourceFile
 
 class Stored(msgspec.Struct):
     """What was stored of one file so far. ``has_gaps``: some of it could not be read now, and may be later. ``reason``:
-    why the file as a whole could not be read, or not all of it."""
+    why the file as a whole could not be read, or not all of it. ``has_purged``: a session in it was purged."""
 
     size: int = 0
     messages: int = 0
@@ -29,6 +30,7 @@ class Stored(msgspec.Struct):
     state: ImportState | None = None
     has_gaps: bool = False
     is_held: bool = False
+    has_purged: bool = False
     reason: str = ""
 
 
@@ -57,8 +59,14 @@ class FileStorer:
             return
         is_main = result.file == task.file.name
         more = is_main and result.state is not None and result.state.offset < task.file.found.size
-        ids = await self._writer.write(result, more=more)
-        if result.sessions and not ids:
+        try:
+            ids = await self._writer.write(result, more=more)
+        except SessionPurgedError:
+            stored.has_purged = True  # of several sessions in a file the others are stored
+            return
+        if stored.has_purged:
+            pass  # whose record is whose is not known: what is kept could bring the purged session back
+        elif result.sessions and not ids:
             stored.is_held = True  # another session has all of it, or it is another's
         elif result.originals:
             await self._write_originals(result, ids[0] if ids else "")
@@ -68,7 +76,8 @@ class FileStorer:
         if result.state is not None:
             stored.state = result.state
         # Not while rows of an earlier import are to be taken away: who goes on from here would not know of them.
-        if is_main and result.state is not None and not self._writer.is_unfinished(result.file) and not stored.has_gaps:
+        is_sure = not stored.has_gaps and not stored.has_purged and not self._writer.is_unfinished(result.file)
+        if is_main and result.state is not None and is_sure:
             self._ledger.note(self._row(history, is_whole=False))
 
     async def finish(self, history: History) -> None:
@@ -83,10 +92,8 @@ class FileStorer:
         ``session_ids``: of the sessions that are in it all the same, so that purging them finds what is noted here.
         """
         row = self._row(history, is_whole=True)
-        # Facts are text of the file; of a purged session none may be there.
-        facts = b"" if outcome == "purged" else row.facts
-        row = msgspec.structs.replace(row, outcome=outcome, state=b"", facts=facts, original_id="")
-        self._ledger.note(msgspec.structs.replace(row, session_ids=session_ids))
+        row = msgspec.structs.replace(row, outcome=outcome, state=b"", original_id="", session_ids=session_ids)
+        self._ledger.note(row)
 
     def note_again(self, row: SourceFile, history: History) -> None:
         """The file is what the row says, in another place or compressed."""
@@ -99,6 +106,8 @@ class FileStorer:
         """What became of the file: "read"; "held" where other sessions have all of it; "unreadable"."""
         if self.stored.session_ids:
             return "read"
+        if self.stored.has_purged:
+            return "purged"
         if self.stored.is_held:
             return "held"
         return "unreadable" if self.stored.reason else "read"
@@ -138,8 +147,9 @@ class FileStorer:
             outcome=self.outcome,
             session_ids=stored.session_ids,
             original_id=task.original_id if self._has_originals or task.state is not None else "",
-            state=pack(stored.state),
-            facts=history.facts(file.path),
+            # Both are text of the file, and none of a purged session may be there.
+            state=b"" if stored.has_purged else pack(stored.state),
+            facts=b"" if stored.has_purged else history.facts(file.path),
         )
 
 

@@ -20,6 +20,7 @@ from tests.live.ingesting import rows, run, sessions, written
 from tests.unit import codex_lines, importer_lines
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
 from tests.unit.importer_seeds import SEEDS
+from tests.unit.test_importer_outputs import EMBEDDED
 
 OTHER = "5a6b7c8d-2b64-4e0a-8f35-6a1b2c3d4e5f"
 
@@ -309,3 +310,21 @@ async def test_one_file_that_cannot_be_read_does_not_end_the_others(
     assert ran.summary.files == {"failed": 1, "read": 1}
     locked.chmod(0o600)
     assert (await run(store, org, tmp_path)).summary.files == {"read": 1, "unchanged": 1}
+
+
+async def test_a_purged_session_in_a_file_of_several_leaves_the_others(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    claude(tmp_path, *EMBEDDED)
+    await run(store, org, tmp_path)
+    (row,) = await store.list_source_files(org)
+    own, embedded = SESSION, next(id for id in row.session_ids if id != SESSION)
+    await store.purge_sessions(org, [embedded])
+    claude(tmp_path, *EMBEDDED, user("go on", 90))
+    ran = await run(store, org, tmp_path)
+    assert ran.summary.files == {"read": 1}
+    said_there = [one.content for one in await store.get_session_messages(org, own) if one.role == "user"]
+    assert (said_there[0], said_there[-1]) == ("go", "go on")
+    (row,) = await store.list_source_files(org, packed=["state", "facts"])
+    assert (row.session_ids, row.state, row.facts) == ((own,), b"", b"")
+    assert all(b"look" not in part.data for part in await store.get_originals(org, row.original_id or "none"))
