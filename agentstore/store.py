@@ -20,6 +20,7 @@ from agentstore.schema.database import create_database_if_missing, drop_and_crea
 from agentstore.schema.fitness import explained, is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
+from agentstore.write.masked import Masking
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.writer import Writer
 from agentstore.write.writes import Writes
@@ -98,8 +99,8 @@ class AsyncClickHouseStore(Reads, Writes):
                 lanes.background,
                 _limits(self.options),
                 deadline_seconds=self.options.write_timeout_seconds,
-                mask=self.mask,
             )
+            writer.calls.masking = Masking(self.mask) if self.mask is not None else None
             await writer.versions.learn()
             await warn_of_detached_parts(lanes.writes)
             self._check_still_opening()

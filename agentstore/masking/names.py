@@ -46,6 +46,7 @@ TAG = rb"(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key)>"
 _word = re.compile(rb"(?i)(" + _WORDS + rb")" + _SUFFIX)
 _LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
 _upper = re.compile(rb"[A-Z0-9_]+")
+_code_point = re.compile(rb"u[0-9a-fA-F]{4}")
 _called = re.compile(rb"\w\([ ]?\\{0,15}[\"']$")
 # ``next_page_token`` and the like are no secrets; nor are a tokenizer's ``eos_token`` and a game's ``design_token``.
 _harmless = re.compile(
@@ -83,8 +84,8 @@ def read_name(data: bytes, start: int, end: int) -> Name | None:
     """The name that a hit of NAME, from ``start`` to ``end``, is about; None where its value is no secret."""
     window = data[max(0, start - 64) : start]
     head = start - len(window) + len(window.rstrip(_LETTERS))
-    if head < start and data[head - 1 : head] == b"\\":  # the letter of \n
-        head += 1
+    if head < start and data[head - 1 : head] == b"\\":  # the letter of \n, or \u00e9
+        head += 5 if _code_point.match(data, head, start) else 1
     word = _word.match(data, start)
     if not word:
         return None

@@ -27,7 +27,7 @@ _stands_for = re.compile(
 )
 _holds = re.compile(
     rb"(?i)example|placeholder|change[_-]?(?:me|this|it)|redacted|your[_-]|[_-]your|yourpass|your(?:token|secret|api|key)|"
-    rb"insert[_-]|replace[_-]|xxxx|\*\*\*|\.\.\.|<[a-z _-]+>|\$\{|\$\(|\{\{|\xe2\x80\xa6|\xe2\x80\xa2|dummy|"
+    rb"insert[_-]|replace[_-]|xxxx|\*\*\*|\.\.\.|<[a-z _-]+>|\$\{|\$\(|\{\{|\xe2\x80[\xa2\xa6]|\\u202[26]|dummy|"
     rb"not[_-]a[_-]?real|[_-]here$"
 )
 _dummy_token = re.compile(rb"(?i)example|placeholder|redacted|xxxxxx|000000000000")

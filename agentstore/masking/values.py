@@ -7,12 +7,13 @@ import re
 from agentstore.masking import placeholders
 from agentstore.masking.escapes import opening_quote, quoted
 from agentstore.masking.names import Name, read_name
-from agentstore.masking.rules import Span
+from agentstore.masking.rules import MARKER_START, Span
 
-# \u0026 and its like are letters of a value; what ends it in a shell, and what ends it elsewhere.
-_ESCAPED_SIGN = rb"|\\{1,15}u00(?:26|2[bBfF]|3[dD])|\\{1,15}/"
-_in_shell = re.compile(rb"(?:[^\s\"'`\\;<>|()\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
-_in_text = re.compile(rb"(?:[^\s\"'`\\,;<>|(){}\[\]&\x00-\x1f]++" + _ESCAPED_SIGN + rb")++")
+# \u0026 and its like are letters of a value, and so are the dots that say that it is none. What ends it in a shell, and
+# what ends it elsewhere; a letter beyond ASCII is one of the sentence around it.
+_ESCAPED_SIGN = rb"|\\{1,15}u00(?:26|2[bBfF]|3[dD])|\\{1,15}/|\xe2\x80[\xa2\xa6]|\\{1,15}u202[26]"
+_in_shell = re.compile(rb"(?:[^\s\"'`\\;<>|()\x00-\x1f\x80-\xff]++" + _ESCAPED_SIGN + rb")++")
+_in_text = re.compile(rb"(?:[^\s\"'`\\,;<>|(){}\[\]&\x00-\x1f\x80-\xff]++" + _ESCAPED_SIGN + rb")++")
 _uncommon = re.compile(rb"[0-9!@#%^*+]|=$")  # base64 of a word may have no digit
 _LONGEST = 512  # that is judged
 _calls = re.compile(rb"[(\[{]")
@@ -23,7 +24,7 @@ _not_inside = re.compile(rb"[,:)}\]+.; \t]|\\{1,15}[nrt]")
 _tag_value = re.compile(rb"([^<>\s\"'\\]{4,256})</")
 _pair = re.compile(rb"[a-z_-]{1,16}=")  # --secret id=npm,src=… of docker
 _TAG_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.:-"
-_option_value = re.compile(rb"[^\s\"'`\\;<>|()$&-][^\s\"'`\\;<>|()$&]{3,256}")
+_option_value = re.compile(rb"[^\s\"'`\\;<>|()$&\x80-\xff-][^\s\"'`\\;<>|()$&\x80-\xff]{3,256}")
 
 
 def named_value(data: bytes, start: int, end: int) -> Span | None:
@@ -41,6 +42,8 @@ def option_value(data: bytes, start: int, end: int) -> Span | None:
         return _quoted_value(data, end, name)
     found = _option_value.match(data, end)
     if not found or _pair.match(found.group()) or not _is_secret_text(found.group(), name):
+        return None
+    if data.startswith(MARKER_START, found.end()):
         return None
     return Span(found.start(), found.end(), kind)
 
@@ -71,7 +74,9 @@ def _value(data: bytes, position: int, name: Name) -> Span | None:
         return _quoted_value(data, annotated.end(), name)
     letters = _in_shell if name.environment else _in_text
     found = letters.match(data, position, position + _LONGEST)
-    if not found or (not name.environment and _calls.match(data, found.end())):
+    if not found or data.startswith(MARKER_START, found.end()):
+        return None
+    if not name.environment and _calls.match(data, found.end()):
         return None
     if not (_is_secret_in_shell if name.environment else _is_secret_text)(found.group(), name):
         return None

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, Session, SessionDelete, ToolCall, WriteMark
-from agentstore.protocols import TextMasker
 from agentstore.write.clock import HIGHEST_TIME
 from agentstore.write.entry import CHUNK_ROWS, Entry, encode_entry, portions
 from agentstore.write.masked import Masking
@@ -83,13 +82,13 @@ class Call:
 class Calls:
     """Makes calls, encoding ``chunk_rows`` at a time so that a large one does not hold the loop.
 
-    With a ``mask`` their texts are masked first, and what is encoded, sent again or named in an error is masked.
+    With ``masking`` their texts are masked first, and what is encoded, sent again or named in an error is masked.
     """
 
-    def __init__(self, chunk_rows: int, mask: TextMasker | None = None) -> None:
+    def __init__(self, chunk_rows: int) -> None:
         # An entry is sent whole, so it may not be larger than what its caller gives: a batch, or all that may wait.
         self._chunk_rows = min(chunk_rows, CHUNK_ROWS)
-        self._masking = Masking(mask) if mask is not None else None
+        self.masking: Masking | None = None
 
     async def session(
         self,
@@ -180,8 +179,8 @@ class Calls:
     ) -> list[Entry]:
         entries = []
         for offset, records in portions(table, org_id, chunks):
-            if self._masking is not None:
-                records = await self._masking.masked(table, records)
+            if self.masking is not None:
+                records = await self.masking.masked(table, records)
             entries.append(encode_entry(table, org_id, records, name, deleted=deleted, offset=offset))
             await asyncio.sleep(0)  # a large call must not hold the loop while all of it is encoded
         return entries

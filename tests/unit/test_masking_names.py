@@ -98,6 +98,10 @@ SECRETS = [
     (f"API Key: {RANDOM}", RANDOM, "api-key"),
     (f"Secret access key: {RANDOM}", RANDOM, "api-key"),
     (f"Authorization: SSWS {RANDOM}", RANDOM, "authorization"),
+    (f"先に X_TOKEN={RANDOM}を設定", RANDOM, "token"),
+    (f"„X_TOKEN={RANDOM}“ fehlt", RANDOM, "token"),
+    (f"apiKey: {RANDOM}，然后", RANDOM, "api-key"),
+    (f"--token {RANDOM}。", RANDOM, "token"),
 ]
 
 HARMLESS = [
@@ -138,7 +142,7 @@ HARMLESS = [
     "set -x PATH",
     '"secret_key": 1.2e10345678', "https://u:pa@h?to=a@b.c", "http://h:80/a@b", f'"sessionKey": "agent:main:{UUID}"',
     "the API key: it has 40 letters", "api key", "Secret key: see above", '("token", "x")',
-    "access key, 2 secret key, 3",
+    "access key, 2 secret key, 3", "X_TOKEN=abc123def456…", "apiKey: abc123••••••", "password: contraseña1",
 ]  # fmt: skip
 
 
@@ -162,6 +166,10 @@ def test_a_text_is_masked_as_in_a_record() -> None:
         got = masked(text)
         assert got == text.replace(RANDOM, f"‹secret:{kind}›").replace("hunter2", f"‹secret:{kind}›")
         assert json.loads(MASKER.mask(json.dumps({"text": text}).encode())) == {"text": got}
+    for text in ("é PASSWORD=hunter2", "éPASSWORD=a&b4", f"→X_TOKEN={RANDOM}。", f"apiKey: {RANDOM}…", "日TOKEN=abc-1"):
+        for escaped in (True, False):  # Python writes é as an escape, and most others as it is
+            line = json.dumps({"text": text}, ensure_ascii=escaped)
+            assert json.loads(masked(line)) == {"text": masked(text)}
     half = "\ud83d PASSWORD=hunter2\n\ude00"  # half characters are texts, too
     assert masked(half) == "\ud83d PASSWORD=‹secret:password›\n\ude00"
 

@@ -16,6 +16,7 @@ import pytest
 from agentstore import AsyncClickHouseStore, ConfigError, InvalidArgumentError, Message, MessagePin
 from agentstore.masking import Masker
 from agentstore.models import Record
+from agentstore.protocols import TextMasker
 from agentstore.write.accumulator import Limits
 from agentstore.write.calls import Call, Calls
 from agentstore.write.encoded_rows import encode_block
@@ -49,7 +50,19 @@ KEPT = {
     "session_deletes": {"session_id", "user_id"},
     "session_floors": {"scope", "session_id"},
     "message_sources": {"session_id"},
+    # What an ingest remembers, in bytes that it masked: a file is found again by its path.
+    "source_files": {
+        "machine", "path", "source_id", "importer", "root", "user_id", "user_name", "stat", "context", "outcome",
+        "session_ids", "original_id", "state", "facts",
+    },
+    "originals": {"original_id", "file", "session_id", "data"},
 }  # fmt: skip
+
+
+def calls_with(mask: TextMasker | None) -> Calls:
+    calls = Calls(500)
+    calls.masking = Masking(mask) if mask is not None else None
+    return calls
 
 
 class Upper:
@@ -102,7 +115,7 @@ def full(table: Table, text: str) -> Record:
 @pytest.mark.parametrize("remove", [False, True])
 async def test_what_is_encoded_is_masked_and_the_record_stays(table: Table, remove: bool) -> None:
     record, before = (full(table, f"a {TOKEN} b") for _ in range(2))
-    (entry,) = (await Calls(500, Masker()).rows(table, ORG, [record, record], name="rows", remove=remove)).entries
+    (entry,) = (await calls_with(Masker()).rows(table, ORG, [record, record], name="rows", remove=remove)).entries
     assert record == before
     assert entry.records == [full(table, f"a {MARKER} b")] * 2
     # All of it, and a part that is encoded anew because the server refused the whole.
@@ -135,14 +148,14 @@ async def test_inputs_stay_json_and_lengths_as_they_were_given() -> None:
 async def test_what_is_no_record_is_refused_by_name_as_without_a_mask(wrong: Any) -> None:
     for mask in (None, Masker()):
         with pytest.raises(InvalidArgumentError, match=r"rows\[1\]: expected Message"):
-            await Calls(500, mask).rows(MESSAGES, ORG, [message(0, session_id="s"), wrong], name="rows")
+            await calls_with(mask).rows(MESSAGES, ORG, [message(0, session_id="s"), wrong], name="rows")
 
 
 @pytest.mark.parametrize("wrong", [None, 7, b"bytes", ["a"]])
 async def test_what_is_no_text_is_refused_by_name_as_without_a_mask(wrong: Any) -> None:
     for mask in (None, Masker()):
         with pytest.raises(InvalidArgumentError, match=r"rows\[1\]\.content: expected a str"):
-            await Calls(500, mask).rows(
+            await calls_with(mask).rows(
                 MESSAGES, ORG, [message(0, "a", session_id="s"), message(1, wrong, session_id="s")], name="rows"
             )
 
@@ -154,9 +167,9 @@ async def test_a_mask_that_returns_no_text_is_refused_and_one_that_raises_stops_
                 raise RuntimeError(text)
 
     with pytest.raises(InvalidArgumentError, match=r"rows\[0\]\.content: expected a str"):
-        await Calls(500, Nothing()).rows(MESSAGES, ORG, [message(0, "a", session_id="s")], name="rows")
+        await calls_with(Nothing()).rows(MESSAGES, ORG, [message(0, "a", session_id="s")], name="rows")
     with pytest.raises(RuntimeError, match="boom"):
-        await Calls(500, Nothing()).rows(MESSAGES, ORG, [message(0, "boom", session_id="s")], name="rows")
+        await calls_with(Nothing()).rows(MESSAGES, ORG, [message(0, "boom", session_id="s")], name="rows")
 
 
 async def test_little_is_masked_on_the_loop_and_much_beside_it() -> None:
@@ -181,7 +194,8 @@ async def test_the_loop_runs_while_a_large_text_is_masked() -> None:
 
 async def test_a_call_that_is_cancelled_while_it_is_masked_stores_nothing() -> None:
     masker, server = Waits(), Server()
-    writer = Writer(Reads(), server, Reads(), Limits(100, 10**6, 0.0, 1000, 10**6), deadline_seconds=60, mask=masker)
+    writer = Writer(Reads(), server, Reads(), Limits(100, 10**6, 0.0, 1000, 10**6), deadline_seconds=60)
+    writer.calls.masking = Masking(masker)
     writer.start()
 
     async def rows(ordinal: int, text: str) -> Call:
