@@ -21,7 +21,7 @@ from tests.unit.planted_secrets import fresh_secret, planted, unpacked
 from tests.unit.test_importers_all import drawn, each_seed, laid, plain
 
 Mask = Callable[[bytes], bytes]
-MOST = 80  # places of a seed that are tried
+MOST = 50  # places of a seed that are tried
 PIECES = (1, 300, 1 << 24)
 LISTS = ("history.jsonl", "session_index.jsonl")  # of all sessions: a session has its own line of them
 
