@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from agentstore.importers.git_remotes import Remote
@@ -166,6 +166,21 @@ class Repositories:
         root = self._root(cwd)
         own = remote if remote and (is_sure or root.path not in self._remotes) else Remote()
         return _project(cwd, root, self._remote(root.path) or own)
+
+    def about(self, cwd: str) -> tuple[str, str, bool, Remote]:
+        """All that ``project`` takes from what was told, for a directory."""
+        root = self._root(cwd)
+        return root.path, root.name, root.path in self._remotes, self._remote(root.path)
+
+    def beyond(self, own: Repositories, cwds: Iterable[str]) -> list[object]:
+        """What is known of directories that is not in ``own`` already."""
+        return [(cwd, self.about(cwd)) for cwd in sorted(set(cwds)) if self.about(cwd) != own.about(cwd)]
+
+    def everything(self) -> list[object]:
+        """All that was told, for who does not know the directory."""
+        remotes = sorted((root, rank, sorted(told)) for root, by in self._remotes.items() for rank, told in by.items())
+        names = sorted((name, sorted(paths)) for name, paths in self._by_name.items())
+        return [remotes, names, sorted(self._origins.items())]
 
     def _root(self, cwd: str) -> Root:
         root = root_of(cwd)
