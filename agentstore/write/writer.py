@@ -19,7 +19,7 @@ from typing import Any
 import anyio
 
 from agentstore.errors import AgentStoreError, StoreClosedError, WriteError
-from agentstore.protocols import Executor, Sink, TextMasker
+from agentstore.protocols import Executor, Sink
 from agentstore.write.accumulator import Limits
 from agentstore.write.batcher import Batcher
 from agentstore.write.calls import Call, Calls
@@ -52,16 +52,9 @@ class Writer:
     """
 
     def __init__(
-        self,
-        executor: Executor,
-        sink: Sink,
-        background: Executor,
-        limits: Limits,
-        *,
-        deadline_seconds: float,
-        mask: TextMasker | None = None,
+        self, executor: Executor, sink: Sink, background: Executor, limits: Limits, *, deadline_seconds: float
     ) -> None:
-        self.calls = Calls(min(limits.batch_rows, limits.waiting_rows), mask)
+        self.calls = Calls(min(limits.batch_rows, limits.waiting_rows))
         self.versions = Versions(executor, on_look=self._on_look)
         self.families = Families(executor, self.versions, deadline_seconds=deadline_seconds)
         self.background = background
