@@ -17,6 +17,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from agentstore.importers.times import parse_time
 
 
@@ -31,17 +33,46 @@ class Trace(NamedTuple):
     size: int = 0
 
 
+class Traced(msgspec.Struct, array_like=True):
+    """A trace as it is remembered."""
+
+    digests: bytes = b""
+    times: bytes = b""
+    size: int = 0
+
+    @staticmethod
+    def of(trace: Trace) -> Traced:
+        return Traced(trace.digests.tobytes(), trace.times.tobytes(), trace.size)
+
+    def trace(self) -> Trace:
+        return Trace(array.array("Q", self.digests), array.array("d", self.times), self.size)
+
+
+class TraceMaker:
+    """Makes a trace record by record; ``before`` is that of the records before them."""
+
+    def __init__(self, before: Trace | None = None) -> None:
+        self._digests, self._times = (before.digests, before.times) if before else (array.array("Q"), array.array("d"))
+        self._seen = set(self._digests)
+
+    def add(self, key: str, time: str) -> None:
+        """A record without a key is left out."""
+        if key and (digest := _digest(key)) not in self._seen:
+            self._seen.add(digest)
+            self._digests.append(digest)
+            moment = parse_time(time)
+            self._times.append(moment.timestamp() if moment else math.inf)
+
+    def trace(self, size: int) -> Trace:
+        return Trace(self._digests, self._times, size)
+
+
 def trace_of(keys: Iterable[tuple[str, str]], size: int = 0) -> Trace:
     """Make a trace from the key and the time of each record; those without a key are left out."""
-    digests, times = array.array("Q"), array.array("d")
-    seen: set[int] = set()
+    maker = TraceMaker()
     for key, time in keys:
-        if key and (digest := _digest(key)) not in seen:
-            seen.add(digest)
-            digests.append(digest)
-            moment = parse_time(time)
-            times.append(moment.timestamp() if moment else math.inf)
-    return Trace(digests, times, size)
+        maker.add(key, time)
+    return maker.trace(size)
 
 
 def record_key(kind: str, uuid: str, message_id: str, time: str, text: str) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import pathlib
 from typing import Any
 
-from agentstore.importers.file_blocks import read_start
+from agentstore.importers.file_blocks import BLOCK, read_start
 from agentstore.importers.jsonl import Record, Report, read_values
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
@@ -31,11 +31,25 @@ def state_of(data: bytes) -> ImportState:
     return ImportState(STATE_VERSION, len(data), 0, proof[:_UNREADABLE_HEAD], proof[_UNREADABLE_HEAD:], b"")
 
 
+def state_of_file(path: pathlib.Path) -> ImportState:
+    """The same of a file that is not held as a whole. ``OSError`` if it cannot be read."""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    with path.open("rb") as stream:
+        while data := stream.read(BLOCK):
+            digest.update(data)
+            size += len(data)
+    proof = digest.digest()
+    return ImportState(STATE_VERSION, size, 0, proof[:_UNREADABLE_HEAD], proof[_UNREADABLE_HEAD:], b"")
+
+
 def is_unchanged(data: bytes, state: ImportState | None) -> bool:
     """Whether the file is what was read; ``StaleStateError`` where it is another one, False without a state."""
-    if state is None:
-        return False
-    if state != state_of(data):
+    return state is not None and is_same(state_of(data), state)
+
+
+def is_same(now: ImportState, state: ImportState) -> bool:
+    """True; ``StaleStateError`` where the file is not what it was."""
+    if state != now:
         raise StaleStateError("the file was written again since it was read")
     return True
 

@@ -12,6 +12,7 @@ from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import read_document
 from agentstore.importers.tools import text_of
 
+WORKSPACE = "workspace.json"
 _MOST = 65536
 _URI = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^/?#]{0,300}(/[^?#]*)", re.IGNORECASE)
 _DRIVE = re.compile(r"/[A-Za-z]:")
@@ -36,7 +37,7 @@ def cwd_of_workspace(folder: pathlib.Path, intake: Intake) -> str:
 
     That of a window with several folders is where its ``.code-workspace`` file lies.
     """
-    path = folder / "workspace.json"
+    path = folder / WORKSPACE
     try:
         if path.is_symlink():
             return ""

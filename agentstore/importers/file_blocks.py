@@ -63,6 +63,11 @@ def _grown(begun: list[bytes], part: bytes, length: int, longest: int, skipping:
 
 def lines_with(block: bytes, *needles: bytes | re.Pattern[bytes]) -> Iterator[bytes]:
     """The lines of a block that hold one of these texts or patterns, in their order, each once."""
+    yield from lines_at(block, starts_with(block, *needles))
+
+
+def starts_with(block: bytes, *needles: bytes | re.Pattern[bytes]) -> set[int]:
+    """Where the lines begin that hold one of these."""
     starts: set[int] = set()
     for needle in needles:
         if isinstance(needle, re.Pattern):
@@ -73,6 +78,11 @@ def lines_with(block: bytes, *needles: bytes | re.Pattern[bytes]) -> Iterator[by
             starts.add(block.rfind(b"\n", 0, position) + 1)
             end = block.find(b"\n", position)
             position = block.find(needle, end) if end >= 0 else -1
+    return starts
+
+
+def lines_at(block: bytes, starts: set[int]) -> Iterator[bytes]:
+    """The lines that begin there, in their order."""
     for start in sorted(starts):
         end = block.find(b"\n", start)
         yield block[start:end] if end >= 0 else block[start:]

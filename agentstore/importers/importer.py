@@ -76,7 +76,8 @@ class History(Protocol):
 
     def context(self, path: pathlib.Path) -> bytes:
         """A digest of all that other files (and git on this machine) say which changes what ``read(path)`` gives; b""
-        where nothing from outside matters. Equal contexts and equal bytes give equal results."""
+        where nothing from outside matters. Equal contexts and equal bytes (its own, and those of what is ``beside`` but
+        not ``around`` it) give equal results."""
         ...
 
 
@@ -103,13 +104,19 @@ class Importer(Protocol):
         of ``path`` to know that nothing changed: what ``read`` and ``survey`` open beside it. No file is opened."""
         ...
 
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        """Those of them that many files share, an index of titles say. A change of one calls for a survey, and
+        ``context`` tells whether it matters to ``path``: which need not be read because of the change alone."""
+        ...
+
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> History:
         """Look at all files of this agent, as far as is needed to read each of them rightly. A file that cannot be read
         is left to ``read``, which says why.
 
-        ``known`` are the facts of files that have not changed since: these are not opened, unless others make more of
+        ``known`` are the facts of files that have not changed since (nor has what is ``beside`` but not ``around``
+        them): these are not opened, unless others make more of
         them necessary (two files that claim to be one session). ``grown`` are facts of files that have changed: they
         are continued where the file only got longer. Facts of another version are made again.
         """

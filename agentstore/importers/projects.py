@@ -167,6 +167,17 @@ class Repositories:
         own = remote if remote and (is_sure or root.path not in self._remotes) else Remote()
         return _project(cwd, root, self._remote(root.path) or own)
 
+    def about(self, cwd: str) -> tuple[str, str, bool, Remote]:
+        """All that ``project`` takes from what was told, for a directory."""
+        root = self._root(cwd)
+        return root.path, root.name, root.path in self._remotes, self._remote(root.path)
+
+    def everything(self) -> list[object]:
+        """All that was told, for who does not know the directory."""
+        remotes = sorted((root, rank, sorted(told)) for root, by in self._remotes.items() for rank, told in by.items())
+        names = sorted((name, sorted(paths)) for name, paths in self._by_name.items())
+        return [remotes, names, sorted(self._origins.items())]
+
     def _root(self, cwd: str) -> Root:
         root = root_of(cwd)
         if origin := self._origins.get(root.path):

@@ -74,6 +74,11 @@ def open_database(path: pathlib.Path, report: Report, mask: Mask | None = None) 
                 connection.close()
 
 
+def with_log(path: pathlib.Path) -> list[pathlib.Path]:
+    """The files that change when a database does. (The ``-shm`` is no part of it: readers write to it, too.)"""
+    return [path, _beside(path, "-wal")]
+
+
 class Database:
     """A database that is read. What fails ends the rows of its query and is reported; ``is_whole`` is False then, and
     ``failures`` says how often that was: rows between which it grew have gaps, and take nobody's place."""

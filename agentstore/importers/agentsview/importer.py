@@ -38,6 +38,9 @@ class AgentsView:
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
 
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> AgentsViewHistory:

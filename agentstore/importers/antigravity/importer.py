@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from agentstore.importers.antigravity.history import CLI, NAMES, AntigravityHistory
+from agentstore.importers.antigravity.history import CLI, NAMES, AntigravityHistory, files_around, files_beside
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 _STEP = re.compile(rb'"step_index"\s*:\s*\d|"type"\s*:\s*"(?:USER_INPUT|PLANNER_RESPONSE)"')
@@ -26,12 +26,15 @@ class Antigravity:
         return path.name in NAMES and (_STEP.search(head) is not None or _is_place(path))
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        return [*files_beside(path), *files_around(path)]
+
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return files_around(path)
 
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> AntigravityHistory:
-        return AntigravityHistory(files, options)
+        return AntigravityHistory(files, options, known, grown)
 
 
 def _is_place(path: pathlib.Path) -> bool:

@@ -13,9 +13,8 @@ from agentstore.importers.claude_code.identity import order_of, place_of
 from agentstore.importers.claude_code.kin import CLAUDE_CODE, HEAD, agent_of
 from agentstore.importers.claude_code.transcript import iter_claude_code
 from agentstore.importers.claude_code.tree import Tree
-from agentstore.importers.facts import Unremembered
 from agentstore.importers.file_blocks import name_of, read_start
-from agentstore.importers.importer import PIECE_BYTES, Options
+from agentstore.importers.importer import NO_FACTS, PIECE_BYTES, FileFacts, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.results import ImportProblem, ImportResult, by_session
 from agentstore.importers.states import ImportState
@@ -95,13 +94,21 @@ def import_claude_code_tree(
             yield ImportResult(file=name, problems=[ImportProblem(name, 0, f"cannot be read: {error.strerror}")])
 
 
-class ClaudeHistory(Unremembered):
+class ClaudeHistory:
     """Files that are read together: who they are, their titles and their projects depend on each other (``tree``)."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self.files = sorted(files, key=lambda path: order_of(path.as_posix()))
         self._options = options
-        self._tree = Tree(self.files, name_of, local_git=options.local_git, mask=options.mask)
+        self._tree = Tree(self.files, name_of, options, known, grown)
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._tree.facts(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        return self._tree.context(path)
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         """As ``iter_claude_code``, with what the other files say."""
@@ -131,11 +138,18 @@ class ClaudeHistory(Unremembered):
             yield from by_session(pieces)
 
 
+def files_beside(path: pathlib.Path) -> list[pathlib.Path]:
+    """The file that says what a subagent was asked to do.
+
+    Long results, which have files of their own too, are not among them: they are written before the line that names
+    them, and never again. Were they looked at, each one would have its whole session read anew.
+    """
+    return [path.with_name(f"{path.stem}.meta.json")] if path.name.startswith("agent-") else []
+
+
 def _meta_beside(path: pathlib.Path, intake: Intake) -> bytes:
-    """The file that says what a subagent was asked to do; b"" where there is none that can be read."""
-    if not path.name.startswith("agent-"):
-        return b""
-    return _read_beside(path.with_name(f"{path.stem}.meta.json"), _MOST_META, intake) or b""
+    """The text of that file; b"" where there is none that can be read."""
+    return next((_read_beside(one, _MOST_META, intake) or b"" for one in files_beside(path)), b"")
 
 
 def _saved_output(path: pathlib.Path, intake: Intake, name: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from agentstore.importers.claude_code.files import ClaudeHistory, is_transcript
+from agentstore.importers.claude_code.files import ClaudeHistory, files_beside, is_transcript
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 
@@ -29,9 +29,12 @@ class ClaudeCode:
         return is_transcript(path, head)
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return files_beside(path)
+
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
 
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> ClaudeHistory:
-        return ClaudeHistory(files, options)
+        return ClaudeHistory(files, options, known, grown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -13,18 +12,18 @@ from agentstore.importers.codex.records import entries_of_document
 from agentstore.importers.codex.rollout import (
     MOST_DOCUMENT,
     document_of,
-    entries_in,
     is_compressed,
     is_document,
     opened,
 )
-from agentstore.importers.codex.survey import Survey
+from agentstore.importers.codex.rollouts import Rollouts
+from agentstore.importers.codex.survey import Survey, Told
 from agentstore.importers.codex.titles import keep_title, titles_beside
-from agentstore.importers.facts import Unremembered
+from agentstore.importers.facts import digest_of
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import remote_of
-from agentstore.importers.importer import Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import stretches
 from agentstore.importers.pieces import pieces_of
@@ -36,17 +35,35 @@ _HELD = "file/held by another"
 _TOLD, _ON_THIS_MACHINE = 0, 1  # how sure a remote is
 
 
-class CodexHistory(Unremembered):
+class CodexHistory:
     """Files that are read together: parents tell what of their children's records is inherited (``survey``)."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self._options = options
-        self._survey = Survey(files, functools.partial(entries_in, mask=options.mask))
+        self._rollouts = Rollouts(options, known, grown)
+        self._survey = Survey(files, self._rollouts)
         self._titles = titles_beside(files, options.mask)
         self._repositories = Repositories()
         # Subagents before their sessions, so that what is visible is complete.
         self.files = sorted(files, key=lambda path: (self._survey.told(path).relationship != "subagent", path))
         self._learn()
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._rollouts.facts(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        told = self._survey.told(path)
+        if told.is_held:
+            return digest_of(True)
+        meta = self._rollouts.said(path).meta
+        # Where its first records do not say where it was, a later one may name any directory.
+        about = self._repositories.about(meta.cwd) if meta.thread and meta.cwd else self._repositories.everything()
+        return digest_of(told, self._title(told), about)
+
+    def _title(self, told: Told) -> str:
+        return self._titles.get(told.scope.partition("~")[0], "")
 
     def _learn(self) -> None:
         for cwd, url in sorted({(meta.cwd, meta.remote) for meta in self._survey.metas}):
@@ -62,8 +79,7 @@ class CodexHistory(Unremembered):
         if told.is_held:
             yield ImportResult(file=name, skipped_records={_HELD: 1})
             return
-        title = self._titles.get(told.scope.partition("~")[0], "")
-        around = Around(told, self._options, self._repositories, title)
+        around = Around(told, self._options, self._repositories, self._title(told))
         intake = Intake(name, self._options)
         keep_title(path, told.scope.partition("~")[0], intake)
         if is_document(path):

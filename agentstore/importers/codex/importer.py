@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from agentstore.importers.codex.history import CodexHistory
 from agentstore.importers.codex.reader import AGENT
 from agentstore.importers.codex.rollout import is_rollout
+from agentstore.importers.codex.titles import files_of_titles
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
 
@@ -28,9 +29,12 @@ class Codex:
         return is_rollout(path, head)
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        return files_of_titles(path)
+
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return files_of_titles(path)
 
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> CodexHistory:
-        return CodexHistory(files, options)
+        return CodexHistory(files, options, known, grown)

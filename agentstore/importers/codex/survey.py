@@ -1,8 +1,8 @@
 """What rollouts say about each other: whose parent is whose, how much of a child is inherited, which files are copies.
 
-Of most files only the first records are read. Whole files are read, once, where their records have to be compared:
-parents and children that repeat them, and files that claim to be one session (a rollout and its archived or compressed
-copy; a thread that went on in another file after a revert).
+Of most files only the first records are read (``rollouts``). Whole files are read, once, where their records have to be
+compared: parents and children that repeat them, and files that claim to be one session (a rollout and its archived or
+compressed copy; a thread that went on in another file after a revert).
 
 Nothing depends on the order of the files, or on times. What a file adds to another one later changes nothing of what
 was inherited: a child's first records do not change.
@@ -10,20 +10,17 @@ was inherited: a child's first records do not change.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agentstore.importers.codex.meta import Meta, thread_in_name
-from agentstore.importers.codex.records import Entry
+from agentstore.importers.codex.rollouts import Rollouts, Said
 from agentstore.importers.codex.trail import Kin, Trail, digest, inherited, told_by_itself, told_by_ordinals
-from agentstore.importers.codex.usage import totals_of
+from agentstore.importers.facts import digest_of
 
-_HEAD_RECORDS = 24  # a parent's session_meta comes right after the own one
 PREFIX = "codex:"
-ReadEntries = Callable[[pathlib.Path], Iterable[Entry]]
 
 
 class Told(NamedTuple):
@@ -42,15 +39,14 @@ class Told(NamedTuple):
 
 
 class Survey:
-    """Who each file is. ``read`` gives a file's records, and raises ``OSError`` where it cannot be read."""
+    """Who each file is."""
 
-    def __init__(self, files: Sequence[pathlib.Path], read: ReadEntries) -> None:
-        self._read = read
-        self._trails: dict[pathlib.Path, Trail] = {}
+    def __init__(self, files: Sequence[pathlib.Path], rollouts: Rollouts) -> None:
+        self._rollouts = rollouts
         self._kin: dict[pathlib.Path, Kin] = {}
         self._ids: dict[pathlib.Path, str] = {}
         self._held: set[pathlib.Path] = set()
-        self._heads = {path: self._head(path) for path in sorted(files)}
+        self._heads = {path: rollouts.said(path) for path in sorted(files)}
         self._by_thread: dict[str, pathlib.Path] = {}
         self._by_name: dict[str, pathlib.Path] = {}
         groups: dict[str, list[pathlib.Path]] = {}
@@ -66,7 +62,7 @@ class Survey:
             for ancestor in self._line(path):
                 self._kin_of(ancestor, ())
         self._totals = {path: self._spent_before(path) for path, head in self._heads.items() if head.meta.base}
-        self._trails = {}
+        rollouts.forget_trails()
 
     @property
     def metas(self) -> Iterable[Meta]:
@@ -88,23 +84,13 @@ class Survey:
 
     # --- who they are ------------------------------------------------------------------------------------------------
 
-    def _head(self, path: pathlib.Path) -> Trail:
-        try:
-            return Trail(itertools.islice(self._read(path), _HEAD_RECORDS))
-        except OSError:  # who reads it will say so
-            return Trail()
-
     def _trail(self, path: pathlib.Path) -> Trail:
-        if path not in self._trails:
-            try:
-                self._trails[path] = Trail(self._read(path))
-            except OSError:
-                self._trails[path] = Trail()
-            self._trails[path].scope = self._ids.get(path, "").removeprefix(PREFIX) or self._trails[path].scope
-        return self._trails[path]
+        trail = self._rollouts.trail(path)
+        trail.scope = self._ids.get(path, "").removeprefix(PREFIX) or trail.scope
+        return trail
 
     @staticmethod
-    def _thread(path: pathlib.Path, head: Trail) -> str:
+    def _thread(path: pathlib.Path, head: Said) -> str:
         return head.meta.thread or thread_in_name(path)
 
     def _settle(self, thread: str, group: list[pathlib.Path]) -> None:
@@ -157,16 +143,9 @@ class Survey:
     def _spent_before(self, path: pathlib.Path) -> tuple[int, ...]:
         """What the parent had spent in all where the child refers to it."""
         base, parent = self._heads[path].meta, self._by_name.get(self._heads[path].meta.base) or self._parent_file(path)
-        totals: list[int] = []
         if parent is None or parent == path:
             return ()
-        with contextlib.suppress(OSError):
-            for entry in self._read(parent):
-                if base.base_end and entry.ordinal is not None and entry.ordinal >= base.base_end:
-                    break
-                if entry.type == "token_count":
-                    totals = totals_of(entry.payload.get("info")) or totals
-        return tuple(totals)
+        return tuple(self._rollouts.spent_before(parent, base.base_end))
 
     def _repeats(self, path: pathlib.Path) -> bool:
         """Whether a file may begin with records of another one."""
@@ -195,15 +174,31 @@ class Survey:
             return self._kin[path]
         kin = Kin()
         if self._repeats(path) and path not in children and len(children) < 100:
-            trail, parent = self._trail(path), self._parent_file(path)
+            parent = self._parent_file(path)
             if parent is not None and parent not in (path, *children):
-                kin = inherited(trail, self._trail(parent), self._kin_of(parent, (*children, path)))
-            kin = kin if kin.until else told_by_itself(trail)
-            if trail.meta.start_ordinal:
-                kin = told_by_ordinals(trail, kin)
+                kin = self._compared(path, parent, self._kin_of(parent, (*children, path)))
+            else:
+                kin = _told(self._trail(path), Kin())
         if path not in children:
             self._kin[path] = kin
         return kin
+
+    def _compared(self, path: pathlib.Path, parent: pathlib.Path, theirs: Kin) -> Kin:
+        """What a file inherited; what was found out about the same records before is not looked for again."""
+        child, other = self._trail(path), self._trail(parent)
+        proof = digest_of(self._rollouts.said(path).trail, self._rollouts.said(parent).trail, other.scope, theirs)
+        kept = self._rollouts.said(path).kin
+        if kept is not None and kept[0] == proof:
+            return kept[1]
+        kin = _told(child, inherited(child, other, theirs))
+        self._rollouts.keep_kin(path, proof, kin)
+        return kin
+
+
+def _told(trail: Trail, kin: Kin) -> Kin:
+    """What a file says itself, where nothing was found in a parent, or where it is surer."""
+    kin = kin if kin.until else told_by_itself(trail)
+    return told_by_ordinals(trail, kin) if trail.meta.start_ordinal else kin
 
 
 def _fork_name(trail: Trail, before: list[Trail], taken: set[str]) -> str:

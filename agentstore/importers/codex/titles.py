@@ -16,8 +16,9 @@ from agentstore.importers.codex.records import strings
 from agentstore.importers.file_blocks import is_regular
 from agentstore.importers.intake import Intake, Mask
 from agentstore.importers.jsonl import read_records
-from agentstore.importers.sqlite_files import open_database
+from agentstore.importers.sqlite_files import open_database, with_log
 
+_INDEX = "session_index.jsonl"
 _FOLDERS = frozenset({"sessions", "archived_sessions"})
 _MOST_INDEX = 64 * 1024 * 1024
 _LONGEST = 300
@@ -30,14 +31,23 @@ def titles_beside(files: Iterable[pathlib.Path], mask: Mask | None = None) -> di
     for home in sorted({home for path in files if (home := _home(path)) is not None}):
         for database in sorted(home.glob("state_*.sqlite"), key=_number):
             titles |= _in_database(database, mask)
-        titles |= _in_index(home / "session_index.jsonl", mask)
+        titles |= _in_index(home / _INDEX, mask)
     return titles
 
 
 def keep_title(path: pathlib.Path, thread: str, intake: Intake) -> None:
     """The line of the index that calls a thread what it is called now is kept with its rollout."""
     if (home := _home(path)) is not None:
-        intake.line_with(home / "session_index.jsonl", thread, is_last=True)
+        intake.line_with(home / _INDEX, thread, is_last=True)
+
+
+def files_of_titles(path: pathlib.Path) -> list[pathlib.Path]:
+    """The files that a rollout's title may be in."""
+    home = _home(path)
+    if home is None:
+        return []
+    databases = sorted(home.glob("state_*.sqlite"))
+    return [home / _INDEX, *(one for database in databases for one in with_log(database))]
 
 
 def _home(path: pathlib.Path) -> pathlib.Path | None:

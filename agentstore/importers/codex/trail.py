@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import zlib
 from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
+
+import msgspec
 
 from agentstore.importers.codex.calls import CALLS, RESULTS
 from agentstore.importers.codex.meta import Meta, born_at, meta_of
@@ -102,6 +105,18 @@ class Kin(NamedTuple):
         return self.stretches[max(0, place - 1)]
 
 
+_ARRAYS = ("marks", "ids", "places", "prompts")
+
+
+class _Packed(msgspec.Struct, array_like=True):
+    arrays: list[bytes]
+    flags: bytes
+    meta: Meta
+    foreign: list[str]
+    turns: list[tuple[int, int]]
+    numbers: tuple[int, int, int, int]
+
+
 class Trail:
     """The marks of a file, and what its records say about where its own history begins."""
 
@@ -117,10 +132,41 @@ class Trail:
         self.turns: list[tuple[int, int]] = []  # where a turn begins, and when its id was made
         self.spawned = self.ordinal = -1  # where the records say that the own history begins
         self.records = self._total = 0
+        self.take(entries)
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Records that follow those before."""
         for entry in entries:
             self._see(entry)
             self.records += 1
         self.scope = self.meta.thread
+
+    def packed(self) -> bytes:
+        kept = _Packed(
+            [getattr(self, name).tobytes() for name in _ARRAYS],
+            bytes(self.flags),
+            self.meta,
+            self.foreign,
+            self.turns,
+            (self.spawned, self.ordinal, self.records, self._total),
+        )
+        return zlib.compress(msgspec.msgpack.encode(kept), 1)
+
+    @staticmethod
+    def unpacked(packed: bytes) -> Trail:
+        """One that was packed; ``ValueError`` where it was not."""
+        try:
+            kept = msgspec.msgpack.decode(zlib.decompress(packed), type=_Packed)
+        except zlib.error as error:
+            raise ValueError("no packed trail") from error
+        trail = Trail()
+        for name, packed in zip(_ARRAYS, kept.arrays, strict=True):
+            getattr(trail, name).frombytes(packed)
+        trail.flags += kept.flags
+        trail.meta, trail.foreign, trail.turns = kept.meta, kept.foreign, kept.turns
+        trail.spawned, trail.ordinal, trail.records, trail._total = kept.numbers
+        trail.scope = trail.meta.thread
+        return trail
 
     def _see(self, entry: Entry) -> None:
         place = self.records

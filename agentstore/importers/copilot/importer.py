@@ -14,12 +14,15 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from agentstore.importers.copilot.memory import remote_in
 from agentstore.importers.copilot.reader import AGENT, EventsReader
-from agentstore.importers.copilot.workspace import workspace_beside
-from agentstore.importers.facts import Unremembered
+from agentstore.importers.copilot.workspace import WORKSPACE, workspace_beside
+from agentstore.importers.facts import Noted, Notes, digest_of
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.git_directory import repository_of
+from agentstore.importers.git_remotes import Remote
 from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.intake import Intake, Mask
 from agentstore.importers.jsonl import Record, read_records, stretches
@@ -30,6 +33,7 @@ from agentstore.importers.states import ImportState, Trace
 from agentstore.importers.tools import text_of
 
 _HELD = "file/held by another"
+_VERSION = 1
 _ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
 _MOST_ID = 200
 _EVENT = re.compile(
@@ -61,12 +65,15 @@ class Copilot:
         return bool(_START.search(first) or (_EVENT.search(first) and _DATA.search(first)))
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return [path.with_name(WORKSPACE)] if path.name == "events.jsonl" else []
+
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
 
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> CopilotHistory:
-        return CopilotHistory(files, options)
+        return CopilotHistory(files, options, known, grown)
 
 
 def _is_named(path: pathlib.Path) -> bool:
@@ -76,18 +83,43 @@ def _is_named(path: pathlib.Path) -> bool:
     return path.parent.name == "session-state"
 
 
-class CopilotHistory(Unremembered):
+class Said(msgspec.Struct, array_like=True):
+    """What the first record of a file says."""
+
+    id: str
+    cwd: str = ""
+    remote: Remote = Remote()
+
+
+class CopilotHistory:
     """Files that are read together: sessions in one directory are one project, whichever of them says where it is."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
         self._repositories = Repositories()
-        self._ids = {path: self._look_over(path) for path in self.files}
+        self._notes = Notes(Said, _VERSION, self._look_over, options, known, grown)
         best: dict[str, pathlib.Path] = {}
-        for path, id in self._ids.items():
+        for path in self.files:
+            id = self._id_of(path)
             best[id] = max(best.get(id, path), path, key=_fullness)
-        self._held = {path for path, id in self._ids.items() if best[id] != path}
+            if said := self._notes.said(path):
+                self._learn(said)
+        self._held = {path for path in self.files if best[self._id_of(path)] != path}
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._notes.packed(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        if path in self._held:
+            return digest_of(True)
+        said = self._notes.said(path)
+        # Where the first record does not say where it was, a later one may name any directory.
+        is_told = said is not None and said.cwd
+        about = self._repositories.about(said.cwd) if said and is_told else self._repositories.everything()
+        return digest_of(about)
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         name = name_of(path)
@@ -99,31 +131,33 @@ class CopilotHistory(Unremembered):
         with path.open("rb") as stream:
             if state is not None:
                 state.open(stream)
-            id = self._ids.get(path) or self._look_over(path)
+            id = self._id_of(path)
             reader = EventsReader(name, id, title, self._options, self._repositories, state)
             pieces = pieces_of(reader, Trace(stream, state), stretches(stream), self._options.piece_bytes, intake)
             yield from by_session(pieces, id)
 
-    def _look_over(self, path: pathlib.Path) -> str:
-        """The session's id, and where it is. The id is the folder's name, as the program itself takes it: a fork begins
-        with a copy of another session's records. Else the first record says it, or the name of the file."""
-        try:
-            start = _first_record(read_start(path, HEAD), self._options.mask)
-        except OSError:  # its import says why
-            start = {}
+    def _look_over(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
+        start = _first_record(read_start(path, HEAD), self._options.mask)
         data = start.get("data") if start.get("type") == "session.start" else {}
-        id = text_of(data, "sessionId")
         context = data.get("context") if isinstance(data, dict) else None
-        cwd = text_of(context, "cwd")
+        return Noted(Said(text_of(data, "sessionId"), text_of(context, "cwd"), remote_in(context)))
+
+    def _learn(self, said: Said) -> None:
+        cwd = said.cwd
         self._repositories.learn_directory(cwd)
-        self._repositories.learn_remote(cwd, remote_in(context))
+        self._repositories.learn_remote(cwd, said.remote)
         if self._options.local_git and cwd and (found := repository_of(cwd, self._options.mask)).root:
             self._repositories.learn_worktree(cwd, found.root)
             self._repositories.learn_remote(found.root, found.remote, _ON_THIS_MACHINE)
+
+    def _id_of(self, path: pathlib.Path) -> str:
+        """The session's id: the folder's name, as the program itself takes it, since a fork begins with a copy of
+        another session's records. Else the first record says it, or the name of the file."""
+        said = self._notes.said(path)
+        id = said.id if said else ""
         named = path.parent.name if path.name == "events.jsonl" else path.stem
         if not id or len(id) > _MOST_ID or (path.name == "events.jsonl" and _UUID.fullmatch(named)):
-            id = named
-            id = name_of(pathlib.Path(id))
+            id = name_of(pathlib.Path(named))
         return f"{AGENT}:{id}"
 
 

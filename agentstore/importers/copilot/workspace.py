@@ -17,13 +17,14 @@ from agentstore.importers.file_blocks import read_start
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import REFUSED
 
+WORKSPACE = "workspace.yaml"
 _MOST = 65536
 _LINE = re.compile(r"([a-z_]{1,40}):[ \t]+(\S.*)")
 
 
 def workspace_beside(events: pathlib.Path, intake: Intake) -> dict[str, str]:
     """The values of the file beside ``events.jsonl``; none where there is no such file that can be read."""
-    path = events.with_name("workspace.yaml")
+    path = events.with_name(WORKSPACE)
     try:
         if events.name != "events.jsonl" or path.is_symlink():
             return {}

@@ -24,6 +24,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"(?:(?<![\w./\\~:-])/|(?<![\w./\\])[A-Za-z]:[\\/])[^\s\"'`<>|*?:;,()\[\]{}]{1,400}")
 _LOOKED_AT = 4096  # characters of a text
 _MOST_TRIES = 5000
+ROOT, _PROJECTS, _TRUSTED = ".project_root", "projects.json", "trustedFolders.json"
 _MOST = 1 << 20
 _SEPARATORS = re.compile(r"[/\\]")
 
@@ -87,6 +88,10 @@ def _texts(value: Any) -> Iterator[str]:
         level = following
 
 
+def files_of_registry(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [folder / _PROJECTS, folder / _TRUSTED]
+
+
 class Registry:
     """What the folder ``.gemini`` tells about the directories of projects."""
 
@@ -95,12 +100,12 @@ class Registry:
         self._by_hash: dict[str, str] = {}
         if folder is None:
             return
-        projects = _object_in(folder / "projects.json").get("projects")
+        projects = _object_in(folder / _PROJECTS).get("projects")
         for path, name in (projects if isinstance(projects, dict) else {}).items():
             if isinstance(name, str):
                 self._by_name.setdefault(name, intake.text(path))
             self._by_hash.setdefault(hash_of(path), intake.text(path))
-        for path in _object_in(folder / "trustedFolders.json"):
+        for path in _object_in(folder / _TRUSTED):
             self._by_hash.setdefault(hash_of(path), intake.text(path))
 
     def directory(self, name: str, project_hash: str) -> str:
@@ -111,9 +116,9 @@ class Registry:
 def root_beside(folder: pathlib.Path, intake: Intake) -> str:
     """What ``.project_root`` in a project's folder says."""
     try:
-        if folder.is_symlink() or (folder / ".project_root").is_symlink():
+        if folder.is_symlink() or (folder / ROOT).is_symlink():
             return ""
-        path = folder / ".project_root"
+        path = folder / ROOT
         text = intake.whole(read_start(path, 4096), path).decode("utf-8", errors="replace").strip()
     except (OSError, ValueError):
         return ""

@@ -10,35 +10,63 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from agentstore.importers.copies import Trace, sort_out
+import msgspec
+
+from agentstore.importers.copies import Trace, Traced, sort_out
 from agentstore.importers.documents import is_unchanged, read_whole, state_of, too_large, unchanged
-from agentstore.importers.facts import Unremembered
+from agentstore.importers.facts import Noted, Notes, digest_of
 from agentstore.importers.file_blocks import name_of, read_start
-from agentstore.importers.gemini.directory import Registry, root_beside
+from agentstore.importers.gemini.directory import ROOT, Registry, files_of_registry, root_beside
 from agentstore.importers.gemini.reader import PREFIX, ChatReader, Place
 from agentstore.importers.gemini.records import Chat, read_chat, session_of
 from agentstore.importers.git_directory import repository_of
 from agentstore.importers.git_remotes import Remote
-from agentstore.importers.importer import HEAD, Options
+from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.projects import Project, Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.states import ImportState
 
 _HELD = "file/held by another"
+_VERSION = 1
 
 
-class GeminiHistory(Unremembered):
+class Said(msgspec.Struct, array_like=True):
+    """What a chat says of who and where it is. ``traced`` is there where others say that they are the same session."""
+
+    session_id: str = ""
+    project_hash: str = ""
+    own: str = ""  # its directory, proved by its hash
+    listed: str = ""  # one that it names
+    traced: Traced | None = None
+
+
+class GeminiHistory:
     """The chats of one or more folders ``.gemini``."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self.files = sorted(files, key=lambda path: (_parent_of(path) == "", path.as_posix()))
         self._options = options
         self._look = Intake("", options, is_kept=False)
+        self._notes = Notes(Said, _VERSION, self._look_into, options, known, grown)
         self._registries: dict[pathlib.Path | None, Registry] = {}
         self._repositories = Repositories()
         self._looked_up: set[str] = set()
         self._places = self._look_over()
+        for path in self.files:
+            self._learn(self._directory(path, self._places.get(path, Place())))
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._notes.packed(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        place = self._places.get(path, Place())
+        if place.relationship == "held":
+            return digest_of(True)
+        cwd = self._directory(path, place)
+        return digest_of(place, cwd, self._repositories.about(cwd))
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         name = name_of(path)
@@ -78,13 +106,22 @@ class GeminiHistory(Unremembered):
         project = self._project(reader, cwd)
         return reader.result(name, place, self._options, project, problems, state_of(data))
 
-    def _project(self, reader: ChatReader, cwd: str) -> Project:
+    def _directory(self, path: pathlib.Path, place: Place) -> str:
+        """Where a chat was, as ``_read`` finds it."""
+        said = self._notes.said(path) or Said()
+        own = said.own or place.cwd or said.listed
+        return own or self._registry(_project_folder(path)).directory("", said.project_hash)
+
+    def _learn(self, cwd: str) -> None:
         if self._options.local_git and cwd and cwd not in self._looked_up:
             self._looked_up.add(cwd)
             found = repository_of(cwd, self._options.mask)
             if found.root:
                 self._repositories.learn_worktree(cwd, found.root)
                 self._repositories.learn_remote(found.root, found.remote)
+
+    def _project(self, reader: ChatReader, cwd: str) -> Project:
+        self._learn(cwd)
         seen = reader.seen_remotes
         origin = next((one.remote for one in seen if one.is_origin), None)
         others = {one.remote for one in seen}
@@ -96,7 +133,7 @@ class GeminiHistory(Unremembered):
     def _look_over(self) -> dict[pathlib.Path, Place]:
         claims: dict[str, list[pathlib.Path]] = {}
         for path in self.files:
-            if session_id := self._look.text(_session_of(path)):
+            if (said := self._notes.said(path)) and (session_id := said.session_id):
                 claims.setdefault(session_id, []).append(path)
         places: dict[pathlib.Path, Place] = {}
         for session_id, paths in claims.items():
@@ -104,13 +141,28 @@ class GeminiHistory(Unremembered):
                 places[paths[0]] = self._place(paths[0], PREFIX + session_id)
                 continue
             names = {name_of(path): path for path in paths}
-            traces = {name: _trace_of(path) for name, path in names.items()}
+            traces = {name: self._trace(path) for name, path in names.items()}
             for name, id in sort_out(PREFIX + session_id, traces).items():
                 places[names[name]] = self._place(names[name], id) if id else Place(relationship="held")
                 if id not in ("", PREFIX + session_id) and not places[names[name]].relationship:
                     fork = self._place(names[name], id)
                     places[names[name]] = Place(id, PREFIX + session_id, "fork", fork.cwd, fork.folder)
         return places
+
+    def _look_into(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
+        session_id = self._look.text(session_of(read_start(path, HEAD), lambda: read_whole(path) or b""))
+        data = read_whole(path)
+        chat = read_chat(self._look.whole(data), _ignore) if data is not None else Chat()
+        reader = ChatReader(chat, _ignore)
+        reader.read()
+        return Noted(Said(session_id, reader.project_hash, *reader.directories))
+
+    def _trace(self, path: pathlib.Path) -> Trace:
+        said = self._notes.said(path) or Said()
+        if said.traced is None:
+            said.traced = Traced.of(_trace_of(path))
+            self._notes.touch(path)
+        return said.traced.trace()
 
     def _place(self, path: pathlib.Path, id: str) -> Place:
         folder = _project_folder(path)
@@ -148,11 +200,17 @@ def _parent_of(path: pathlib.Path) -> str:
     return name_of(pathlib.Path(path.parent.name)) if is_below and not path.name.startswith("session-") else ""
 
 
-def _session_of(path: pathlib.Path) -> str:
-    try:
-        return session_of(read_start(path, HEAD), lambda: read_whole(path) or b"")
-    except OSError:
-        return ""
+def files_around(path: pathlib.Path) -> list[pathlib.Path]:
+    """The files that may tell where a chat was; they are about many."""
+    folder = _project_folder(path)
+    if folder is None:
+        return []
+    registry = files_of_registry(folder.parent.parent) if folder.parent.name == "tmp" else []
+    return [folder / ROOT, *registry]
+
+
+def _ignore(_line: int, _reason: str) -> None:
+    """The import of the file says what is wrong with it."""
 
 
 def _trace_of(path: pathlib.Path) -> Trace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from agentstore.importers.gemini.history import GeminiHistory
+from agentstore.importers.gemini.history import GeminiHistory, files_around
 from agentstore.importers.gemini.records import is_chat
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 
@@ -26,9 +26,12 @@ class Gemini:
         return is_chat(path.name, folder, head)
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        return files_around(path)
+
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return files_around(path)
 
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> GeminiHistory:
-        return GeminiHistory(files, options)
+        return GeminiHistory(files, options, known, grown)

@@ -150,14 +150,19 @@ class ChatReader:
 
     def directory(self, place: Place) -> str:
         """The chat's directory; "" where nothing tells."""
+        own, listed = self.directories
+        return own or place.cwd or listed
+
+    @property
+    def directories(self) -> tuple[str, str]:
+        """What the chat itself says: the directory that has its hash, and of a subagent the first that it lists, which
+        counts where nothing else tells: they are those of the workspace, the project's first."""
         meta = self._chat.meta
         listed = meta.get("directories")
         directories = listed if isinstance(listed, list) else []
-        known = proved(self.project_hash, directories) or self._prover.found or place.cwd
-        if not known and meta.get("kind") == "subagent":
-            # A subagent's are those of the workspace, the project's first.
-            known = next((one for one in directories if isinstance(one, str)), "")
-        return known
+        is_subagent = meta.get("kind") == "subagent"
+        first = next((one for one in directories if isinstance(one, str)), "") if is_subagent else ""
+        return proved(self.project_hash, directories) or self._prover.found, first
 
     def result(
         self,

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
-from agentstore.importers.pi.history import PiHistory
+from agentstore.importers.pi.history import PiHistory, file_above
 from agentstore.importers.pi.identity import PI, is_session
 
 
@@ -30,9 +30,14 @@ class Pi:
         return is_session(path, head)
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        above = file_above(path)
+        return [above] if above else []
+
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        above = file_above(path)
+        return [above] if above else []
 
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> PiHistory:
-        return PiHistory(files, options)
+        return PiHistory(files, options, known, grown)

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from agentstore.importers.copies import Trace, sort_out, trace_of
+from agentstore.importers.copies import Trace, Traced, sort_out, trace_of
 from agentstore.importers.documents import is_unchanged, read_value, read_whole, state_of, too_large, unchanged
-from agentstore.importers.facts import Unremembered
+from agentstore.importers.facts import Noted, Notes, digest_of
 from agentstore.importers.file_blocks import name_of
-from agentstore.importers.importer import Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Report
 from agentstore.importers.projects import Repositories
@@ -24,17 +24,37 @@ from agentstore.importers.swe_agent.runs import MINI, Run, id_of, runs_in, trace
 from agentstore.models import Session
 
 _HELD = "file/held by another"
+_VERSION = 1
 
 
-class SweHistory(Unremembered):
+class Said(msgspec.Struct, array_like=True):
+    """The runs in a file, by their labels, and who each is; of those that others have too, what they are known by."""
+
+    runs: list[tuple[str, str]] = []
+    traced: dict[str, Traced] = {}
+
+
+class SweHistory:
     """Trajectory files of one or more folders."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self.files = sorted(files, key=lambda path: path.as_posix())
         self._options = options
         self._look = Intake("", options, is_kept=False)
         self._repositories = Repositories()
+        self._notes = Notes(Said, _VERSION, self._look_into, options, known, grown)
         self._ids = self._look_over()
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._notes.packed(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        runs = (self._notes.said(path) or Said()).runs
+        told = [(label, own, self._ids.get((path, label, own))) for label, own in runs]
+        elsewhere = [(label, own, id) for label, own, id in told if id not in (None, own)]
+        return digest_of(elsewhere) if elsewhere else b""
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         name = name_of(path)
@@ -111,26 +131,32 @@ class SweHistory(Unremembered):
         """The id of each run that several claim; "" where another file has all of it."""
         claims: dict[str, list[tuple[pathlib.Path, str]]] = {}
         for path in self.files:
-            for run in self._runs_of(path):
-                if id := _id(run):
-                    claims.setdefault(id, []).append((path, run.label))
+            for label, id in (self._notes.said(path) or Said()).runs:
+                claims.setdefault(id, []).append((path, label))
         ids: dict[tuple[pathlib.Path, str, str], str] = {}
         for id, places in claims.items():
             if len(places) > 1:
                 names = {f"{name_of(path)}#{label}": (path, label) for path, label in places}
-                traces = {name: self._trace_of(path, label) for name, (path, label) in names.items()}
+                traces = {name: self._trace(path, label) for name, (path, label) in names.items()}
                 ids |= {(*names[name], id): own for name, own in sort_out(id, traces).items()}
         return ids
 
+    def _look_into(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
+        return Noted(Said([(run.label, id) for run in self._runs_of(path) if (id := _id(run))]))
+
     def _runs_of(self, path: pathlib.Path) -> list[Run]:
-        try:
-            # Masked, since a run is known by a digest of what it says: that of its original is the same.
-            return _runs(self._look.whole(read_whole(path) or b""), lambda _line, _reason: None)
-        except OSError:
-            return []
+        # Masked, since a run is known by a digest of what it says: that of its original is the same.
+        return _runs(self._look.whole(read_whole(path) or b""), lambda _line, _reason: None)
+
+    def _trace(self, path: pathlib.Path, label: str) -> Trace:
+        said = self._notes.said(path) or Said()
+        if label not in said.traced:
+            said.traced[label] = Traced.of(self._trace_of(path, label))
+            self._notes.touch(path)
+        return said.traced[label].trace()
 
     def _trace_of(self, path: pathlib.Path, label: str) -> Trace:
-        with contextlib.suppress(RecursionError):
+        with contextlib.suppress(RecursionError, OSError):
             runs = self._runs_of(path)
             return next((trace(run, len(run.document)) for run in runs if run.label == label), trace_of(()))
         return trace_of(())

@@ -46,7 +46,10 @@ class SweAgent:
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
 
+    def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
+        return ()
+
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> SweHistory:
-        return SweHistory(files, options)
+        return SweHistory(files, options, known, grown)
