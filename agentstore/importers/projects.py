@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from agentstore.importers.git_remotes import Remote
@@ -171,6 +171,10 @@ class Repositories:
         """All that ``project`` takes from what was told, for a directory."""
         root = self._root(cwd)
         return root.path, root.name, root.path in self._remotes, self._remote(root.path)
+
+    def beyond(self, own: Repositories, cwds: Iterable[str]) -> list[object]:
+        """What is known of directories that is not in ``own`` already."""
+        return [(cwd, self.about(cwd)) for cwd in sorted(set(cwds)) if self.about(cwd) != own.about(cwd)]
 
     def everything(self) -> list[object]:
         """All that was told, for who does not know the directory."""

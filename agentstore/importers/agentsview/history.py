@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
 import msgspec
@@ -11,11 +11,11 @@ import msgspec
 from agentstore.importers.agentsview.identity import Identities, Known, is_alternate
 from agentstore.importers.agentsview.reader import Reader
 from agentstore.importers.agentsview.tables import SESSIONS, is_agentsview, number, proofs, records, text
-from agentstore.importers.facts import Unremembered
+from agentstore.importers.facts import Noted, Notes, digest_of
 from agentstore.importers.file_blocks import name_of
-from agentstore.importers.git_directory import repository_of
-from agentstore.importers.git_remotes import remote_of
-from agentstore.importers.importer import Options
+from agentstore.importers.git_directory import Repository, repository_of
+from agentstore.importers.git_remotes import Remote, remote_of
+from agentstore.importers.importer import NO_FACTS, FileFacts, Options
 from agentstore.importers.jsonl import Record
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -23,15 +23,38 @@ from agentstore.importers.sqlite_files import Database, open_database
 from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
 from agentstore.models import RelationshipType
 
+_VERSION = 1
 
-class AgentsViewHistory(Unremembered):
+
+class Said(msgspec.Struct, array_like=True):
+    """The directories that a database has sessions of, and the remotes that it knows."""
+
+    cwds: list[str] = []
+    remotes: list[tuple[str, Remote]] = []
+
+
+class AgentsViewHistory:
     """Databases that are read one after the other. A state tells which sessions have not changed since."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self.files = sorted(files)
         self._options = options
-        self._repositories = Repositories()
-        self._looked_up: set[str] = set()
+        self._git: dict[str, Repository] = {}
+        self._notes = Notes(Said, _VERSION, self._look_over, options, known, grown)
+        self._repositories = self._learned(said for path in self.files if (said := self._notes.said(path)))
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._notes.packed(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        """Only what other files say: what it says itself is in the proof of each of its sessions."""
+        said = self._notes.said(path)
+        if said is None or len(self.files) == 1:
+            return b""
+        beyond = self._repositories.beyond(self._learned([said]), ("", *said.cwds))
+        return digest_of(beyond) if beyond else b""
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         """One result a session (``<file>#<session>``), all of it, and one of the file with the state."""
@@ -46,7 +69,8 @@ class AgentsViewHistory(Unremembered):
                 report("it has not the tables of agentsview")
             now = proofs(database)
             for parts, reader in self._readers(database, skipped):
-                proof = b"".join(now.get(part, b"") for part in parts)
+                about = self._repositories.about(reader.cwd)
+                proof = digest_of([now.get(part, b"") for part in parts], reader.owner, about)
                 kept[parts[0]] = proof
                 if known.get(parts[0]) != proof:
                     failures, file = database.failures, f"{name}#{parts[0]}"
@@ -62,11 +86,6 @@ class AgentsViewHistory(Unremembered):
     def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader]]:
         """Each session with the rows that it consists of, subagents first."""
         rows = {text(row["id"]): row for row in records(database, "sessions", SESSIONS) if text(row["id"])}
-        for row in rows.values():
-            self._learn(text(row["cwd"]))
-        for seen in records(database, "project_identity_observations", ("root_path", "git_remote")):
-            remote = remote_of(text(seen["git_remote"]))
-            self._repositories.learn_remote(text(seen["root_path"]), remote)
         identities = Identities({id: _known(row) for id, row in rows.items()})
         parts: dict[str, list[str]] = {}
         for id, row in rows.items():
@@ -84,15 +103,29 @@ class AgentsViewHistory(Unremembered):
                 own = _of_one_file(own, rows, skipped)
                 yield own, Reader(database, identities, rows[whole], own)
 
-    def _learn(self, cwd: str) -> None:
-        if not cwd or cwd in self._looked_up:
-            return
-        self._looked_up.add(cwd)
-        self._repositories.learn_directory(cwd)
-        if self._options.local_git:
-            found = repository_of(cwd, self._options.mask)
-            self._repositories.learn_worktree(cwd, found.root)
-            self._repositories.learn_remote(found.root, found.remote)
+    def _look_over(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
+        with open_database(path, lambda _reason: None, self._options.mask) as database:
+            cwds = dict.fromkeys(text(row["cwd"]) for row in records(database, "sessions", ("cwd",)))
+            seen = records(database, "project_identity_observations", ("root_path", "git_remote"))
+            remotes = dict.fromkeys((text(one["root_path"]), remote_of(text(one["git_remote"]))) for one in seen)
+            if not database.is_whole:
+                raise OSError(0, "the database cannot be read")
+        return Noted(Said([cwd for cwd in cwds if cwd], list(remotes)))
+
+    def _learned(self, told: Iterable[Said]) -> Repositories:
+        """What databases tell of directories, with what git says of these."""
+        learned = Repositories()
+        for said in told:
+            for cwd in said.cwds:
+                learned.learn_directory(cwd)
+                if self._options.local_git:
+                    if cwd not in self._git:
+                        self._git[cwd] = repository_of(cwd, self._options.mask)
+                    learned.learn_worktree(cwd, self._git[cwd].root)
+                    learned.learn_remote(self._git[cwd].root, self._git[cwd].remote)
+            for root, remote in said.remotes:
+                learned.learn_remote(root, remote)
+        return learned
 
 
 def _of_one_file(parts: list[str], rows: dict[str, Record], skipped: dict[str, int]) -> list[str]:

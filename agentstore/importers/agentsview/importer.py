@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from agentstore.importers.agentsview.history import AgentsViewHistory
 from agentstore.importers.agentsview.tables import is_agentsview
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
-from agentstore.importers.sqlite_files import is_sqlite, open_database
+from agentstore.importers.sqlite_files import is_sqlite, open_database, with_log
 
 _FOLDER = ".agentsview"
 _FILE = "sessions.db"
@@ -36,7 +36,7 @@ class AgentsView:
             return is_agentsview(database) or (path.parent.name == _FOLDER and path.name == _FILE)
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        return with_log(path)
 
     def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
@@ -44,4 +44,4 @@ class AgentsView:
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> AgentsViewHistory:
-        return AgentsViewHistory(files, options)
+        return AgentsViewHistory(files, options, known, grown)

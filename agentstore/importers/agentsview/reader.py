@@ -42,8 +42,9 @@ class Reader:
         self._row = row
         self._parts = parts
         self._agent = text(row["agent"])
-        self._owner: Owner = identities.owner(text(row["id"]))
+        self.owner: Owner = identities.owner(text(row["id"]))
         self._conversation = Conversation()
+        self.cwd = text(row["cwd"])
         self._began = parse_time(row["started_at"])
         self._has_older = False
         for name in ("started_at", "ended_at"):
@@ -63,7 +64,7 @@ class Reader:
                 self._take(message, calls[part], usages[part])
         for left in usages.values():
             self._spend_rest(left)
-        id = self._owner.id
+        id = self.owner.id
         messages, rows, links = self._conversation.rows(id, options.user_id)
         return ImportResult(
             file=file,
@@ -147,7 +148,7 @@ class Reader:
         native = self._identities.native(id, self._agent)
         if self._agent == CLAUDE and native.startswith("agent-"):
             # It is not in the database: it belongs to the session at the top of this one.
-            return f"{self._owner.id.partition(':')[0]}:{native}"
+            return f"{self.owner.id.partition(':')[0]}:{native}"
         return native
 
     def _speaker(self, row: Record, content: str) -> tuple[str, str]:
@@ -155,7 +156,7 @@ class Reader:
         role = row["role"]
         is_program = row["is_system"] == 1 or row["is_compact_boundary"] == 1
         # Prompts of a subagent that stands in the session that asked for it were written by the agent.
-        is_inside = row["is_sidechain"] == 1 and role == "user" and self._owner.relationship != "subagent"
+        is_inside = row["is_sidechain"] == 1 and role == "user" and self.owner.relationship != "subagent"
         if is_program or is_inside or role not in ("user", "assistant"):
             return "system", ""
         if role == "user" and self._agent in _LIKE_CLAUDE:
@@ -179,7 +180,7 @@ class Reader:
             cache = {"read": usage.cache_read, "write": usage.cache_write}
             told_ = {"input": usage.input, "output": usage.output, "cache": cache}
             return response_key(self._agent, created, model, told_)
-        return f"{self._owner.id}#{uuid}" if uuid else ""
+        return f"{self.owner.id}#{uuid}" if uuid else ""
 
     def _is_repeated(self, role: str, key: str, moment: dt.datetime | None, content: str) -> bool:
         """A history that was written again into its file, or a message that two branches have."""
@@ -216,7 +217,7 @@ class Reader:
     # --- the session -------------------------------------------------------------------------------------------------
 
     def _session(self, options: Options, repositories: Repositories) -> Session:
-        row, owner = self._row, self._owner
+        row, owner = self._row, self.owner
         is_fork = self._has_older and self._agent in LIKE_OPENCODE and not owner.relationship
         project = self._project(repositories)
         machine = text(row["machine"])
@@ -238,7 +239,7 @@ class Reader:
         )
 
     def _project(self, repositories: Repositories) -> Project:
-        cwd, name = text(self._row["cwd"]), text(self._row["project"])
+        cwd, name = self.cwd, text(self._row["project"])
         origins = [seen.remote for seen in self._conversation.memory.seen if seen.is_origin]
         if cwd or origins:
             return repositories.project(cwd, *origins[:1], is_sure=bool(origins))

@@ -178,6 +178,27 @@ class Tree:
         return []
 
 
+def files_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The files of the session of a tree, and the folders that they are in: a file is written anew in its place, and so
+    each of them has to be looked at. (Of sessions that are called otherwise than their files there are none.)"""
+    if (
+        path.suffix != ".json"
+        or len(path.parts) < 4
+        or path.parts[-3] not in _FOLDERS
+        or not _PLAIN.fullmatch(path.stem)
+    ):
+        return
+    is_oldest = path.parent.name == "info"
+    base = path.parent.parent if is_oldest else path.parent.parent.parent
+    parts = base / "part" / path.stem if is_oldest else base / "part"
+    yield base / "project" / f"{path.parent.name}.json"
+    yield base / "message" / path.stem
+    for message in _files_in(base / "message" / path.stem):
+        yield message
+        yield parts / message.stem
+        yield from _files_in(parts / message.stem)
+
+
 def created_ms(info: Record) -> int:
     times = info.get("time")
     created = times.get("created") if isinstance(times, dict) else None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from agentstore.importers.facts import Unremembered
+from agentstore.importers.facts import Noted, Notes, digest_of
 from agentstore.importers.file_blocks import name_of, read_start
-from agentstore.importers.git_directory import repository_of
-from agentstore.importers.importer import HEAD, Options
+from agentstore.importers.git_directory import Repository, repository_of
+from agentstore.importers.importer import HEAD, NO_FACTS, FileFacts, Options
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import Record
 from agentstore.importers.opencode import files
@@ -26,6 +26,7 @@ from agentstore.importers.tools import text_of
 
 _HELD = "file/held by another"
 _DATABASE, _TREE, _EXPORT = 2, 1, 0
+_VERSION = 1
 
 
 class _Claim(NamedTuple):
@@ -37,18 +38,64 @@ class _Claim(NamedTuple):
     file: str
 
 
-class OpenCodeHistory(Unremembered):
+class One(msgspec.Struct, array_like=True):
+    """A session in a file, where it ran, and the milliseconds when it began and was last written."""
+
+    id: str
+    cwd: str
+    created: int
+    updated: int
+
+
+class Said(msgspec.Struct, array_like=True):
+    """``cwd``: where the session of a tree ran, also where only its project says it."""
+
+    kind: int
+    sessions: list[One] = []
+    cwd: str = ""
+
+
+class OpenCodeHistory:
     """Trees, databases and exports that are read together, since one session may be in several of them."""
 
-    def __init__(self, paths: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, paths: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         self._options = options
         self._look = Intake("", options, is_kept=False)
-        self._repositories = Repositories()
+        self._notes = Notes(Said, _VERSION, self._look_over, options, known, grown)
+        self._git: dict[str, Repository] = {}
         self._claims: dict[tuple[str, str], _Claim] = {}
-        self._looked_up: set[str] = set()
-        created = {path: self._look_over(path) for path in paths}
+        said = {path: self._notes.said(path) or Said(_EXPORT) for path in paths}
+        for path, told in said.items():
+            name, agent = name_of(path), agent_of(path)
+            for one in told.sessions:
+                claim, key = _Claim(one.updated, told.kind, name), (agent, one.id)
+                self._claims[key] = max(claim, self._claims.get(key, claim))
+        self._repositories = self._learned(one for told in said.values() for one in told.sessions)
         # The newest first: subagents are younger than who asked for them.
-        self.files = sorted(paths, key=lambda path: (-created[path], path.as_posix()))
+        began = {path: max((one.created for one in told.sessions), default=0) for path, told in said.items()}
+        self.files = sorted(paths, key=lambda path: (-began[path], path.as_posix()))
+
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._notes.packed(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        """Of a database only what other files say: what it says itself is in the proof of each of its sessions."""
+        said, name, agent = self._notes.said(path), name_of(path), agent_of(path)
+        if said is None:
+            return b""
+        held = [one.id for one in said.sessions if not self._is_best(agent, one.id, name)]
+        if said.kind != _DATABASE:
+            cwds = [said.cwd, *(one.cwd for one in said.sessions)]
+            is_told = any(cwds)
+            about = [self._repositories.about(cwd) for cwd in cwds] if is_told else self._repositories.everything()
+            return digest_of(held, cwds, about)
+        if len(self.files) == 1:
+            return b""
+        own = self._learned(said.sessions)
+        beyond = self._repositories.beyond(own, (one.cwd for one in said.sessions))
+        return digest_of(held, beyond) if held or beyond else b""
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         """Of a database one result a session (``<file>#<session>``) and one of the file with the state, from which
@@ -77,14 +124,15 @@ class OpenCodeHistory(Unremembered):
                 if not self._is_best(agent, one.id, name):
                     held += 1
                     continue
-                if not one.proof or proofs.get(one.id) != one.proof:
+                proof = self._proof(one)
+                if not proof or proofs.get(one.id) != proof:
                     told = Told(agent, f"{name}#{one.id}", one.id, one.info, one.worktree)
                     found = Problems(told.file)
                     messages = messages_of(database, one.id, found)
                     results = read_session(told, messages, found, self._options, self._repositories)
                     yield from _without_gaps(results, database)
-                if one.proof:
-                    kept[one.id] = one.proof
+                if proof:
+                    kept[one.id] = proof
             whole = database.is_whole
         memory = msgspec.msgpack.encode(kept) if whole else msgspec.msgpack.encode(proofs)
         yield ImportResult(
@@ -139,39 +187,43 @@ class OpenCodeHistory(Unremembered):
 
     # --- what all files say ------------------------------------------------------------------------------------------
 
-    def _look_over(self, path: pathlib.Path) -> int:
-        """Learn who is in a file; when the newest of its sessions began. What cannot be read is told by its import."""
-        name, agent = name_of(path), agent_of(path)
-        ignored = Problems(name)
-        try:
-            kind = _kind_of(path)
-            if kind == _DATABASE:
-                with open_database(path, ignored.report, self._options.mask) as database:
-                    listed = sessions_of(database)
-            elif kind == _TREE:
-                info = files.read_json(path, ignored, self._look) or {}
-                listed = [Listed(text_of(info, "id") or path.stem, "", info, "", b"")]
-            else:
-                info = files.exported_info(path, self._look)
-                listed = [Listed(text_of(info, "id"), "", info, "", b"")]
-        except OSError:
-            return 0
-        for one in listed:
-            claim = _Claim(_time(one.info, "updated"), kind, name)
-            key = (agent, one.id)
-            self._claims[key] = max(claim, self._claims.get(key, claim))
-            self._learn(directory_of(one.info, one.worktree))
-        return max((_time(one.info, "created") for one in listed), default=0)
+    def _look_over(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
+        """Who is in a file, and where."""
+        ignored = Problems(name_of(path))
+        kind, cwd = _kind_of(path), ""
+        if kind == _DATABASE:
+            with open_database(path, ignored.report, self._options.mask) as database:
+                listed = sessions_of(database)
+        elif kind == _TREE:
+            info = files.read_json(path, ignored, self._look) or {}
+            listed = [Listed(text_of(info, "id") or path.stem, "", info, "", b"")]
+            cwd = directory_of(info, "") or directory_of({}, files.Tree(path, info, self._look).worktree(ignored))
+        else:
+            info = files.exported_info(path, self._look)
+            listed = [Listed(text_of(info, "id"), "", info, "", b"")]
+        sessions = [
+            One(one.id, directory_of(one.info, one.worktree), _time(one.info, "created"), _time(one.info, "updated"))
+            for one in listed
+        ]
+        return Noted(Said(kind, sessions, cwd))
 
-    def _learn(self, cwd: str) -> None:
-        if not cwd or cwd in self._looked_up:
-            return
-        self._looked_up.add(cwd)
-        self._repositories.learn_directory(cwd)
-        if self._options.local_git:
-            found = repository_of(cwd, self._options.mask)
-            self._repositories.learn_worktree(cwd, found.root)
-            self._repositories.learn_remote(found.root, found.remote)
+    def _learned(self, sessions: Iterable[One]) -> Repositories:
+        """What sessions tell of directories, with what git says of these."""
+        learned = Repositories()
+        for cwd in dict.fromkeys(one.cwd for one in sessions if one.cwd):
+            learned.learn_directory(cwd)
+            if self._options.local_git:
+                if cwd not in self._git:
+                    self._git[cwd] = repository_of(cwd, self._options.mask)
+                learned.learn_worktree(cwd, self._git[cwd].root)
+                learned.learn_remote(self._git[cwd].root, self._git[cwd].remote)
+        return learned
+
+    def _proof(self, one: Listed) -> bytes:
+        """What changes when a session does, or what is known of where it ran."""
+        cwd = directory_of(one.info, one.worktree)
+        about = self._repositories.about(cwd) if cwd else self._repositories.everything()
+        return digest_of(one.proof, about) if one.proof else b""
 
     def _is_best(self, agent: str, id: str, file: str) -> bool:
         claim = self._claims.get((agent, id))

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
-from agentstore.importers.opencode.files import is_export, is_tree
+from agentstore.importers.opencode.files import files_beside, is_export, is_tree
 from agentstore.importers.opencode.history import OpenCodeHistory
 from agentstore.importers.opencode.identity import AGENTS, OPENCODE, is_database_name
-from agentstore.importers.sqlite_files import is_sqlite
+from agentstore.importers.sqlite_files import is_sqlite, with_log
 
 # A table that no other agent has, whatever the file is called; the file's start says it in small databases only.
 _TABLE = re.compile(
@@ -44,7 +44,7 @@ class OpenCode:
         return is_tree(path, head) or is_export(path, head)
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        return files_beside(path) if path.suffix == ".json" else with_log(path)
 
     def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
@@ -52,4 +52,4 @@ class OpenCode:
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> OpenCodeHistory:
-        return OpenCodeHistory(files, options)
+        return OpenCodeHistory(files, options, known, grown)
