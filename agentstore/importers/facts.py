@@ -28,10 +28,11 @@ def digest_of(*parts: object) -> bytes:
 
 class Noted(NamedTuple, Generic[_S]):
     """What was found in a file. ``until`` is where its next lines would begin, and that all before was looked at; None
-    where it cannot be continued."""
+    where it cannot be continued. ``is_whole``: all of it could be read; else it is looked at again next time."""
 
     said: _S
     until: ImportState | None = None
+    is_whole: bool = True
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -87,7 +88,7 @@ class Notes(Generic[_S]):
 
     def packed(self, path: pathlib.Path) -> bytes:
         noted = self._noted.get(path)
-        if noted is None:
+        if noted is None or not noted.is_whole:
             return b""
         if path not in self._changed:
             return self._known[path]

@@ -336,7 +336,7 @@ def test_no_file_is_opened_for_each_conversation_or_workspace_again(
         monkeypatch.setattr(f"{module}.{name}", note)
 
     noted("agentstore.importers.cursor.sources", "open_database")
-    noted("agentstore.importers.cursor.files", "cwd_of_workspace")
+    noted("agentstore.importers.cursor.said", "cwd_of_workspace")
     ids = [f"{number:08d}-2222-3333-4444-555555555555" for number in range(20)]
     state_db(editor(tmp_path), dict.fromkeys(ids, CHILD)).close()
     said = json.dumps({"role": "user", "message": {"content": "hi"}})

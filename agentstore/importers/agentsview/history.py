@@ -108,9 +108,8 @@ class AgentsViewHistory:
             cwds = dict.fromkeys(text(row["cwd"]) for row in records(database, "sessions", ("cwd",)))
             seen = records(database, "project_identity_observations", ("root_path", "git_remote"))
             remotes = dict.fromkeys((text(one["root_path"]), remote_of(text(one["git_remote"]))) for one in seen)
-            if not database.is_whole:
-                raise OSError(0, "the database cannot be read")
-        return Noted(Said([cwd for cwd in cwds if cwd], list(remotes)))
+            is_whole = database.is_whole
+        return Noted(Said([cwd for cwd in cwds if cwd], list(remotes)), is_whole=is_whole)
 
     def _learned(self, told: Iterable[Said]) -> Repositories:
         """What databases tell of directories, with what git says of these."""

@@ -57,10 +57,17 @@ class CodexHistory:
         told = self._survey.told(path)
         if told.is_held:
             return digest_of(True)
-        meta = self._rollouts.said(path).meta
-        # Where its first records do not say where it was, a later one may name any directory.
-        about = self._repositories.about(meta.cwd) if meta.thread and meta.cwd else self._repositories.everything()
-        return digest_of(told, self._title(told), about)
+        return digest_of(told, self._title(told), self._about(path, told))
+
+    def _about(self, path: pathlib.Path, told: Told) -> list[object]:
+        """What is known of where a session ran."""
+        said = self._rollouts.said(path)
+        if said.meta.thread and said.meta.cwd:
+            return [self._repositories.about(said.meta.cwd)]
+        if (said.cwds or said.head) and not told.kin.until:
+            return [self._repositories.about(cwd) for cwd in said.cwds]
+        # Where its first records do not say it, a later one may name any directory.
+        return self._repositories.everything()
 
     def _title(self, told: Told) -> str:
         return self._titles.get(told.scope.partition("~")[0], "")

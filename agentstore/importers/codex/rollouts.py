@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import msgspec
 
 from agentstore.importers.codex.meta import Meta
-from agentstore.importers.codex.records import Entry, entries_of
+from agentstore.importers.codex.records import Entry, entries_of, strings
 from agentstore.importers.codex.rollout import entries_in, is_compressed, is_document
+from agentstore.importers.codex.speech import directory_in, text_in
 from agentstore.importers.codex.trail import Kin, Trail
 from agentstore.importers.codex.usage import totals_of
 from agentstore.importers.facts import Looking, Noted, Notes
@@ -36,7 +37,8 @@ class Said(msgspec.Struct, array_like=True):
 
     meta: Meta = msgspec.field(default_factory=Meta)
     foreign: list[str] = []
-    head: bytes = b""  # the trail of the first records, while there are few
+    cwds: list[str] = []  # the directories that the first records tell, where the very first does not
+    head: bytes = b""  # the trail of the first records, while there are no others
     trail: bytes = b""
     kin: tuple[bytes, Kin] | None = None
     spent: dict[int, Spent] = {}
@@ -86,8 +88,10 @@ class Rollouts:
 
     def _look_over(self, path: pathlib.Path, before: Noted[Said] | None) -> Noted[Said]:
         if is_document(path) or is_compressed(path):
-            head = Trail(itertools.islice(entries_in(path, self._mask), _HEAD_RECORDS))
-            return Noted(Said(head.meta, head.foreign))
+            entries = list(itertools.islice(entries_in(path, self._mask), _HEAD_RECORDS))
+            head = Trail(entries)
+            few = head.packed() if head.records < _HEAD_RECORDS else b""
+            return Noted(Said(head.meta, head.foreign, _directories(entries), few))
         with path.open("rb") as stream:
             looking = Looking(stream, before.until if before else None)
             said = before.said if before else Said(head=Trail().packed())
@@ -102,7 +106,9 @@ class Rollouts:
         parts = self._parts(looking)
         while (head or whole) and (entries := next(parts, None)) is not None:
             if head:
-                head.take(entries[: _HEAD_RECORDS - head.records])
+                first = entries[: _HEAD_RECORDS - head.records]
+                head.take(first)
+                said.cwds += [cwd for cwd in _directories(first) if cwd not in said.cwds]
                 said.meta, said.foreign, said.head = head.meta, head.foreign, head.packed()
                 if head.records >= _HEAD_RECORDS:
                     head, said.head = None, b""
@@ -156,3 +162,14 @@ class Rollouts:
         except OSError:
             pass
         return Spent(totals, is_sure=False)
+
+
+def _directories(entries: list[Entry]) -> list[str]:
+    """Where a session may have run, as its reader finds it."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        if entry.kind == "turn_context":
+            found[strings(entry.payload, "cwd")] = None
+        elif entry.kind == "response_item" and entry.type == "message":
+            found[directory_in(text_in(entry.payload.get("content")))] = None
+    return [cwd for cwd in found if cwd]

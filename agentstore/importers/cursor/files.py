@@ -5,28 +5,25 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import pathlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from agentstore.importers.conversation import Conversation
 from agentstore.importers.cursor import state_db, store_db
-from agentstore.importers.cursor.blocks import blocks_of, text_in
 from agentstore.importers.cursor.composer import ComposerTaker, bubbles_of
 from agentstore.importers.cursor.paths import Place, meta_in, place_of, project_name, root_of
-from agentstore.importers.cursor.prompts import read_prompt
-from agentstore.importers.cursor.sources import Sources, kind_of
+from agentstore.importers.cursor.said import VERSION, Said, look_into
+from agentstore.importers.cursor.sources import STATE, STORE, TEXT, Sources, kind_of, prompts_in
 from agentstore.importers.cursor.state_db import Where
 from agentstore.importers.cursor.text_transcript import read_text
 from agentstore.importers.cursor.transcript import Around, TranscriptReader, timed
-from agentstore.importers.editors import cwd_of_workspace
-from agentstore.importers.facts import Unremembered
-from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.facts import Noted, Notes, digest_of
+from agentstore.importers.file_blocks import name_of
 from agentstore.importers.git_directory import repository_of
-from agentstore.importers.importer import Options
+from agentstore.importers.importer import NO_FACTS, FileFacts, Options
 from agentstore.importers.intake import Intake
-from agentstore.importers.jsonl import Record, read_records, stretches
+from agentstore.importers.jsonl import Record, stretches
 from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Project, Repositories, project_of
 from agentstore.importers.results import ImportProblem, ImportResult
@@ -40,95 +37,129 @@ AGENT = "cursor"
 MOST_TEXT = 64 * 1024 * 1024
 _HELD = "file/held by another"
 _ON_THIS_MACHINE = -1  # a rank: surer than anything that a record says
-_TEXT, _LINES, _STORE, _STATE = range(4)
-_FIRST_PROMPT = 262_144
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class CursorHistory(Unremembered):
+class CursorHistory:
     """Files that are read together: one conversation may be in several, and they tell about each other."""
 
-    def __init__(self, files: Sequence[pathlib.Path], options: Options) -> None:
+    def __init__(
+        self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
+    ) -> None:
         # Subagents come before the session that started them, so that who sees it sees all of it.
         self.files = sorted(files, key=lambda path: (path.parent.name != "subagents", path.as_posix()))
         self._options = options
         self._look = Intake("", options, is_kept=False)
+        self._notes = Notes(Said, VERSION, self._look_into, options, known, grown)
         self._repositories = Repositories()
-        self._sources = Sources()
+        self._sources = Sources(self._prompts)
         self._where: dict[str, Where] = {}
         self._chats: dict[pathlib.Path, dict[str, pathlib.Path]] = {}  # of a root: the CLI's folder of each session
         self._started: dict[str, dict[str, str]] = {}  # of a session: its subagents by their prompts
         self._looked_up: set[str] = set()
-        self._store_ids: dict[pathlib.Path, str] = {}
+        self._folders: dict[str, str] = {}  # the directories of workspaces, by their hash
+        for path in self.files:
+            if kind_of(path) == STATE and (said := self._notes.said(path)):
+                self._folders[path.parent.name] = said.folder
         for path in self.files:
             self._look_over(path)
+        self._sources.decide()
         for where in self._where.values():
             self._learn(where.cwd)
 
+    def facts(self, path: pathlib.Path) -> bytes:
+        return self._notes.packed(path)
+
+    def context(self, path: pathlib.Path) -> bytes:
+        said = self._notes.said(path)
+        if said is None:
+            return b""
+        if kind_of(path) == STATE:
+            return self._context_of_state(path, said)
+        id = self._id_of(path)
+        if not self._sources.is_session(id, path):
+            return digest_of(True)
+        where, place = self._where.get(id, Where()), place_of(path)
+        started = sorted(self._started.get(id, {}).items())
+        return digest_of(id, where, place, started, self._about(where.cwd, place.slug))
+
+    def _context_of_state(self, path: pathlib.Path, said: Said) -> bytes:
+        """Only what other files say: what it says itself changes with it."""
+        own: dict[str, Where] = {}
+        self._add_where(own, said, {path.parent.name: said.folder})
+        told: list[object] = []
+        for id in said.claims:
+            where = self._where.get(id, Where())
+            held = not self._sources.is_session(id, path)
+            if held or where != own.get(id, Where()):
+                told.append((id, held, where))
+        learned = Repositories()
+        for where in own.values():
+            learned.learn_directory(where.cwd)
+        beyond = self._repositories.beyond(learned, {where.cwd for where in own.values()} - {""})
+        return digest_of(told, beyond) if told or beyond else b""
+
+    def _about(self, cwd: str, slug: str = "") -> object:
+        """What is known of a directory; of one that only the records tell as much as may matter to it."""
+        if cwd:
+            return self._repositories.about(cwd)
+        is_plain = not self._options.local_git and "worktree" not in slug and "workspaces" not in slug and slug
+        return None if is_plain else self._repositories.everything()
+
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         kind = kind_of(path)
-        if kind == _STATE:
+        if kind == STATE:
             yield from self._read_state(path)
         elif not self._sources.is_session(self._id_of(path), path):
             yield ImportResult(file=name_of(path), skipped_records={_HELD: 1})
-        elif kind == _STORE:
+        elif kind == STORE:
             yield self._read_store(path)
-        elif kind == _TEXT:
+        elif kind == TEXT:
             yield self._read_text(path)
         else:
             yield from self._read_lines(path, state)
 
     def _id_of(self, path: pathlib.Path) -> str:
-        if kind_of(path) != _STORE:
+        if kind_of(path) != STORE:
             return place_of(path).id
-        if path not in self._store_ids:
-            folder = name_of(pathlib.Path(path.parent.name))
-            # The folder is called as the session, but for copies that somebody made.
-            self._store_ids[path] = (
-                folder if _UUID.fullmatch(folder) else store_db.agent_id(path, self._options.mask) or folder
-            )
-        return self._store_ids[path]
+        said = self._notes.said(path)
+        return said.id if said else name_of(pathlib.Path(path.parent.name))
 
     # --- looking over ------------------------------------------------------------------------------------------------
 
+    def _look_into(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
+        return look_into(path, self._look, self._chat_of(path, place_of(path).id))
+
     def _look_over(self, path: pathlib.Path) -> None:
-        kind = kind_of(path)
-        if kind == _STATE:
-            self._look_into(path)
+        said = self._notes.said(path) or Said()
+        if kind_of(path) == STATE:
+            for id in said.claims:
+                self._sources.claim(id, path)
+            self._add_where(self._where, said, self._folders)
             return
         id = self._id_of(path)
         self._sources.claim(id, path)
-        folder = path.parent if kind == _STORE else self._chat_of(path, id)
-        known = self._where.get(id, Where())
-        meta = meta_in(folder, self._look) if folder else {}
-        parent = place_of(path).parent if kind != _STORE else ""
-        cwd, title = text_of(meta, "cwd")[:4096], text_of(meta, "title")[:300]
-        self._where[id] = Where(known.cwd or cwd, known.branch, known.name or title, known.parent or parent)
-        if parent and (asked := _first_prompt(path, self._look)):
-            self._started.setdefault(parent, {})[asked] = f"{AGENT}:{id}"
+        known, parent = self._where.get(id, Where()), place_of(path).parent if kind_of(path) != STORE else ""
+        self._where[id] = Where(known.cwd or said.cwd, known.branch, known.name or said.title, known.parent or parent)
+        if parent and said.asked:
+            self._started.setdefault(parent, {})[said.asked] = f"{AGENT}:{id}"
 
-    @functools.cached_property
-    def _folders(self) -> dict[str, str]:
-        """The directories of workspaces, by their hash."""
-        return {
-            one.parent.name: cwd_of_workspace(one.parent, self._look) for one in self.files if kind_of(one) == _STATE
-        }
+    def _add_where(self, wheres: dict[str, Where], said: Said, folders: Mapping[str, str]) -> None:
+        """What a database says of conversations, where nothing else said it before."""
+        heads = ((id, where._replace(cwd=where.cwd or folders.get(folder, ""))) for id, folder, where in said.heads)
+        for id, where in [*heads, *said.listed]:
+            known = wheres.get(id, Where())
+            wheres[id] = Where(*(one or other for one, other in zip(known, where, strict=True)))
+        for id, parent in said.parents:
+            wheres[id] = wheres.get(id, Where())._replace(parent=parent)
 
-    def _look_into(self, path: pathlib.Path) -> None:
-        with open_database(path, lambda _reason: None, self._options.mask) as database:
-            for id in state_db.composer_ids(database):
-                self._sources.claim(id, path)
-            for id, _ in state_db.kept_composers(database, lambda _reason: None):
-                self._sources.claim(id, path)
-            told = [
-                *state_db.where_in_headers(database, self._folders),
-                *state_db.where_in_workspace(path, database, self._look),
-            ]
-            for id, where in told:
-                known = self._where.get(id, Where())
-                self._where[id] = Where(*(one or other for one, other in zip(known, where, strict=True)))
-            for id, parent in state_db.parents(database):
-                self._where[id] = self._where.get(id, Where())._replace(parent=parent)
+    def _prompts(self, path: pathlib.Path, id: str) -> int:
+        said = self._notes.said(path)
+        if said is None:
+            return -1
+        if said.prompts is None:
+            said.prompts = prompts_in(path)
+            self._notes.touch(path)
+        return said.prompts.get("", said.prompts.get(id, 0))
 
     def _chat_of(self, path: pathlib.Path, id: str) -> pathlib.Path | None:
         """The CLI's folder of the session of a transcript."""
@@ -281,16 +312,3 @@ class CursorHistory(Unremembered):
 
 def _changed(path: pathlib.Path) -> dt.datetime | None:
     return parse_millis(path.stat().st_mtime_ns // 1_000_000)
-
-
-def _first_prompt(path: pathlib.Path, look: Intake) -> str:
-    """What a subagent was asked to do."""
-    try:
-        head = look.whole(read_start(path, _FIRST_PROMPT))
-    except OSError:
-        return ""
-    for _, line in read_records(head, lambda _line, _reason: None):
-        message = line.get("message")
-        content = message.get("content") if isinstance(message, dict) else message
-        return read_prompt(text_in(blocks_of(content))).text.strip() if line.get("role") == "user" else ""
-    return ""

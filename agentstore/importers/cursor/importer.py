@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from agentstore.importers.cursor.files import CursorHistory
 from agentstore.importers.cursor.paths import TRANSCRIPTS
+from agentstore.importers.cursor.said import files_beside
 from agentstore.importers.editors import user_folders
 from agentstore.importers.importer import NO_FACTS, FileFacts, Home, Options
 from agentstore.importers.sqlite_files import is_sqlite
@@ -54,7 +55,7 @@ class Cursor:
         return path.suffix == ".txt" and (is_there or (_TEXT.match(body) is not None and b"<user_query>" in body))
 
     def beside(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
-        return ()
+        return files_beside(path)
 
     def around(self, path: pathlib.Path) -> Iterable[pathlib.Path]:
         return ()
@@ -62,4 +63,4 @@ class Cursor:
     def survey(
         self, files: Sequence[pathlib.Path], options: Options, known: FileFacts = NO_FACTS, grown: FileFacts = NO_FACTS
     ) -> CursorHistory:
-        return CursorHistory(files, options)
+        return CursorHistory(files, options, known, grown)

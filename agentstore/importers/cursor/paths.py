@@ -20,6 +20,7 @@ from agentstore.importers.tools import text_of
 
 TRANSCRIPTS = "agent-transcripts"
 SUBAGENTS = "subagents"
+META = "meta.json"
 _MOST = 65536
 _PLAIN = re.compile(r"[^A-Za-z0-9]+")
 _DEEPEST = 40
@@ -59,7 +60,7 @@ def root_of(path: pathlib.Path) -> pathlib.Path | None:
 
 def meta_in(folder: pathlib.Path, intake: Intake) -> Record:
     """``meta.json`` of one session of the CLI: createdAtMs, updatedAtMs, cwd, title."""
-    path = folder / "meta.json"
+    path = folder / META
     try:
         if path.is_symlink():
             return {}

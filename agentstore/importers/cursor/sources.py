@@ -13,6 +13,7 @@ from agentstore.importers.sqlite_files import open_database
 from agentstore.importers.tools import text_of
 
 # The more it says, the later it stands.
+TEXT, LINES, STORE, STATE = range(4)
 KINDS = (".txt", ".jsonl", "store.db", "state.vscdb")
 
 
@@ -21,18 +22,23 @@ def kind_of(path: pathlib.Path) -> int:
 
 
 class Sources:
-    """The files that have each conversation. A file that cannot be read is left to its import, which says why."""
+    """The files that have each conversation. ``prompts`` tells how many a file has of one."""
 
-    def __init__(self) -> None:
+    def __init__(self, prompts: Callable[[pathlib.Path, str], int]) -> None:
+        self._prompts = prompts
         self._claims: dict[str, list[pathlib.Path]] = {}
         self._winners: dict[str, pathlib.Path] = {}
-        self._states: dict[pathlib.Path, dict[str, int]] = {}  # how many prompts the conversations of a database have
 
     def claim(self, id: str, path: pathlib.Path) -> None:
         claims = self._claims.setdefault(id, [])
         if path not in claims:
             claims.append(path)
             self._winners.pop(id, None)
+
+    def decide(self) -> None:
+        """Count what has to be counted, so that it is remembered with the files."""
+        for id, claims in self._claims.items():
+            self.is_session(id, claims[0])
 
     def is_session(self, id: str, path: pathlib.Path) -> bool:
         """Whether this file is the one that is imported as this session."""
@@ -44,17 +50,16 @@ class Sources:
             self._winners[id] = max(claims, key=lambda one: (self._prompts(one, id), kind_of(one), one.as_posix()))
         return self._winners[id] == path
 
-    def _prompts(self, path: pathlib.Path, id: str) -> int:
-        counters: dict[int, Callable[[pathlib.Path], int]] = {0: _in_text, 1: _in_lines, 2: _in_store}
-        try:
-            if (count := counters.get(kind_of(path))) is not None:
-                return count(path)
-            if path not in self._states:
-                # All at once: opening a database for each of thousands of conversations takes minutes.
-                self._states[path] = _in_state(path)
-            return self._states[path].get(id, 0)
-        except (OSError, RecursionError):
-            return -1
+
+def prompts_in(path: pathlib.Path) -> dict[str, int]:
+    """How many prompts the conversations of a file have; of a file that has one, under the id "". -1 where it cannot be
+    read: its import says why. Of a database all at once: to open it for each of thousands takes minutes."""
+    counters: dict[int, Callable[[pathlib.Path], int]] = {TEXT: _in_text, LINES: _in_lines, STORE: _in_store}
+    try:
+        count = counters.get(kind_of(path))
+        return {"": count(path)} if count is not None else _in_state(path)
+    except (OSError, RecursionError):
+        return {"": -1}
 
 
 def _in_text(path: pathlib.Path) -> int:

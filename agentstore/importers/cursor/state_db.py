@@ -98,16 +98,15 @@ def where_in_workspace(path: pathlib.Path, database: Database, intake: Intake) -
             yield id, Where(cwd, text_of(one, "createdOnBranch", "committedToBranch"), text_of(one, "name"))
 
 
-def where_in_headers(database: Database, folders: dict[str, str]) -> Iterator[tuple[str, Where]]:
-    """What the newer table of all conversations says; ``folders`` are those of workspaces, by their hash."""
+def heads(database: Database) -> Iterator[tuple[str, str, Where]]:
+    """What the newer table of all conversations says, and the hash of the workspace of each."""
     if not database.has("composerHeaders", "composerId", "workspaceId", "value"):
         return
     query = "SELECT composerId, workspaceId, value FROM composerHeaders WHERE length(value) < ?"
     for id, workspace, value in database.rows(query, _MOST_VALUE):
         if isinstance(id, str):
             head = _document(value, lambda _reason: None)
-            cwd = folders.get(workspace, "") if isinstance(workspace, str) else ""
-            yield id, where_of(head, Where(cwd))
+            yield id, workspace if isinstance(workspace, str) else "", where_of(head, Where())
 
 
 def parents(database: Database) -> Iterator[tuple[str, str]]:

@@ -190,10 +190,11 @@ class OpenCodeHistory:
     def _look_over(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
         """Who is in a file, and where."""
         ignored = Problems(name_of(path))
-        kind, cwd = _kind_of(path), ""
+        kind, cwd, is_whole = _kind_of(path), "", True
         if kind == _DATABASE:
             with open_database(path, ignored.report, self._options.mask) as database:
                 listed = sessions_of(database)
+                is_whole = database.is_whole
         elif kind == _TREE:
             info = files.read_json(path, ignored, self._look) or {}
             listed = [Listed(text_of(info, "id") or path.stem, "", info, "", b"")]
@@ -205,7 +206,7 @@ class OpenCodeHistory:
             One(one.id, directory_of(one.info, one.worktree), _time(one.info, "created"), _time(one.info, "updated"))
             for one in listed
         ]
-        return Noted(Said(kind, sessions, cwd))
+        return Noted(Said(kind, sessions, cwd), is_whole=is_whole)
 
     def _learned(self, sessions: Iterable[One]) -> Repositories:
         """What sessions tell of directories, with what git says of these."""
