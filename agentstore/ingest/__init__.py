@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentstore.ingest.events import IngestEvent, IngestSummary
 from agentstore.ingest.streaming import ingest
-from agentstore.ingest.writer import ImportWriter, ReadWriteStore
+from agentstore.ingest.writer import ImportWriter
+from agentstore.protocols import ReadWriteStore
 
 __all__ = ["ImportWriter", "IngestEvent", "IngestSummary", "ReadWriteStore", "ingest"]

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from agentstore.ingest.writer import ReadWriteStore
 from agentstore.models import SourceFile
+from agentstore.protocols import ReadWriteStore
 
 _Key = tuple[str, str]
 

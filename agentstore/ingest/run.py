@@ -36,8 +36,9 @@ from agentstore.ingest.room import Room
 from agentstore.ingest.storing import FileStorer
 from agentstore.ingest.surveying import facts_of
 from agentstore.ingest.tally import Tally
-from agentstore.ingest.writer import ImportWriter, ReadWriteStore
+from agentstore.ingest.writer import ImportWriter
 from agentstore.models import SourceFile
+from agentstore.protocols import ReadWriteStore
 
 _logger = logging.getLogger("agentstore")
 _TASKS = 16

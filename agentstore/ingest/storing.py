@@ -15,8 +15,9 @@ from agentstore.importers.states import ImportState
 from agentstore.ingest.deciding import Owner, Task, pack
 from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.ledger import Ledger
-from agentstore.ingest.writer import ImportWriter, ReadWriteStore
+from agentstore.ingest.writer import ImportWriter
 from agentstore.models import OriginalPart, SourceFile
+from agentstore.protocols import ReadWriteStore
 
 
 class Stored(msgspec.Struct):

@@ -12,7 +12,7 @@ from agentstore.ingest.arguments import Places, Secrets, masker_of, options_of, 
 from agentstore.ingest.events import IngestEvent, IngestSummary
 from agentstore.ingest.run import Ingest
 from agentstore.ingest.tally import Tally
-from agentstore.ingest.writer import ReadWriteStore
+from agentstore.protocols import ReadWriteStore
 
 if TYPE_CHECKING:
     from agentstore.masking import Masker

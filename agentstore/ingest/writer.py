@@ -11,24 +11,20 @@ import collections
 import hashlib
 import logging
 import weakref
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from agentstore.errors import NotFoundError
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
+from agentstore.ingest.looks import Looks
 from agentstore.models import GitLink, Message, Session, ToolCall, WriteMark
-from agentstore.protocols import ReadStore, Store
+from agentstore.protocols import ReadWriteStore
 
 _logger = logging.getLogger("agentstore")
 _REMEMBERED = 256  # files whose pieces may still come, and sessions whose subagents may
 
 T = TypeVar("T")
-
-
-class ReadWriteStore(Store, ReadStore, Protocol):
-    """A store that is read and written."""
 
 
 class _File(msgspec.Struct):
@@ -52,6 +48,7 @@ class ImportWriter:
     def __init__(self, store: ReadWriteStore, org_id: str) -> None:
         self._store = store
         self._org_id = org_id
+        self._looks = Looks(store, org_id)
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         # By session: the turn of the file that it is read from, while pieces of that are being written or wait.
         self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -263,10 +260,7 @@ class ImportWriter:
             await self._store.delete_sessions(self._org_id, same)
 
     async def _stored(self, id: str) -> Session | None:
-        try:
-            return await self._store.get_session(self._org_id, id)
-        except NotFoundError:
-            return None
+        return await self._looks.session(id)
 
 
 def _remember(known: collections.OrderedDict[str, T], key: str, value: T) -> None:

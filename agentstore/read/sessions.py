@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
-from agentstore.connection.sql import Sql, sql
-from agentstore.errors import NotFoundError
+from agentstore.connection.sql import Sql, sql, valid_text
+from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
 from agentstore.protocols import Columns, Executor
 from agentstore.read.building import build_in_slices
@@ -62,15 +62,21 @@ class SessionReads(ReadLanes):
 
     async def get_session(self, org_id: str, id: str) -> Session:
         """Any session by its id, or ``NotFoundError``."""
-        pool = self._open_pool
-        where = sql("org_id = {org_id} AND id = {id}", org_id=text(org_id, "org_id"), id=text(id, "id"))
-        columns, found = await gather_both(
-            lambda: pool.fetch(sql("SELECT {all} FROM sessions FINAL WHERE {where}", all=_COLUMNS, where=where)),
-            lambda: derived(pool, org_id, (id,)),
-        )
-        if not columns:
+        found = await _with_ids(self._open_pool, text(org_id, "org_id"), (text(id, "id"),))
+        if not found:
             raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
-        return _with_derived(columns, found)[0]
+        return found[0]
+
+    async def get_sessions(self, org_id: str, ids: Iterable[str]) -> list[Session]:
+        """Those of these sessions that there are, each once, by id."""
+        if isinstance(ids, str):  # each of its characters would pass for an id
+            raise InvalidArgumentError("ids: expected several ids, got one str", field="ids")
+        pool, organisation = self._open_pool, text(org_id, "org_id")
+        wanted = sorted({valid_text(text(id, "ids")) for id in ids})
+        sessions: list[Session] = []
+        for start in range(0, len(wanted), _SESSIONS_AT_ONCE):
+            sessions += await _with_ids(pool, organisation, tuple(wanted[start : start + _SESSIONS_AT_ONCE]))
+        return sessions
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
@@ -107,6 +113,17 @@ class SessionReads(ReadLanes):
             )
         )
         return list(columns[0]) if columns else []
+
+
+async def _with_ids(pool: Executor, org_id: str, ids: tuple[str, ...]) -> list[Session]:
+    where = sql("org_id = {org_id} AND id IN {ids}", org_id=org_id, ids=ids)
+    columns, found = await gather_both(
+        lambda: pool.fetch(
+            sql("SELECT {all} FROM sessions FINAL WHERE {where} ORDER BY id", all=_COLUMNS, where=where)
+        ),
+        lambda: derived(pool, org_id, ids),
+    )
+    return _with_derived(columns, found) if columns else []
 
 
 async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) -> AsyncIterator[Session]:

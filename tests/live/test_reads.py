@@ -11,6 +11,7 @@ from agentstore import (
     InvalidArgumentError,
     NotFoundError,
     ProjectInfo,
+    Session,
     SessionDelete,
     UserInfo,
 )
@@ -189,3 +190,20 @@ async def test_agents_are_distinct_and_ordered(store: AsyncClickHouseStore, org:
     await store.write_batch(org, [session(f"{n}", agent_type=type) for n, type in enumerate(types)])
     await store.write_session(org, session("sub", agent_type="hidden", parent_session_id="0"))
     assert await store.list_agents(org) == ["Zed", "claude-code", "codex", "ä"]
+
+
+async def test_several_sessions_by_their_ids(store: AsyncClickHouseStore, org: str) -> None:
+    for id in ("b", "a", "other"):
+        await store.write_session(org, session(id, user_name=id), [message(0, "x")], [call(0)])
+    await store.delete_sessions(org, ["other"])
+    found = await store.get_sessions(org, ["b", "none", "a", "b", "other"])
+    assert found == [await store.get_session(org, "a"), await store.get_session(org, "b")]
+    assert await store.get_sessions(org, []) == await store.get_sessions(f"{org}-x", ["a"]) == []
+    many = [Session(id=f"s{number:04}") for number in range(1100)]
+    await store.write_batch(org, many)
+    assert [one.id for one in await store.get_sessions(org, [one.id for one in reversed(many)])] == [
+        one.id for one in many
+    ]
+    for wrong in ("ab", [1], None):
+        with pytest.raises((InvalidArgumentError, TypeError)):
+            await store.get_sessions(org, wrong)  # type: ignore[arg-type]

@@ -94,6 +94,7 @@ WRITES: dict[str, Case] = {
 READS: dict[str, Case] = {
     "list_sessions": lambda store, org, mark: store.list_sessions(org, SessionFilter(include_deleted=True)),
     "get_session": lambda store, org, mark: store.get_session(org, "s"),
+    "get_sessions": lambda store, org, mark: store.get_sessions(org, ["s", "none"]),
     "get_session_messages": lambda store, org, mark: store.get_session_messages(org, "s"),
     "get_session_tool_calls": lambda store, org, mark: store.get_session_tool_calls(org, "s"),
     "list_users": lambda store, org, mark: store.list_users(org),

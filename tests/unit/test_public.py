@@ -44,6 +44,7 @@ WRITES = {
 READS = {
     "list_sessions": "org_id, filter=SessionFilter()",
     "get_session": "org_id, id",
+    "get_sessions": "org_id, ids",
     "get_session_messages": "org_id, session_id, *, after_ordinal=None, before_ordinal=None, limit=None",
     "get_session_tool_calls": "org_id, session_id, *, after=None, limit=None",
     "list_users": "org_id",
