@@ -28,6 +28,7 @@ from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
 from agentstore.ingest.deciding import Owner, Task, copy_of, has_bytes_of, is_settled, task_of
 from agentstore.ingest.events import EventKind, IngestEvent
+from agentstore.ingest.gate import Gate
 from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.looking import File, Look, Looker
@@ -41,8 +42,10 @@ from agentstore.models import SourceFile
 from agentstore.protocols import ReadWriteStore
 
 _logger = logging.getLogger("agentstore")
-_TASKS = 16
-_UNDER_WAY = 48 * 1024 * 1024
+# Files that are written at once. Each waits for several commits, one after the other; the more wait for the same one,
+# the fewer and larger inserts the server has to take. How much of them is in memory ``Room`` bounds.
+_TASKS = 64
+_UNDER_WAY, _TOGETHER = 48 * 1024 * 1024, 12 * 1024 * 1024
 
 T = TypeVar("T")
 Emit = Callable[[IngestEvent], Awaitable[None]]
@@ -136,7 +139,7 @@ class _Pass:
         self._files, self._looked = {file.path: file for file in files}, looked
         self._importer = files[0].importer
         self._writer = ImportWriter(ingest._store, ingest._org_id)
-        self._room = Room(_UNDER_WAY)
+        self._room, self._gate = Room(_UNDER_WAY), Gate(_TOGETHER)
         self._failure: AgentStoreError | None = None
 
     async def run(self) -> bool:
@@ -281,7 +284,11 @@ class _Pass:
                     if writing is not None:
                         await writing
                     return
-                result = await self._ingest._in_thread(next, results, None)
+                self._gate.begin()
+                try:
+                    result = await self._ingest._in_thread(next, results, None)
+                finally:
+                    self._gate.end()
                 if writing is not None:  # pieces of a file are written in their order
                     await writing
                     writing = None
@@ -301,6 +308,7 @@ class _Pass:
 
     async def _store(self, storer: FileStorer, result: ImportResult, history: History, size: int) -> None:
         try:
+            await self._gate.passed(size)
             await storer.write(result, history)
         finally:
             self._room.leave(size)

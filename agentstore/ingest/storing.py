@@ -76,9 +76,10 @@ class FileStorer:
         stored.tool_calls += len(result.tool_calls)
         if result.state is not None:
             stored.state = result.state
-        # Not while rows of an earlier import are to be taken away: who goes on from here would not know of them.
+        # Of a file that ends with this piece ``finish`` notes more. Not while rows of an earlier import are to be taken
+        # away: who goes on from here would not know of them.
         is_sure = not stored.has_gaps and not stored.has_purged and not self._writer.is_unfinished(result.file)
-        if is_main and result.state is not None and is_sure:
+        if more and is_sure:
             self._ledger.note(self._row(history, is_whole=False))
 
     async def finish(self, history: History) -> None:
