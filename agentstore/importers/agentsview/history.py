@@ -20,7 +20,7 @@ from agentstore.importers.jsonl import Record
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.sqlite_files import Database, open_database
-from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
+from agentstore.importers.states import ImportState, proofs_in, state_of_sessions
 from agentstore.models import RelationshipType
 
 _VERSION = 1
@@ -58,7 +58,7 @@ class AgentsViewHistory:
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         """One result a session (``<file>#<session>``), all of it, and one of the file with the state."""
-        known, kept = _proofs_in(state), dict[str, bytes]()
+        known, kept = proofs_in(state), dict[str, bytes]()
         name, found, skipped = name_of(path), list[ImportProblem](), dict[str, int]()
 
         def report(reason: str) -> None:
@@ -80,8 +80,7 @@ class AgentsViewHistory:
                     problems, found = found, []
                     yield msgspec.structs.replace(result, problems=problems)
             memory = kept if database.is_whole else known
-        packed = ImportState(STATE_VERSION, 0, 0, b"", b"", msgspec.msgpack.encode(memory))
-        yield ImportResult(file=name, problems=found, skipped_records=skipped, state=packed)
+        yield ImportResult(file=name, problems=found, skipped_records=skipped, state=state_of_sessions(memory))
 
     def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader]]:
         """Each session with the rows that it consists of, subagents first."""
@@ -149,14 +148,3 @@ def _known(row: Record) -> Known:
 def _relationship(told: str) -> str:
     # A version that we do not know may have more of them.
     return told if told in get_args(RelationshipType) else ""
-
-
-def _proofs_in(state: ImportState | None) -> dict[str, bytes]:
-    if state is None:
-        return {}
-    if state.version != STATE_VERSION:
-        raise StaleStateError(f"the state has version {state.version}, this is version {STATE_VERSION}")
-    try:
-        return msgspec.msgpack.decode(state.memory, type=dict[str, bytes])
-    except msgspec.MsgspecError as error:
-        raise StaleStateError("the state is not one of a database") from error
