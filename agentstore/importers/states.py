@@ -33,8 +33,8 @@ class ImportState(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def is_of_sessions(self) -> bool:
-        """Whether it is a database's (``state_of_sessions``). It tells of each session whether it changed, or what other
-        files say of it: so it is good whatever these say now, where any other state is to be given up."""
+        """Whether it is a database's (``state_of_sessions``). It tells of each session whether it changed, or what is
+        said of it elsewhere: so it is good whatever others say now, where any other state is to be given up."""
         return not self.offset and not self.head
 
     def open(self, stream: BinaryIO) -> None:
