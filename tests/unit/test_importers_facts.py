@@ -22,7 +22,7 @@ from tests.unit import importer_lines
 from tests.unit.fact_trees import AGENTS, Tree, changed, drawn, facts_of, read, seeds_of, told
 from tests.unit.mutation_seed import mutation_seed
 
-TREES = 12
+TREES = 8
 each_agent = pytest.mark.parametrize("agent", AGENTS)
 
 

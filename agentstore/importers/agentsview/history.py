@@ -68,9 +68,9 @@ class AgentsViewHistory:
             if database.is_whole and not is_agentsview(database):
                 report("it has not the tables of agentsview")
             now = proofs(database)
-            for parts, reader in self._readers(database, skipped):
+            for parts, reader, started in self._readers(database, skipped):
                 about = self._repositories.about(reader.cwd)
-                proof = digest_of([now.get(part, b"") for part in parts], reader.owner, about)
+                proof = digest_of([now.get(part, b"") for part in parts], reader.owner, started, about)
                 kept[parts[0]] = proof
                 if known.get(parts[0]) != proof:
                     failures, file = database.failures, f"{name}#{parts[0]}"
@@ -82,12 +82,14 @@ class AgentsViewHistory:
             memory = kept if database.is_whole else known
         yield ImportResult(file=name, problems=found, skipped_records=skipped, state=state_of_sessions(memory))
 
-    def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader]]:
-        """Each session with the rows that it consists of, subagents first."""
+    def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader, list[str]]]:
+        """Each session with the rows that it consists of, and what those it started are called; subagents first."""
         rows = {text(row["id"]): row for row in records(database, "sessions", SESSIONS) if text(row["id"])}
         identities = Identities({id: _known(row) for id, row in rows.items()})
         parts: dict[str, list[str]] = {}
+        started: dict[str, list[str]] = {}
         for id, row in rows.items():
+            started.setdefault(text(row["parent_session_id"]), []).append(id)
             if row["deleted_at"] and not row["deletion_cause"]:
                 # A person threw it away. Where only its file has gone it is all that is left.
                 skipped["session/deleted"] = skipped.get("session/deleted", 0) + 1
@@ -100,7 +102,8 @@ class AgentsViewHistory:
             own = sorted(parts[whole], key=lambda id: (id != whole, id))
             if own[0] == whole:  # else it was thrown away, and its branches with it
                 own = _of_one_file(own, rows, skipped)
-                yield own, Reader(database, identities, rows[whole], own)
+                called = sorted(identities.native(one) for part in own for one in started.get(part, ()))
+                yield own, Reader(database, identities, rows[whole], own), called
 
     def _look_over(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
         with open_database(path, lambda _reason: None, self._options.mask) as database:

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterable
 
 from agentstore.importers.codex.records import strings
-from agentstore.importers.file_blocks import is_regular
+from agentstore.importers.file_blocks import is_regular, names_in
 from agentstore.importers.intake import Intake, Mask
 from agentstore.importers.jsonl import read_records
 from agentstore.importers.sqlite_files import open_database, with_log
@@ -46,7 +46,7 @@ def files_of_titles(path: pathlib.Path) -> list[pathlib.Path]:
     home = _home(path)
     if home is None:
         return []
-    databases = sorted(home.glob("state_*.sqlite"))
+    databases = (home / name for name in names_in(home) if name.startswith("state_") and name.endswith(".sqlite"))
     return [home / _INDEX, *(one for database in databases for one in with_log(database))]
 
 
