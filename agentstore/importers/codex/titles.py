@@ -51,10 +51,9 @@ def files_of_titles(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _home(path: pathlib.Path) -> pathlib.Path | None:
-    for folder in path.parents:
-        if folder.name in _FOLDERS:
-            return folder.parent
-    return None
+    parts = path.parts[:-1]
+    at = max((place for place, name in enumerate(parts) if name in _FOLDERS), default=-1)
+    return pathlib.Path(*parts[:at]) if at >= 0 else None
 
 
 def _in_index(path: pathlib.Path, mask: Mask | None) -> dict[str, str]:
