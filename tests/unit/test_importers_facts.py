@@ -151,7 +151,8 @@ def test_files_that_are_known_are_not_opened(agent: str, tmp_path: pathlib.Path)
             for path in files:
                 history.context(path)
                 history.facts(path)
-        assert not {path.as_posix() for path in files}.intersection(opened)
+        # What could not be read is tried again.
+        assert not {path.as_posix() for path in files if facts[path]}.intersection(opened)
 
 
 @each_agent
