@@ -7,9 +7,8 @@ so it gives the same whether it was given any or none.
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -142,24 +141,3 @@ class Looking:
         """Where the next lines begin. What was read of a line without its end was looked at, too: so there is no place
         where it could be continued."""
         return self._trace.state(0, b"") if self._is_whole else None
-
-
-class Unremembered:
-    """A history of which nothing is remembered: any change of any file may change what another one gives."""
-
-    files: Sequence[pathlib.Path]
-
-    def facts(self, path: pathlib.Path) -> bytes:
-        return b""
-
-    def context(self, path: pathlib.Path) -> bytes:
-        return digest_of(sorted(map(_looks, (one for one in self.files if one != path))))
-
-
-def _looks(path: pathlib.Path) -> tuple[bytes, int, int]:
-    name = os.fsencode(path)
-    try:
-        found = path.stat()
-    except OSError:
-        return name, -1, 0
-    return name, found.st_size, found.st_mtime_ns

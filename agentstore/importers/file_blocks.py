@@ -17,6 +17,14 @@ def name_of(path: pathlib.Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", errors="replace")
 
 
+def names_in(folder: pathlib.Path) -> list[str]:
+    """What is in a folder, sorted; nothing where it cannot be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def is_regular(path: pathlib.Path) -> bool:
     """Whether this is a file, or a link to one: a pipe or a device may wait forever, or never end."""
     return stat.S_ISREG(os.stat(path).st_mode)

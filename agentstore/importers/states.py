@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import msgspec
@@ -30,6 +31,12 @@ class ImportState(msgspec.Struct, frozen=True, array_like=True):
     tail: bytes
     memory: bytes
 
+    @property
+    def is_of_sessions(self) -> bool:
+        """Whether it is a database's (``state_of_sessions``). It tells of each session whether it changed, or what is
+        said of it elsewhere: so it is good whatever others say now, where any other state is to be given up."""
+        return not self.offset and not self.head
+
     def open(self, stream: BinaryIO) -> None:
         """Leave the stream where reading continues; ``StaleStateError`` if its earlier part is not what was read."""
         if self.version != STATE_VERSION:
@@ -44,6 +51,23 @@ class ImportState(msgspec.Struct, frozen=True, array_like=True):
         stream.seek(self.offset - length)
         if _proof(_read(stream, length)) != self.tail:
             raise StaleStateError("the file was written again before the place where reading stopped")
+
+
+def state_of_sessions(proofs: Mapping[str, bytes]) -> ImportState:
+    """The state after a database: by session what changes when the session does."""
+    return ImportState(STATE_VERSION, 0, 0, b"", b"", msgspec.msgpack.encode(proofs))
+
+
+def proofs_in(state: ImportState | None) -> dict[str, bytes]:
+    """The proofs of such a state; ``StaleStateError`` where it is another."""
+    if state is None:
+        return {}
+    if state.version != STATE_VERSION:
+        raise StaleStateError(f"the state has version {state.version}, this is version {STATE_VERSION}")
+    try:
+        return msgspec.msgpack.decode(state.memory, type=dict[str, bytes]) if state.memory else {}
+    except msgspec.MsgspecError as error:
+        raise StaleStateError("the state is not one of a database") from error
 
 
 class Trace:

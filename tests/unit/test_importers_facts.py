@@ -22,7 +22,7 @@ from tests.unit import importer_lines
 from tests.unit.fact_trees import AGENTS, Tree, changed, drawn, facts_of, read, seeds_of, told
 from tests.unit.mutation_seed import mutation_seed
 
-TREES = 12
+TREES = 8
 each_agent = pytest.mark.parametrize("agent", AGENTS)
 
 
@@ -151,7 +151,8 @@ def test_files_that_are_known_are_not_opened(agent: str, tmp_path: pathlib.Path)
             for path in files:
                 history.context(path)
                 history.facts(path)
-        assert not {path.as_posix() for path in files}.intersection(opened)
+        # What could not be read is tried again.
+        assert not {path.as_posix() for path in files if facts[path]}.intersection(opened)
 
 
 @each_agent

@@ -20,7 +20,7 @@ from agentstore.importers.jsonl import Record
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.sqlite_files import Database, open_database
-from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
+from agentstore.importers.states import ImportState, proofs_in, state_of_sessions
 from agentstore.models import RelationshipType
 
 _VERSION = 1
@@ -58,7 +58,7 @@ class AgentsViewHistory:
 
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         """One result a session (``<file>#<session>``), all of it, and one of the file with the state."""
-        known, kept = _proofs_in(state), dict[str, bytes]()
+        known, kept = proofs_in(state), dict[str, bytes]()
         name, found, skipped = name_of(path), list[ImportProblem](), dict[str, int]()
 
         def report(reason: str) -> None:
@@ -68,9 +68,9 @@ class AgentsViewHistory:
             if database.is_whole and not is_agentsview(database):
                 report("it has not the tables of agentsview")
             now = proofs(database)
-            for parts, reader in self._readers(database, skipped):
+            for parts, reader, started in self._readers(database, skipped):
                 about = self._repositories.about(reader.cwd)
-                proof = digest_of([now.get(part, b"") for part in parts], reader.owner, about)
+                proof = digest_of([now.get(part, b"") for part in parts], reader.owner, started, about)
                 kept[parts[0]] = proof
                 if known.get(parts[0]) != proof:
                     failures, file = database.failures, f"{name}#{parts[0]}"
@@ -80,15 +80,16 @@ class AgentsViewHistory:
                     problems, found = found, []
                     yield msgspec.structs.replace(result, problems=problems)
             memory = kept if database.is_whole else known
-        packed = ImportState(STATE_VERSION, 0, 0, b"", b"", msgspec.msgpack.encode(memory))
-        yield ImportResult(file=name, problems=found, skipped_records=skipped, state=packed)
+        yield ImportResult(file=name, problems=found, skipped_records=skipped, state=state_of_sessions(memory))
 
-    def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader]]:
-        """Each session with the rows that it consists of, subagents first."""
+    def _readers(self, database: Database, skipped: dict[str, int]) -> Iterator[tuple[list[str], Reader, list[str]]]:
+        """Each session with the rows that it consists of, and what those it started are called; subagents first."""
         rows = {text(row["id"]): row for row in records(database, "sessions", SESSIONS) if text(row["id"])}
         identities = Identities({id: _known(row) for id, row in rows.items()})
         parts: dict[str, list[str]] = {}
+        started: dict[str, list[str]] = {}
         for id, row in rows.items():
+            started.setdefault(text(row["parent_session_id"]), []).append(id)
             if row["deleted_at"] and not row["deletion_cause"]:
                 # A person threw it away. Where only its file has gone it is all that is left.
                 skipped["session/deleted"] = skipped.get("session/deleted", 0) + 1
@@ -101,7 +102,8 @@ class AgentsViewHistory:
             own = sorted(parts[whole], key=lambda id: (id != whole, id))
             if own[0] == whole:  # else it was thrown away, and its branches with it
                 own = _of_one_file(own, rows, skipped)
-                yield own, Reader(database, identities, rows[whole], own)
+                called = sorted(identities.native(one) for part in own for one in started.get(part, ()))
+                yield own, Reader(database, identities, rows[whole], own), called
 
     def _look_over(self, path: pathlib.Path, _before: Noted[Said] | None) -> Noted[Said]:
         with open_database(path, lambda _reason: None, self._options.mask) as database:
@@ -149,14 +151,3 @@ def _known(row: Record) -> Known:
 def _relationship(told: str) -> str:
     # A version that we do not know may have more of them.
     return told if told in get_args(RelationshipType) else ""
-
-
-def _proofs_in(state: ImportState | None) -> dict[str, bytes]:
-    if state is None:
-        return {}
-    if state.version != STATE_VERSION:
-        raise StaleStateError(f"the state has version {state.version}, this is version {STATE_VERSION}")
-    try:
-        return msgspec.msgpack.decode(state.memory, type=dict[str, bytes])
-    except msgspec.MsgspecError as error:
-        raise StaleStateError("the state is not one of a database") from error

@@ -175,24 +175,27 @@ class Survey:
         kin = Kin()
         if self._repeats(path) and path not in children and len(children) < 100:
             parent = self._parent_file(path)
-            if parent is not None and parent not in (path, *children):
-                kin = self._compared(path, parent, self._kin_of(parent, (*children, path)))
-            else:
-                kin = _told(self._trail(path), Kin())
+            if parent in (path, *children):
+                parent = None
+            kin = self._compared(path, parent, self._kin_of(parent, (*children, path)) if parent else Kin())
         if path not in children:
             self._kin[path] = kin
         return kin
 
-    def _compared(self, path: pathlib.Path, parent: pathlib.Path, theirs: Kin) -> Kin:
+    def _compared(self, path: pathlib.Path, parent: pathlib.Path | None, theirs: Kin) -> Kin:
         """What a file inherited; what was found out about the same records before is not looked for again."""
-        child, other = self._trail(path), self._trail(parent)
-        proof = digest_of(self._rollouts.said(path).trail, self._rollouts.said(parent).trail, other.scope, theirs)
         kept = self._rollouts.said(path).kin
-        if kept is not None and kept[0] == proof:
+        if kept is not None and kept[0] == self._proof(path, parent, theirs):
             return kept[1]
-        kin = _told(child, inherited(child, other, theirs))
-        self._rollouts.keep_kin(path, proof, kin)
+        child = self._trail(path)
+        kin = _told(child, inherited(child, self._trail(parent), theirs) if parent else Kin())
+        self._rollouts.keep_kin(path, self._proof(path, parent, theirs), kin)
         return kin
+
+    def _proof(self, path: pathlib.Path, parent: pathlib.Path | None, theirs: Kin) -> bytes:
+        """What the inheritance of a file follows from."""
+        other = (self._rollouts.said(parent).trail, self._ids.get(parent, "")) if parent else None
+        return digest_of(self._rollouts.said(path).trail, self._ids.get(path, ""), other, theirs)
 
 
 def _told(trail: Trail, kin: Kin) -> Kin:

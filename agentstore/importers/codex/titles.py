@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterable
 
 from agentstore.importers.codex.records import strings
-from agentstore.importers.file_blocks import is_regular
+from agentstore.importers.file_blocks import is_regular, names_in
 from agentstore.importers.intake import Intake, Mask
 from agentstore.importers.jsonl import read_records
 from agentstore.importers.sqlite_files import open_database, with_log
@@ -46,15 +46,14 @@ def files_of_titles(path: pathlib.Path) -> list[pathlib.Path]:
     home = _home(path)
     if home is None:
         return []
-    databases = sorted(home.glob("state_*.sqlite"))
+    databases = (home / name for name in names_in(home) if name.startswith("state_") and name.endswith(".sqlite"))
     return [home / _INDEX, *(one for database in databases for one in with_log(database))]
 
 
 def _home(path: pathlib.Path) -> pathlib.Path | None:
-    for folder in path.parents:
-        if folder.name in _FOLDERS:
-            return folder.parent
-    return None
+    parts = path.parts[:-1]
+    at = max((place for place, name in enumerate(parts) if name in _FOLDERS), default=-1)
+    return pathlib.Path(*parts[:at]) if at >= 0 else None
 
 
 def _in_index(path: pathlib.Path, mask: Mask | None) -> dict[str, str]:

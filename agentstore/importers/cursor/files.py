@@ -12,6 +12,7 @@ import msgspec
 from agentstore.importers.conversation import Conversation
 from agentstore.importers.cursor import state_db, store_db
 from agentstore.importers.cursor.composer import ComposerTaker, bubbles_of
+from agentstore.importers.cursor.marks import Marks
 from agentstore.importers.cursor.paths import Place, meta_in, place_of, project_name, root_of
 from agentstore.importers.cursor.said import VERSION, Said, look_into
 from agentstore.importers.cursor.sources import STATE, STORE, TEXT, Sources, kind_of, prompts_in
@@ -28,7 +29,7 @@ from agentstore.importers.pieces import pieces_of
 from agentstore.importers.projects import Project, Repositories, project_of
 from agentstore.importers.results import ImportProblem, ImportResult
 from agentstore.importers.sqlite_files import Database, open_database
-from agentstore.importers.states import ImportState, Trace
+from agentstore.importers.states import ImportState, Trace, proofs_in, state_of_sessions
 from agentstore.importers.times import parse_millis
 from agentstore.importers.tools import text_of
 from agentstore.models import Session
@@ -108,7 +109,7 @@ class CursorHistory:
     def read(self, path: pathlib.Path, state: ImportState | None = None) -> Iterator[ImportResult]:
         kind = kind_of(path)
         if kind == STATE:
-            yield from self._read_state(path)
+            yield from self._read_state(path, state)
         elif not self._sources.is_session(self._id_of(path), path):
             yield ImportResult(file=name_of(path), skipped_records={_HELD: 1})
         elif kind == STORE:
@@ -225,23 +226,33 @@ class CursorHistory:
         result = self._result(name, session, conversation, created, updated or _changed(path))
         return msgspec.structs.replace(result, problems=problems)
 
-    def _read_state(self, path: pathlib.Path) -> Iterator[ImportResult]:
+    def _read_state(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
+        """One result a conversation that has changed since the state, and one of the file with the state."""
         name, problems, held = name_of(path), list[ImportProblem](), 0
+        before, kept = proofs_in(state), dict[str, bytes]()
 
         def report(reason: str) -> None:
             problems.append(ImportProblem(name, 0, reason))
 
         with open_database(path, report, self._options.mask) as database:
-            for id in state_db.composer_ids(database):
-                if self._sources.is_session(id, path):
+            ids = state_db.composer_ids(database)
+            marks = Marks(database, self._repositories)
+            for id in ids:
+                if not self._sources.is_session(id, path):
+                    held += 1
+                    continue
+                proof = marks.proof(id, self._where.get(id, Where()))
+                if not proof or before.get(id) != proof:
                     data = state_db.composer(database, id, report)
                     yield from self._read_composer(name, id, data, database, problems)
-                else:
-                    held += 1
+                if proof:
+                    kept[id] = proof
             for id, data in state_db.kept_composers(database, report):
                 if self._sources.is_session(id, path):
                     yield from self._read_composer(name, id, data, database, problems)
-        yield ImportResult(file=name, problems=problems, skipped_records={_HELD: held} if held else {})
+            after = state_of_sessions(kept if database.is_whole else before)
+        skipped = {_HELD: held} if held else {}
+        yield ImportResult(file=name, problems=problems, skipped_records=skipped, state=after)
 
     def _read_composer(
         self, name: str, id: str, data: Record, database: Database, problems: list[ImportProblem]

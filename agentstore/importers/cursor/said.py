@@ -15,7 +15,7 @@ from agentstore.importers.cursor.sources import STATE, STORE, kind_of
 from agentstore.importers.cursor.state_db import Where
 from agentstore.importers.editors import WORKSPACE, cwd_of_workspace
 from agentstore.importers.facts import Noted
-from agentstore.importers.file_blocks import name_of, read_start
+from agentstore.importers.file_blocks import name_of, names_in, read_start
 from agentstore.importers.intake import Intake
 from agentstore.importers.jsonl import read_records
 from agentstore.importers.sqlite_files import open_database, with_log
@@ -80,8 +80,8 @@ def files_beside(path: pathlib.Path) -> list[pathlib.Path]:
     if kind == STORE:
         return [*with_log(path), path.parent / META]
     root = root_of(path)
-    chats = sorted((root / "chats").glob("*")) if root else []
-    return [chat / path.stem / META for chat in chats]
+    chats = root / "chats" if root else None
+    return [chats / name / path.stem / META for name in names_in(chats)] if chats else []
 
 
 def _first_prompt(path: pathlib.Path) -> str:

@@ -21,7 +21,7 @@ from agentstore.importers.opencode.reader import Problems, Told, directory_of, r
 from agentstore.importers.projects import Repositories
 from agentstore.importers.results import ImportResult
 from agentstore.importers.sqlite_files import Database, is_sqlite, open_database
-from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError
+from agentstore.importers.states import STATE_VERSION, ImportState, StaleStateError, proofs_in, state_of_sessions
 from agentstore.importers.tools import text_of
 
 _HELD = "file/held by another"
@@ -115,7 +115,7 @@ class OpenCodeHistory:
 
     def _read_database(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
         name, agent = name_of(path), agent_of(path)
-        proofs = _proofs_in(state)
+        proofs = proofs_in(state)
         kept: dict[str, bytes] = {}
         problems = Problems(name)
         held = 0
@@ -134,12 +134,11 @@ class OpenCodeHistory:
                 if proof:
                     kept[one.id] = proof
             whole = database.is_whole
-        memory = msgspec.msgpack.encode(kept) if whole else msgspec.msgpack.encode(proofs)
         yield ImportResult(
             file=name,
             problems=problems.take(),
             skipped_records={_HELD: held} if held else {},
-            state=ImportState(STATE_VERSION, 0, 0, b"", b"", memory),
+            state=state_of_sessions(kept if whole else proofs),
         )
 
     def _read_tree(self, path: pathlib.Path, state: ImportState | None) -> Iterator[ImportResult]:
@@ -259,12 +258,3 @@ def _is_unchanged(state: ImportState | None, now: ImportState) -> bool:
     if state is not None and state.head != now.head:
         raise StaleStateError("the session has changed since it was read")
     return state is not None
-
-
-def _proofs_in(state: ImportState | None) -> dict[str, bytes]:
-    if state is None or not state.memory:
-        return {}
-    try:
-        return msgspec.msgpack.decode(state.memory, type=dict[str, bytes])
-    except msgspec.MsgspecError as error:
-        raise StaleStateError("the state is not one of a database") from error
