@@ -78,13 +78,23 @@ def renamed(result: ImportResult, ids: dict[str, str]) -> ImportResult:
     def own(id: str) -> str:
         return ids.get(id, id)
 
+    def source(id: str) -> str:
+        # Where responses have no ids, they are numbered in their session.
+        session, colon, number = id.rpartition(":")
+        return f"{own(session)}{colon}{number}"
+
     return replace(
         result,
         sessions=[
             replace(one, id=own(one.id), parent_session_id=own(one.parent_session_id)) for one in result.sessions
         ],
-        messages=[replace(one, session_id=own(one.session_id)) for one in result.messages],
-        tool_calls=[replace(one, session_id=own(one.session_id)) for one in result.tool_calls],
+        messages=[
+            replace(one, session_id=own(one.session_id), source_id=source(one.source_id)) for one in result.messages
+        ],
+        tool_calls=[
+            replace(one, session_id=own(one.session_id), subagent_session_id=own(one.subagent_session_id))
+            for one in result.tool_calls
+        ],
         git_links=[replace(one, session_id=own(one.session_id)) for one in result.git_links],
         file_touches=[replace(one, session_id=own(one.session_id)) for one in result.file_touches],
     )

@@ -142,4 +142,3 @@ def _above(key: str) -> list[str]:
     """The folders in which a file lies."""
     names = key.split("/")
     return ["/".join(names[:end]) for end in range(1, len(names))]
-
