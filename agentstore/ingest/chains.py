@@ -21,47 +21,51 @@ class Chain(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A file with those beside it, by their paths from its folder."""
+    """A file, and the parts of those beside it, by their paths from its folder."""
 
     own: Chain
-    beside: dict[str, Chain]
+    beside: dict[str, list[OriginalPart]]
 
 
-def size_of(row: SourceFile) -> int | None:
-    """How many bytes of a file were read; ``row`` has its state. None where that is not known: of a compressed file the
-    size is that of what is on the disk."""
-    if row.path.endswith(_COMPRESSED):
-        return None
-    try:
-        # A file that grew between the look at it and its end was read further.
-        return max(row.size, msgspec.msgpack.decode(row.state, type=ImportState).offset if row.state else 0)
-    except msgspec.MsgspecError:
-        return row.size
-
-
-def kept_of(parts: Iterable[OriginalPart], size: int | None) -> Kept:
-    """The parts under one ``original_id``, of which the file itself had so many bytes."""
+def kept_of(parts: Iterable[OriginalPart], row: SourceFile) -> Kept:
+    """The parts under the ``original_id`` of a file; ``row`` has its state."""
     by_file: dict[str, dict[int, OriginalPart]] = {"": {}}
     for part in parts:
         by_file.setdefault(part.file, {})[part.start] = part
-    own = _chain(by_file.pop(""), size)
-    return Kept(own, {file: _chain(found, None) for file, found in sorted(by_file.items())})
+    own = _chain(by_file.pop(""), _read_to(row), has_end=not row.path.endswith(_COMPRESSED))
+    return Kept(own, {file: [found[start] for start in sorted(found)] for file, found in sorted(by_file.items())})
 
 
-def _chain(parts: dict[int, OriginalPart], size: int | None) -> Chain:
+def is_list(file: str, parts: Iterable[OriginalPart]) -> bool:
+    """Whether a file beside another is a list of all sessions, of which only this one's lines are kept."""
+    return file.endswith(".jsonl") or any(part.start for part in parts)
+
+
+def _read_to(row: SourceFile) -> int:
+    """How many bytes of a file were read, at least. Of a compressed one only those that were read before it was are
+    known: its size is that of what is on the disk."""
+    try:
+        read = msgspec.msgpack.decode(row.state, type=ImportState).offset if row.state else 0
+    except msgspec.MsgspecError:
+        read = 0
+    # A file that grew between the look at it and its end was read further than that.
+    return read if row.path.endswith(_COMPRESSED) else max(row.size, read)
+
+
+def _chain(parts: dict[int, OriginalPart], size: int, *, has_end: bool) -> Chain:
     """Each part begins where the one before it ends. Others are of earlier versions of the file, also those after its
     end."""
     if not parts:
         return Chain([], "no original is kept")
     found: list[OriginalPart] = []
     end = 0
-    while (size is None or end < size or not found) and (part := parts.get(end)):
+    while (not found or not has_end or end < size) and (part := parts.get(end)):
         found.append(part)
         if part.end <= end:
             break  # an empty file
         end = part.end
     if not found:
         return Chain([], f"the original begins at byte {min(parts)}")
-    if size is not None and end < size:
+    if end < size:
         return Chain([], f"the original ends at byte {end} of {size}")
     return Chain(found)

@@ -1,4 +1,4 @@
-"""The originals of a file, written on the disk again. It runs in a thread."""
+"""The originals of files, written on the disk again, so that they can be read together. It runs in a thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from agentstore.ingest.chains import Kept
+from agentstore.ingest.chains import Kept, is_list
 from agentstore.ingest.layout import Layout
 from agentstore.models import OriginalPart, Session, SourceFile
 
 _COMPRESSED = ".zst"
+_LIST = b"list"
 
 
 class Laid(NamedTuple):
@@ -36,17 +37,40 @@ def plain_name(path: str) -> str:
     return path.removesuffix(_COMPRESSED)
 
 
-def lay(layout: Layout, rows: list[SourceFile], stored: dict[str, Session | None], kept: Kept) -> Laid:
-    """Write a file and those beside it; ``OSError`` if it cannot be written."""
-    beside = {file: _digest(chain.parts) for file, chain in kept.beside.items() if not chain.reason}
-    target = layout.place(plain_name(rows[0].path), beside)
-    for file, path in target.beside.items():
-        write_parts(path, kept.beside[file].parts)
-    write_parts(target.path, kept.own.parts)
-    ends = [one.ended_at for one in stored.values() if one is not None and one.ended_at is not None]
-    if ends:
-        _date(target.path, max(ends))
-    return Laid(rows, stored, target.path, target.path.stat().st_size)
+class Layer:
+    """Writes files below ``folder``, each with what lay beside it. ``OSError`` where it cannot."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._layout = Layout(folder)
+        # Of lists beside them each file has lines of its own: they are one list again.
+        self._lists: dict[pathlib.Path, dict[tuple[int, bytes], None]] = {}
+
+    def lay(self, rows: list[SourceFile], stored: dict[str, Session | None], kept: Kept) -> Laid:
+        """A file, as old as its last session."""
+        lists = {file for file, parts in kept.beside.items() if is_list(file, parts)}
+        digests = {file: _LIST if file in lists else _digest(parts) for file, parts in kept.beside.items()}
+        target = self._layout.place(plain_name(rows[0].path), digests)
+        for file, path in target.beside.items():
+            if file in lists:
+                lines = self._lists.setdefault(path, {})
+                lines.update({(part.start, part.data): None for part in kept.beside[file]})
+            else:
+                _write(path, kept.beside[file])
+        _write(target.path, kept.own.parts)
+        ends = [one.ended_at for one in stored.values() if one is not None and one.ended_at is not None]
+        if ends:
+            _date(target.path, max(ends))
+        return Laid(rows, stored, target.path, target.path.stat().st_size)
+
+    def path_of(self, row: SourceFile) -> pathlib.Path:
+        """Where a file would be."""
+        return self._layout.place(plain_name(row.path), {}).path
+
+    def settle(self) -> None:
+        """All files are written: now the lists are."""
+        for path, lines in self._lists.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"".join(data if data.endswith(b"\n") else data + b"\n" for _, data in sorted(lines)))
 
 
 def _date(path: pathlib.Path, ended: dt.datetime) -> None:
@@ -56,7 +80,7 @@ def _date(path: pathlib.Path, ended: dt.datetime) -> None:
         os.utime(path, ns=(moment, moment))
 
 
-def write_parts(path: pathlib.Path, parts: Iterable[OriginalPart]) -> None:
+def _write(path: pathlib.Path, parts: Iterable[OriginalPart]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
         for part in parts:

@@ -19,11 +19,11 @@ from agentstore.errors import AgentStoreError, NotFoundError, SessionPurgedError
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import History, Importer, Options
 from agentstore.importers.results import ImportResult
-from agentstore.ingest.chains import kept_of, size_of
+from agentstore.importers.sqlite_files import UNREADABLE
+from agentstore.ingest.chains import kept_of
 from agentstore.ingest.choosing import Choice, Owners, by_original, group_of
 from agentstore.ingest.events import EventKind, IngestEvent
-from agentstore.ingest.laying import Laid, lay, plain_name
-from agentstore.ingest.layout import Layout
+from agentstore.ingest.laying import Laid, Layer
 from agentstore.ingest.rereading import Rereading
 from agentstore.ingest.tally import Tally
 from agentstore.ingest.writer import ImportWriter, ReadWriteStore
@@ -89,7 +89,7 @@ class _Group:
         tally: Tally,
     ) -> None:
         self._run, self._importer, self._rows, self._owners = run, importer, rows, owners
-        self._layout = Layout(folder)
+        self._layer = Layer(folder)
         self._emit, self._tally = emit, tally
         self._writer = ImportWriter(run._store, run._org_id)
         self._in_thread = run.in_thread
@@ -150,9 +150,9 @@ class _Group:
         states = await store.list_source_files(
             org_id, machine=row.machine, source_ids=[row.source_id], packed=["state"]
         )
-        size = next((size_of(one) for one in states if one.path == row.path), row.size)
-        kept = kept_of(await store.get_originals(org_id, row.original_id), size)
-        return kept.own.reason or await self._in_thread(lay, self._layout, rows, stored, kept)
+        row = next((one for one in states if one.path == row.path), row)
+        kept = kept_of(await store.get_originals(org_id, row.original_id), row)
+        return kept.own.reason or await self._in_thread(self._layer.lay, rows, stored, kept)
 
     async def _survey(self, importer: Importer, laid: list[Laid], others: list[list[SourceFile]]) -> History:
         """Files tell about each other, also those that are not read: what was noted of them, or they themselves."""
@@ -167,7 +167,7 @@ class _Group:
             row = rows[0]
             packed = facts.get((row.path, row.source_id), b"") if row.importer_version == importer.version else b""
             if packed and mine.isdisjoint((*row.session_ids, row.source_id)):
-                path = self._layout.place(plain_name(row.path), {}).path
+                path = self._layer.path_of(row)
                 known[path] = packed
             else:
                 try:
@@ -182,6 +182,7 @@ class _Group:
         options = msgspec.structs.replace(
             self._run._options, user_id=row.user_id, user_name=row.user_name, machine=row.machine
         )
+        await self._in_thread(self._layer.settle)
         return await self._in_thread(importer.survey, paths, options, known)
 
     async def _session(self, id: str) -> Session | None:
@@ -214,8 +215,8 @@ class _Group:
         results, begun, left_out = history.read(file.path), 0, ""
         ids: dict[str, None] = {}
         while (result := await self._in_thread(next, results, None)) is not None:
-            gap = next((problem.reason for problem in result.problems if problem.line == 0), "")
-            if gap:
+            unreadable = (one for one in result.problems if one.line == 0 and one.reason.startswith(UNREADABLE))
+            if gap := next((problem.reason for problem in unreadable), ""):
                 # What was read from it before is more than what can be read now.
                 await self._fail(file.row, gap)
                 return

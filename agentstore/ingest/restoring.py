@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.importers.importer import Importer
 from agentstore.importers.registry import importer_named, this_home
-from agentstore.ingest.chains import Kept, kept_of, size_of
+from agentstore.ingest.chains import Kept, is_list, kept_of
 from agentstore.ingest.choosing import by_original
 from agentstore.ingest.laying import plain_name
 from agentstore.ingest.layout import Parts, parts_beside, parts_of
@@ -76,11 +76,12 @@ async def restore(
 
 def _stage(staging: Staging, root: pathlib.Path, own: Parts, kept: Kept) -> None:
     staging.add(root.joinpath(*own), kept.own.parts)
-    for file, chain in kept.beside.items():
-        # Never outside the agent's folder.
-        parts = parts_beside(own, file)
-        if parts and not chain.reason:
-            staging.add(root.joinpath(*parts), chain.parts)
+    for file, kept_parts in kept.beside.items():
+        # Never outside the agent's folder. What lies above the file's own is about others, too: it is left as it is,
+        # and of a list of all sessions there are a few lines only.
+        parts, is_shared = parts_beside(own, file), file.startswith("..")
+        if parts and not (is_shared and is_list(file, kept_parts)):
+            staging.add(root.joinpath(*parts), kept_parts, is_shared=is_shared)
 
 
 # --- which files --------------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ async def _original(store: ReadWriteStore, org_id: str, session: Session) -> tup
     )
     reason = "none of its files is known" if not rows else ""
     for row in rows:
-        kept = kept_of(await store.get_originals(org_id, row.original_id), size_of(row))
+        kept = kept_of(await store.get_originals(org_id, row.original_id), row)
         if not kept.own.reason:
             return row, kept
         reason = reason or kept.own.reason

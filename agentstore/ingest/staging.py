@@ -21,9 +21,10 @@ class Staging:
         self._conflicts: list[pathlib.Path] = []
         self.paths: list[pathlib.Path] = []
 
-    def add(self, target: pathlib.Path, parts: Iterable[OriginalPart]) -> None:
-        """Write a file under a temporary name, unless it is there as it is to be. The first of one path counts."""
-        if target in self.paths:
+    def add(self, target: pathlib.Path, parts: Iterable[OriginalPart], *, is_shared: bool = False) -> None:
+        """Write a file under a temporary name, unless it is there as it is to be. The first of one path counts.
+        ``is_shared``: one that is there is left, whatever is in it."""
+        if target in self.paths or (is_shared and os.path.lexists(target)):
             return
         self.paths.append(target)
         parts = list(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from agentstore.importers.importer import Importer
@@ -69,7 +69,7 @@ async def ingest(
 class Runnable(Protocol):
     """A pass that tells what happens."""
 
-    async def run(self, emit: Emit, tally: Tally) -> None: ...
+    def run(self, emit: Emit, tally: Tally) -> Awaitable[object]: ...
     def close(self) -> None: ...
 
 

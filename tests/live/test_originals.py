@@ -16,6 +16,7 @@ from agentstore.importers import IMPORTERS, Importer
 from agentstore.ingest import IngestEvent, IngestSummary, ingest, reimport, restore
 from agentstore.masking import Masker
 from agentstore.models import OriginalPart, SourceFile
+from tests.unit import codex_lines
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
 from tests.unit.importer_seeds import SEEDS, Seed
 
@@ -171,9 +172,9 @@ async def test_a_file_that_grew_is_read_again_as_a_whole(
     for number, cut in enumerate(cuts):
         # A last line that is only begun is a part of its own, until it is whole.
         torn = lines[cut][: len(lines[cut]) // 2] if number in (1, 2, 3) else b""
-        path = claude(tmp_path, b"".join(lines[:cut]) + torn)
+        claude(tmp_path, b"".join(lines[:cut]) + torn)
         await took(store, org, tmp_path)
-    path.unlink()
+    shutil.rmtree(tmp_path / "projects")
     before = await rows(store, org, [SESSION])
     assert len(before[SESSION][1]) == 12
     assert SECRET not in str(before)
@@ -207,13 +208,39 @@ async def test_a_project_that_only_git_told_stays_and_so_does_a_title(
     await took(store, org, tmp_path, machine=None)
     session = await store.get_session(org, SESSION)
     assert session.project_name == "clock"
-    titled = msgspec.structs.replace(session, display_name="From a list of titles")
+    titled = msgspec.structs.replace(session, display_name="From a database of titles")
     await store.write_batch(org, [titled], [], [])
     before = await store.get_session(org, SESSION)
     path.unlink()
     shutil.rmtree(clock)
     await run(reimport(store, org, importers=NEWER))
     assert await store.get_session(org, SESSION) == before
+
+
+async def test_titles_in_a_list_beside_the_sessions_come_along(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    titles, ids = [], []
+    for number in range(3):
+        thread = f"0199f1aa-0000-7000-8000-00000000000{number}"
+        content = codex_lines.data(*codex_lines.MODERN).replace(codex_lines.THREAD.encode(), thread.encode())
+        name = codex_lines.NAME.replace(codex_lines.THREAD, thread)
+        lay(Seed("codex", f"sessions/2026/02/03/{name}", content), tmp_path)
+        titles.append({"id": thread, "thread_name": f"Title {number}"})
+        ids.append(f"codex:{thread}")
+    (tmp_path / "session_index.jsonl").write_bytes(data(*titles))
+    await took(store, org, tmp_path / "sessions")
+    assert await known(store, org) == ids
+    before = await rows(store, org, ids)
+    assert [session.display_name for session, *_ in before.values()] == ["Title 0", "Title 1", "Title 2"]
+    # So that it is not the stored titles that stay.
+    untitled = [msgspec.structs.replace(session, display_name="") for session, *_ in before.values()]
+    await store.write_batch(org, untitled, [], [])
+    shutil.rmtree(tmp_path / "sessions")
+    await run(reimport(store, org))
+    assert await rows(store, org, ids) == before
+    paths = await restore(store, org, ids[0], tmp_path / "there" / "sessions")
+    assert [path.parent.name for path in paths] == ["03"], "a list of all sessions is not written"
 
 
 async def test_usage_that_a_database_told_stays(store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path) -> None:
@@ -474,8 +501,8 @@ async def test_no_name_leads_out_of_the_folder_nor_over_another_file(
     for row in await store.list_source_files(org):
         for id in row.session_ids:
             there = tmp_path / "deep" / "there"
-            for path in await restore(store, org, id, there):
-                assert path.resolve().is_relative_to(there.resolve())
+            for restored in await restore(store, org, id, there):
+                assert restored.resolve().is_relative_to(there.resolve())
             assert [one.name for one in (tmp_path / "deep").iterdir() if one.name not in ("there", "temporary")] == []
             shutil.rmtree(there)
 
@@ -543,8 +570,6 @@ async def test_a_file_that_is_there_is_not_overwritten_unasked(
 async def test_a_compressed_rollout_is_restored_as_lines(
     store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
 ) -> None:
-    from tests.unit import codex_lines
-
     seed = next(seed for seed in SEEDS if seed.path.endswith(".zst"))
     lay(seed, tmp_path / "a")
     await took(store, org, tmp_path / "a")
