@@ -12,10 +12,13 @@ import msgspec
 import pytest
 
 from agentstore import AlreadyThereError, AsyncClickHouseStore, InvalidArgumentError, NotFoundError
+from agentstore.connection.sql import identifier, sql
 from agentstore.importers import IMPORTERS, Importer
 from agentstore.ingest import IngestEvent, IngestSummary, ingest, reimport, restore
 from agentstore.masking import Masker
 from agentstore.models import OriginalPart, SourceFile
+from agentstore.read.floors import CONTENT, MARKS, above_floors
+from agentstore.write.rows import FLOORED
 from tests.unit import codex_lines
 from tests.unit.importer_lines import SESSION, assistant, data, line, result, said, use, user
 from tests.unit.importer_seeds import SEEDS, Seed
@@ -61,6 +64,21 @@ async def rows(store: AsyncClickHouseStore, org: str, ids: Sequence[str]) -> dic
             await store.get_session_git_links(org, id),
             (await store.file_history(org, "", session_id=id)).touches,
         )
+    return found
+
+
+async def tables(store: AsyncClickHouseStore, org: str) -> dict[str, list[str]]:
+    """All rows of an organisation as texts, but for their versions: of many sessions at once."""
+    found: dict[str, list[str]] = {}
+    for name, scope in (("sessions", ""), *((one.name, CONTENT) for one in FLOORED[CONTENT]), ("git_links", MARKS)):
+        query = sql(
+            "SELECT toString(tuple(* EXCEPT _version)) AS row FROM {table} FINAL WHERE org_id = {org} AND {seen}"
+            " ORDER BY row",
+            table=identifier(name),
+            org=org,
+            seen=above_floors(org, scope) if scope else sql("1"),
+        )
+        found[name] = list((await store._open_pool.fetch(query))[0])
     return found
 
 
@@ -611,16 +629,17 @@ async def test_real_transcripts_are_read_again_and_written_back(
 ) -> None:
     shutil.copytree(transcripts, tmp_path / "a", ignore=shutil.ignore_patterns("growth", "MANIFEST.tsv"))
     await took(store, org, tmp_path / "a")
-    ids = await known(store, org)
     files = await store.list_source_files(org)
-    before = {id: await rows(store, org, [id]) for id in ids}
+    before = await tables(store, org)
     mine = [row for row in files if row.importer == "claude-code" and row.original_id]
     raw = dict(zip(mine, map(content_of, mine), strict=True))
     shutil.rmtree(tmp_path / "a")
     events, _ = await run(reimport(store, org))
     assert {reason for kind, reason in outcomes(events) if kind == "failed"} == set()
-    for id in ids:
-        assert await rows(store, org, [id]) == before[id], id
+    after = await tables(store, org)
+    for table, found in before.items():
+        assert len(found) > 20, table
+        assert [(one, other) for one, other in zip(found, after[table], strict=True) if one != other] == []
     masker = Masker()
     for row, content in raw.items():
         for id in row.session_ids[-1:]:
