@@ -9,6 +9,8 @@ from typing import NamedTuple
 from agentstore.models import Session, SourceFile
 
 Owner = tuple[str, str, str, str]
+# A newer importer may read what an older one could not.
+_KEPT = ("read", "unreadable")
 
 
 class Choice(NamedTuple):
@@ -39,7 +41,7 @@ def by_original(rows: Iterable[SourceFile]) -> tuple[list[list[SourceFile]], lis
     found: dict[str, list[SourceFile]] = collections.defaultdict(list)
     without: list[SourceFile] = []
     for row in rows:
-        if row.original_id and row.outcome == "read":
+        if row.original_id and row.outcome in _KEPT:
             found[row.original_id].append(row)
         else:
             without.append(row)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentstore.errors import AgentStoreError, NotFoundError, SessionPurgedError
+from agentstore.errors import AgentStoreError, NotFoundError
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import History, Importer, Options
 from agentstore.importers.results import ImportResult
@@ -101,7 +101,7 @@ class _Group:
         files, without = by_original(self._rows)
         for row in without:
             if choice.has(row):
-                await self._skip(row, "no original" if row.outcome == "read" else row.outcome)
+                await self._skip(row, "no original" if row.outcome in ("read", "unreadable") else row.outcome)
         chosen = [rows for rows in files if any(map(choice.has, rows))]
         others = [rows for rows in files if not any(map(choice.has, rows))]
         for rows in chosen:
@@ -199,8 +199,6 @@ class _Group:
                 return
             try:
                 await self._read(file, history)
-            except SessionPurgedError:
-                await self._skip(file.row, "purged")
             except (AgentStoreError, OSError) as error:
                 await self._fail(file.row, f"{type(error).__name__}: {error}")
                 if isinstance(error, AgentStoreError) and error.retriable:
@@ -238,6 +236,8 @@ class _Group:
             return
         self._tally.files["read"] += 1
         self._tally.sessions.update(ids)
+        if rereading.has_purged:
+            return  # facts are text of the file
         # What was left out stays noted: a purge finds by it what is kept.
         ids |= dict.fromkeys(id for row in file.rows for id in row.session_ids if id not in rereading.replaced)
         self._done.append((file, tuple(ids), await self._in_thread(history.facts, file.path)))
@@ -256,7 +256,10 @@ class _Group:
                 if fresh is None or (fresh == row and row.importer_version == importer.version):
                     continue
                 if fresh == row:
-                    fresh = msgspec.structs.replace(row, importer_version=importer.version, session_ids=ids)
+                    outcome = "read" if ids else row.outcome
+                    fresh = msgspec.structs.replace(
+                        row, importer_version=importer.version, session_ids=ids, outcome=outcome
+                    )
                 noted.append(msgspec.structs.replace(fresh, stat="", context="", state=b"", facts=facts))
         if noted:
             await store.write_source_files(org_id, noted)

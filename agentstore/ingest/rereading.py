@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from agentstore.errors import NotFoundError
+from agentstore.errors import NotFoundError, SessionPurgedError
 from agentstore.importers.results import ImportResult
 from agentstore.ingest.keeping import as_stored, base_of, lacks_usage, merged, renamed, with_usage
 from agentstore.ingest.laying import Laid
@@ -24,6 +24,7 @@ class Rereading:
         self._written: dict[str, None] = {}  # by the names that the writer knows
         self._messages: dict[str, list[Message]] = {}
         self.reason = ""
+        self.has_purged = False
 
     def is_other(self, result: ImportResult) -> bool:
         """Whether it has a session that was not stored from this file; asked until all its ids are told."""
@@ -54,7 +55,11 @@ class Rereading:
         if result.sessions and not sessions:
             return []
         self._written[result.file] = None
-        return await self._writer.write(msgspec.structs.replace(result, sessions=sessions), more=True)
+        try:
+            return await self._writer.write(msgspec.structs.replace(result, sessions=sessions), more=True)
+        except SessionPurgedError:  # of several sessions in a file the others are stored
+            self.reason, self.has_purged = "purged", True
+            return []
 
     async def finish(self) -> None:
         """All of the file is stored."""
