@@ -14,7 +14,7 @@ from agentstore.ingest.events import IngestEvent, IngestSummary
 from agentstore.ingest.reimporting import Reimport
 from agentstore.ingest.streaming import events_of
 from agentstore.ingest.tally import Tally
-from agentstore.ingest.writer import ReadWriteStore
+from agentstore.protocols import ReadWriteStore
 
 if TYPE_CHECKING:
     from agentstore.masking import Masker

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentstore.errors import AgentStoreError, NotFoundError
+from agentstore.errors import AgentStoreError
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import History, Importer, Options
 from agentstore.importers.results import ImportResult
@@ -26,8 +26,9 @@ from agentstore.ingest.events import EventKind, IngestEvent
 from agentstore.ingest.laying import Laid, Layer
 from agentstore.ingest.rereading import Rereading
 from agentstore.ingest.tally import Tally
-from agentstore.ingest.writer import ImportWriter, ReadWriteStore
+from agentstore.ingest.writer import ImportWriter
 from agentstore.models import Session, SourceFile
+from agentstore.protocols import ReadWriteStore
 
 _logger = logging.getLogger("agentstore")
 _TASKS = 8
@@ -94,6 +95,7 @@ class _Group:
         self._writer = ImportWriter(run._store, run._org_id)
         self._in_thread = run.in_thread
         self._failure: AgentStoreError | None = None
+        self._stored: dict[str, Session] = {}
         self._done: list[tuple[Laid, tuple[str, ...], bytes]] = []
 
     async def run(self) -> None:
@@ -111,6 +113,9 @@ class _Group:
             for rows in chosen:
                 await self._skip(rows[0], "no importer")
             return
+        ids = {id for rows in files for row in rows for id in row.session_ids}
+        found = await self._run._store.get_sessions(self._run._org_id, ids)
+        self._stored = {session.id: session for session in found}
         laid = [file for rows in chosen if (file := await self._lay(rows)) is not None]
         if not laid:
             return
@@ -128,8 +133,7 @@ class _Group:
 
     async def _lay(self, rows: list[SourceFile]) -> Laid | None:
         """Write a file that is to be read; tell why where it is not."""
-        ids = dict.fromkeys(id for row in rows for id in row.session_ids)
-        stored = {id: await self._session(id) for id in ids}
+        stored = {id: self._stored.get(id) for row in rows for id in row.session_ids}
         there = [one for one in stored.values() if one is not None]
         if stored and not there:
             await self._skip(rows[0], "deleted")
@@ -171,7 +175,7 @@ class _Group:
                 known[path] = packed
             else:
                 try:
-                    other = await self._laid(rows, {id: await self._session(id) for id in row.session_ids})
+                    other = await self._laid(rows, {id: self._stored.get(id) for id in row.session_ids})
                 except OSError:
                     continue
                 if isinstance(other, str):
@@ -184,12 +188,6 @@ class _Group:
         )
         await self._in_thread(self._layer.settle)
         return await self._in_thread(importer.survey, paths, options, known)
-
-    async def _session(self, id: str) -> Session | None:
-        try:
-            return await self._run._store.get_session(self._run._org_id, id)
-        except NotFoundError:
-            return None
 
     # --- reading and storing ----------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from agentstore.ingest.choosing import by_original
 from agentstore.ingest.laying import plain_name
 from agentstore.ingest.layout import Parts, parts_beside, parts_of
 from agentstore.ingest.staging import Staging
-from agentstore.ingest.writer import ReadWriteStore
 from agentstore.models import Session, SessionFilter, SourceFile
+from agentstore.protocols import ReadWriteStore
 
 _CLAUDE_CODE = "claude-code"
 _MOST_FOLDER = 200

@@ -109,8 +109,8 @@ def content_of(row: SourceFile) -> bytes:
     return pathlib.Path(row.path).read_bytes()
 
 
-def below(folder: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(folder.rglob("*"))
+def below(folder: pathlib.Path, pattern: str = "**/*") -> list[pathlib.Path]:
+    return sorted(folder.glob(pattern))
 
 
 def claude(root: pathlib.Path, content: bytes, session: str = SESSION) -> pathlib.Path:
@@ -645,6 +645,28 @@ async def test_a_restored_session_is_one_session_where_it_is_ingested(
 
 
 # --- real ones --------------------------------------------------------------------------------------------------------
+
+
+async def test_real_snapshots_are_one_file_that_grew(
+    store: AsyncClickHouseStore, org: str, transcripts: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    folders = below(transcripts / "claude-code" / "entireio-cli" / "growth", "*")
+    snapshots = {folder.name: below(folder, "*.jsonl") for folder in folders}
+    last: dict[str, bytes] = {}
+    for step in range(max(map(len, snapshots.values()))):
+        for session, files in snapshots.items():
+            last[session] = files[min(step, len(files) - 1)].read_bytes()
+            claude(tmp_path / "a", last[session], session)
+        await took(store, org, tmp_path / "a")
+    before = await tables(store, org)
+    assert len(before["messages"]) > 20
+    shutil.rmtree(tmp_path / "a")
+    events, _ = await run(reimport(store, org))
+    assert outcomes(events) == []
+    assert await tables(store, org) == before
+    for session, content in last.items():
+        path, *_ = await restore(store, org, session, tmp_path / "b")
+        assert path.read_bytes() == Masker().mask(content)
 
 
 async def test_real_transcripts_are_read_again_and_written_back(
