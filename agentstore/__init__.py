@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentstore.errors import (
         AgentStoreError,
+        AlreadyThereError,
         AuthenticationError,
         ConfigError,
         ConnectionFailedError,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentStoreError",
+    "AlreadyThereError",
     "AsyncClickHouseStore",
     "AuthenticationError",
     "Changes",
@@ -135,7 +137,7 @@ __all__ = [
 # Where each name comes from: the imports above, said once more for when the program runs.
 _HOMES = {
     "errors": (
-        "AgentStoreError AuthenticationError ConfigError ConnectionFailedError InvalidArgumentError "
+        "AgentStoreError AlreadyThereError AuthenticationError ConfigError ConnectionFailedError InvalidArgumentError "
         "InvalidCursorError NotFoundError OperationTimeoutError PoolTimeoutError QueryError SchemaError "
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),

@@ -7,6 +7,7 @@
     ├── InvalidArgumentError(ValueError)   an argument or record field that is refused before anything is sent
     │   └── InvalidCursorError(ValueError) a cursor that no page of ours returned
     ├── NotFoundError(LookupError)         a session that is not there
+    ├── AlreadyThereError(FileExistsError) a file that is there already, with other bytes
     ├── StoreClosedError                   the store is not open (never opened, or closed)
     │   └── WrongLoopError                 it is open, in another event loop, thread or process
     ├── SchemaError                        the database is newer or older than the library, edited, or not set up
@@ -69,6 +70,14 @@ class InvalidCursorError(InvalidArgumentError):
 
 class NotFoundError(AgentStoreError, LookupError):
     """What was asked for by its key is not there."""
+
+
+class AlreadyThereError(AgentStoreError, FileExistsError):
+    """Files that were to be written are there already, with other bytes: ``paths``. Nothing was written."""
+
+    def __init__(self, message: str, *, paths: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.paths = tuple(paths)
 
 
 class StoreClosedError(AgentStoreError):

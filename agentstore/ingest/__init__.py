@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from agentstore.ingest.events import IngestEvent, IngestSummary
+from agentstore.ingest.originals import reimport
+from agentstore.ingest.restoring import restore
 from agentstore.ingest.streaming import ingest
 from agentstore.ingest.writer import ImportWriter
 from agentstore.protocols import ReadWriteStore
 
-__all__ = ["ImportWriter", "IngestEvent", "IngestSummary", "ReadWriteStore", "ingest"]
+__all__ = ["ImportWriter", "IngestEvent", "IngestSummary", "ReadWriteStore", "ingest", "reimport", "restore"]

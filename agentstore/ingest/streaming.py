@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from agentstore.importers.importer import Importer
 from agentstore.importers.registry import IMPORTERS
 from agentstore.ingest.arguments import Places, Secrets, masker_of, options_of, paths_of, single
 from agentstore.ingest.events import IngestEvent, IngestSummary
-from agentstore.ingest.run import Ingest
+from agentstore.ingest.run import Emit, Ingest
 from agentstore.ingest.tally import Tally
 from agentstore.protocols import ReadWriteStore
 
@@ -56,7 +56,7 @@ async def ingest(
     tally = Tally()
     run = Ingest(store, org_id, paths_of(places, importers), importers, options, again=again)
     error: BaseException | None = None
-    async for event in _events(run, tally):
+    async for event in events_of(run, tally):
         if isinstance(event, BaseException):
             error = event
         else:
@@ -66,7 +66,14 @@ async def ingest(
         raise error
 
 
-async def _events(run: Ingest, tally: Tally) -> AsyncIterator[IngestEvent | BaseException]:
+class Runnable(Protocol):
+    """A pass that tells what happens."""
+
+    def run(self, emit: Emit, tally: Tally) -> Awaitable[object]: ...
+    def close(self) -> None: ...
+
+
+async def events_of(run: Runnable, tally: Tally) -> AsyncIterator[IngestEvent | BaseException]:
     """The events of a pass that goes on in a task of its own, and what it raised."""
     events: asyncio.Queue[IngestEvent | None] = asyncio.Queue(_EVENTS)
 

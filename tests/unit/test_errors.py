@@ -10,6 +10,7 @@ import pytest
 from agentstore import errors
 from agentstore.errors import (
     AgentStoreError,
+    AlreadyThereError,
     AuthenticationError,
     ConfigError,
     ConnectionFailedError,
@@ -31,6 +32,7 @@ BASES: dict[type[AgentStoreError], type[Exception]] = {
     InvalidArgumentError: ValueError,
     InvalidCursorError: ValueError,
     NotFoundError: LookupError,
+    AlreadyThereError: FileExistsError,
     StoreClosedError: AgentStoreError,
     WrongLoopError: StoreClosedError,
     SchemaError: AgentStoreError,
@@ -48,6 +50,7 @@ EXAMPLES: list[AgentStoreError] = [
     InvalidArgumentError("m", record="messages[3]", field="ordinal", hint="h"),
     InvalidCursorError("m", field="cursor"),
     NotFoundError("m"),
+    AlreadyThereError("m", paths=["/a"], hint="h"),
     StoreClosedError("m", hint="h"),
     WrongLoopError("m", hint="h"),
     SchemaError("m"),

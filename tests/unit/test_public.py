@@ -9,8 +9,8 @@ import agentstore
 from agentstore import AsyncClickHouseStore, ReadStore, Store, models
 
 NAMES = [
-    "AgentStoreError", "AsyncClickHouseStore", "AuthenticationError", "Changes", "ConfigError", "ConnectOptions",
-    "ConnectionFailedError", "DailyActivity", "FileHistory", "FileHistoryEntry", "FileTouch",
+    "AgentStoreError", "AlreadyThereError", "AsyncClickHouseStore", "AuthenticationError", "Changes", "ConfigError",
+    "ConnectOptions", "ConnectionFailedError", "DailyActivity", "FileHistory", "FileHistoryEntry", "FileTouch",
     "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
     "OperationTimeoutError", "OriginalPart",
