@@ -69,13 +69,13 @@ class Watched:
 
     def failed(self, name: str = "") -> list[str]:
         """Why a file, or the store, failed."""
-        return [
-            one.reason for one in self.events if one.kind == "failed" and pathlib.PurePath(one.path).name == name
-        ]
+        return [one.reason for one in self.events if one.kind == "failed" and pathlib.PurePath(one.path).name == name]
 
     async def _next(self) -> None:
         told = asyncio.create_task(self._told.wait())
-        assert self._task is not None
+        if self._task is None:
+            await told
+            return
         await asyncio.wait([told, self._task], return_when=asyncio.FIRST_COMPLETED)
         if not told.done():
             told.cancel()
@@ -84,8 +84,10 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def watching(store: AsyncClickHouseStore, org: str, places: Any, **options: Any) -> AsyncIterator[Watched]:
-    """A watcher after its first pass; it ends with the block."""
+async def watching(
+    store: AsyncClickHouseStore, org: str, places: Any, *, others: bool = False, **options: Any
+) -> AsyncIterator[Watched]:
+    """A watcher after its first pass; it ends with the block. ``others``: there are more of them."""
     watched = Watched(store, org)
     watched._task = task = asyncio.create_task(watched.follow(places, **options))
     try:
@@ -95,4 +97,4 @@ async def watching(store: AsyncClickHouseStore, org: str, places: Any, **options
         task.cancel()
         await asyncio.wait([task])
     assert task.cancelled(), task.exception()
-    assert not [thread for thread in threading.enumerate() if thread.name == "agentstore-watch"] or options.get("others")
+    assert others or "agentstore-watch" not in {thread.name for thread in threading.enumerate()}
