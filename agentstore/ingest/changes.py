@@ -26,6 +26,11 @@ class Changes:
     def __bool__(self) -> bool:
         return self._is_everything or bool(self._paths)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is some paths, or nothing."""
+        return not self._is_everything
+
     def add(self, paths: Iterable[pathlib.Path]) -> None:
         if not self._is_everything:
             self._paths.update(paths)

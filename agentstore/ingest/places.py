@@ -93,8 +93,10 @@ def stat_of(path: pathlib.Path, beside: Iterable[pathlib.Path]) -> str:
         except OSError:
             digest.update(b"-;")
             continue
-        # On Windows st_ctime is when it was made.
-        changed = there.st_mtime_ns if sys.platform == "win32" else max(there.st_mtime_ns, there.st_ctime_ns)
+        changed = there.st_mtime_ns
+        # On Windows st_ctime is when it was made. Of the log of a database root's SQLite sets it by reading.
+        if one is path and sys.platform != "win32":
+            changed = max(changed, there.st_ctime_ns)
         tick = _TICK if there.st_mtime_ns % _SECOND else _COARSE_TICK
         # Also where it is of the future: the clock was set back.
         if time.time_ns() - changed < tick:
