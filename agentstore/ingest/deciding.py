@@ -73,12 +73,14 @@ def _state(row: SourceFile | None, file: File, context: str) -> ImportState | No
     """Where reading goes on; None where all of it is to be read again: others say something else about it now."""
     if row is None or not row.state or row.outcome != "read":
         return None
-    if row.context != context or row.importer_version != file.importer.version or row.importer != file.importer.name:
+    if row.importer_version != file.importer.version or row.importer != file.importer.name:
         return None
     try:
-        return msgspec.msgpack.decode(row.state, type=ImportState)
+        state = msgspec.msgpack.decode(row.state, type=ImportState)
     except msgspec.MsgspecError:
         return None  # another version's
+    # That of a database knows of each session what others said of it.
+    return state if row.context == context or state.is_of_sessions else None
 
 
 def pack(state: ImportState | None) -> bytes:

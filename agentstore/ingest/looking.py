@@ -146,7 +146,7 @@ class Looker:
         """The file, if it is as it was when it was read."""
         for row in self._ledger.at(found.name):
             importer = self._importers.get(row.importer)
-            if importer is not None and row.stat:
+            if importer is not None and row.stat and row.outcome != "around":
                 stat = self._stat(found.path, importer)
                 if stat == row.stat:
                     return File(found, importer, stat, row.source_id, row, True)
@@ -164,10 +164,11 @@ class Looker:
         return None
 
     def _stat(self, path: pathlib.Path, importer: Importer) -> str:
-        beside = [*importer.beside(path)]
+        beside, around = [*importer.beside(path)], {*importer.around(path)}
         for one in beside:
             self._beside.setdefault(one, set()).add(path)
-        return stat_of(path, beside)
+        # What lies around many files is looked at once for all of them (``surveying``).
+        return stat_of(path, [one for one in beside if one not in around])
 
 
 def _folders_of(paths: Iterable[pathlib.Path]) -> set[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from agentstore.importers.importer import Importer
 from agentstore.importers.registry import IMPORTERS
 from agentstore.ingest.arguments import Places, Secrets, masker_of, options_of, paths_of, single
 from agentstore.ingest.events import IngestEvent, IngestSummary
-from agentstore.ingest.run import Emit, Ingest
+from agentstore.ingest.reporting import Emit
+from agentstore.ingest.run import Ingest
 from agentstore.ingest.tally import Tally
 from agentstore.protocols import ReadWriteStore
 
@@ -56,11 +58,13 @@ async def ingest(
     tally = Tally()
     run = Ingest(store, org_id, paths_of(places, importers), importers, options, again=again)
     error: BaseException | None = None
-    async for event in events_of(run, tally):
-        if isinstance(event, BaseException):
-            error = event
-        else:
-            yield event
+    # Closed at once where this is: what reads and writes must not go on until the garbage is collected.
+    async with contextlib.aclosing(events_of(run, tally)) as events:
+        async for event in events:
+            if isinstance(event, BaseException):
+                error = event
+            else:
+                yield event
     yield tally.summary(secrets.new())
     if error is not None:
         raise error
@@ -73,7 +77,7 @@ class Runnable(Protocol):
     def close(self) -> None: ...
 
 
-async def events_of(run: Runnable, tally: Tally) -> AsyncIterator[IngestEvent | BaseException]:
+async def events_of(run: Runnable, tally: Tally) -> AsyncGenerator[IngestEvent | BaseException, None]:
     """The events of a pass that goes on in a task of its own, and what it raised."""
     events: asyncio.Queue[IngestEvent | None] = asyncio.Queue(_EVENTS)
 

@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
+from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import Importer
 from agentstore.ingest.deciding import Owner
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.looking import File
+from agentstore.ingest.places import stat_of
+from agentstore.models import SourceFile
+
+_AROUND = "around"  # in place of a source id
+
+
+class Around(NamedTuple):
+    """A file that lies beside many, like an index of titles, as it is now. It calls for a survey where it has changed;
+    which of the many it matters for, that tells."""
+
+    name: str
+    stat: str
+
+
+def around_of(importer: Importer, files: Iterable[File]) -> list[Around]:
+    """What lies around the files, each once."""
+    paths = {path: None for file in files for path in importer.around(file.path)}
+    return [Around(name_of(path), stat_of(path, ())) for path in paths]
+
+
+def has_changed(ledger: Ledger, around: Around) -> bool:
+    """Whether it is not known as it is now."""
+    row = ledger.row(around.name, _AROUND)
+    return not around.stat or row is None or row.stat != around.stat
+
+
+def note_around(ledger: Ledger, owner: Owner, importer: Importer, around: Iterable[Around]) -> None:
+    """Note that a survey has seen these as they are."""
+    for one in around:
+        if has_changed(ledger, one):
+            row = SourceFile(path=one.name, machine=owner.machine, source_id=_AROUND, importer=importer.name)
+            ledger.note(msgspec.structs.replace(row, stat=one.stat, outcome=_AROUND))
 
 
 class Facts(NamedTuple):

@@ -30,7 +30,7 @@ class Watched:
         self._task: asyncio.Task[None] | None = None
 
     async def follow(self, places: Any, **options: Any) -> None:
-        known = {"user": "ada", "machine": "laptop", "pace": PACE}
+        known: dict[str, Any] = {"user": "ada", "machine": "laptop", "pace": PACE}
         async with contextlib.aclosing(watch(self.store, self.org, places=places, **(known | options))) as events:
             async for event in events:
                 if isinstance(event, IngestSummary):
