@@ -129,7 +129,11 @@ class Follower:
         if before.keys() - places.keys():
             self._changes.add_everything()  # files are forgotten
         notices = Notices([*places], self._take)
-        await notices.start()  # before the others end, so that nothing is missed between
+        try:
+            await notices.start()  # before the others end, so that nothing is missed between
+        except BaseException:
+            await notices.stop()
+            raise
         if self._notices is not None:
             await self._notices.stop()
         self._notices = notices
