@@ -21,8 +21,8 @@ import msgspec
 from agentstore import AsyncClickHouseStore
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.file_blocks import name_of
-from agentstore.importers.importer import Options
 from agentstore.ingest import IngestSummary, watch
+from agentstore.ingest.arguments import masker_of, options_of
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.looking import Looker
 from agentstore.models import SourceFile
@@ -55,7 +55,8 @@ async def note_as_read(store: AsyncClickHouseStore, org: str, root: pathlib.Path
     importer = ClaudeCode()
     ledger = Ledger(store, org, MACHINE)
     files = Looker([root], [importer], ledger).look().files
-    history = importer.survey([file.path for file in files], Options(machine=MACHINE))
+    options = options_of("", "", MACHINE, masker_of(True), keep_raw=True)
+    history = importer.survey([file.path for file in files], options)
     for file in files:
         ledger.note(
             SourceFile(

@@ -124,12 +124,19 @@ class Follower:
 
     async def _watch(self, places: _Identities) -> None:
         """Watch these places; what is new among them, and what was there before, is looked at."""
-        before, self._watched, self._must_watch_anew = self._watched, places, False
+        gone = self._watched.keys() - places.keys()
+        # Of one that was made anew its number may be the same: then all of them are looked at.
+        before = {} if self._must_watch_anew else self._watched
+        self._watched, self._must_watch_anew = places, False
         new = {place for place, identity in places.items() if before.get(place) != identity}
-        if before.keys() - places.keys():
+        if gone:
             self._changes.add_everything()  # files are forgotten
         notices = Notices([*places], self._take)
-        await notices.start()  # before the others end, so that nothing is missed between
+        try:
+            await notices.start()  # before the others end, so that nothing is missed between
+        except BaseException:
+            await notices.stop()
+            raise
         if self._notices is not None:
             await self._notices.stop()
         self._notices = notices

@@ -98,6 +98,10 @@ class _Listener:
     def _changes(self) -> Iterator[set[tuple[int, str]]]:
         from watchfiles._rust_notify import RustNotify  # an extra
 
+        # watchfiles' own variable, for folders that a network brings: nobody tells what others write there.
+        if os.environ.get("WATCHFILES_FORCE_POLLING", "").lower() not in ("", "false", "disable", "disabled"):
+            yield from self._polled()
+            return
         try:
             system = RustNotify(self._roots, False, False, 0, self._is_deep, True)
         except FileNotFoundError:

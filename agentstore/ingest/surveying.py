@@ -73,12 +73,14 @@ def facts_of(
             if said:
                 (known if is_known(file) else grown)[file.path] = said
     # What was said by files that are gone by now holds: titles, say, and who continues whom. Moved files are here.
-    here, paths = {file.source_id for file in files}, {file.path for file in files}
+    here, names = {file.source_id for file in files}, {file.name for file in files}
     gone = []
     for row in ledger.of_importer(importer.name):
-        path, said = pathlib.Path(row.path), packed.get((row.path, row.source_id), b"")
-        is_gone = path not in paths and row.source_id not in here
-        if is_gone and said and row.user_id == owner.user_id and row.importer_version == importer.version:
+        if row.path in names or row.source_id in here:
+            continue
+        said = packed.get((row.path, row.source_id), b"")
+        if said and row.user_id == owner.user_id and row.importer_version == importer.version:
+            path = pathlib.Path(row.path)
             known[path] = said
             gone.append(path)
     return Facts([*(file.path for file in files), *gone], known, grown)
