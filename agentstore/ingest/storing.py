@@ -88,6 +88,15 @@ class FileStorer:
         await self._writer.finish(self.file.name)
         if not self.stored.has_gaps:
             self._note(is_whole=True)
+            self._give_up_replaced()
+
+    def _give_up_replaced(self) -> None:
+        """Note of what was at this path before, and begins otherwise, that its session is in this file now."""
+        for row in self._setting.ledger.at(self.file.name):
+            is_other = row.source_id != self.file.source_id and row.outcome == "read"
+            if is_other and not set(row.session_ids).isdisjoint(self.stored.session_ids):
+                # With its sessions: a purge of them finds the originals by it.
+                self._setting.ledger.note(msgspec.structs.replace(row, outcome="replaced", stat=""))
 
     def size_of(self, result: ImportResult) -> int:
         """Bytes of the file that a piece is of, about; pieces come in their order."""

@@ -187,7 +187,7 @@ async def _ended(child: subprocess.Popen[str]) -> None:
 
 async def _check_originals(store: AsyncClickHouseStore, folder: pathlib.Path) -> None:
     """Each file of the tree is kept as it is: its parts join, and are its bytes (there are no secrets in it)."""
-    known = {row.path: row for row in await store.list_source_files("faults") if row.stat}
+    known = {row.path: row for row in await store.list_source_files("faults") if row.outcome == "read"}
     for path in sorted(folder.rglob("*.jsonl")):  # noqa: ASYNC240
         row = known[name_of(path)]
         parts = {part.start: part for part in await store.get_originals("faults", row.original_id) if part.file == ""}

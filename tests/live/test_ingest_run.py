@@ -328,3 +328,19 @@ async def test_a_purged_session_in_a_file_of_several_leaves_the_others(
     (row,) = await store.list_source_files(org, packed=["state", "facts"])
     assert (row.session_ids, row.state, row.facts) == ((own,), b"", b"")
     assert all(b"look" not in part.data for part in await store.get_originals(org, row.original_id or "none"))
+
+
+async def test_what_was_at_a_path_before_is_not_kept_for_the_session_that_is_there_now(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    claude(tmp_path, *talk("one", "two"))
+    await run(store, org, tmp_path)
+    path = claude(tmp_path, *talk("other"))
+    await run(store, org, tmp_path)
+    files = {row.outcome: row for row in await store.list_source_files(org)}
+    assert files.keys() == {"read", "replaced"}
+    kept = await store.get_originals(org, files["read"].original_id)
+    assert b"".join(part.data for part in kept) == path.read_bytes()
+    await store.purge_sessions(org, [SESSION])
+    for row in files.values():
+        assert await store.get_originals(org, row.original_id) == []
