@@ -12,7 +12,7 @@ class SourceFile(Record, frozen=True):
     compressed. ``importer`` and ``importer_version``: what read it. ``root``: the place in which it was found.
     ``stat`` is what the file system said of it, and of files beside it, when it was read, as text; "" where that proves
     nothing. ``context``: a digest of what other files say about it. ``size``: bytes that were read, uncompressed.
-    ``outcome``: "read", or why not ("purged", "deleted", "replaced" by another file at its path …). ``session_ids``: the
+    ``outcome``: "read", or why not ("purged", "deleted", "replaced" by another file there …). ``session_ids``: the
     sessions that are stored from it. ``original_id``: under which its records are kept, "" where they are not.
     ``state`` and ``facts`` are packed: where reading goes on (``ImportState``), and what it says about other files.
     """
