@@ -102,6 +102,8 @@ class Store(Protocol):
         sessions: Iterable[Session],
         messages: Iterable[Message] = (),
         tool_calls: Iterable[ToolCall] = (),
+        *,
+        replace: bool | WriteMark = False,
     ) -> None: ...
 
     async def write_git_links(self, org_id: str, links: Iterable[GitLink]) -> None: ...

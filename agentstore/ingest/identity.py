@@ -25,6 +25,20 @@ def head_of(path: pathlib.Path) -> bytes:
         return b""
 
 
+def end_of_lines(path: pathlib.Path, size: int) -> int:
+    """Where the last whole line of a log ends that has ``size`` bytes; ``size`` where that is not seen at once.
+
+    ``OSError`` if it cannot be read.
+    """
+    if is_compressed(path):
+        return size
+    with path.open("rb") as file:
+        start = max(0, size - HEAD)
+        file.seek(start)
+        end = file.read(size - start).rfind(b"\n")
+    return start + end + 1 if end >= 0 else size
+
+
 def is_compressed(path: pathlib.Path) -> bool:
     """Whether a file is a log that its agent has compressed."""
     return path.suffix == ".zst"

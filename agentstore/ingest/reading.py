@@ -1,6 +1,6 @@
 """Files are read piece by piece, in a thread of their own, and what was read is written by many tasks at once.
 
-Each stage waits for the next where too much is under way (``Room``); pieces go to the store together (``Gate``).
+Each stage waits for the next where too much is under way (``Room``); pieces go to the store together (``Together``).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from agentstore.importers.importer import History
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
 from agentstore.ingest.deciding import Task, task_of
-from agentstore.ingest.gate import Gate
+from agentstore.ingest.identity import end_of_lines
 from agentstore.ingest.reporting import Report
 from agentstore.ingest.room import Room
 from agentstore.ingest.setting import Setting
 from agentstore.ingest.storing import FileStorer
+from agentstore.ingest.together import Together
 from agentstore.ingest.writer import ImportWriter
 
 _logger = logging.getLogger("agentstore")
@@ -34,15 +35,18 @@ class Reading:
     def __init__(self, setting: Setting, report: Report, history: History) -> None:
         self._setting, self._report, self._history = setting, report, history
         self._writer = ImportWriter(setting.store, setting.org_id)
-        self._room, self._gate = Room(_UNDER_WAY), Gate(_TOGETHER)
+        self._room, self._together = Room(_UNDER_WAY), Together(self._writer, _TOGETHER)
         self._failure: AgentStoreError | None = None
 
     async def run(self, tasks: list[Task]) -> None:
         """Raises where the store fails; what else fails is told, and the others go on."""
         left = iter(tasks)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_TASKS, len(tasks))):
-                group.create_task(self._work(left))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(_TASKS, len(tasks))):
+                    group.create_task(self._work(left))
+        finally:
+            await self._together.aclose()
         if self._failure is not None:
             raise self._failure
 
@@ -69,7 +73,8 @@ class Reading:
             await self._read(task_of(task.file, task.context, self._setting.owner, ()))
 
     async def _read(self, task: Task) -> None:
-        storer = FileStorer(self._setting, self._writer, self._history, task)
+        end = await self._setting.in_thread(end_of_lines, task.file.path, task.file.found.size)
+        storer = FileStorer(self._setting, self._writer, self._together, self._history, task, end)
         results = self._history.read(task.file.path, task.state)
         writing: asyncio.Task[None] | None = None
         try:
@@ -97,16 +102,15 @@ class Reading:
         await self._room.enter()
         if self._setting.is_stopping:
             return None
-        self._gate.begin()
+        self._together.begin()
         try:
             return await self._setting.in_thread(next, results, None)
         finally:
-            self._gate.end()
+            self._together.end()
 
     async def _store(self, storer: FileStorer, result: ImportResult, size: int) -> None:
         try:
-            await self._gate.passed(size)
-            await storer.write(result)
+            await storer.write(result, size)
         finally:
             self._room.leave(size)
         await self._report.stored(storer.file, result, size, storer.stored.session_ids)

@@ -15,6 +15,7 @@ from agentstore.importers.states import ImportState
 from agentstore.ingest.deciding import Task, pack
 from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.setting import Setting
+from agentstore.ingest.together import Together
 from agentstore.ingest.writer import ImportWriter
 from agentstore.models import OriginalPart, SourceFile
 
@@ -49,16 +50,20 @@ class Stored(msgspec.Struct):
 
 
 class FileStorer:
-    """Writes what is read of one file."""
+    """Writes what is read of one file. ``end``: when this much of a log was read no other piece of it follows."""
 
-    def __init__(self, setting: Setting, writer: ImportWriter, history: History, task: Task) -> None:
+    def __init__(
+        self, setting: Setting, writer: ImportWriter, together: Together, history: History, task: Task, end: int
+    ) -> None:
+        self._end = end
         self._setting, self._writer, self._history, self._task = setting, writer, history, task
+        self._together = together
         self.file = task.file
         state, known = task.state, task.session_ids if task.state is not None else ()
         self.stored = Stored(known, state, state.offset if state is not None else 0)
 
-    async def write(self, result: ImportResult) -> None:
-        """Store a piece; what it says of the file is noted when all of it is committed."""
+    async def write(self, result: ImportResult, size: int) -> None:
+        """Store a piece of so many bytes; what it says of the file is noted when all of it is committed."""
         stored, task = self.stored, self._task
         for problem in result.problems:
             if problem.line == 0:  # the file as a whole
@@ -67,9 +72,9 @@ class FileStorer:
         if _says_nothing(result, task.state):
             stored.state = result.state
             return
-        more = self._is_main(result) and result.state is not None and result.state.offset < task.file.found.size
+        more = self._is_main(result) and result.state is not None and result.state.offset < self._end
         try:
-            ids = await self._writer.write(result, more=more)
+            ids = await self._together.write(result, size, more=more)
         except SessionPurgedError:
             stored.has_purged = True  # of several sessions in a file the others are stored
             return

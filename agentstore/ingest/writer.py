@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import hashlib
 import logging
 import weakref
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -77,12 +79,55 @@ class ImportWriter:
                 self._reading[session.id] = turn
         async with turn:
             file = self._file(result)
-            # Subagents first, so that who sees a session in a list sees all of it.
-            for session in sorted(result.sessions, key=lambda session: session.relationship_type != "subagent"):
+            for session in _in_order(result.sessions):
                 await self._write_session(file, session, result, more)
             for session in result.sessions[:1]:
                 await self._delete_replaced(session, result.replaces)
             return [id for session in result.sessions if (id := file.ids.get(session.id, ""))]
+
+    async def write_new(self, results: Sequence[ImportResult]) -> list[list[str] | None]:
+        """Store results of whole files, those of which nothing is stored yet, by a few calls for all of them.
+
+        Returns the ids of their sessions, and None for those that are left: ``write`` these. Raises as a write does,
+        and nothing of these results is to be taken for stored then.
+        """
+        ids = sorted({session.id for result in results for session in result.sessions})
+        async with contextlib.AsyncExitStack() as stack:
+            for id in ids:  # in one order: two that wait for each other would wait for ever
+                await stack.enter_async_context(self._turns.setdefault(f"\0{id}", asyncio.Lock()))
+            new = await self._new_among(results)
+            if not new:
+                return [None for _ in results]
+            sessions = [await self._below_its_fork(one) for result in new for one in _in_order(result.sessions)]
+            links = [link for result in new for link in result.git_links]
+            await self._store.write_git_links(self._org_id, links)
+            await self._store.write_batch(
+                self._org_id,
+                sessions,
+                [message for result in new for message in result.messages],
+                [call for result in new for call in result.tool_calls],
+                replace=True,
+            )
+            touches = [touch for result in new for touch in result.file_touches]
+            await self._store.write_file_touches(self._org_id, touches)
+            for result in new:
+                self._file(result).ids.update({session.id: session.id for session in result.sessions})
+        return [
+            [one.id for one in result.sessions] if any(result is one for one in new) else None for result in results
+        ]
+
+    async def _new_among(self, results: Sequence[ImportResult]) -> list[ImportResult]:
+        """Those with sessions that are neither stored, also under earlier ids, nor in another one of the results."""
+        held = collections.Counter(session.id for result in results for session in result.sessions)
+        asked = {id: self._stored(id) for result in results for id in result.replaces}
+        asked |= {id: self._stored(id) for id in held}
+        answers = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+        return [
+            result
+            for result in results
+            if all(held[one.id] == 1 and answers[one.id] is None for one in result.sessions)
+            and all(answers[id] is None for id in result.replaces)
+        ]
 
     async def finish(self, name: str) -> None:
         """All pieces of a file are written: take away what was stored of its sessions before and is in none of them."""
@@ -268,6 +313,11 @@ def _remember(known: collections.OrderedDict[str, T], key: str, value: T) -> Non
     known.move_to_end(key)
     if len(known) > _REMEMBERED:
         known.popitem(last=False)
+
+
+def _in_order(sessions: Iterable[Session]) -> list[Session]:
+    """Subagents first, so that who sees a session in a list sees all of it."""
+    return sorted(sessions, key=lambda session: session.relationship_type != "subagent")
 
 
 def _source_of(message: Message) -> str:

@@ -123,9 +123,16 @@ class Calls:
         return Call(org_id, (rows, floors, published), touched, floor)
 
     async def batch(
-        self, org_id: str, sessions: Iterable[Session], messages: Iterable[Message], tool_calls: Iterable[ToolCall]
+        self,
+        org_id: str,
+        sessions: Iterable[Session],
+        messages: Iterable[Message],
+        tool_calls: Iterable[ToolCall],
+        *,
+        replace: bool | WriteMark = False,
     ) -> Call:
         """The same over many sessions."""
+        floor = _version_of(replace)
         touched = Touched(org_id)
         published = await self._encode(
             SESSIONS, org_id, touched.sessions(self._chunks(sessions, "sessions")), "sessions"
@@ -133,7 +140,13 @@ class Calls:
         rows = await self._messages(org_id, self._chunks(messages, "messages"), touched)
         calls = touched.calls(_numbered(self._chunks(tool_calls, "tool_calls")))
         rows += await self._encode(TOOL_CALLS, org_id, calls, "tool_calls")
-        return Call(org_id, (rows, published), touched)
+        floors: list[Entry] = []
+        if replace:
+            ids = list(dict.fromkeys(record.id for entry in published for record in entry.records))
+            floors = await self._floors(org_id, ids, CONTENT)
+            for id in ids:
+                touched.empty(id)
+        return Call(org_id, (rows, floors, published), touched, floor)
 
     async def rows(self, table: Table, org_id: str, records: Iterable[Any], *, name: str, remove: bool = False) -> Call:
         """Records of one table, written or removed by their keys."""

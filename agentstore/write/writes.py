@@ -81,10 +81,15 @@ class Writes(ABC):
         sessions: Iterable[Session],
         messages: Iterable[Message] = (),
         tool_calls: Iterable[ToolCall] = (),
+        *,
+        replace: bool | WriteMark = False,
     ) -> None:
-        """The same over many sessions, one insert per table; messages and tool calls may come without sessions."""
+        """The same over many sessions, one insert per table; messages and tool calls may come without sessions.
+
+        ``replace`` is about the sessions that are given: nothing is removed of one of which only messages are.
+        """
         writer = self._open_writer
-        await writer.write(lambda: writer.calls.batch(org_id, sessions, messages, tool_calls))
+        await writer.write(lambda: writer.calls.batch(org_id, sessions, messages, tool_calls, replace=replace))
 
     async def mark(self) -> WriteMark:
         """The moment that is now, for ``write_session(replace=…)``.

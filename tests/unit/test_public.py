@@ -23,7 +23,7 @@ NAMES = [
 SCOPE = "project_name='', user_id='', date_from=None, date_to=None, tz='UTC'"
 WRITES = {
     "write_session": "org_id, session, messages=(), tool_calls=(), *, replace=False",
-    "write_batch": "org_id, sessions, messages=(), tool_calls=()",
+    "write_batch": "org_id, sessions, messages=(), tool_calls=(), *, replace=False",
     "write_git_links": "org_id, links",
     "write_file_touches": "org_id, touches",
     "mark": "",
