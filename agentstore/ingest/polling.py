@@ -1,6 +1,6 @@
 """Seeing changes by looking, where the system does not tell them (no more watches are to be had, a network's files).
 
-What has changed lately is looked at every second, everything in turns so long that all of it costs under 1 % of a core.
+What has changed lately is looked at every second, everything so seldom that all of it costs under 1 % of a core.
 watchfiles polls, too, but sees times in whole seconds: a second line within one second stays unseen.
 """
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 _ROUND = 1.0
-_LATELY = 1000  # files and folders, those that changed last
+_LATELY = 500  # files and folders, those that changed last
 _SHARE = 250  # of the time that a look at everything takes, until the next one
 _Times = tuple[int, int, int]
 
