@@ -77,9 +77,12 @@ class Reading:
         storer = FileStorer(self._setting, self._writer, self._together, self._history, task, end)
         results = self._history.read(task.file.path, task.state)
         writing: asyncio.Task[None] | None = None
+        is_cut = False
         try:
             while True:
-                result = await self._next(results)
+                await self._room.enter()
+                is_cut = self._setting.is_stopping
+                result = await self._next(results) if not is_cut else None
                 if writing is not None:  # pieces of a file are written in their order
                     await writing
                     writing = None
@@ -93,15 +96,12 @@ class Reading:
             if writing is not None:
                 writing.cancel()
                 await asyncio.wait([writing])
-        if not self._setting.is_stopping:  # the next run goes on behind what was read
+        if not is_cut:  # else the next run goes on behind what was read
             await storer.finish()
             await self._report.ended(task, storer.stored)
 
     async def _next(self, results: Iterator[ImportResult]) -> ImportResult | None:
         """The next piece of a file; None at its end."""
-        await self._room.enter()
-        if self._setting.is_stopping:
-            return None
         self._together.begin()
         try:
             return await self._setting.in_thread(next, results, None)

@@ -24,7 +24,7 @@ from agentstore.models import GitLink, Message, Session, ToolCall, WriteMark
 from agentstore.protocols import ReadWriteStore
 
 _logger = logging.getLogger("agentstore")
-_REMEMBERED = 256  # files whose pieces may still come, and sessions whose subagents may
+_REMEMBERED = 256  # files whose pieces may still come, and sessions whose subagents may; more where that is known
 
 T = TypeVar("T")
 
@@ -32,10 +32,12 @@ T = TypeVar("T")
 class _File(msgspec.Struct):
     """A file of which a piece was written: whether from its start, and where its sessions went.
 
-    ``unfinished``: sessions that are to be replaced when all of the file is written, with the mark from before that.
+    ``has_more``: other pieces follow. ``unfinished``: sessions that are to be replaced when all of the file is written,
+    with the mark from before that.
     """
 
     from_start: bool
+    has_more: bool = False
     ids: dict[str, str] = {}
     unfinished: dict[str, tuple[Session, WriteMark]] = {}
 
@@ -78,7 +80,7 @@ class ImportWriter:
             if not session.copied_by:
                 self._reading[session.id] = turn
         async with turn:
-            file = self._file(result)
+            file = self._file(result, more)
             for session in _in_order(result.sessions):
                 await self._write_session(file, session, result, more)
             for session in result.sessions[:1]:
@@ -111,7 +113,7 @@ class ImportWriter:
             touches = [touch for result in new for touch in result.file_touches]
             await self._store.write_file_touches(self._org_id, touches)
             for result in new:
-                self._file(result).ids.update({session.id: session.id for session in result.sessions})
+                self._file(result, False).ids.update({session.id: session.id for session in result.sessions})
         return [
             [one.id for one in result.sessions] if any(result is one for one in new) else None for result in results
         ]
@@ -132,6 +134,8 @@ class ImportWriter:
     async def finish(self, name: str) -> None:
         """All pieces of a file are written: take away what was stored of its sessions before and is in none of them."""
         file = self._files.get(name)
+        if file is not None:
+            file.has_more = False
         if file is not None and file.unfinished:
             async with self._turns.setdefault(name, asyncio.Lock()):
                 for own, (session, mark) in list(file.unfinished.items()):
@@ -143,10 +147,17 @@ class ImportWriter:
         file = self._files.get(name)
         return file is not None and bool(file.unfinished)
 
-    def _file(self, result: ImportResult) -> _File:
+    def _file(self, result: ImportResult, more: bool) -> _File:
         if result.piece == 0 or result.file not in self._files:
-            _remember(self._files, result.file, _File(result.piece == 0))
-        return self._files[result.file]
+            self._files[result.file] = _File(result.piece == 0)
+        file = self._files[result.file]
+        file.has_more = more
+        self._files.move_to_end(result.file)
+        if len(self._files) > _REMEMBERED:
+            # Never one of which pieces are to come, however many others are read meanwhile: they would begin it anew.
+            done = (name for name, one in self._files.items() if not (one.has_more or one.unfinished or one is file))
+            self._files.pop(next(done, ""), None)
+        return file
 
     async def _write_session(self, file: _File, session: Session, result: ImportResult, more: bool) -> None:
         reading = self._reading.get(session.id) if session.copied_by else None

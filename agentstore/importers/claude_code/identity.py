@@ -64,7 +64,7 @@ class Place(NamedTuple):
     folders: tuple[str, ...]  # those above the session's folder; for a session's own file, those above the file
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(1 << 16)  # a survey asks for each file of a tree several times
 def place_of(file: str) -> Place:
     """Read a path, of whatever system; nothing is looked up."""
     path = pathlib.PurePosixPath(file.replace("\\", "/"))
