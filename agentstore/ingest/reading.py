@@ -25,7 +25,7 @@ from agentstore.ingest.writer import ImportWriter
 _logger = logging.getLogger("agentstore")
 # Files that are written at once. Each waits for several commits, one after the other; the more wait for the same one,
 # the fewer and larger inserts the server has to take. How much of them is in memory ``Room`` bounds.
-_TASKS = 64
+_TASKS = 128
 _UNDER_WAY, _TOGETHER = 48 * 1024 * 1024, 12 * 1024 * 1024
 
 

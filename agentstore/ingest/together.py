@@ -1,6 +1,7 @@
 """Pieces of many files are written together: the server takes a few large inserts instead of many small ones.
 
-What is read waits until so many bytes have come together, or nobody reads any more. Then what is plain, sessions that
+What is read waits until so many bytes have come together, or nobody reads any more; and while the server has enough to
+do, more comes together. Then what is plain, sessions that
 are new to the store and come as a whole, is written by a few calls for all of them; the rest piece by piece.
 """
 
@@ -12,6 +13,9 @@ from typing import NamedTuple
 from agentstore.errors import InvalidArgumentError, SessionPurgedError
 from agentstore.importers.results import ImportResult
 from agentstore.ingest.writer import ImportWriter
+
+# One is written while the server still commits the one before.
+_AT_ONCE = 2
 
 
 class _Piece(NamedTuple):
@@ -55,11 +59,16 @@ class Together:
             await asyncio.wait(self._tasks)
 
     def _write_if_due(self) -> None:
-        if self._pieces and (not self._readers or self._waiting_size >= self._size):
+        is_due = not self._readers or self._waiting_size >= self._size
+        if self._pieces and is_due and len(self._tasks) < _AT_ONCE:
             pieces, self._pieces, self._waiting_size = self._pieces, [], 0
             task = asyncio.create_task(self._write(pieces), name="agentstore-write")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._write_if_due()
 
     async def _write(self, pieces: list[_Piece]) -> None:
         try:

@@ -100,7 +100,7 @@ class ImportWriter:
             new = await self._new_among(results)
             if not new:
                 return [None for _ in results]
-            sessions = [await self._below_its_fork(one) for result in new for one in _in_order(result.sessions)]
+            sessions = [self._below(one, "") for result in new for one in _in_order(result.sessions)]
             links = [link for result in new for link in result.git_links]
             await self._store.write_git_links(self._org_id, links)
             await self._store.write_batch(
@@ -121,9 +121,8 @@ class ImportWriter:
     async def _new_among(self, results: Sequence[ImportResult]) -> list[ImportResult]:
         """Those with sessions that are neither stored, also under earlier ids, nor in another one of the results."""
         held = collections.Counter(session.id for result in results for session in result.sessions)
-        asked = {id: self._stored(id) for result in results for id in result.replaces}
-        asked |= {id: self._stored(id) for id in held}
-        answers = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+        asked = sorted({*held, *(id for result in results for id in result.replaces)})
+        answers = dict(zip(asked, await asyncio.gather(*map(self._stored, asked)), strict=True))
         return [
             result
             for result in results
@@ -235,14 +234,17 @@ class ImportWriter:
 
     async def _below_its_fork(self, session: Session) -> Session:
         """A subagent, below the fork that its session became: else it would count for the owner of the original."""
-        parent = session.parent_session_id
-        fork = self._forks.get(parent, "")
-        if (
-            not fork
-            and (stored := await self._stored(session.id))
-            and stored.parent_session_id.startswith(f"{parent}~")
-        ):
+        parent, fork = session.parent_session_id, ""
+        stored = await self._stored(session.id) if parent not in self._forks else None
+        if stored is not None and stored.parent_session_id.startswith(f"{parent}~"):
             fork = stored.parent_session_id  # an earlier import found that
+        return self._below(session, fork)
+
+    def _below(self, session: Session, fork: str) -> Session:
+        if session.relationship_type != "subagent":
+            return session
+        parent = session.parent_session_id
+        fork = self._forks.get(parent, fork)
         if not fork:
             _remember(self._subagents, parent, [*self._subagents.get(parent, ()), session])
         return msgspec.structs.replace(session, parent_session_id=fork or parent)
