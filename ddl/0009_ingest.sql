@@ -5,7 +5,7 @@
 --
 -- originals are the records of these files, as they were, but for secrets; a part begins where the one before it ends.
 -- Parts lie in the order in which they are read again. session_id is the file's own session, "" while it has none: what
--- removes that takes these rows along.
+-- removes that takes these rows along. data is packed (agentstore/packed.py): long parts come compressed.
 
 CREATE TABLE IF NOT EXISTS source_files /*ON CLUSTER*/
 (
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS originals /*ON CLUSTER*/
     start UInt64,
     end UInt64,
     session_id String,
-    data String CODEC(ZSTD(6)),
+    data String CODEC(ZSTD(1)),
     _version UInt64 DEFAULT toUnixTimestamp64Nano(now64(9)),
     _deleted UInt8 DEFAULT 0,
     INDEX session_ids session_id TYPE bloom_filter(0.01) GRANULARITY 1,

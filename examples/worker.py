@@ -1,64 +1,61 @@
-"""An ingestion worker: a directory of Claude Code transcripts into a store, several files at a time.
+"""An ingestion worker: the history of coding agents into a store, once or for as long as it runs.
 
-    AGENTSTORE_DSN=clickhouse://user:password@host/database python examples/worker.py ORG DIRECTORY
+    AGENTSTORE_DSN=clickhouse://user:password@host/database python examples/worker.py ORG [--watch] [PLACE …]
 
-Run it as often as you like, also twice at once: the same rows written again change nothing.
+Without a place it takes those where the agents of this user keep their history. Run it as often as you like, also twice at
+once: only what is new is read. With --watch it goes on, and stores what is written within seconds; SIGTERM ends it.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
+import getpass
+import signal
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-from agentstore import AgentStoreError, AsyncClickHouseStore
-from agentstore.importers import ImportResult, import_tree
-from agentstore.ingest import ImportWriter
-
-TASKS = 8
+from agentstore import AsyncClickHouseStore
+from agentstore.ingest import IngestSummary, ingest, watch
 
 
-async def ingest(store: AsyncClickHouseStore, org: str, results: Iterator[ImportResult]) -> tuple[int, list[str]]:
-    """Store every result, ``TASKS`` at a time: how many files, and what went wrong with which."""
-    writer = ImportWriter(store, org)
-    failures: list[str] = []
-    count = 0
-    turn = asyncio.Lock()
-
-    async def work() -> None:
-        nonlocal count
-        while True:
-            async with (
-                turn
-            ):  # reading and parsing happen in a thread, one file at a time; the waiting is for the server
-                result = await asyncio.to_thread(next, results, None)
-            if result is None:
-                return
-            try:
-                await writer.write(result)
-            except AgentStoreError as error:  # one file must not end the others; the next run writes it again
-                failures.append(f"{result.file}: {error}")
-            failures.extend(f"{problem.file}:{problem.line}: {problem.reason}" for problem in result.problems)
-            count += result.piece == 0
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(TASKS):
-            group.create_task(work())
-    return count, failures
-
-
-async def main(org: str, directory: str) -> int:
+async def work(org: str, places: list[str] | None, *, follow: bool) -> int:
+    """Store all that is there, and with ``follow`` what comes; how many files failed."""
+    failures = 0
     async with AsyncClickHouseStore() as store:
         await store.ensure_schema()
-        count, failures = await ingest(store, org, import_tree(directory))
-    print(f"{count} files, {len(failures)} problems")
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return 1 if failures else 0
+        events = (watch if follow else ingest)(store, org, places=places, user=getpass.getuser())
+        async with contextlib.aclosing(events):
+            async for event in events:
+                if isinstance(event, IngestSummary):
+                    tell(event)
+                elif event.kind == "failed":
+                    failures += 1
+                    print(f"{event.path}: {event.reason}", file=sys.stderr)
+    return failures
+
+
+def tell(summary: IngestSummary) -> None:
+    files = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.files.items())) or "none"
+    print(f"files: {files}; {summary.sessions} sessions, {summary.messages} messages, {summary.tool_calls} tool calls")
+    for problem in summary.problems:
+        print(problem, file=sys.stderr)
+
+
+async def main(org: str, places: list[str] | None, *, follow: bool) -> int:
+    task = asyncio.ensure_future(work(org, places, follow=follow))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return 1 if await task else 0
+    except asyncio.CancelledError:
+        return 0  # what was read by then is stored; the next run goes on behind it
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or not Path(sys.argv[2]).is_dir():
-        sys.exit("usage: worker.py ORG DIRECTORY")
-    sys.exit(asyncio.run(main(sys.argv[1], sys.argv[2])))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("org")
+    parser.add_argument("places", nargs="*", metavar="PLACE")
+    parser.add_argument("--watch", action="store_true")
+    asked = parser.parse_args()
+    sys.exit(asyncio.run(main(asked.org, asked.places or None, follow=asked.watch)))

@@ -9,6 +9,7 @@ from operator import attrgetter
 from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import OriginalPart, SourceFile
+from agentstore.packed import unpack
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
 from agentstore.read.floors import MARKS, above_floors
@@ -105,7 +106,7 @@ class IngestReads(ReadLanes):
             )
         )
         if columns:
-            columns[-1] = tuple(map(binascii.a2b_base64, columns[-1]))
+            columns[-1] = tuple(unpack(binascii.a2b_base64(data)) for data in columns[-1])
         return await build_in_slices(OriginalPart, columns)
 
 

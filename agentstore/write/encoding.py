@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any
 
 from agentstore.connection.sql import EPOCH, valid_text
+from agentstore.packed import pack
 
 Segments = tuple[bytes, ...]
 Encoder = Callable[[Sequence[Any]], Segments]
@@ -120,3 +121,10 @@ def encode_bytes(values: Sequence[bytes]) -> Segments:
     if not set(map(type, values)) <= {bytes}:
         raise TypeError("expected bytes")
     return (b"".join(chain.from_iterable(zip(map(_VARINTS.__getitem__, map(len, values)), values, strict=True))),)
+
+
+def encode_packed(values: Sequence[bytes]) -> Segments:
+    """``String`` of bytes that may be long, compressed where that pays: see ``packed``."""
+    if not set(map(type, values)) <= {bytes}:
+        raise TypeError("expected bytes")
+    return encode_bytes(list(map(pack, values)))

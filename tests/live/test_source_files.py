@@ -118,7 +118,7 @@ async def test_a_purge_erases_all_that_is_kept_of_the_session(store: AsyncClickH
         ],
     )
     await store.purge_sessions(org, ["gone"])
-    for table, column, left in (("originals", "data", ("other",)), ("source_files", "path", ("/stays",))):
+    for table, column, left in (("originals", "original_id", ("p",)), ("source_files", "path", ("/stays",))):
         query = sql(
             "SELECT {column} FROM {table} WHERE org_id = {org}",
             column=identifier(column),

@@ -16,7 +16,7 @@ LINES = 350
 
 # From below to above: a module imports from lower layers, or from its own.
 LAYERS = [
-    {"errors", "version"},
+    {"errors", "version", "packed"},
     {"models", "models.record", "models.written", "models.ingested", "models.asked", "models.answered", "settings",
      "organisation", "filters"},
     {"connection.sql"},

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agentstore import InvalidArgumentError, Message, Session, ToolCall
 from agentstore.models import Record
+from agentstore.packed import pack
 from agentstore.schema.plan import load_migrations
 from agentstore.write.encoded_rows import encode_block, encode_rows
 from agentstore.write.normalize import number_calls, of_session
@@ -33,8 +34,10 @@ from tests.unit.native_reader import read_block, read_rows
 DERIVED = {"commit_count", "tool_call_count", "copied_message_count", "origin_session_id"}  # read, never written
 
 
-def stored(value: Any) -> Any:
+def stored(value: Any, name: str) -> Any:
     """As the column has it."""
+    if name == "data":
+        value = pack(value)
     if isinstance(value, tuple):
         return "\0".join(text.replace("\x01", "\x01\x01").replace("\0", "\x01\x02") for text in value)
     return value.decode("utf-8", errors="surrogateescape") if isinstance(value, bytes) else value
@@ -102,7 +105,7 @@ def test_rows_are_read_back_from_a_block_as_they_were(table: Table, data: st.Dat
     assert read_rows(block) == [
         {
             "org_id": org,
-            **{name: stored(getattr(record, name)) for name in table.columns},
+            **{name: stored(getattr(record, name), name) for name in table.columns},
             "_version": version,
             "_deleted": int(deleted),
         }
