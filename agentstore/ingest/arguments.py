@@ -23,8 +23,13 @@ def paths_of(places: Places | None, importers: Sequence[Importer]) -> list[pathl
     if places is None:
         return known_places(importers=importers)
     if isinstance(places, str | os.PathLike):
-        return [pathlib.Path(places).expanduser()]
-    return [pathlib.Path(place).expanduser() for place in places]
+        return [_path_of(places)]
+    return [_path_of(place) for place in places]
+
+
+def _path_of(place: str | os.PathLike[str]) -> pathlib.Path:
+    # Absolute, for what is remembered of a file holds wherever the next run is begun.
+    return pathlib.Path(place).expanduser().absolute()
 
 
 def options_of(user: str, user_name: str, machine: str | None, masker: Masker | None, *, keep_raw: bool) -> Options:

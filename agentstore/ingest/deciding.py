@@ -47,10 +47,12 @@ def is_settled(file: File, context: str, owner: Owner) -> bool:
     )
 
 
-def task_of(file: File, context: str, owner: Owner, rows: Sequence[SourceFile]) -> Task:
+def task_of(file: File, context: str, owner: Owner, rows: Sequence[SourceFile], *, keep_raw: bool) -> Task:
     """How to read a file of which ``rows`` are known, with their states: its own, and those of files like it."""
     row = goes_on_from(file, owner, rows)
     state = _state(row, file, context)
+    if keep_raw and row is not None and state is not None and not row.original_id and not state.is_of_sessions:
+        state = None  # an original does not begin in the middle
     if row is None or state is None:
         sessions = row.session_ids if row is not None else ()
         return Task(file, context, None, original_id(owner.machine, file.path, file.source_id), sessions, row)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from agentstore.ingest.ending import ended, seen
 from agentstore.models import SourceFile
 from agentstore.protocols import ReadWriteStore
 
@@ -73,6 +74,7 @@ class Ledger:
             self._facts[key] = row.facts
         self._waiting[key] = row
         if self._writing is None or self._writing.done():
+            seen(self._writing)  # what it could not write is tried again
             self._writing = asyncio.create_task(self._write(), name="agentstore-ledger")
 
     async def settle(self) -> None:
@@ -81,10 +83,20 @@ class Ledger:
             writing, self._writing = self._writing, None
             await writing
 
+    async def drop(self) -> None:
+        """What is not stored by now is given up; nothing goes on after this."""
+        writing, self._writing = self._writing, None
+        await ended(writing)
+
     async def _write(self) -> None:
         while self._waiting:
-            rows, self._waiting = [*self._waiting.values()], {}
-            await self._store.write_source_files(self._org_id, rows)
+            rows, self._waiting = self._waiting, {}
+            try:
+                await self._store.write_source_files(self._org_id, rows.values())
+            except BaseException:
+                # With what is noted next: no row may be stored before an earlier one that it relies on.
+                self._waiting = rows | self._waiting
+                raise
 
     def _keep(self, row: SourceFile) -> None:
         # The packed parts may be large, and are asked for where they are needed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.places import Found, find, stat_of, walk, walk_below
 from agentstore.models import SourceFile
 
+_logger = logging.getLogger("agentstore")
 Fails = Callable[[pathlib.Path, str], None]
 
 
@@ -103,12 +105,12 @@ class Looker:
         if root is None:
             return
         is_known = path in self._files or path in self._others
-        if path.is_dir():
+        if os.path.isdir(path):  # and not Path.is_dir(), which raises where a folder may not be looked into
             before = self._below(path)
             there = [*walk_below(root, path, fails)]
             self._forget(before - {found.path for found in there})
             yield from there
-        elif not path.exists():
+        elif not os.path.exists(path):
             self._forget({path} if is_known else self._below(path))
         elif is_known or path == root:
             yield from find(root, path, fails)
@@ -135,6 +137,12 @@ class Looker:
             self._forget([found.path])
             fails(found.path, error.strerror or str(error))
             return
+        except Exception as error:
+            # A fault in an importer must not end the others, nor be silent.
+            _logger.exception("%s could not be looked at", found.name)
+            self._forget([found.path])
+            fails(found.path, f"{type(error).__name__}: {error}")
+            return
         if file is not None:
             self._files[found.path] = file
             self._others.discard(found.path)
@@ -154,13 +162,21 @@ class Looker:
 
     def _opened(self, found: Found) -> File | None:
         head = head_of(found.path)
+        fault: Exception | None = None
         for importer in self._importers.values():
-            # Of a compressed file its name alone has to tell: importers look at what is in it.
-            if importer.detect(found.path, head):
+            try:
+                # Of a compressed file its name alone has to tell: importers look at what is in it.
+                is_its = importer.detect(found.path, head)
+            except Exception as error:
+                fault = error  # it may be another's
+                continue
+            if is_its:
                 stat = self._stat(found.path, importer)
                 id = source_id(importer.name, found.path, head)
                 row = next((one for one in self._ledger.at(found.name) if one.source_id == id), None)
                 return File(found, importer, stat, id, row, False)
+        if fault is not None:
+            raise fault
         return None
 
     def _stat(self, path: pathlib.Path, importer: Importer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from agentstore.ingest.ending import ended
 from agentstore.models import Session
 from agentstore.protocols import ReadStore
 
@@ -26,6 +27,10 @@ class Looks:
             self._asking = asyncio.create_task(self._ask(), name="agentstore-looks")
         # Shielded: several may wait for it, and one of them may be cancelled.
         return await asyncio.shield(answer)
+
+    async def aclose(self) -> None:
+        """Nobody asks any more, and nothing goes on after this."""
+        await ended(self._asking)
 
     async def _ask(self) -> None:
         while self._waiting:

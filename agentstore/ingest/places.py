@@ -57,7 +57,7 @@ def walk_below(
 ) -> Iterator[Found]:
     """The files of a folder of a place, and (``deep``) of those below it, if ``walk`` would come there."""
     between = [folder, *folder.parents][: len(folder.parts) - len(root.parts)]
-    if any(one.is_symlink() for one in between):
+    if any(os.path.islink(one) for one in between):
         return
     for path in sorted(_below(folder, failed, deep=deep)):
         yield from find(root, path, failed)

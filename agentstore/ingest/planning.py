@@ -6,6 +6,8 @@ import collections
 import pathlib
 from collections.abc import Iterable
 
+import msgspec
+
 from agentstore.importers.importer import History, Importer
 from agentstore.ingest.deciding import Task, copy_of, has_bytes_of, is_settled, task_of
 from agentstore.ingest.identity import is_compressed
@@ -70,10 +72,26 @@ class Plan:
         tasks = []
         for file, context in left:
             known = [] if self._setting.again else rows[file.source_id]
-            task = task_of(file, context, self._setting.owner, known)
-            if await self._is_to_be_read(task, rows[file.source_id], history):
+            keep_raw = self._setting.options.keep_original
+            task = task_of(file, context, self._setting.owner, known, keep_raw=keep_raw)
+            try:
+                is_to_be_read = await self._is_to_be_read(task, rows[file.source_id], history)
+            except OSError as error:
+                await self._report.failed(file, f"{type(error).__name__}: {error}", context)
+                continue
+            if is_to_be_read:
+                await self._note_due(file, rows[file.source_id])
                 tasks.append(task)
         return tasks
+
+    async def _note_due(self, file: File, rows: Iterable[SourceFile]) -> None:
+        """Note of a file that has not changed, but of which others say something else now, that it is to be read. Once
+        what the others were read of is noted, nothing else would tell a run that comes after this one was killed."""
+        for row in rows:
+            is_own = (row.path, row.machine) == (file.name, self._setting.owner.machine)
+            if is_own and row.stat and row.stat == file.stat:
+                facts = (await self._setting.ledger.facts()).get((row.path, row.source_id), b"")
+                self._setting.ledger.note(msgspec.structs.replace(row, stat="", facts=facts))
 
     def _contexts(self, history: History) -> list[tuple[pathlib.Path, str]]:
         return [(path, history.context(path).hex()) for path in history.files if path in self._files]

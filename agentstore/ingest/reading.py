@@ -14,6 +14,7 @@ from agentstore.importers.importer import History
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
 from agentstore.ingest.deciding import Task, task_of
+from agentstore.ingest.ending import ended
 from agentstore.ingest.identity import end_of_lines
 from agentstore.ingest.reporting import Report
 from agentstore.ingest.room import Room
@@ -47,6 +48,7 @@ class Reading:
                     group.create_task(self._work(left))
         finally:
             await self._together.aclose()
+            await self._writer.aclose()
         if self._failure is not None:
             raise self._failure
 
@@ -70,7 +72,8 @@ class Reading:
             if task.state is None:
                 raise
             # The file is not what it was, or a copy has taken its place.
-            await self._read(task_of(task.file, task.context, self._setting.owner, ()))
+            keep_raw = self._setting.options.keep_original
+            await self._read(task_of(task.file, task.context, self._setting.owner, (), keep_raw=keep_raw))
 
     async def _read(self, task: Task) -> None:
         end = await self._setting.in_thread(end_of_lines, task.file.path, task.file.found.size)
@@ -93,9 +96,7 @@ class Reading:
                 await self._report.read(task.file, size)
                 writing = asyncio.create_task(self._store(storer, result, size))
         finally:
-            if writing is not None:
-                writing.cancel()
-                await asyncio.wait([writing])
+            await ended(writing)
         if not is_cut:  # else the next run goes on behind what was read
             await storer.finish()
             await self._report.ended(task, storer.stored)
@@ -121,7 +122,7 @@ class Reading:
             self._failure = self._failure or error
             self._report.gave_up()
         else:
-            await self._report.failed(task, f"{type(error).__name__}: {error}")
+            await self._report.failed(task.file, f"{type(error).__name__}: {error}", task.context)
 
 
 def _is_of_the_store(error: AgentStoreError) -> bool:

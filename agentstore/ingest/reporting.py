@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Awaitable, Callable
 
+from agentstore.importers.file_blocks import name_of
 from agentstore.importers.results import ImportResult
 from agentstore.ingest.deciding import Task
 from agentstore.ingest.events import EventKind, IngestEvent
@@ -35,8 +36,8 @@ class Report:
                 await self._emit(_event("found", file, size=file.found.size))
         for path, reason in look.failed:
             self._tally.files["failed"] += 1
-            if self._remembered.is_news(str(path), reason):
-                await self._emit(IngestEvent(kind="failed", path=str(path), reason=f"cannot be read: {reason}"))
+            if self._remembered.is_news(name := name_of(path), reason):
+                await self._emit(IngestEvent(kind="failed", path=name, reason=f"cannot be read: {reason}"))
 
     async def skipped(self, file: File, reason: str, context: str) -> None:
         """Nothing is read of a file."""
@@ -62,19 +63,20 @@ class Report:
         outcome = stored.outcome
         self._tally.sessions.update(stored.session_ids)
         if stored.has_gaps or outcome == "unreadable":
-            await self.failed(task, stored.reason)
+            await self.failed(task.file, stored.reason, task.context)
         elif outcome == "purged":
             await self.skipped(task.file, outcome, task.context)
         else:
             self._remembered.note(task.file, task.context, is_read=True)
             self._tally.files[outcome] += 1
 
-    async def failed(self, task: Task, reason: str) -> None:
-        """A file could not be read, or not be stored; where that was told before, it is counted."""
-        self._remembered.note(task.file, task.context, is_read=False)
+    async def failed(self, file: File, reason: str, context: str = "") -> None:
+        """A file could not be read, or not be stored; where that was told before, it is counted. ``context``: what
+        others said of it, if that is known."""
+        self._remembered.note(file, context, is_read=False)
         self._tally.files["failed"] += 1
-        if self._remembered.is_news(task.file.name, reason, task.file.found.size, task.file.stat):
-            await self._emit(_event("failed", task.file, reason=reason))
+        if self._remembered.is_news(file.name, reason, file.found.size, file.stat):
+            await self._emit(_event("failed", file, reason=reason))
 
     def gave_up(self) -> None:
         """A file could not be stored because the store fails: that is told once, by the pass."""

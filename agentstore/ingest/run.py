@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -15,6 +16,8 @@ from agentstore.ingest.reporting import Emit, Report
 from agentstore.ingest.setting import Setting
 from agentstore.ingest.tally import Tally
 from agentstore.protocols import ReadWriteStore
+
+_logger = logging.getLogger("agentstore")
 
 
 class Ingest:
@@ -68,6 +71,9 @@ class Ingest:
             with contextlib.suppress(AgentStoreError):
                 await ledger.settle()
             raise
+        except BaseException:
+            await ledger.drop()
+            raise
         await ledger.settle()
         return had_work
 
@@ -78,7 +84,16 @@ class Ingest:
         had_work = False
         # In the order of the importers: records of other programs come after those of the agents themselves.
         for some in filter(None, by_importer.values()):
-            made = await Plan(self._setting, report, some[0].importer, some).made()
+            try:
+                made = await Plan(self._setting, report, some[0].importer, some).made()
+            except AgentStoreError:
+                raise
+            except Exception as error:
+                # A fault in an importer must not end the others, nor be silent.
+                _logger.exception("files of %s could not be looked at together", some[0].importer.name)
+                for file in filter(report.is_about, some):
+                    await report.failed(file, f"{type(error).__name__}: {error}")
+                continue
             if made is not None:
                 history, tasks = made
                 await Reading(self._setting, report, history).run(tasks)

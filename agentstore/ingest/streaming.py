@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from agentstore.importers.importer import Importer
 from agentstore.importers.registry import IMPORTERS
 from agentstore.ingest.arguments import Places, Secrets, masker_of, options_of, paths_of, single
+from agentstore.ingest.ending import ended
 from agentstore.ingest.events import IngestEvent, IngestSummary
 from agentstore.ingest.reporting import Emit
 from agentstore.ingest.run import Ingest
@@ -99,6 +100,7 @@ async def events_of(run: Runnable, tally: Tally) -> AsyncGenerator[IngestEvent |
             yield single(failed)
     finally:
         # A task of its own and no task group: a generator may be closed from another task than it was begun in.
-        task.cancel()
-        await asyncio.wait([task])
-        run.close()
+        try:
+            await ended(task)
+        finally:
+            run.close()

@@ -53,6 +53,7 @@ class Together:
 
     async def aclose(self) -> None:
         """End what is being written; whoever waits for it is cancelled by now."""
+        self._pieces.clear()  # else they would be begun when the others end
         for task in self._tasks:
             task.cancel()
         if self._tasks:

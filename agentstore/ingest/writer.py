@@ -141,6 +141,10 @@ class ImportWriter:
                     await self._store.write_session(self._org_id, session, replace=mark)
                     file.unfinished.pop(own, None)
 
+    async def aclose(self) -> None:
+        """Nothing more is written; who was cancelled has left nothing behind that goes on."""
+        await self._looks.aclose()
+
     def is_unfinished(self, name: str) -> bool:
         """Whether rows from before this import are still to be taken away by ``finish``."""
         file = self._files.get(name)

@@ -1,0 +1,249 @@
+"""What breaks promises of an ingest: files, importers, stores and callers that do what nobody expects."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from agentstore import AsyncClickHouseStore, NotFoundError, SchemaError
+from agentstore.importers.claude_code.importer import ClaudeCode
+from agentstore.importers.registry import IMPORTERS
+from agentstore.ingest import arguments, ingest, restore
+from agentstore.masking import Masker
+from tests.live.ingesting import rows, run, sessions, written
+from tests.live.test_ingest_run import OTHER, age, claude, quick_clock, talk  # noqa: F401
+from tests.servers import Server
+from tests.unit import codex_lines, opencode_files
+from tests.unit.importer_lines import SESSION, data, line, user
+
+pytestmark = pytest.mark.usefixtures("quick_clock")
+
+
+async def clean(store: AsyncClickHouseStore, org: str, place: Any, **options: Any) -> dict[str, Any]:
+    """The rows of one clean ingest."""
+    await run(store, f"{org}-clean", place, **options)
+    return await rows(store, f"{org}-clean")
+
+
+async def original(store: AsyncClickHouseStore, org: str) -> bytes:
+    (row,) = await store.list_source_files(org)
+    return b"".join(part.data for part in await store.get_originals(org, row.original_id))
+
+
+# --- what is kept ---------------------------------------------------------------------------------------------------
+
+
+async def test_originals_are_whole_where_they_are_kept_later(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    claude(tmp_path, *talk("one"))
+    await run(store, org, tmp_path, keep_raw=False)
+    path = claude(tmp_path, *talk("one", "two"))
+    ran = await run(store, org, tmp_path)
+    assert ran.summary.files == {"read": 1}, ran.events
+    assert await original(store, org) == path.read_bytes()
+    claude(tmp_path, *talk("one", "two", "three"))
+    await run(store, org, tmp_path, keep_raw=False)
+    claude(tmp_path, *talk("one", "two", "three", "four"))
+    ran = await run(store, org, tmp_path)
+    with pytest.raises(NotFoundError):
+        await restore(store, org, SESSION, tmp_path / "back")
+
+
+async def test_a_first_line_that_is_not_there_yet(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    path = claude(tmp_path)
+    whole = data(*talk("one"))
+    for size in (0, 1, 20, 40, len(whole)):
+        path.write_bytes(whole[:size])
+        ran = await run(store, org, tmp_path)
+        assert ran.summary.files == {"read": 1}, (size, ran.events)
+    assert await rows(store, org) == await clean(store, org, tmp_path)
+
+
+async def test_another_user_of_the_same_files_does_not_lose_the_original(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    path = claude(tmp_path, *talk("one"))
+    await run(store, org, tmp_path)
+    ran = await run(store, org, tmp_path, user="bob")
+    print(ran.events, await store.list_source_files(org))
+    (back, *_) = await restore(store, org, SESSION, tmp_path / "back")
+    assert back.read_bytes() == path.read_bytes()
+
+
+async def test_nothing_unmasked_is_left_where_all_is_read_again_with_a_mask(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    token = "ghp_" + secrets.token_hex(18)
+    records = talk("one", f"use {token}", "three")
+    for number in range(3, len(records) + 1, 3):
+        claude(tmp_path, *records[:number])
+        await run(store, org, tmp_path, mask=False)
+    await run(store, org, tmp_path, again=True)
+    assert token not in repr(await rows(store, org))
+    assert token.encode() not in await original(store, org)
+
+
+# --- what one file has to do with others ------------------------------------------------------------------------------
+
+
+async def test_a_long_file_is_replaced_as_a_whole_beside_many_short_ones(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though there are more of them than the writer remembers."""
+    monkeypatch.setattr(arguments, "PIECE_BYTES", 2000)
+    monkeypatch.setattr("agentstore.ingest.writer._REMEMBERED", 8)
+    padding = "x" * 10_000
+    claude(tmp_path, *talk(*(f"old {number} {padding}" for number in range(100))))
+    await run(store, org, tmp_path)
+    claude(tmp_path, *talk(*(f"new {number} {padding}" for number in range(90))))
+    for number in range(80):
+        id = f"{0x20000000 + number:08x}{SESSION[8:]}"
+        claude(tmp_path, *talk("short", session=id), session=id)
+    await run(store, org, tmp_path)
+    texts = [one.content for one in await store.get_session_messages(org, SESSION)]
+    assert not [text for text in texts if "old" in text]
+
+
+async def test_a_file_that_failed_is_read_for_what_others_say_by_the_next_run(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others say of it is known by then."""
+    records = [codex_lines.meta(), codex_lines.said("user", "hello", 1), codex_lines.said("assistant", "so", 2)]
+    written(tmp_path, [(f"sessions/{codex_lines.NAME}", codex_lines.data(*records))])
+    await run(store, org, tmp_path)
+    entry = {"id": codex_lines.THREAD, "thread_name": "A title", "updated_at": "2026-02-03T11:00:00Z"}
+    written(tmp_path, [("session_index.jsonl", codex_lines.data(entry))])
+    with monkeypatch.context() as broken:
+        def refuse(*_: Any) -> Any:
+            raise RuntimeError("broken for once")
+        broken.setattr("agentstore.importers.codex.history.CodexHistory.read", refuse)
+        ran = await run(store, org, tmp_path)
+        assert ran.summary.files == {"failed": 1}, ran.events
+    await run(store, org, tmp_path)
+    (session,) = await sessions(store, org)
+    assert session.display_name == "A title"
+
+
+async def test_deleted_sessions_of_a_database_stay_away_and_new_ones_come(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    one = opencode_files.export(opencode_files.user(1, opencode_files.said("first")))
+    ids = ["ses_39b9a333bffeVNXMK6bSZru9Ur", "ses_39b9a333bffeVNXMK6bSZru9Us"]
+    connection = opencode_files.write_database(tmp_path / "opencode.db", one)
+    await run(store, org, tmp_path)
+    (stored,) = await sessions(store, org)
+    await store.delete_sessions(org, [stored.id])
+    other = opencode_files.export(opencode_files.user(1, opencode_files.said("second")), id=ids[0])
+    opencode_files.insert(connection, other)
+    ran = await run(store, org, tmp_path)
+    assert [session.id for session in await sessions(store, org)] == [f"opencode:{ids[0]}"], ran.events
+    third = opencode_files.export(opencode_files.user(1, opencode_files.said("third")), id=ids[1])
+    opencode_files.insert(connection, third)
+    connection.execute("UPDATE session SET title = 'new', time_updated = time_updated + 5000")
+    connection.commit()
+    await run(store, org, tmp_path)
+    assert [session.id for session in await sessions(store, org)] == [f"opencode:{id}" for id in ids]
+    connection.close()
+
+
+# --- importers that raise ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["survey", "detect", "beside", "around", "context", "facts", "read"])
+async def test_a_fault_of_an_importer_does_not_end_the_others(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("a fault")
+
+    claude(tmp_path, *talk("one"))
+    records = [codex_lines.meta(), codex_lines.said("user", "hello", 1)]
+    written(tmp_path, [(f"sessions/{codex_lines.NAME}", codex_lines.data(*records))])
+    where = "ClaudeCode" if method in ("survey", "detect", "beside", "around") else "ClaudeHistory"
+    module = "importer" if where == "ClaudeCode" else "files"
+    with monkeypatch.context() as broken:
+        broken.setattr(f"agentstore.importers.claude_code.{module}.{where}.{method}", refuse)
+        ran = await run(store, org, tmp_path)
+        assert ran.summary.files == {"read": 1, "failed": 1}
+        (failed,) = [event for event in ran.events if event.kind == "failed"]
+        assert failed.path.endswith(f"{SESSION}.jsonl")
+        assert "a fault" in failed.reason
+    assert (await run(store, org, tmp_path)).summary.files == {"read": 1, "unchanged": 1}
+    assert await rows(store, org) == await clean(store, org, tmp_path)
+
+
+async def test_a_mask_that_raises(store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path) -> None:
+    """Nothing of what it could not mask is stored, and other agents' files are."""
+
+    class Broken(Masker):
+        def mask(self, data: bytes) -> bytes:
+            if b"poison" in data:
+                raise ZeroDivisionError("a fault")
+            return super().mask(data)
+
+    claude(tmp_path, *talk("poison"))
+    claude(tmp_path, *talk("two", session=OTHER), session=OTHER)
+    records = [codex_lines.meta(), codex_lines.said("user", "hello", 1)]
+    written(tmp_path, [(f"sessions/{codex_lines.NAME}", codex_lines.data(*records))])
+    ran = await run(store, org, tmp_path, mask=Broken())
+    assert ran.summary.files == {"read": 1, "failed": 2}
+    assert "poison" not in repr(await rows(store, org))
+    assert (await run(store, org, tmp_path)).summary.files == {"read": 2, "unchanged": 1}
+
+
+# --- places and files -------------------------------------------------------------------------------------------------
+
+
+async def test_strange_files(store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path) -> None:
+    folder = claude(tmp_path, *talk("one")).parent
+    (folder / "directory.jsonl").mkdir()
+    os.mkfifo(folder / "pipe.jsonl")
+    (folder / "loop.jsonl").symlink_to(folder / "loop.jsonl")
+    (folder / "folders").symlink_to(folder, target_is_directory=True)
+    os.link(folder / f"{SESSION}.jsonl", folder / "hard.jsonl")
+    (folder / "new\nline.jsonl").write_bytes(data(*talk("two", session=OTHER)))
+    with open(os.fsencode(folder) + b"/b\xffd.jsonl", "wb") as file:
+        file.write(data(*talk("three", session=OTHER.replace("5a", "6b"))))
+    with contextlib.suppress(OSError):
+        os.symlink(b"nowhere", os.fsencode(folder) + b"/gone\xff.jsonl")
+    for number, content in enumerate((b"", b"{", b'{"type":"user"', b"\n", b"\x00" * 5000)):
+        id = f"{number:08x}{SESSION[8:]}"
+        (folder / f"{id}.jsonl").write_bytes(content)
+    ran = await run(store, org, [tmp_path, folder, tmp_path])
+    for event in ran.events:
+        event.path.encode()
+    print(ran.summary, *ran.events, sep="\n")
+    again = await run(store, org, (place for place in [folder, tmp_path]))
+    assert "read" not in again.summary.files, again.events
+    assert await rows(store, org) == await clean(store, org, tmp_path)
+
+
+async def test_a_place_may_be_relative(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    claude(one / "here", *talk("one"))
+    claude(two / "here", *talk("two"))
+    monkeypatch.chdir(one)
+    await run(store, org, "here")
+    monkeypatch.chdir(two)
+    assert (await run(store, org, one)).summary.files == {"unchanged": 1}
+
+
+async def test_what_it_says_of_a_database_without_tables(
+    server: Server, fresh_database: str, tmp_path: pathlib.Path
+) -> None:
+    claude(tmp_path, *talk("one"))
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+        with pytest.raises(SchemaError, match="ensure_schema"):
+            await run(store, "acme", tmp_path)
