@@ -2,8 +2,8 @@
 
     AGENTSTORE_DSN=clickhouse://user:password@host/database python examples/worker.py ORG [--watch] [PLACE …]
 
-Without a place it takes those where the agents of this user keep their history. Run it as often as you like, also twice at
-once: only what is new is read. With --watch it goes on, and stores what is written within seconds; SIGTERM ends it.
+Without a place it takes those where the agents of this user keep their history. Run it as often as you like, also twice
+at once: only what is new is read. With --watch it goes on, and stores what is written within seconds; SIGTERM ends it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import logging
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from agentstore.importers.results import ImportResult
 from agentstore.importers.states import StaleStateError
 from agentstore.ingest.looks import Looks
+from agentstore.ingest.whose import claimed_by, in_order, is_anothers, said_by, source_of
 from agentstore.models import GitLink, Message, Session, ToolCall, WriteMark
 from agentstore.protocols import ReadWriteStore
 
@@ -81,7 +82,7 @@ class ImportWriter:
                 self._reading[session.id] = turn
         async with turn:
             file = self._file(result, more)
-            for session in _in_order(result.sessions):
+            for session in in_order(result.sessions):
                 await self._write_session(file, session, result, more)
             for session in result.sessions[:1]:
                 await self._delete_replaced(session, result.replaces)
@@ -100,7 +101,7 @@ class ImportWriter:
             new = await self._new_among(results)
             if not new:
                 return [None for _ in results]
-            sessions = [self._below(one, "") for result in new for one in _in_order(result.sessions)]
+            sessions = [self._below(one, "") for result in new for one in in_order(result.sessions)]
             links = [link for result in new for link in result.git_links]
             await self._store.write_git_links(self._org_id, links)
             await self._store.write_batch(
@@ -268,7 +269,7 @@ class ImportWriter:
         end, too: one program takes for two messages what another takes for one, or has a subagent's calls in it.
         """
         stored = await self._stored(copy.id)
-        if stored is None or _is_anothers(stored, copy):
+        if stored is None or is_anothers(stored, copy):
             return stored is None
         has, had = (calls, copy.message_count), (stored.tool_call_count, stored.message_count)
         if stored.copied_by:
@@ -291,11 +292,11 @@ class ImportWriter:
         stored = await self._stored(session.id)
         if stored is not None and goes_on and stored.copied_by:
             raise StaleStateError(f"a copy of session {session.id} is stored: import its file from its start")
-        if stored is None or not _is_anothers(stored, session):
+        if stored is None or not is_anothers(stored, session):
             return session.id
         known = await self._store.get_session_messages(self._org_id, session.id)
         # Of agents that give their messages no ids nothing but the messages themselves can tell.
-        by = _source_of if any(message.source_id for message in known) else _said_by
+        by = source_of if any(message.source_id for message in known) else said_by
         theirs = {by(message) for message in known} - {""}
         new = [id for message in messages if (id := by(message)) and id not in theirs]
         if theirs <= {by(message) for message in messages}:
@@ -316,7 +317,7 @@ class ImportWriter:
             stored = await self._stored(id)
             # Such ids were given to subagents (their parent is the same) and to files of any name, whose rows had the
             # session that the records name for a parent.
-            if stored is not None and stored.parent_session_id in _claimed_by(session):
+            if stored is not None and stored.parent_session_id in claimed_by(session):
                 same.append(id)
         if same:
             await self._store.delete_sessions(self._org_id, same)
@@ -330,28 +331,3 @@ def _remember(known: collections.OrderedDict[str, T], key: str, value: T) -> Non
     known.move_to_end(key)
     if len(known) > _REMEMBERED:
         known.popitem(last=False)
-
-
-def _in_order(sessions: Iterable[Session]) -> list[Session]:
-    """Subagents first, so that who sees a session in a list sees all of it."""
-    return sorted(sessions, key=lambda session: session.relationship_type != "subagent")
-
-
-def _source_of(message: Message) -> str:
-    return message.source_id
-
-
-def _said_by(message: Message) -> str:
-    return f"{message.role} {message.content}"
-
-
-def _claimed_by(session: Session) -> set[str]:
-    if session.relationship_type == "subagent":
-        return {session.parent_session_id} - {""}
-    return {session.id.partition("~")[0], session.parent_session_id} - {""}
-
-
-def _is_anothers(stored: Session, session: Session) -> bool:
-    """Whether a session is stored for another owner; one that nobody named is nobody's."""
-    pairs = ((stored.user_id, session.user_id), (stored.machine, session.machine))
-    return any(one and other and one != other for one, other in pairs)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import pathlib
 import secrets
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from agentstore import AsyncClickHouseStore, NotFoundError, SchemaError
-from agentstore.importers.claude_code.importer import ClaudeCode
-from agentstore.importers.registry import IMPORTERS
-from agentstore.ingest import arguments, ingest, restore
+from agentstore.ingest import arguments, restore
 from agentstore.masking import Masker
 from tests.live.ingesting import rows, run, sessions, written
 from tests.live.test_ingest_run import OTHER, age, claude, quick_clock, talk  # noqa: F401
 from tests.servers import Server
 from tests.unit import codex_lines, opencode_files
-from tests.unit.importer_lines import SESSION, data, line, user
+from tests.unit.importer_lines import SESSION, data
 
 pytestmark = pytest.mark.usefixtures("quick_clock")
 
@@ -124,8 +120,10 @@ async def test_a_file_that_failed_is_read_for_what_others_say_by_the_next_run(
     entry = {"id": codex_lines.THREAD, "thread_name": "A title", "updated_at": "2026-02-03T11:00:00Z"}
     written(tmp_path, [("session_index.jsonl", codex_lines.data(entry))])
     with monkeypatch.context() as broken:
+
         def refuse(*_: Any) -> Any:
             raise RuntimeError("broken for once")
+
         broken.setattr("agentstore.importers.codex.history.CodexHistory.read", refuse)
         ran = await run(store, org, tmp_path)
         assert ran.summary.files == {"failed": 1}, ran.events
