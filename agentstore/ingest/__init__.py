@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agentstore.ingest.events import IngestEvent, IngestSummary
-from agentstore.ingest.following import Pace, WatchedStore
-from agentstore.ingest.originals import reimport
-from agentstore.ingest.restoring import restore
+from agentstore.ingest.kept.originals import reimport
+from agentstore.ingest.kept.restoring import restore
 from agentstore.ingest.streaming import ingest
-from agentstore.ingest.watching import watch
+from agentstore.ingest.watchers.following import Pace, WatchedStore
+from agentstore.ingest.watchers.watching import watch
 from agentstore.ingest.writer import ImportWriter
 from agentstore.protocols import ReadWriteStore
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from agentstore.importers import ImportState
 from agentstore.importers.projects import project_of
-from agentstore.ingest.chains import kept_of
-from agentstore.ingest.keeping import as_stored, merged, with_usage
-from agentstore.ingest.layout import Layout, parts_beside, parts_of
-from agentstore.ingest.restoring import folder_of
+from agentstore.ingest.kept.chains import kept_of
+from agentstore.ingest.kept.keeping import as_stored, merged, with_usage
+from agentstore.ingest.kept.layout import Layout, parts_beside, parts_of
+from agentstore.ingest.kept.restoring import folder_of
 from agentstore.models import Message, OriginalPart, Session, SourceFile
 
 TOP = pathlib.Path("/top")

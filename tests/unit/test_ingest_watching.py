@@ -12,12 +12,12 @@ import pytest
 from agentstore.importers.claude_code.importer import ClaudeCode
 from agentstore.importers.opencode.importer import OpenCode
 from agentstore.importers.sqlite_files import open_database
-from agentstore.ingest.changes import Changes, Sleep
 from agentstore.ingest.ledger import Ledger
 from agentstore.ingest.looking import Look, Looker
 from agentstore.ingest.places import stat_of
-from agentstore.ingest.polling import Poller
 from agentstore.ingest.remembered import Remembered
+from agentstore.ingest.watchers.changes import Changes, Sleep
+from agentstore.ingest.watchers.polling import Poller
 from tests.unit.importer_lines import SESSION, data, user
 from tests.unit.opencode_files import export, said, write_database
 from tests.unit.opencode_files import user as asked

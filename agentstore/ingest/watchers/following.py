@@ -16,11 +16,11 @@ import msgspec
 
 from agentstore.errors import AgentStoreError
 from agentstore.ingest.arguments import single
-from agentstore.ingest.changes import Changes, Sleep
 from agentstore.ingest.events import IngestEvent, IngestSummary
-from agentstore.ingest.notices import Notice, Notices
 from agentstore.ingest.run import Ingest
 from agentstore.ingest.tally import Tally
+from agentstore.ingest.watchers.changes import Changes, Sleep
+from agentstore.ingest.watchers.notices import Notice, Notices
 from agentstore.protocols import ReadWriteStore
 
 _SELDOM = 3600.0  # at the latest there is a whole pass

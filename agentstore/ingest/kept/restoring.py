@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Sequence
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.importers.importer import Importer
 from agentstore.importers.registry import importer_named, this_home
-from agentstore.ingest.chains import Kept, is_list, kept_of
-from agentstore.ingest.choosing import by_original
-from agentstore.ingest.laying import plain_name
-from agentstore.ingest.layout import Parts, parts_beside, parts_of
-from agentstore.ingest.staging import Staging
+from agentstore.ingest.kept.chains import Kept, is_list, kept_of
+from agentstore.ingest.kept.choosing import by_original
+from agentstore.ingest.kept.laying import plain_name
+from agentstore.ingest.kept.layout import Parts, parts_beside, parts_of
+from agentstore.ingest.kept.staging import Staging
 from agentstore.models import Session, SessionFilter, SourceFile
 from agentstore.protocols import ReadWriteStore
 

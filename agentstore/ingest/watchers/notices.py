@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from agentstore.ingest.polling import Poller
+from agentstore.ingest.watchers.polling import Poller
 
 _logger = logging.getLogger("agentstore")
 # A step without a further change ends a batch of them; a batch ends after the second number in any case.

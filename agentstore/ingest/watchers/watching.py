@@ -12,8 +12,8 @@ from agentstore.importers.importer import Importer
 from agentstore.importers.registry import IMPORTERS
 from agentstore.ingest.arguments import Places, Secrets, masker_of, options_of, paths_of
 from agentstore.ingest.events import IngestEvent, IngestSummary
-from agentstore.ingest.following import Follower, Pace, WatchedStore
 from agentstore.ingest.run import Ingest
+from agentstore.ingest.watchers.following import Follower, Pace, WatchedStore
 
 if TYPE_CHECKING:
     from agentstore.masking import Masker

@@ -9,9 +9,9 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.importers.importer import Importer, Options
 from agentstore.importers.registry import IMPORTERS
 from agentstore.ingest.arguments import PIECE_BYTES, Secrets, masker_of
-from agentstore.ingest.choosing import Choice
 from agentstore.ingest.events import IngestEvent, IngestSummary
-from agentstore.ingest.reimporting import Reimport
+from agentstore.ingest.kept.choosing import Choice
+from agentstore.ingest.kept.reimporting import Reimport
 from agentstore.ingest.streaming import events_of
 from agentstore.ingest.tally import Tally
 from agentstore.protocols import ReadWriteStore

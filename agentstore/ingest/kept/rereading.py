@@ -8,8 +8,8 @@ import msgspec
 
 from agentstore.errors import NotFoundError, SessionPurgedError
 from agentstore.importers.results import ImportResult
-from agentstore.ingest.keeping import as_stored, base_of, lacks_usage, merged, renamed, with_usage
-from agentstore.ingest.laying import Laid
+from agentstore.ingest.kept.keeping import as_stored, base_of, lacks_usage, merged, renamed, with_usage
+from agentstore.ingest.kept.laying import Laid
 from agentstore.ingest.writer import ImportWriter
 from agentstore.models import Message, Session
 from agentstore.protocols import ReadWriteStore

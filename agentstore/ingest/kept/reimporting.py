@@ -20,11 +20,11 @@ from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import History, Importer, Options
 from agentstore.importers.results import ImportResult
 from agentstore.importers.sqlite_files import UNREADABLE
-from agentstore.ingest.chains import kept_of
-from agentstore.ingest.choosing import Choice, Owners, by_original, group_of
 from agentstore.ingest.events import EventKind, IngestEvent
-from agentstore.ingest.laying import Laid, Layer
-from agentstore.ingest.rereading import Rereading
+from agentstore.ingest.kept.chains import kept_of
+from agentstore.ingest.kept.choosing import Choice, Owners, by_original, group_of
+from agentstore.ingest.kept.laying import Laid, Layer
+from agentstore.ingest.kept.rereading import Rereading
 from agentstore.ingest.tally import Tally
 from agentstore.ingest.writer import ImportWriter
 from agentstore.models import Session, SourceFile

@@ -10,8 +10,8 @@ import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from agentstore.ingest.chains import Kept, is_list
-from agentstore.ingest.layout import Layout
+from agentstore.ingest.kept.chains import Kept, is_list
+from agentstore.ingest.kept.layout import Layout
 from agentstore.models import OriginalPart, Session, SourceFile
 
 _COMPRESSED = ".zst"
