@@ -58,7 +58,8 @@ def this_home() -> Home:
 def known_places(home: Home | None = None, importers: Sequence[Importer] = IMPORTERS) -> list[pathlib.Path]:
     """The folders and files where agents keep their history, those that exist; none lies in another one of them."""
     told = {pathlib.Path(place) for importer in importers for place in importer.places(home or this_home())}
-    there = sorted(place for place in told if place.exists())
+    # Not Path.exists(), which raises where it may not look.
+    there = sorted(place for place in told if os.path.exists(place))
     return [place for place in there if not any(place.is_relative_to(other) for other in there if other != place)]
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import pathlib
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class Owner(NamedTuple):
 
 class Task(NamedTuple):
     """A file that is to be read, from ``state`` on; ``original_id``: under which its parts are kept. ``row``: what is
-    known of it, under this path or another one."""
+    known of it, under this path or another one. ``deleted``: sessions in it that were deleted from the store."""
 
     file: File
     context: str
@@ -33,6 +33,7 @@ class Task(NamedTuple):
     original_id: str
     session_ids: tuple[str, ...]
     row: SourceFile | None
+    deleted: frozenset[str] = frozenset()
 
 
 def is_settled(file: File, context: str, owner: Owner) -> bool:
@@ -66,9 +67,22 @@ def goes_on_from(file: File, owner: Owner, rows: Sequence[SourceFile]) -> Source
     """
     own = [row for row in rows if row.machine == owner.machine and row.source_id == file.source_id]
     at_home = [row for row in own if row.path == file.name]
-    moved = [row for row in own if row.path != file.name and not pathlib.Path(row.path).exists()]
+    moved = [row for row in own if row.path != file.name and _is_gone(row.path)]
     mine = [row for row in (*at_home, *moved) if row.user_id == owner.user_id]
     return mine[0] if mine else None
+
+
+def _is_gone(name: str) -> bool:
+    """Whether there is nothing at a path any more; False where that cannot be told."""
+    if "\ufffd" in name:
+        return False  # perhaps it is no UTF-8, and this is not its name
+    try:
+        os.lstat(os.fsdecode(name.encode()))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _state(row: SourceFile | None, file: File, context: str) -> ImportState | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import pathlib
 
 from agentstore.importers.file_blocks import name_of, read_start
 from agentstore.importers.importer import HEAD
+from agentstore.importers.sqlite_files import is_sqlite
 from agentstore.importers.states import Trace
 
 _BLOCK = 1 << 20
@@ -19,10 +22,12 @@ def head_of(path: pathlib.Path) -> bytes:
         return head
     import zstandard  # here, for few files need it
 
-    try:
-        return zstandard.ZstdDecompressor().decompressobj().decompress(head)[:HEAD]
-    except zstandard.ZstdError:
-        return b""
+    # Not all that comes of these bytes: that may be thousands of times as much.
+    stream, first = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(head), read_across_frames=True), b""
+    with contextlib.suppress(zstandard.ZstdError):
+        while len(first) < HEAD and (block := stream.read(HEAD - len(first))):
+            first += block
+    return first
 
 
 def end_of_lines(path: pathlib.Path, size: int) -> int:
@@ -42,6 +47,11 @@ def end_of_lines(path: pathlib.Path, size: int) -> int:
 def is_compressed(path: pathlib.Path) -> bool:
     """Whether a file is a log that its agent has compressed."""
     return path.suffix == ".zst"
+
+
+def is_database(path: pathlib.Path) -> bool:
+    """Whether sessions come and go in a file. ``OSError`` if it cannot be read."""
+    return is_sqlite(read_start(path, HEAD))
 
 
 def ends_of(path: pathlib.Path, offset: int) -> tuple[int, bytes, bytes]:

@@ -10,7 +10,7 @@ import msgspec
 
 from agentstore.importers.importer import History, Importer
 from agentstore.ingest.deciding import Task, copy_of, has_bytes_of, is_settled, task_of
-from agentstore.ingest.identity import is_compressed
+from agentstore.ingest.identity import is_compressed, is_database
 from agentstore.ingest.looking import File
 from agentstore.ingest.reporting import Report
 from agentstore.ingest.setting import Setting
@@ -25,6 +25,7 @@ class Plan:
     def __init__(self, setting: Setting, report: Report, importer: Importer, files: list[File]) -> None:
         self._setting, self._report, self._importer = setting, report, importer
         self._files = {file.path: file for file in files}
+        self._stored: set[str] = set()  # of the sessions that are known of the files
 
     async def made(self) -> tuple[History, list[Task]] | None:
         """The files that are to be read, in the order in which it is best done; None where nothing has changed."""
@@ -67,8 +68,10 @@ class Plan:
             else:
                 left.append((file._replace(row=ledger.row(file.name, file.source_id)), context))
         rows: dict[str, list[SourceFile]] = collections.defaultdict(list)
-        for row in await ledger.states(file.source_id for file, _ in left):
+        known_rows = await ledger.states(file.source_id for file, _ in left)
+        for row in known_rows:
             rows[row.source_id].append(row)
+        self._stored = await self._stored_of({id for row in known_rows for id in row.session_ids})
         tasks = []
         for file, context in left:
             known = [] if self._setting.again else rows[file.source_id]
@@ -81,7 +84,8 @@ class Plan:
                 continue
             if is_to_be_read:
                 await self._note_due(file, rows[file.source_id])
-                tasks.append(task)
+                deleted = frozenset[str]() if self._setting.again else frozenset(task.session_ids) - self._stored
+                tasks.append(task._replace(deleted=deleted))
         return tasks
 
     async def _note_due(self, file: File, rows: Iterable[SourceFile]) -> None:
@@ -102,7 +106,9 @@ class Plan:
         file, row = task.file, task.file.row
         if row is not None and row.outcome == "deleted":
             return await self._leave(task, "deleted", history, row.session_ids)
-        if task.session_ids and not await self._is_any_stored(task.session_ids):
+        is_deleted = bool(task.session_ids) and self._stored.isdisjoint(task.session_ids)
+        # New sessions come into a database.
+        if is_deleted and not await self._setting.in_thread(is_database, file.path):
             return await self._leave(task, "deleted", history, task.session_ids)
         if task.row is not None and await self._was_compressed(task, task.row):
             note_again(self._setting, task, task.row, history)
@@ -110,7 +116,7 @@ class Plan:
             return False
         if task.state is None and row is None:
             copied = await self._setting.in_thread(copy_of, file, self._setting.owner, rows)
-            if copied is not None and await self._is_any_stored(copied.session_ids):
+            if copied is not None and not self._stored.isdisjoint(copied.session_ids):
                 return await self._leave(task, "known", history, copied.session_ids)
         return True
 
@@ -120,8 +126,8 @@ class Plan:
             return False
         return await self._setting.in_thread(has_bytes_of, task.file, row)
 
-    async def _is_any_stored(self, session_ids: Iterable[str]) -> bool:
-        return bool(await self._setting.store.get_sessions(self._setting.org_id, session_ids))
+    async def _stored_of(self, session_ids: Iterable[str]) -> set[str]:
+        return {one.id for one in await self._setting.store.get_sessions(self._setting.org_id, session_ids)}
 
     async def _leave(self, task: Task, outcome: str, history: History, session_ids: tuple[str, ...]) -> bool:
         leave(self._setting, task, outcome, history, session_ids)

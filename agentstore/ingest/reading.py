@@ -73,7 +73,8 @@ class Reading:
                 raise
             # The file is not what it was, or a copy has taken its place.
             keep_raw = self._setting.options.keep_original
-            await self._read(task_of(task.file, task.context, self._setting.owner, (), keep_raw=keep_raw))
+            anew = task_of(task.file, task.context, self._setting.owner, (), keep_raw=keep_raw)
+            await self._read(anew._replace(deleted=task.deleted))
 
     async def _read(self, task: Task) -> None:
         end = await self._setting.in_thread(end_of_lines, task.file.path, task.file.found.size)

@@ -72,6 +72,11 @@ class FileStorer:
         if _says_nothing(result, task.state):
             stored.state = result.state
             return
+        if result.sessions and task.deleted.issuperset(one.id for one in result.sessions):
+            # It stays away, and is not asked for again before it changes. Nor is it forgotten that it is in the file.
+            stored.session_ids = tuple(dict.fromkeys((*stored.session_ids, *(one.id for one in result.sessions))))
+            stored.state = result.state or stored.state
+            return
         more = self._is_main(result) and result.state is not None and result.state.offset < self._end
         try:
             ids = await self._together.write(result, size, more=more)
