@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-importers bench-stalls bench-versions bench-crowd build clean
+.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,9 @@ bench-writer: $(VENV)/.local ## small concurrent writes, latency, stalls, memory
 
 bench-importers: $(VENV)/.dev ## imports beside decoding the same lines: FOLDER=~/.claude/projects [ARGS='--rounds 15']
 	@$(PY) -m benchmarks.importers '$(FOLDER)' $(ARGS)
+
+bench-ingest: $(VENV)/.dev ## reading, parsing, masking, encoding and the server, on FOLDER's transcripts made 1 GB: [ARGS='--megabytes 200']
+	@$(PY) -m benchmarks.importers '$(FOLDER)' --megabytes 1000 $(ARGS)
 
 bench-stalls: $(VENV)/.local ## how long reads of 100,000 rows hold the event loop: [ARGS='--rows 10000']
 	@$(PY) -m benchmarks.stalls $(ARGS)

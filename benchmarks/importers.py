@@ -6,6 +6,8 @@ memory first. The sides take turns, in CPU time of one process, so that others o
 * ours: the import of whole files, bytes to rows (``import_claude_code``), and in pieces, each with its state
 * ``json.loads`` and untyped msgspec, line by line; lines that they refuse are passed over
 * ours up to the typed lines, without rows
+
+With ``--megabytes N``: what a whole ingest of so much costs, made of the same transcripts with new ids (``ingest.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import msgspec
 from agentstore.importers import find_claude_code, import_claude_code, iter_claude_code
 from agentstore.importers.claude_code.lines import Chunk
 from agentstore.importers.jsonl import stretches_of
+from benchmarks import ingest
 
 Files = list[tuple[str, bytes]]
 
@@ -70,7 +73,11 @@ def main() -> None:
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--pieces", type=float, default=1.0, metavar="MB")
+    parser.add_argument("--megabytes", type=float, default=0.0, metavar="N")
     asked = parser.parse_args()
+    if asked.megabytes:
+        ingest.measure(asked.folder, int(asked.megabytes * 1e6), rounds=1)
+        return
     files = [(path.as_posix(), path.read_bytes()) for path in find_claude_code(asked.folder)]
     size = sum(len(data) for _, data in files)
     untyped = msgspec.json.Decoder().decode

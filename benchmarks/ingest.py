@@ -27,12 +27,15 @@ from typing import Any, NamedTuple
 
 from agentstore import AsyncClickHouseStore
 from agentstore.connection.sql import sql
-from agentstore.importers import IMPORTERS, Options, find_history
+from agentstore.importers import IMPORTERS, ImportResult, Options, find_history
 from agentstore.ingest import IngestSummary, ingest
 from agentstore.ingest.arguments import PIECE_BYTES
 from agentstore.local.client.acquire import find_running, stop
 from agentstore.local.directory.layout import resolve
 from agentstore.masking import Masker
+from agentstore.models import OriginalPart
+from agentstore.write.encoded_rows import encode_rows
+from agentstore.write.rows import FILE_TOUCHES, GIT_LINKS, MESSAGES, ORIGINALS, SESSIONS, TOOL_CALLS
 from benchmarks.multiplied import multiply
 
 MEGABYTE = 1e6
@@ -72,18 +75,35 @@ def read_all(folder: pathlib.Path) -> int:
     return sum(len(path.read_bytes()) for path in folder.rglob("*") if path.is_file())
 
 
-def parse_all(folder: pathlib.Path, *, mask: bool, keep: bool) -> int:
+def parse_all(
+    folder: pathlib.Path, *, mask: bool = False, keep: bool = False, take: Callable[[ImportResult], object] = id
+) -> None:
     options = Options(mask=Masker().mask if mask else None, keep_original=keep, piece_bytes=PIECE_BYTES)
     found: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
     for importer, path in find_history(folder):
         if importer is not None:
             found[importer.name].append(path)
-    count = 0
     for importer in IMPORTERS:
         history = importer.survey(found[importer.name], options)
         for path in history.files:
-            count += sum(len(result.messages) for result in history.read(path))
-    return count
+            for result in history.read(path):
+                take(result)
+
+
+def encoded(result: ImportResult) -> None:
+    """The rows as they are sent."""
+    originals = [
+        OriginalPart(original_id="o", start=one.offset, end=one.end, data=one.data) for one in result.originals
+    ]
+    for table, records in (
+        (SESSIONS, result.sessions),
+        (MESSAGES, result.messages),
+        (TOOL_CALLS, result.tool_calls),
+        (GIT_LINKS, result.git_links),
+        (FILE_TOUCHES, result.file_touches),
+        (ORIGINALS, originals),
+    ):
+        encode_rows(table, "bench", records, name=table.name)
 
 
 async def whole(store: AsyncClickHouseStore, folder: pathlib.Path) -> IngestSummary:
@@ -146,26 +166,22 @@ async def kept(store: AsyncClickHouseStore) -> str:
     return f"originals {packed / max(1, plain):.3f} bytes for each byte"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--megabytes", type=float, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=pathlib.Path, help="where to put the copies; else a temporary folder")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.work) as work:
-        folder = pathlib.Path(work, "transcripts")
-        count, size = multiply(asked.folder, folder, int(asked.megabytes * MEGABYTE))
+def measure(source: pathlib.Path, megabytes_of: int, *, rounds: int, work: pathlib.Path | None = None) -> None:
+    """Print all of it."""
+    with tempfile.TemporaryDirectory(dir=work) as place:
+        folder = pathlib.Path(place, "transcripts")
+        count, size = multiply(source, folder, megabytes_of)
         print(f"{count:,} files, {size / MEGABYTE:,.0f} MB\n")
         print("| | seconds | MB/s | CPU here, s | CPU of the server, s |\n| --- | --- | --- | --- | --- |", flush=True)
         stages: dict[str, Callable[[], Any]] = {
             "read": lambda: read_all(folder),
-            "parse": lambda: parse_all(folder, mask=False, keep=False),
-            "parse, mask": lambda: parse_all(folder, mask=True, keep=False),
+            "parse": lambda: parse_all(folder),
+            "parse, mask": lambda: parse_all(folder, mask=True),
             "parse, mask, keep originals": lambda: parse_all(folder, mask=True, keep=True),
+            "parse, mask, keep originals, encode": lambda: parse_all(folder, mask=True, keep=True, take=encoded),
         }
         taken: dict[str, list[Cost]] = {name: [] for name in stages}
-        for _ in range(asked.rounds):
+        for _ in range(rounds):
             for name, work_of in stages.items():
                 taken[name].append(timed(work_of))
         for name, costs in taken.items():
@@ -173,6 +189,16 @@ def main() -> None:
             print(cost.row(name, size), flush=True)
         for line in asyncio.run(into_a_store(folder, size)):
             print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--megabytes", type=float, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=pathlib.Path, help="where to put the copies; else a temporary folder")
+    asked = parser.parse_args()
+    measure(asked.folder, int(asked.megabytes * MEGABYTE), rounds=asked.rounds, work=asked.work)
 
 
 if __name__ == "__main__":
