@@ -142,7 +142,7 @@ async def into_a_store(folder: pathlib.Path, size: int) -> Iterator[str]:
             lines.append((await awaited(once, pid)).row(f"ingest, a line added to {grown / MEGABYTE:,.1f} MB", size))
             first, memory = summaries[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             lines.append(
-                f"\n{first.files}, {first.messages:,} messages, {first.tool_calls:,} calls; {await kept(store)};"
+                f"\n{first.files}, {first.messages:,} messages, {first.tool_calls:,} calls; {await kept(store, size)};"
                 f" memory {memory:,.0f} MB; again: {summaries[1].files}"
             )
         stop(f"{place}/store")
@@ -156,14 +156,14 @@ async def merged(store: AsyncClickHouseStore) -> None:
         await store._open_lanes.background.execute(sql(f"OPTIMIZE TABLE {table} FINAL"), timeout_seconds=3600)
 
 
-async def kept(store: AsyncClickHouseStore) -> str:
+async def kept(store: AsyncClickHouseStore, size: int) -> str:
     """What the originals take on the disk."""
     query = sql(
-        "SELECT sum(data_compressed_bytes), sum(data_uncompressed_bytes) FROM system.parts"
+        "SELECT sum(bytes_on_disk) FROM system.parts"
         " WHERE database = currentDatabase() AND table = 'originals' AND active"
     )
-    (packed,), (plain,) = await store._open_pool.fetch(query)
-    return f"originals {packed / max(1, plain):.3f} bytes for each byte"
+    ((taken,),) = await store._open_pool.fetch(query)
+    return f"originals {taken / size:.3f} bytes on the disk for each byte of the files"
 
 
 def measure(source: pathlib.Path, megabytes_of: int, *, rounds: int, work: pathlib.Path | None = None) -> None:
