@@ -28,6 +28,8 @@ _logger = logging.getLogger("agentstore")
 # the fewer and larger inserts the server has to take. How much of them is in memory ``Room`` bounds.
 _TASKS = 128
 _UNDER_WAY, _TOGETHER = 48 * 1024 * 1024, 12 * 1024 * 1024
+# Bytes of all files that are read at once: what reads one remembers of it until its end. Of a large one that is a part.
+_OPEN, _MOST_OF_ONE = 96 * 1024 * 1024, 32 * 1024 * 1024
 
 
 class Reading:
@@ -37,6 +39,7 @@ class Reading:
         self._setting, self._report, self._history = setting, report, history
         self._writer = ImportWriter(setting.store, setting.org_id)
         self._room, self._together = Room(_UNDER_WAY), Together(self._writer, _TOGETHER)
+        self._open = Room(_OPEN)
         self._failure: AgentStoreError | None = None
 
     async def run(self, tasks: list[Task]) -> None:
@@ -54,8 +57,11 @@ class Reading:
 
     async def _work(self, tasks: Iterator[Task]) -> None:
         for task in tasks:
+            await self._open.enter()
             if self._failure is not None or self._setting.is_stopping:
                 return
+            size = min(task.file.found.size, _MOST_OF_ONE)
+            self._open.take(size)
             try:
                 await self._read_from(task)
             except (AgentStoreError, OSError) as error:
@@ -64,6 +70,8 @@ class Reading:
                 # A fault in an importer must not end the others, nor be silent.
                 _logger.exception("%s could not be imported", task.file.name)
                 await self._failed(task, error)
+            finally:
+                self._open.leave(size)
 
     async def _read_from(self, task: Task) -> None:
         try:
