@@ -12,6 +12,8 @@ from agentstore.ingest.ending import ended, seen
 from agentstore.models import SourceFile
 from agentstore.protocols import ReadWriteStore
 
+# The source id and the outcome of what lies around many files, and is no history itself.
+AROUND = "around"
 _Key = tuple[str, str]
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agentstore.importers.importer import Importer
 from agentstore.ingest.identity import head_of, source_id
-from agentstore.ingest.ledger import Ledger
+from agentstore.ingest.ledger import AROUND, Ledger
 from agentstore.ingest.places import Found, find, stat_of, walk, walk_below
 from agentstore.models import SourceFile
 
@@ -154,7 +154,7 @@ class Looker:
         """The file, if it is as it was when it was read."""
         for row in self._ledger.at(found.name):
             importer = self._importers.get(row.importer)
-            if importer is not None and row.stat and row.outcome != "around":
+            if importer is not None and row.stat and row.outcome != AROUND:
                 stat = self._stat(found.path, importer)
                 if stat == row.stat:
                     return File(found, importer, stat, row.source_id, row, True)

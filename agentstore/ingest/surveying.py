@@ -11,12 +11,10 @@ import msgspec
 from agentstore.importers.file_blocks import name_of
 from agentstore.importers.importer import Importer
 from agentstore.ingest.deciding import Owner
-from agentstore.ingest.ledger import Ledger
+from agentstore.ingest.ledger import AROUND, Ledger
 from agentstore.ingest.looking import File
 from agentstore.ingest.places import stat_of
 from agentstore.models import SourceFile
-
-_AROUND = "around"  # in place of a source id
 
 
 class Around(NamedTuple):
@@ -35,7 +33,7 @@ def around_of(importer: Importer, files: Iterable[File]) -> list[Around]:
 
 def has_changed(ledger: Ledger, around: Around) -> bool:
     """Whether it is not known as it is now."""
-    row = ledger.row(around.name, _AROUND)
+    row = ledger.row(around.name, AROUND)
     return not around.stat or row is None or row.stat != around.stat
 
 
@@ -43,8 +41,8 @@ def note_around(ledger: Ledger, owner: Owner, importer: Importer, around: Iterab
     """Note that a survey has seen these as they are."""
     for one in around:
         if has_changed(ledger, one):
-            row = SourceFile(path=one.name, machine=owner.machine, source_id=_AROUND, importer=importer.name)
-            ledger.note(msgspec.structs.replace(row, stat=one.stat, outcome=_AROUND))
+            row = SourceFile(path=one.name, machine=owner.machine, source_id=AROUND, importer=importer.name)
+            ledger.note(msgspec.structs.replace(row, stat=one.stat, outcome=AROUND))
 
 
 class Facts(NamedTuple):

@@ -25,6 +25,7 @@ from agentstore.ingest.kept.chains import kept_of
 from agentstore.ingest.kept.choosing import Choice, Owners, by_original, group_of
 from agentstore.ingest.kept.laying import Laid, Layer
 from agentstore.ingest.kept.rereading import Rereading
+from agentstore.ingest.ledger import AROUND
 from agentstore.ingest.tally import Tally
 from agentstore.ingest.writer import ImportWriter
 from agentstore.models import Session, SourceFile
@@ -57,7 +58,7 @@ class Reimport:
         owners = Owners(rows)
         groups: dict[tuple[str, ...], list[SourceFile]] = collections.defaultdict(list)
         for row in rows:
-            if self._choice.has_group(row):
+            if self._choice.has_group(row) and row.outcome != AROUND:
                 groups[group_of(row)].append(row)
         for _, group in sorted(groups.items()):
             if any(map(self._choice.has, group)):
