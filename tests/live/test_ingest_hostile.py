@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import os
 import pathlib
+import random
 import tracemalloc
 from typing import Any
 
@@ -14,7 +17,7 @@ import zstandard
 
 from agentstore import AsyncClickHouseStore, NotFoundError, SchemaError
 from agentstore.importers.importer import HEAD
-from agentstore.ingest import arguments, restore
+from agentstore.ingest import arguments, ingest, restore
 from agentstore.ingest.identity import head_of
 from agentstore.masking import Masker
 from tests.live.ingesting import rows, run, sessions, written
@@ -187,6 +190,46 @@ async def test_a_mask_that_raises(store: AsyncClickHouseStore, org: str, tmp_pat
     assert ran.summary.files == {"read": 1, "failed": 2}
     assert "poison" not in repr(await rows(store, org))
     assert (await run(store, org, tmp_path)).summary.files == {"read": 2, "unchanged": 1}
+
+
+# --- who ends it --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_nothing_goes_on_after_it_was_ended(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Nor is anything raised that nobody sees, and the next run ends as one clean run does."""
+    monkeypatch.setattr(arguments, "PIECE_BYTES", 2000)
+    monkeypatch.setattr("agentstore.importers.jsonl._STRETCH_BYTES", 3000)
+    rng, loop = random.Random(seed), asyncio.get_running_loop()
+    complaints: list[str] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(str(context)))
+    for turn in range(2):
+        for number in range(5):
+            id = f"{number}{SESSION[1:]}"
+            texts = [f"{turn} {part} {'x' * rng.randint(1, 900)}" for part in range(rng.randint(1, 12))]
+            claude(tmp_path, *talk(*texts, session=id), session=id)
+        before = asyncio.all_tasks()
+        if rng.random() < 0.5:
+            ingesting = asyncio.create_task(run(store, org, tmp_path))
+            for _ in range(rng.randint(1, 300)):
+                await asyncio.sleep(0)
+            ingesting.cancel()
+            await asyncio.wait([ingesting])
+        else:
+            most = rng.randint(1, 30)
+            async with contextlib.aclosing(ingest(store, org, places=tmp_path, user="ada", machine="laptop")) as events:
+                async for _ in events:
+                    most -= 1
+                    if not most:
+                        break
+        names = {task.get_name() for task in asyncio.all_tasks() - before}
+        assert not names & {"agentstore-ingest", "agentstore-ledger", "agentstore-looks", "agentstore-write"}
+    await run(store, org, tmp_path)
+    assert await rows(store, org) == await clean(store, org, tmp_path)
+    gc.collect()
+    assert complaints == []
 
 
 # --- places and files -------------------------------------------------------------------------------------------------
