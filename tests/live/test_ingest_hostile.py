@@ -8,6 +8,7 @@ import gc
 import os
 import pathlib
 import random
+import re
 import tracemalloc
 from typing import Any
 
@@ -17,6 +18,7 @@ import zstandard
 
 from agentstore import AsyncClickHouseStore, NotFoundError, SchemaError
 from agentstore.importers.importer import HEAD
+from agentstore.importers.sqlite_files import is_sqlite
 from agentstore.ingest import arguments, ingest, restore
 from agentstore.ingest.identity import head_of
 from agentstore.masking import Masker
@@ -25,6 +27,7 @@ from tests.live.test_ingest_run import OTHER, age, claude, quick_clock, talk  # 
 from tests.servers import Server
 from tests.unit import codex_lines, opencode_files
 from tests.unit.importer_lines import SESSION, data
+from tests.unit.importer_seeds import SEEDS
 
 pytestmark = pytest.mark.usefixtures("quick_clock")
 
@@ -190,6 +193,17 @@ async def test_a_mask_that_raises(store: AsyncClickHouseStore, org: str, tmp_pat
     assert ran.summary.files == {"read": 1, "failed": 2}
     assert "poison" not in repr(await rows(store, org))
     assert (await run(store, org, tmp_path)).summary.files == {"read": 2, "unchanged": 1}
+
+
+@pytest.mark.parametrize("value", ["1180591620717411303424", "-7", "1e400", "true", "null", '""', "[[]]", "{}"])
+async def test_numbers_that_are_none(store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path, value: str) -> None:
+    """In no agent's file do they lead to a row that is refused."""
+    number = re.compile(rb"(?<=[:\[ ,])-?\d+(?:\.\d+)?(?=[,\]} \n])")
+    for place, seed in enumerate(seed for seed in SEEDS if not is_sqlite(seed.data)):
+        changed = number.sub(value.encode(), seed.data)
+        written(tmp_path / str(place), [(seed.path, changed), *seed.beside.items()])
+    ran = await run(store, org, tmp_path)
+    assert not [event for event in ran.events if event.kind == "failed"]
 
 
 # --- who ends it --------------------------------------------------------------------------------------------------

@@ -251,7 +251,8 @@ def _kind_of(path: pathlib.Path) -> int:
 def _time(info: Record, name: str) -> int:
     times = info.get("time")
     value = times.get(name) if isinstance(times, dict) else None
-    return value if type(value) is int else 0
+    # One that is no time, of whatever size, could not be packed.
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
 
 
 def _is_unchanged(state: ImportState | None, now: ImportState) -> bool:
