@@ -17,7 +17,7 @@ from agentstore.ingest.identity import is_compressed
 from agentstore.ingest.setting import Setting
 from agentstore.ingest.together import Together
 from agentstore.ingest.writer import ImportWriter
-from agentstore.models import OriginalPart, SourceFile
+from agentstore.models import OriginalPart, SourceFile, WriteMark
 
 
 class Stored(msgspec.Struct):
@@ -59,6 +59,7 @@ class FileStorer:
         self._setting, self._writer, self._history, self._task = setting, writer, history, task
         self._together = together
         self.file = task.file
+        self._mark: WriteMark | None = None
         state, known = task.state, task.session_ids if task.state is not None else ()
         self.stored = Stored(known, state, state.offset if state is not None else 0)
 
@@ -97,8 +98,15 @@ class FileStorer:
         """All of the file is stored: note that it was read as it was when it was looked at."""
         await self._writer.finish(self.file.name)
         if not self.stored.has_gaps:
+            await self._remove_older_parts()
             self._note(is_whole=True)
             self._give_up_replaced()
+
+    async def _remove_older_parts(self) -> None:
+        """Of a file that was read from its start again nothing is kept of how it was: cut otherwise, or not masked."""
+        if self._mark is not None and self.stored.has_originals:
+            store, org_id = self._setting.store, self._setting.org_id
+            await store.remove_originals(org_id, self._task.original_id, older_than=self._mark)
 
     def _give_up_replaced(self) -> None:
         """Note of what was at this path before, and begins otherwise, that its session is in this file now."""
@@ -143,6 +151,9 @@ class FileStorer:
                 )
                 for one in result.originals
             ]
+            row = self.file.row
+            if task.state is None and self._mark is None and row is not None and row.original_id == task.original_id:
+                self._mark = await self._setting.store.mark()
             await self._setting.store.write_originals(self._setting.org_id, parts)
             self.stored.has_originals = True
 

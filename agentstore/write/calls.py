@@ -105,7 +105,7 @@ class Calls:
         floor comes after the rows, for otherwise the session would be empty for a moment, or for good where they fail.
         Where ``replace`` is a mark, what is not older than that stays.
         """
-        floor = _version_of(replace)
+        floor = version_of(replace)
         if not isinstance(session, Session):
             raise InvalidArgumentError(f"session: expected Session, got {type(session).__name__}", record="session")
         # Encoded first, though published last: a session that does not fit is refused before its messages cost
@@ -132,7 +132,7 @@ class Calls:
         replace: bool | WriteMark = False,
     ) -> Call:
         """The same over many sessions."""
-        floor = _version_of(replace)
+        floor = version_of(replace)
         touched = Touched(org_id)
         published = await self._encode(
             SESSIONS, org_id, touched.sessions(self._chunks(sessions, "sessions")), "sessions"
@@ -208,7 +208,7 @@ class Calls:
             offset += len(chunk)
 
 
-def _version_of(replace: object) -> int:
+def version_of(replace: object) -> int:
     """The version of a mark; 0 where there is none."""
     if isinstance(replace, bool):
         return 0

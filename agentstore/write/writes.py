@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+from agentstore.connection.sql import sql
 from agentstore.errors import InvalidArgumentError, WriteError
 from agentstore.models import (
     FileTouch,
@@ -21,7 +22,8 @@ from agentstore.models import (
     ToolCall,
     WriteMark,
 )
-from agentstore.write.calls import Call
+from agentstore.organisation import organisation
+from agentstore.write.calls import Call, version_of
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids, listed
 from agentstore.write.purge import Purge, erase, with_subagents
@@ -117,6 +119,20 @@ class Writes(ABC):
     async def write_originals(self, org_id: str, parts: Iterable[OriginalPart]) -> None:
         """Upsert parts of files as they were, by (original_id, file, start). Those of a purged session are refused."""
         await self._write(org_id, ORIGINALS, parts, "parts")
+
+    async def remove_originals(self, org_id: str, original_id: str, *, older_than: WriteMark) -> None:
+        """Remove the parts of one file that were written before a mark: those of how it was before it was read anew."""
+        if not isinstance(older_than, WriteMark):
+            raise InvalidArgumentError(f"older_than: {older_than!r} is not what mark() gave", field="older_than")
+        statement = sql(
+            "INSERT INTO originals (org_id, original_id, file, start, session_id, _version, _deleted)"
+            " SELECT org_id, original_id, file, start, session_id, {mark}, 1 FROM originals FINAL"
+            " WHERE org_id = {org_id} AND original_id = {original_id} AND _version < {mark}",
+            org_id=organisation(org_id),
+            original_id=original_id,
+            mark=version_of(older_than),
+        )
+        await self._open_writer.background.execute(statement)
 
     async def write_session_stars(self, org_id: str, stars: Iterable[SessionStar]) -> None:
         """Upsert stars by (session_id, user_id)."""

@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import secrets
 import tracemalloc
 from typing import Any
 
@@ -329,3 +330,16 @@ async def test_a_little_file_of_many_bytes(store: AsyncClickHouseStore, org: str
         tracemalloc.stop()
     ran = await run(store, org, tmp_path)
     assert "failed" not in ran.summary.files
+
+
+async def test_nothing_unmasked_is_left_where_all_is_read_again_with_a_mask(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    token = "ghp_" + secrets.token_hex(18)
+    records = talk("one", f"use {token}", "three")
+    for number in range(3, len(records) + 1, 3):
+        claude(tmp_path, *records[:number])
+        await run(store, org, tmp_path, mask=False)
+    await run(store, org, tmp_path, again=True)
+    assert token not in repr(await rows(store, org))
+    assert token.encode() not in await original(store, org)

@@ -141,10 +141,10 @@ async def test_what_is_read_again_is_what_was_read(
         assert set(outcomes(events)) <= {("skipped", "no original")}
         return
     assert outcomes(events) == []
-    assert summary.files == {"read": len(files)}
+    assert summary.files == {"read": sum(one.outcome != "around" for one in files)}
     assert summary.sessions == len(ids) > 0
     _, summary = await run(reimport(store, org, importers=NEWER))
-    assert summary.files == {"read": len(files)}
+    assert summary.files == {"read": sum(one.outcome != "around" for one in files)}
     assert await rows(store, org, ids) == before
     for row in await store.list_source_files(org, packed=["state"]):
         assert (row.importer_version, row.stat, row.state) == (files[0].importer_version + 1, "", b"")

@@ -300,3 +300,16 @@ async def test_an_older_mark_does_not_undo_a_newer_replacement(store: AsyncClick
     await store.write_session(org, session("s"), [message(0, "late")], replace=True)
     await store.write_session(org, session("s"), [message(2, "last")], replace=mark)
     assert [one.content for one in await store.get_session_messages(org, "s")] == ["late", "last"]
+
+
+async def test_older_parts_are_removed_and_newer_ones_stay(store: AsyncClickHouseStore, org: str) -> None:
+    await store.write_originals(org, [part(0, b"old"), part(3, b"older")])
+    await store.write_originals(f"{org}-other", [part(0, b"theirs")])
+    mark = await store.mark()
+    await store.write_originals(org, [part(0, b"new and longer")])
+    await store.remove_originals(org, "o", older_than=mark)
+    assert [one.data for one in await store.get_originals(org, "o")] == [b"new and longer"]
+    assert [one.data for one in await store.get_originals(f"{org}-other", "o")] == [b"theirs"]
+    for wrong in (True, 5, None):
+        with pytest.raises(InvalidArgumentError, match="older_than"):
+            await store.remove_originals(org, "o", older_than=wrong)  # type: ignore[arg-type]

@@ -37,6 +37,12 @@ def one(mark: str, **fields: Any) -> Session:
                    agent_type=mark, first_message=mark, **fields)  # fmt: skip
 
 
+async def removed_originals(store: AsyncClickHouseStore, org: str) -> None:
+    await store.remove_originals(org, "o", older_than=await store.mark())
+    # And one that is newer, for the reads to find.
+    await store.write_originals(org, [OriginalPart(original_id="o", session_id="s", data=b"mine")])
+
+
 async def changed_sessions(store: AsyncClickHouseStore, org: str) -> list[str]:
     """Without what depends on the time at which it is asked."""
     found = await store.changes(org, 1)
@@ -69,6 +75,7 @@ WRITES: dict[str, Case] = {
     "write_originals": lambda store, org, mark: store.write_originals(
         org, [OriginalPart(original_id="o", session_id="s", data=mark.encode())]
     ),
+    "remove_originals": lambda store, org, mark: removed_originals(store, org),
     "write_session_stars": lambda store, org, mark: store.write_session_stars(
         org, [SessionStar(session_id="s", user_id="u", created_at=at(len(mark)))]
     ),

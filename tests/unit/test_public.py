@@ -29,6 +29,7 @@ WRITES = {
     "mark": "",
     "write_source_files": "org_id, files",
     "write_originals": "org_id, parts",
+    "remove_originals": "org_id, original_id, *, older_than",
     "write_session_stars": "org_id, stars",
     "write_message_pins": "org_id, pins",
     "write_session_deletes": "org_id, deletes",
