@@ -14,8 +14,9 @@ class IngestEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kind``: "found" (``size`` bytes on the disk; all files are found before one of them is read), "read" and "stored"
     (``size`` bytes of it, a piece at a time; stored means that the server has committed its rows), "skipped"
-    (``reason``: "unchanged", "known", "purged", "deleted"), "failed" (``reason``: the error; the next run tries again).
-    ``agent``: the importer that reads it. ``session_ids``: of what was stored.
+    (``reason``: "unchanged", "known", "purged", "deleted"), "failed" (``reason``: the error; the next run tries again,
+    but for a file whose content is the reason: that is read again when it has changed). ``agent``: the importer that
+    reads it. ``session_ids``: of what was stored.
     """
 
     kind: EventKind

@@ -46,7 +46,8 @@ async def ingest(
     that is stored for somebody else is never overwritten (``ImportWriter``).
     ``mask``: secrets are replaced by markers of their kind before anything else sees them (``agentstore.masking``,
     extra ``ingest``); a ``Masker`` has rules of one's own; False: nothing is masked.
-    ``keep_raw``: also the records as they are, masked, for ``reimport`` and ``restore``.
+    ``keep_raw``: also the records as they are, masked, for ``reimport`` and ``restore``. ``mask`` and ``keep_raw`` hold
+    for what is read: files that do not change stay as they were stored until ``again``.
     ``again``: read everything once more, also what was deleted from the store; what was purged stays away.
 
     A file that cannot be read or stored is an event "failed", and is tried by the next run. Where the store itself

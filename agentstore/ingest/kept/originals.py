@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from agentstore.errors import InvalidArgumentError
@@ -29,7 +30,7 @@ async def reimport(
     machine: str | None = None,
     mask: Masker | bool = True,
     importers: Sequence[Importer] = IMPORTERS,
-) -> AsyncIterator[IngestEvent | IngestSummary]:
+) -> AsyncGenerator[IngestEvent | IngestSummary, None]:
     """Read history again from the originals that the store keeps, also of files that are long gone, with the importers
     of this version; yield what happens, as ``ingest`` does. ``path`` in it is where the file was.
 
@@ -62,11 +63,13 @@ async def reimport(
     secrets = Secrets(masker)
     tally = Tally()
     error: BaseException | None = None
-    async for event in events_of(Reimport(store, org_id, choice, importers, options), tally):
-        if isinstance(event, BaseException):
-            error = event
-        else:
-            yield event
+    # Closed at once where this is: what reads and writes must not go on until the garbage is collected.
+    async with contextlib.aclosing(events_of(Reimport(store, org_id, choice, importers, options), tally)) as events:
+        async for event in events:
+            if isinstance(event, BaseException):
+                error = event
+            else:
+                yield event
     yield tally.summary(secrets.new())
     if error is not None:
         raise error
