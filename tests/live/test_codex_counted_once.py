@@ -12,6 +12,7 @@ from agentstore.importers import Options
 from agentstore.importers.codex import Codex
 from agentstore.ingest import ImportWriter
 from tests.unit.codex_families import STYLES, Thread, family
+from tests.unit.mutation_seed import mutation_seed
 
 EVERYTHING = SessionFilter(include_subagents=True, limit=1000)
 
@@ -50,8 +51,20 @@ def written(threads: list[Thread]) -> dict[str, int]:
 async def test_families_count_once_in_any_order(
     store: AsyncClickHouseStore, org: str, style: str, tmp_path: pathlib.Path
 ) -> None:
-    seed = random.SystemRandom().randrange(10**9)
-    print(f"{style}: seed {seed}")
+    seed = mutation_seed()
+    print(f"{style}: AGENTSTORE_MUTATION_SEED={seed}")
+    await _check(store, org, style, seed, tmp_path)
+
+
+@pytest.mark.xfail(strict=True, reason="the tokens of one response of 69 are counted for none of these threads")
+async def test_a_family_of_which_one_response_counts_nowhere(
+    store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path
+) -> None:
+    """Found by chance, and not understood yet."""
+    await _check(store, org, "turns", 579607358, tmp_path)
+
+
+async def _check(store: AsyncClickHouseStore, org: str, style: str, seed: int, tmp_path: pathlib.Path) -> None:
     rng = random.Random(seed)
     threads = family(rng, style, 5)
     paths = [thread.save(tmp_path) for thread in threads]

@@ -39,6 +39,7 @@ CASES: dict[str, Callable[[AsyncClickHouseStore, str, str], Any]] = {
     "submit_git_links": lambda store, org, mark: called(store.submit_git_links, org, []),
     "iter_sessions": lambda store, org, mark: first_of(store.iter_sessions(org)),
     "iter_messages": lambda store, org, mark: first_of(store.iter_messages(org)),
+    "mark": lambda store, org, mark: store.mark(),
     "flush": lambda store, org, mark: store.flush(),
     "ping": lambda store, org, mark: store.ping(),
     "ensure_schema": lambda store, org, mark: store.ensure_schema(),

@@ -147,7 +147,13 @@ async def test_what_is_read_again_is_what_was_read(
     assert summary.files == {"read": sum(one.outcome != "around" for one in files)}
     assert await rows(store, org, ids) == before
     for row in await store.list_source_files(org, packed=["state"]):
-        assert (row.importer_version, row.stat, row.state) == (files[0].importer_version + 1, "", b"")
+        if row.outcome == "around":  # what lies around files, and is none
+            continue
+        assert (row.importer_version, row.stat, row.state) == (
+            next(one.version for one in NEWER if one.name == row.importer),
+            "",
+            b"",
+        )
 
 
 async def test_what_was_lost_comes_back(store: AsyncClickHouseStore, org: str, tmp_path: pathlib.Path) -> None:
