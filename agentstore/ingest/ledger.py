@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 from collections.abc import Iterable
 
 import msgspec
@@ -27,7 +26,6 @@ class Ledger:
     def __init__(self, store: ReadWriteStore, org_id: str, machine: str) -> None:
         self._store, self._org_id, self._machine = store, org_id, machine
         self._rows: dict[str, dict[str, SourceFile]] = {}
-        self._paths: dict[str, set[str]] = collections.defaultdict(set)
         self._waiting: dict[_Key, SourceFile] = {}
         self._writing: asyncio.Task[None] | None = None
         self._is_loaded = False
@@ -47,10 +45,6 @@ class Ledger:
     def row(self, name: str, source_id: str) -> SourceFile | None:
         """What is known of a file."""
         return self._rows.get(name, {}).get(source_id)
-
-    def with_source(self, source_id: str) -> list[SourceFile]:
-        """Files on this machine that are the same by what they begin with."""
-        return [self._rows[path][source_id] for path in sorted(self._paths.get(source_id, ()))]
 
     def of_importer(self, importer: str) -> list[SourceFile]:
         """All files that this importer has read."""
@@ -104,4 +98,3 @@ class Ledger:
         # The packed parts may be large, and are asked for where they are needed.
         bare = msgspec.structs.replace(row, state=b"", facts=b"")
         self._rows.setdefault(row.path, {})[row.source_id] = bare
-        self._paths[row.source_id].add(row.path)

@@ -57,8 +57,22 @@ async def ingest(
     masker = masker_of(mask)
     options = options_of(user, user_name, machine, masker, keep_raw=keep_raw)
     secrets = Secrets(masker)
-    tally = Tally()
     run = Ingest(store, org_id, paths_of(places, importers), importers, options, again=again)
+    async with contextlib.aclosing(told(run, secrets)) as events:
+        async for event in events:
+            yield event
+
+
+class Runnable(Protocol):
+    """A pass that tells what happens."""
+
+    def run(self, emit: Emit, tally: Tally) -> Awaitable[object]: ...
+    def close(self) -> None: ...
+
+
+async def told(run: Runnable, secrets: Secrets) -> AsyncGenerator[IngestEvent | IngestSummary, None]:
+    """The events of a pass, its summary, and then, where it failed, its error."""
+    tally = Tally()
     error: BaseException | None = None
     # Closed at once where this is: what reads and writes must not go on until the garbage is collected.
     async with contextlib.aclosing(events_of(run, tally)) as events:
@@ -70,13 +84,6 @@ async def ingest(
     yield tally.summary(secrets.new())
     if error is not None:
         raise error
-
-
-class Runnable(Protocol):
-    """A pass that tells what happens."""
-
-    def run(self, emit: Emit, tally: Tally) -> Awaitable[object]: ...
-    def close(self) -> None: ...
 
 
 async def events_of(run: Runnable, tally: Tally) -> AsyncGenerator[IngestEvent | BaseException, None]:

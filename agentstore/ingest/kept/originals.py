@@ -13,8 +13,7 @@ from agentstore.ingest.arguments import PIECE_BYTES, Secrets, masker_of
 from agentstore.ingest.events import IngestEvent, IngestSummary
 from agentstore.ingest.kept.choosing import Choice
 from agentstore.ingest.kept.reimporting import Reimport
-from agentstore.ingest.streaming import events_of
-from agentstore.ingest.tally import Tally
+from agentstore.ingest.streaming import told
 from agentstore.protocols import ReadWriteStore
 
 if TYPE_CHECKING:
@@ -61,18 +60,9 @@ async def reimport(
     choice = Choice(_named(agents, "agents"), _named(session_ids, "session_ids"), machine)
     options = Options(piece_bytes=PIECE_BYTES, mask=masker.mask if masker is not None else None)
     secrets = Secrets(masker)
-    tally = Tally()
-    error: BaseException | None = None
-    # Closed at once where this is: what reads and writes must not go on until the garbage is collected.
-    async with contextlib.aclosing(events_of(Reimport(store, org_id, choice, importers, options), tally)) as events:
+    async with contextlib.aclosing(told(Reimport(store, org_id, choice, importers, options), secrets)) as events:
         async for event in events:
-            if isinstance(event, BaseException):
-                error = event
-            else:
-                yield event
-    yield tally.summary(secrets.new())
-    if error is not None:
-        raise error
+            yield event
 
 
 def _named(names: Iterable[str] | None, field: str) -> frozenset[str] | None:
