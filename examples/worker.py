@@ -2,8 +2,9 @@
 
     AGENTSTORE_DSN=clickhouse://user:password@host/database python examples/worker.py ORG [--watch] [PLACE …]
 
-Without a place it takes those where the agents of this user keep their history. Run it as often as you like, also twice
-at once: only what is new is read. With --watch it goes on, and stores what is written within seconds; SIGTERM ends it.
+It needs ``pip install 'agentstore[ingest]'``. Without a place it takes those where the agents of this user keep their
+history. Run it as often as you like, also twice at once: only what is new is read. With --watch it goes on, and stores
+what is written within seconds; SIGTERM ends it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import getpass
 import signal
 import sys
 
-from agentstore import AsyncClickHouseStore
+from agentstore import AgentStoreError, AsyncClickHouseStore
 from agentstore.ingest import IngestSummary, ingest, watch
 
 
@@ -48,6 +49,9 @@ async def main(org: str, places: list[str] | None, *, follow: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         return 1 if await task else 0
+    except AgentStoreError as error:
+        print(error, file=sys.stderr)
+        return 1
     except asyncio.CancelledError:
         return 0  # what was read by then is stored; the next run goes on behind it
 
@@ -57,5 +61,5 @@ if __name__ == "__main__":
     parser.add_argument("org")
     parser.add_argument("places", nargs="*", metavar="PLACE")
     parser.add_argument("--watch", action="store_true")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()  # also where --watch stands before the places
     sys.exit(asyncio.run(main(asked.org, asked.places or None, follow=asked.watch)))
