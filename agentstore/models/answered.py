@@ -152,11 +152,16 @@ class HeatmapCell(Record, frozen=True):
 
 
 class ToolUsageStat(Record, frozen=True):
-    """How often a tool was called."""
+    """How often a tool was called, how many of these calls failed, and in how many sessions it was used.
+
+    Calls of subagents count for the session they worked for.
+    """
 
     tool_name: str = ""
     category: str = ""
     usage_count: int = 0
+    error_count: int = 0
+    session_count: int = 0
 
 
 class DailyActivity(Record, frozen=True):

@@ -6,9 +6,7 @@ Sessions and messages are those of browsable sessions. Tokens and tools are thei
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any, Unpack
 
 from msgspec.structs import replace
@@ -21,18 +19,16 @@ from agentstore.read import totals
 from agentstore.read.building import build_in_slices
 from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import text
-from agentstore.read.copies import cut_sessions, own_rows
 from agentstore.read.dates import zone
 from agentstore.read.decoding import build
-from agentstore.read.floors import MARKS, above_floors
+from agentstore.read.floors import MARKS
+from agentstore.read.keys import keys_above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.totals import corrections, counted_sessions, spending_sessions
+from agentstore.read.totals import corrections, counted_sessions, root_of_row, spent_rows
 
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
-# As many tools are counted; of each organisation that is any.
-_MOST_TOOLS = 10_000
 
 
 class AnalyticsReads(ReadLanes):
@@ -46,13 +42,13 @@ class AnalyticsReads(ReadLanes):
             "SELECT user_id, argMax(user_name, ifNull(started_at, toDateTime64('1900-01-01', 6, 'UTC'))),"
             " toString(agent_type) AS agent, project_name, count(), sum(message_count),"
             " sum(links.links), sum(total_output_tokens), max(peak_context_tokens)"
-            " FROM (SELECT * FROM sessions FINAL WHERE {where}) AS s LEFT JOIN"
-            " (SELECT session_id, count() AS links FROM git_links FINAL WHERE org_id = {org_id} AND {seen}"
-            " GROUP BY session_id) AS links ON links.session_id = s.id"
+            " FROM (SELECT * FROM session_facts FINAL WHERE {where}) AS s LEFT ANY JOIN"
+            " (SELECT session, count() AS links FROM git_link_facts FINAL WHERE org_id = {org_id} AND {seen}"
+            " GROUP BY session) AS links ON links.session = s.session"
             " GROUP BY user_id, agent, project_name",
             where=counted_sessions(org_id, filter),
             org_id=text(org_id, "org_id"),
-            seen=above_floors(org_id, MARKS),
+            seen=keys_above_floors(org_id, MARKS),
         )
         whose = sql("user_id, user_name, toString(agent_type) AS agent, project_name")
         found, corrected = await self._both(sessions, corrections(org_id, filter, whose))
@@ -74,8 +70,8 @@ class AnalyticsReads(ReadLanes):
         filter = AnalyticsFilter(**keywords)
         columns = await self._heavy.fetch(
             sql(
-                "SELECT toDayOfWeek({start}) AS day, toHour({start}) AS hour, count() FROM sessions FINAL WHERE {where}"
-                " GROUP BY day, hour ORDER BY day, hour",
+                "SELECT toDayOfWeek({start}) AS day, toHour({start}) AS hour, count() FROM session_facts FINAL"
+                " WHERE {where} GROUP BY day, hour ORDER BY day, hour",
                 start=_local_start(filter),
                 where=counted_sessions(org_id, filter, _STARTED),
             )
@@ -86,22 +82,17 @@ class AnalyticsReads(ReadLanes):
     async def tool_usage_distribution(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ToolUsageStat]:
         """The 20 most used tools, ties by name, subagents' calls among them."""
         filter = AnalyticsFilter(**keywords)
-        statements = [
+        columns = await self._heavy.fetch(
             sql(
-                "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count"
-                " FROM tool_calls FINAL WHERE {rows} GROUP BY name, category ORDER BY usage_count DESC LIMIT {most}",
-                rows=rows,
-                most=_MOST_TOOLS,
+                "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count,"
+                " countIf(is_error), uniqExact({root}) FROM ({rows})"
+                " GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {most}",
+                root=root_of_row(org_id),
+                rows=spent_rows(org_id, filter, sql("tool_call_facts"), sql("message_ordinal")),
+                most=TOP_TOOLS,
             )
-            for rows in _spent_rows(org_id, filter, sql("message_ordinal"))
-        ]
-        counts: Counter[tuple[str, str]] = Counter()
-        for name, tool_category, count in chain.from_iterable(
-            zip(*one, strict=True) for one in await self._both(*statements)
-        ):
-            counts[name, tool_category] += count
-        top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:TOP_TOOLS]
-        return [ToolUsageStat(*key, count) for key, count in top]
+        )
+        return build(ToolUsageStat, columns)
 
     @takes_analytics_keywords
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:
@@ -110,7 +101,7 @@ class AnalyticsReads(ReadLanes):
         day = sql("toDate32({start}) AS day", start=_local_start(filter))
         sessions = sql(
             "SELECT {day}, count(), sum(message_count), sum(total_output_tokens)"
-            " FROM sessions FINAL WHERE {where} GROUP BY day",
+            " FROM session_facts FINAL WHERE {where} GROUP BY day",
             day=day,
             where=counted_sessions(org_id, filter, _STARTED),
         )
@@ -126,26 +117,20 @@ class AnalyticsReads(ReadLanes):
     async def token_usage_by_model(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ModelTokenUsage]:
         """Tokens by model with output, most output first; each API response (source_id) counted once."""
         filter = AnalyticsFilter(**keywords)
-        statements = [
+        columns = await self._heavy.fetch(
             sql(
                 "SELECT m, sum(i), sum(cr), sum(cw), sum(o), sum(c), count() FROM ("
-                # One number to compare by, for which argMax is compiled: of equal outputs the larger context decides.
-                "WITH bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size"
-                " SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
+                "SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
                 " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
-                " argMax(model, size) AS m"
-                " FROM messages FINAL WHERE (output_tokens > 0 OR model != '') AND {rows}"
-                " GROUP BY source_id, if(source_id = '', session_id, ''), if(source_id = '', ordinal, 0)"
-                ") GROUP BY m",
-                rows=rows,
+                " argMax(model, size) AS m FROM ("
+                # One number to compare by, for which argMax is compiled: of equal outputs the larger context decides.
+                "SELECT *, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size"
+                " FROM ({rows}) WHERE output_tokens > 0 OR model != ''"
+                ") GROUP BY source) GROUP BY m HAVING sum(o) > 0 ORDER BY sum(o) DESC, m",
+                rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
             )
-            for rows in _spent_rows(org_id, filter, sql("ordinal"))
-        ]
-        models: dict[str, list[int]] = {}
-        for model, *amounts in chain.from_iterable(zip(*one, strict=True) for one in await self._both(*statements)):
-            models[model] = [sum(pair) for pair in zip(models.get(model, [0] * len(amounts)), amounts, strict=True)]
-        found = [ModelTokenUsage(model, *amounts) for model, amounts in models.items()]
-        return sorted((one for one in found if one.output_tokens), key=lambda one: (-one.output_tokens, one.model))
+        )
+        return build(ModelTokenUsage, columns)
 
     async def _both(self, first: Sql, second: Sql) -> tuple[Columns, Columns]:
         """Two statements at once: the second is about few rows, and is done before the first one is."""
@@ -155,29 +140,6 @@ class AnalyticsReads(ReadLanes):
 def _that_change_something(corrections: Columns, keys: int) -> Iterator[tuple[Any, ...]]:
     """The rows with an amount in a column after the first ``keys``."""
     return (row for row in zip(*corrections, strict=True) if any(row[keys:]))
-
-
-def _spent_rows(org_id: str, filter: AnalyticsFilter, ordinal: Sql) -> tuple[Sql, Sql]:
-    """Two conditions that between them hold for rows that count: of the sessions and their subagents, each once.
-
-    Most sessions have neither a floor nor copies: their rows are taken as they are, by the first. The second asks more.
-    """
-    sessions, cut = spending_sessions(org_id, filter), cut_sessions(org_id)
-    whole = sql(
-        "org_id = {org_id} AND session_id IN (SELECT id FROM ({sessions}) WHERE id NOT IN ({cut}))",
-        org_id=text(org_id, "org_id"),
-        sessions=sessions,
-        cut=cut,
-    )
-    parts = sql(
-        "org_id = {org_id} AND session_id IN (SELECT id FROM ({sessions}) WHERE id IN ({cut})) AND {seen} AND {own}",
-        org_id=org_id,
-        sessions=sessions,
-        cut=cut,
-        seen=above_floors(org_id),
-        own=own_rows(org_id, ordinal),
-    )
-    return whole, parts
 
 
 def _local_start(filter: AnalyticsFilter) -> Sql:

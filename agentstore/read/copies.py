@@ -8,18 +8,7 @@ from __future__ import annotations
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.read.conditions import text
-from agentstore.read.floors import CONTENT, COPIES
-
-
-def cut_sessions(org_id: str) -> Sql:
-    """The ids of sessions of which not all rows count: see ``above_floors`` and ``own_rows``."""
-    return sql(
-        "SELECT session_id FROM session_floors FINAL WHERE org_id = {org_id}"
-        " AND (scope = {content} OR scope = {copies} AND copied_messages > 0)",
-        org_id=text(org_id, "org_id"),
-        content=CONTENT,
-        copies=COPIES,
-    )
+from agentstore.read.floors import COPIES
 
 
 def own_rows(org_id: str, ordinal: Sql) -> Sql:

@@ -1,8 +1,10 @@
-"""What totals have beside the sessions themselves: their subagents, less what was copied. Pure.
+"""Which sessions statistics count, and what they have beside the sessions themselves: subagents, less copies. Pure.
 
 What a subagent spends counts on its own day, for user and project of its root session. All that is asked for here is
 repeated in ``session_floors`` when sessions are written (``write/families.py``): a statistic sums up the sessions, and
 corrects that by these few rows. A deletion mark on a subagent hides it alone, one on its root all of them.
+
+Statistics read the narrow copies (ddl/0011).
 """
 
 from __future__ import annotations
@@ -11,27 +13,70 @@ from collections.abc import Sequence
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.filters import AnalyticsFilter
-from agentstore.read.conditions import named, session_conditions, text
+from agentstore.read.conditions import named, text
 from agentstore.read.dates import date_conditions, zone
-from agentstore.read.floors import COPIES, SUBAGENTS
+from agentstore.read.floors import CONTENT, COPIES, SUBAGENTS
+from agentstore.read.keys import SESSION_KEY, cut_keys, keys_above_floors, own_keys, session_key
 
 
 def counted_sessions(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
-    """The condition over ``sessions FINAL`` on the browsable sessions that are counted."""
+    """The condition over ``session_facts FINAL`` on the browsable sessions that are counted."""
     zone(filter.tz)
-    sessions = session_conditions(org_id, equal=_equal(filter))
-    return join(" AND ", [sessions, *date_conditions(filter.date_from, filter.date_to, filter.tz), *more])
+    shown = sql(
+        "org_id = {org_id} AND browsable"
+        " AND session NOT IN (SELECT {key} FROM session_deletes FINAL WHERE org_id = {org_id})",
+        org_id=text(org_id, "org_id"),
+        key=SESSION_KEY,
+    )
+    dates = date_conditions(filter.date_from, filter.date_to, filter.tz)
+    return join(" AND ", [shown, *named(_equal(filter)), *dates, *more])
 
 
 def spending_sessions(org_id: str, filter: AnalyticsFilter) -> Sql:
-    """The ``id`` of all sessions whose tokens and tools are counted: browsable ones, and subagents."""
+    """The key, ``session``, of all sessions whose tokens and tools are counted: browsable ones, and subagents."""
     return sql(
-        "SELECT id FROM sessions FINAL WHERE {sessions} UNION ALL"
-        " SELECT session_id FROM session_floors FINAL WHERE scope = {scope} AND {counted}",
+        "SELECT session FROM session_facts FINAL WHERE {sessions} UNION ALL"
+        " SELECT {key} AS session FROM session_floors FINAL WHERE scope = {scope} AND {counted}",
         sessions=counted_sessions(org_id, filter),
+        key=SESSION_KEY,
         scope=SUBAGENTS,
         counted=_counted(org_id, filter),
     )
+
+
+def spent_rows(org_id: str, filter: AnalyticsFilter, copy: Sql, ordinal: Sql) -> Sql:
+    """All columns of the rows of a narrow copy that count: of the sessions and their subagents, each once.
+
+    Most sessions have neither a floor nor copies: their rows are taken as they are, by the first half. The second asks
+    more. ``ordinal`` is that of the message.
+    """
+    return sql(
+        "SELECT * FROM {copy} FINAL WHERE org_id = {org_id}"
+        " AND session IN (SELECT session FROM ({sessions}) WHERE session NOT IN ({cut})) UNION ALL"
+        " SELECT * FROM {copy} FINAL WHERE org_id = {org_id}"
+        " AND session IN (SELECT session FROM ({sessions}) WHERE session IN ({cut})) AND {seen} AND {own}",
+        copy=copy,
+        org_id=text(org_id, "org_id"),
+        sessions=spending_sessions(org_id, filter),
+        cut=cut_keys(org_id),
+        seen=keys_above_floors(org_id, CONTENT),
+        own=own_keys(org_id, ordinal),
+    )
+
+
+def root_of_row(org_id: str) -> Sql:
+    """The key of the session that a row of a narrow copy counts for: of a subagent's its root's, else its own."""
+    subagents = sql(
+        "(SELECT (groupArray({key}), groupArray({root})) FROM session_floors FINAL"
+        " WHERE scope = {scope} AND org_id = {org_id} AND origin_session_id != '')",
+        key=SESSION_KEY,
+        root=session_key(sql("origin_session_id")),
+        scope=SUBAGENTS,
+        org_id=text(org_id, "org_id"),
+    )
+    # By its place: transform has no results of 128 bits.
+    place = sql("transform(session, {these}.1, arrayEnumerate({these}.1), toUInt32(0))", these=subagents)
+    return sql("if({place} = 0, session, {these}.2[{place}])", place=place, these=subagents)
 
 
 def corrections(org_id: str, filter: AnalyticsFilter, by: Sql, *more: Sql) -> Sql:

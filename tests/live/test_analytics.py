@@ -152,16 +152,37 @@ async def test_days_where_midnight_is_skipped_or_comes_twice(store: AsyncClickHo
 async def test_the_twenty_most_used_tools(store: AsyncClickHouseStore, org: str) -> None:
     calls = [call(n, tool_name=f"tool {n:02}", tool_category="other") for n in range(25)]
     calls += [call(30 + n, tool_name="Bash", tool_category="shell") for n in range(3)]
-    calls += [call(40, tool_name="tool 24", tool_category="other")]
+    calls += [call(40, tool_name="tool 24", tool_category="other", is_error=True)]
     await store.write_session(org, session("s", project_name="web"), [], calls)
     await store.write_batch(org, [], [], [call(0, session_id="without a session", tool_name="Bash")])
     await write_hidden(store, org)
-    expected = [ToolUsageStat("Bash", "shell", 3), ToolUsageStat("tool 24", "other", 2)]
-    expected += [ToolUsageStat(f"tool {n:02}", "other", 1) for n in range(18)]
+    expected = [ToolUsageStat("Bash", "shell", 3, 0, 1), ToolUsageStat("tool 24", "other", 2, 1, 1)]
+    expected += [ToolUsageStat(f"tool {n:02}", "other", 1, 0, 1) for n in range(18)]
     assert await store.tool_usage_distribution(org) == expected
     assert await store.tool_usage_distribution(org, project_name="web", date_to=at()) == expected
     assert await store.tool_usage_distribution(org, project_name="app") == []
     assert await store.tool_usage_distribution(org, date_from="2026-01-06") == []
+
+
+async def test_errors_and_sessions_of_a_tool_with_subagents(store: AsyncClickHouseStore, org: str) -> None:
+    def calls(*failed: bool) -> list[Any]:
+        return [call(n, tool_name="Read", tool_category="file", is_error=one) for n, one in enumerate(failed)]
+
+    await store.write_session(org, session("root"), [], calls(True, False))
+    await store.write_session(org, session("other", user_id="ada"), [], calls(False))
+    for id, parent in (("child", "root"), ("grandchild", "child"), ("only", "silent root"), ("nobody's", "missing")):
+        await store.write_session(
+            org, session(id, relationship_type="subagent", parent_session_id=parent), [], calls(True, True)
+        )
+    # Has no calls of its own: what its subagent used, it used.
+    await store.write_session(org, session("silent root"))
+    assert await store.tool_usage_distribution(org) == [ToolUsageStat("Read", "file", 9, 7, 3)]
+    assert await store.tool_usage_distribution(org, user_id="ada") == [ToolUsageStat("Read", "file", 1, 0, 1)]
+    # Rewritten: the newest version says whether it failed.
+    await store.write_session(org, session("root"), [], calls(False, False))
+    assert await store.tool_usage_distribution(org) == [ToolUsageStat("Read", "file", 9, 6, 3)]
+    await store.write_session(org, session("root"), [], calls(True), replace=True)
+    assert await store.tool_usage_distribution(org) == [ToolUsageStat("Read", "file", 8, 7, 3)]
 
 
 async def test_of_one_user_is_what_an_organisation_with_nobody_else_says(store: AsyncClickHouseStore, org: str) -> None:

@@ -23,7 +23,7 @@ LAYERS = [
     {"protocols", "home"},
     {"connection.hosts", "connection.needs", "connection.known_versions", "schema.plan", "write.encoding", "write.rows",
      "write.encoded_rows", "write.joined", "write.normalize", "write.accumulator", "write.statistics", "write.clock",
-     "read.cursor", "read.dates", "read.decoding", "read.horizon", "read.floors", "read.copies",
+     "read.cursor", "read.dates", "read.decoding", "read.horizon", "read.floors", "read.copies", "read.keys",
      "read.totals", "read.conditions",
      "write.touched", "write.owners", "write.families_sql", "write.relatives_sql", "write.sources"},
     {"read.search.folding", "read.search.tokens", "read.search.snippet", "read.search.term_sql",

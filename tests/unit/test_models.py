@@ -94,7 +94,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "WriteMark": {"version": REQUIRED},
     "HeatmapCell": {"day_of_week": 0, "hour": 0, "session_count": 0},
-    "ToolUsageStat": {"tool_name": "", "category": "", "usage_count": 0},
+    "ToolUsageStat": {"tool_name": "", "category": "", "usage_count": 0, "error_count": 0, "session_count": 0},
     "DailyActivity": {"date": REQUIRED, "session_count": 0, "message_count": 0, "total_output_tokens": 0},
     "ModelTokenUsage": {
         "model": "", "input_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 0,
