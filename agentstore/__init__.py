@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     )
     from agentstore.models import (
         Changes,
+        CostReport,
+        CostRow,
         DailyActivity,
         FileHistory,
         FileHistoryEntry,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
         Highlight,
         Message,
         MessagePin,
+        ModelPrice,
         ModelTokenUsage,
         OriginalPart,
         ProjectInfo,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
         SourceFile,
         ToolCall,
         ToolUsageStat,
+        UnpricedModel,
         UserInfo,
         UserUsage,
         WriteMark,
@@ -88,6 +92,8 @@ __all__ = [
     "ConfigError",
     "ConnectOptions",
     "ConnectionFailedError",
+    "CostReport",
+    "CostRow",
     "DailyActivity",
     "FileHistory",
     "FileHistoryEntry",
@@ -100,6 +106,7 @@ __all__ = [
     "InvalidCursorError",
     "Message",
     "MessagePin",
+    "ModelPrice",
     "ModelTokenUsage",
     "NotFoundError",
     "OperationTimeoutError",
@@ -126,6 +133,7 @@ __all__ = [
     "TableStatistics",
     "ToolCall",
     "ToolUsageStat",
+    "UnpricedModel",
     "UserInfo",
     "UserUsage",
     "WriteError",
@@ -142,10 +150,10 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
-        "Changes DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult HeatmapCell Highlight "
-        "Message MessagePin ModelTokenUsage OriginalPart ProjectInfo SearchPage SearchQuery SearchResult Session "
-        "SessionDelete SessionFilter SessionPage SessionStar SourceFile ToolCall ToolUsageStat UserInfo UserUsage "
-        "WriteMark"
+        "Changes CostReport CostRow DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
+        "HeatmapCell Highlight Message MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo SearchPage "
+        "SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage SessionStar SourceFile ToolCall "
+        "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,10 @@ from agentstore.connection.pool import Pool
 from agentstore.connection.turns import Lane
 from agentstore.errors import ConfigError, InvalidArgumentError, SchemaError, StoreClosedError
 from agentstore.home import Home
+from agentstore.models import ModelPrice
+from agentstore.prices.own import own_rows
 from agentstore.protocols import TextMasker
+from agentstore.read.price_book import PriceBook
 from agentstore.read.reads import Reads
 from agentstore.schema import migrate
 from agentstore.schema.database import create_database_if_missing, drop_and_create_database
@@ -47,6 +51,8 @@ class AsyncClickHouseStore(Reads, Writes):
     ``agent_type``, ``copied_by``, ``role``, ``tool_category``): rows are told apart by them. ``content_length`` and
     ``result_content_length`` stay as given. It is no part of a DSN, and off where it is not given.
 
+    ``prices`` are one's own prices for ``cost_by``; they win over list prices, in this store and nowhere else.
+
     A write cancelled before anything of it was accepted stores nothing; cancelled later, all of it is carried on as if
     it had been submitted. A cancelled read leaves nothing behind.
     """
@@ -56,10 +62,12 @@ class AsyncClickHouseStore(Reads, Writes):
         target: str | ConnectOptions | None = None,
         *,
         mask: TextMasker | bool | None = None,
+        prices: Iterable[ModelPrice] = (),
         **overrides: Any,
     ) -> None:
         self.options = resolve_target(target, overrides)
         self.mask = _masker(mask)
+        self._price_book = PriceBook(own_rows(prices))
         self._lanes: Lanes | None = None
         self._writer: Writer | None = None
         self._home: Home | None = None
@@ -77,10 +85,11 @@ class AsyncClickHouseStore(Reads, Writes):
         target: str | ConnectOptions | None = None,
         *,
         mask: TextMasker | bool | None = None,
+        prices: Iterable[ModelPrice] = (),
         **overrides: Any,
     ) -> Self:
         """A store that is open. Close it with ``aclose()``."""
-        store = cls(target, mask=mask, **overrides)
+        store = cls(target, mask=mask, prices=prices, **overrides)
         await store.open()
         return store
 

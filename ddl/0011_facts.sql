@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS session_facts /*ON CLUSTER*/
     agent_type LowCardinality(String),
     git_branch LowCardinality(String),
     parent_session_id String,
+    display_name String,
     message_count UInt32,
     total_output_tokens UInt64,
     peak_context_tokens UInt64,
@@ -40,7 +41,8 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS session_facts_view /*ON CLUSTER*/ TO sess
         user_message_count > 0
             AND NOT (relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != '')) AS browsable,
         user_message_count > 0 AS written_in, user_id, user_name, project_id, project_name, project_path, agent_type,
-        git_branch, parent_session_id, message_count, total_output_tokens, peak_context_tokens, _version, _deleted
+        git_branch, parent_session_id, display_name, message_count, total_output_tokens, peak_context_tokens,
+        _version, _deleted
     FROM sessions;
 
 CREATE TABLE IF NOT EXISTS session_rows /*ON CLUSTER*/
@@ -156,7 +158,8 @@ INSERT INTO session_facts
         user_message_count > 0
             AND NOT (relationship_type = 'subagent' OR (relationship_type = '' AND parent_session_id != '')) AS browsable,
         user_message_count > 0 AS written_in, user_id, user_name, project_id, project_name, project_path, agent_type,
-        git_branch, parent_session_id, message_count, total_output_tokens, peak_context_tokens, _version, _deleted
+        git_branch, parent_session_id, display_name, message_count, total_output_tokens, peak_context_tokens,
+        _version, _deleted
     FROM sessions;
 
 INSERT INTO session_rows

@@ -24,6 +24,7 @@ from agentstore.models.answered import (
 )
 from agentstore.models.asked import DateLike, SearchQuery, SessionFilter, parse_iso
 from agentstore.models.ingested import OriginalPart, SourceFile
+from agentstore.models.priced import CostReport, CostRow, ModelPrice, UnpricedModel
 from agentstore.models.record import Record
 from agentstore.models.written import (
     Confidence,
@@ -44,6 +45,8 @@ from agentstore.models.written import (
 __all__ = [
     "Changes",
     "Confidence",
+    "CostReport",
+    "CostRow",
     "DailyActivity",
     "DateLike",
     "FileHistory",
@@ -57,6 +60,7 @@ __all__ = [
     "LinkType",
     "Message",
     "MessagePin",
+    "ModelPrice",
     "ModelTokenUsage",
     "OriginalPart",
     "ProjectInfo",
@@ -73,6 +77,7 @@ __all__ = [
     "SourceFile",
     "ToolCall",
     "ToolUsageStat",
+    "UnpricedModel",
     "UserInfo",
     "UserUsage",
     "WriteMark",

@@ -79,6 +79,25 @@ def root_of_row(org_id: str) -> Sql:
     return sql("if({place} = 0, session, {these}.2[{place}])", place=place, these=subagents)
 
 
+def payers(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
+    """The same sessions, with who pays for them: ``session``, the key; ``root``, an id; ``title``, ``user_id``,
+    ``user_name``, ``project_name``, ``agent_type`` and ``started_at``.
+
+    What a subagent spends is its root's, on its own day. It has no title.
+    """
+    columns = sql("user_id, user_name, project_name, toString(agent_type) AS agent_type, started_at")
+    return sql(
+        "SELECT session, id AS root, display_name AS title, {columns} FROM session_facts FINAL WHERE {sessions}"
+        " UNION ALL SELECT {key}, origin_session_id, '', {columns} FROM session_floors FINAL"
+        " WHERE scope = {scope} AND {counted}",
+        key=SESSION_KEY,
+        columns=columns,
+        sessions=counted_sessions(org_id, filter, *more),
+        scope=SUBAGENTS,
+        counted=join(" AND ", [_counted(org_id, filter), *more]),
+    )
+
+
 def corrections(org_id: str, filter: AnalyticsFilter, by: Sql, *more: Sql) -> Sql:
     """By these columns, what corrects the totals of the sessions: tokens to add; messages, links and tokens to take
     away."""

@@ -1,0 +1,207 @@
+"""What responses cost, in one statement. Pure.
+
+Responses are put together by what decides about their price: model, tier of service, the price's day, the level of
+input, the part of the day. Of each such group only the sums of tokens are left, so that prices are joined to few rows.
+All is whole numbers: tokens times picodollars in 128 bits, rounded to nanodollars at the very end.
+
+The steps: ``responses`` (each API response once), ``_groups``, ``_paid`` (by whom, and when for certain), ``_priced``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.filters import AnalyticsFilter
+from agentstore.prices.own import LEAST_EDITION as OWN
+from agentstore.prices.row import PriceRow
+from agentstore.read.dates import zone
+from agentstore.read.price_rows_sql import ALWAYS_DAY, all_rows
+from agentstore.read.totals import payers, spent_rows
+
+OF_KEY, OF_MODEL, OF_ALL = 1, 2, 3
+
+_EVERY = sql("1")
+_STARTED = sql("started_at IS NOT NULL")
+_KEYS = {
+    "agent": sql("agent_type"),
+    "model": sql("model"),
+    "project": sql("project_name"),
+    "session": sql("root"),
+    "user": sql("user_id"),
+}
+KEYS = (*_KEYS, "day")
+_NAMES = {"session": sql("title"), "user": sql("user_name")}
+
+# What a response has of everything that has a price, and the price of which kind that is.
+_PRICED = {
+    "input": "input",
+    "read": "cache_read",
+    "short_write": "cache_write",
+    "long_write": "cache_write_1h",
+    "said": "output",
+    "thought": "reasoning",
+    "searches": "web_search",
+    "responses": "request",
+}
+_SUMMED = [identifier(name) for name in (*_PRICED, "reported") if name != "responses"]
+
+
+def cost_statement(org_id: str, key: str, filter: AnalyticsFilter, more: Sequence[PriceRow], limit: int) -> Sql:
+    """Rows of kind (``OF_KEY``, ``OF_MODEL``, ``OF_ALL``), value and name, and then what ``_TOTALS`` has.
+
+    ``more`` are prices beside those that are stored. Of the rows of the key at most ``limit`` come back, 0 is all; the
+    most expensive come first.
+    """
+    return sql(
+        "WITH chains AS ({chains}), ({known}) AS known, {rounded}"
+        " SELECT of.1 AS kind, of.2 AS value,"
+        " if(kind = {of_key}, argMax(name, (name != '', started_at)), '') AS named, {totals}"
+        " FROM ({priced}) ARRAY JOIN [({of_key}, key), ({of_model}, model), ({of_all}, '')] AS of"
+        " GROUP BY kind, value"
+        " HAVING tokens > 0 OR cost > 0 OR told > 0 OR searched > 0 OR kind = {of_all}"
+        " ORDER BY kind, cost DESC, value{limit}",
+        chains=_chains(more),
+        known=_KNOWN,
+        rounded=_ROUNDED,
+        totals=_TOTALS,
+        priced=_priced(_paid(org_id, key, filter)),
+        of_key=OF_KEY,
+        of_model=OF_MODEL,
+        of_all=OF_ALL,
+        limit=sql(" LIMIT {limit} BY kind, if(kind = {of_key}, '', value)", limit=limit, of_key=OF_KEY)
+        if limit
+        else sql(""),
+    )
+
+
+def responses(org_id: str, filter: AnalyticsFilter) -> Sql:
+    """Each API response that counts, once: whose session it is of, when, with which model and tier, and its amounts.
+
+    Of rows with one source id that of the most output counts, as in ``token_usage_by_model``; it came when the first of
+    them did. ``short_write`` and ``long_write`` are what was written to caches for five minutes and for an hour,
+    ``thought`` is the part of the output that nobody sees, ``said`` the rest.
+    """
+    return sql(
+        "WITH bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size,"
+        " least(cache_write_tokens, cache_write_1h_tokens) AS hour, least(output_tokens, reasoning_tokens) AS unseen"
+        " SELECT argMax(session, size) AS of_session, argMax(model, size) AS of_model,"
+        " argMax(service_tier, size) AS of_tier, min(timestamp) AS at, argMax(input_tokens, size) AS input,"
+        " argMax(cache_read_tokens, size) AS read, argMax(toUInt64(cache_write_tokens - hour), size) AS short_write,"
+        " argMax(hour, size) AS long_write, argMax(toUInt64(output_tokens - unseen), size) AS said,"
+        " argMax(unseen, size) AS thought, argMax(web_searches, size) AS searches,"
+        " max(reported_cost_nanodollars) AS reported"
+        " FROM ({rows}) WHERE model != '' OR greatest(output_tokens, input_tokens, cache_read_tokens,"
+        " cache_write_tokens, reported_cost_nanodollars) > 0 GROUP BY source",
+        rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
+    )
+
+
+def _groups(org_id: str, filter: AnalyticsFilter) -> Sql:
+    return sql(
+        "SELECT of_session AS session, toString(of_model) AS model, toString(of_tier) AS its_tier, {day} AS its_day,"
+        " roundDown(r.input + r.read + r.short_write + r.long_write, known.2) AS level,"
+        " if(has(known.4, model), {part}, 0) AS its_part, count() AS responses, {sums}"
+        " FROM ({responses}) AS r GROUP BY session, model, its_tier, its_day, level, its_part",
+        day=_day(sql("at")),
+        part=_part(sql("at")),
+        sums=join(", ", [sql("sum(r.{one}) AS {one}", one=one) for one in _SUMMED]),
+        responses=responses(org_id, filter),
+    )
+
+
+def _paid(org_id: str, key: str, filter: AnalyticsFilter) -> Sql:
+    """The groups with the key that they count for. What says no time came when its session began.
+
+    ``timeless`` is what has no time at all, nor its session: it pays the earliest price there is.
+    """
+    by_day = key == "day"
+    return sql(
+        "SELECT {key} AS key, {name} AS name, started_at, model, if(has(known.5, (model, its_tier)), its_tier, '')"
+        " AS tier, coalesce(its_day, {day}, 0) AS day, ifNull(its_part, ifNull({part}, 0)) AS part, level,"
+        " toUInt8(its_day IS NULL AND started_at IS NULL) AS timeless, responses, {sums}"
+        " FROM ({groups}) AS g INNER JOIN ({payers}) AS s ON s.session = g.session",
+        key=_local_day(filter) if by_day else _KEYS[key],
+        name=_NAMES.get(key, sql("''")),
+        day=_day(sql("started_at")),
+        part=sql("if(has(known.4, model), {part}, 0)", part=_part(sql("started_at"))),
+        sums=join(", ", _SUMMED),
+        groups=_groups(org_id, filter),
+        payers=payers(org_id, filter, _STARTED if by_day else _EVERY),
+    )
+
+
+def _priced(paid: Sql) -> Sql:
+    """The groups with their prices, each kind's at the place of the level and the part of the day."""
+    products = [
+        sql("p.{kind}[place] * toUInt128(g.{amount})", kind=identifier(kind), amount=identifier(amount))
+        for amount, kind in _PRICED.items()
+    ]
+    return sql(
+        "SELECT g.*, notEmpty(p.levels) AS is_priced, p.edition AS edition, p.prices_date AS prices_date,"
+        " greatest(1, (arrayCount(one -> one <= g.part, p.day_parts) - 1) * length(p.levels)"
+        " + arrayCount(one -> one <= g.level, p.levels)) AS place, {cost} AS picodollars"
+        " FROM ({paid}) AS g ASOF LEFT JOIN ({chains}) AS p"
+        " ON g.model = p.model AND g.tier = p.tier AND g.timeless = p.timeless AND g.day >= p.valid_from",
+        cost=join(" + ", products),
+        paid=paid,
+        chains=_TIMED,
+    )
+
+
+def _chains(more: Sequence[PriceRow]) -> Sql:
+    """The prices of each model and tier, one after the other, without what a later edition says otherwise."""
+    return sql(
+        "SELECT * FROM (SELECT *, max(edition) OVER (PARTITION BY model, tier ORDER BY valid_from) AS newest"
+        " FROM ({rows})) WHERE edition = newest LIMIT 1 BY model, tier, valid_from",
+        rows=all_rows(more),
+    )
+
+
+# And once more the earliest of each, for what has no time.
+_TIMED = sql(
+    "SELECT *, toUInt8(0) AS timeless FROM chains UNION ALL"
+    " SELECT * REPLACE ({always} AS valid_from), toUInt8(1) FROM ("
+    "SELECT * FROM chains ORDER BY valid_from LIMIT 1 BY model, tier)",
+    always=ALWAYS_DAY,
+)
+
+# What the groups are made by, of all prices together: days, levels, parts of the day; the models that have such parts,
+# and the tiers that have prices.
+_KNOWN = sql(
+    "SELECT (arraySort(groupUniqArray(valid_from)), arraySort(groupUniqArrayArray(levels)),"
+    " arraySort(groupUniqArrayArray(day_parts)), groupUniqArrayIf(model, length(day_parts) > 1),"
+    " groupUniqArrayIf((model, tier), tier != '')) FROM ("
+    "SELECT model, tier, valid_from, levels, day_parts FROM chains"
+    " UNION ALL SELECT '', '', toInt32({always}), [toUInt64(0)], [toUInt32(0)])",
+    always=ALWAYS_DAY,
+)
+
+# Whole picodollars become nanodollars here and nowhere else: half to even.
+_ROUNDED = sql(
+    "sum(picodollars) AS exact, intDiv(exact, 1000) AS whole, exact - whole * 1000 AS rest,"
+    " whole + (rest > 500 OR (rest = 500 AND whole % 2 = 1)) AS cost,"
+    " sum(input) AS i, sum(read) AS cr, sum(long_write) AS hour, sum(short_write) + hour AS cw, sum(thought) AS unseen,"
+    " sum(said) + unseen AS o, i + cr + cw + o AS tokens, sum(reported) AS told, sum(searches) AS searched"
+)
+_TOTALS = sql(
+    "cost, told, sum(responses), i, cr, cw, hour, o, unseen, searched,"
+    " sumIf(input + read + short_write + long_write + said + thought, NOT is_priced), sumIf(responses, NOT is_priced),"
+    " sumIf(input, NOT is_priced), sumIf(read, NOT is_priced), sumIf(short_write + long_write, NOT is_priced),"
+    " sumIf(said + thought, NOT is_priced), maxIf(edition, edition < {own}), maxIf(prices_date, edition < {own})",
+    own=OWN,
+)
+
+
+def _local_day(filter: AnalyticsFilter) -> Sql:
+    return sql("toString(toDate32(toTimeZone(assumeNotNull(started_at), {tz})))", tz=zone(filter.tz).key)
+
+
+def _day(moment: Sql) -> Sql:
+    """The day, in UTC, of the last change of any price before the moment."""
+    return sql("roundDown(toInt32(toDate32({moment})), known.1)", moment=moment)
+
+
+def _part(moment: Sql) -> Sql:
+    seconds = sql("toHour({moment}) * 3600 + toMinute({moment}) * 60 + toSecond({moment})", moment=moment)
+    return sql("roundDown(toUInt32({seconds}), known.3)", seconds=seconds)

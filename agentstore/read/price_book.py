@@ -1,0 +1,78 @@
+"""Which prices one store has beside those in the table: its own ones, and those that it could not store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+
+from agentstore.errors import QueryError
+from agentstore.prices.history import additions
+from agentstore.prices.listed import PriceList, installed, price_list, version_number
+from agentstore.prices.row import PriceRow
+from agentstore.protocols import Executor
+from agentstore.read.price_rows_sql import insert_rows, rows_of, stored_rows
+
+logger = logging.getLogger("agentstore")
+
+
+class PriceBook:
+    """Learns the prices of models as they are met, and stores what it learns where it may.
+
+    What it has looked up once it does not look up again: the package does not change while a process runs.
+    """
+
+    def __init__(self, own: Sequence[PriceRow] = ()) -> None:
+        self._own = list(own)
+        self._not_stored: list[PriceRow] = []
+        self._looked_up: set[str] = set()
+        self._warned = False
+
+    @property
+    def rows(self) -> list[PriceRow]:
+        """What a statement has to be told of."""
+        return [*self._own, *self._not_stored]
+
+    def unknown(self, editions: dict[str, int]) -> list[str]:
+        """Which models to look up, of those met: ``editions`` are of the prices that they were found to have, or 0."""
+        version = version_number(installed())
+        return [
+            model
+            for model, edition in editions.items()
+            # Of an edition of this version nothing new is to be learned, and the package need not be loaded.
+            if model and model not in self._looked_up and (not edition or edition % 10**9 < version)
+        ]
+
+    async def learn(self, executor: Executor, models: Collection[str]) -> list[PriceRow]:
+        """Look these models up, and store what is new; the new rows. To be told of in the next statement."""
+        listed = await self._listed()
+        if listed is None:
+            return []
+        known: dict[str, list[PriceRow]] = {}
+        for row in rows_of(await executor.fetch(stored_rows(list(models)))):
+            known.setdefault(row.model, []).append(row)
+        new = await asyncio.to_thread(_new_rows, listed, models, known)
+        self._looked_up.update(models)
+        if new:
+            await self._store(executor, new)
+        return new
+
+    async def _listed(self) -> PriceList | None:
+        if installed():
+            return await asyncio.to_thread(price_list)
+        if not self._warned:
+            self._warned = True
+            logger.warning("no list prices: pip install 'agentstore[cost]'; models without a price count as unpriced")
+        return None
+
+    async def _store(self, executor: Executor, rows: list[PriceRow]) -> None:
+        try:
+            await executor.execute(insert_rows(rows))
+        except QueryError as error:
+            # Most likely this user may not write. The answer is the same; another store will have to look them up, too.
+            logger.debug("prices are not stored: %s", error)
+            self._not_stored += rows
+
+
+def _new_rows(listed: PriceList, models: Collection[str], known: dict[str, list[PriceRow]]) -> list[PriceRow]:
+    return [row for model in models for row in additions(known.get(model, []), listed.rows(model))]
