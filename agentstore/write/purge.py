@@ -18,6 +18,7 @@ from agentstore.protocols import Executor
 from agentstore.read.floors import COPIES, SUBAGENTS
 from agentstore.write.joined import holds_any
 from agentstore.write.looptime import loop_time
+from agentstore.write.narrow import NARROW
 from agentstore.write.normalize import checked_ids
 from agentstore.write.retry import retried
 from agentstore.write.rows import KEPT, ORIGINALS, SESSION_FLOORS, SOURCE_FILES, TABLES, Table
@@ -92,10 +93,16 @@ async def erase(executor: Executor, org_id: str, ids: Sequence[str], *, below: i
             continue  # what keeps the rest invisible; see ``_forget_family`` for what else it holds
         for chunk in _chunks(ids):
             await _delete(executor, table.name, _Rows(org_id, chunk, _of(table, chunk, below)), deadline)
+    # After what they are made of, from which nothing can be copied any more. A copy that is on its way at this moment
+    # arrives after it, below the floor; the sweep of floors finds it (``sweep.py``).
+    for copy in NARROW:
+        for chunk in _chunks(ids):
+            theirs = sql("{theirs} AND _version < {below}", theirs=copy.of_sessions(chunk), below=below)
+            await _delete(executor, copy.name, _Rows(org_id, chunk, theirs), deadline)
     await _forget_family(executor, org_id, ids, deadline)
     for chunk in _chunks(ids):
         await _erase_files(executor, org_id, chunk, below, deadline)
-    lifetimes = [await _old_parts_lifetime(executor, table.name) for table in (*TABLES, *KEPT)]
+    lifetimes = [await _old_parts_lifetime(executor, table.name) for table in (*TABLES, *NARROW, *KEPT)]
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=max(lifetimes))
     return Purge(session_ids=list(ids), inactive_parts_until=until)
 

@@ -24,6 +24,7 @@ from agentstore.errors import AgentStoreError
 from agentstore.protocols import Executor
 from agentstore.write.clock import ARRIVED_AFTER_SECONDS
 from agentstore.write.looptime import loop_time
+from agentstore.write.narrow import Narrow, copies_of
 from agentstore.write.relatives_sql import undecided
 from agentstore.write.rows import FLOORED, Table
 
@@ -102,6 +103,9 @@ async def sweep(executor: Executor, *, older_than_seconds: float = SWEPT_AFTER_S
     for (scope, org_id), floors in groups.items():
         for table in FLOORED[scope]:
             await executor.execute(_tombstones(table, org_id, floors))
+            # The views have copied these by now. What is left is of rows that a purge erased before they were copied.
+            for copy in copies_of(table):
+                await executor.execute(_copies_tombstones(copy, org_id, floors))
         # The floor goes last: cut off before this, it still hides the rows, and the next sweep does the same again.
         await executor.execute(_rest(scope, org_id, floors))
     return len(columns[0]) if columns else 0
@@ -120,6 +124,23 @@ def _tombstones(table: Table, org_id: str, floors: Sequence[tuple[str, int]]) ->
         floors=[floor for _, floor in floors],
         org_id=org_id,
         among=tuple(ids),
+    )
+
+
+def _copies_tombstones(copy: Narrow, org_id: str, floors: Sequence[tuple[str, int]]) -> Sql:
+    ids = [id for id, _ in floors]
+    return sql(
+        "INSERT INTO {copy} (org_id, {key}, _version, _deleted)"
+        " WITH {floors}[indexOf({named}, {session})] AS floor"
+        " SELECT org_id, {key}, floor - 1, 1 FROM {copy} FINAL"
+        " WHERE org_id = {org_id} AND {theirs} AND _version < floor",
+        copy=identifier(copy.name),
+        key=join(", ", map(identifier, copy.key)),
+        floors=[floor for _, floor in floors],
+        named=copy.named(ids),
+        session=copy.session,
+        org_id=org_id,
+        theirs=copy.of_sessions(ids),
     )
 
 

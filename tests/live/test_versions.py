@@ -35,6 +35,7 @@ from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.protocols import Columns
 from agentstore.write import store_numbers, versions
 from agentstore.write.looptime import loop_time
+from agentstore.write.narrow import NARROW
 from agentstore.write.sweep import sweep
 from tests.builders import at, call, commit, message, session, touch
 from tests.faults.proxy import Fault, Proxy
@@ -481,6 +482,8 @@ async def test_a_sweep_changes_nothing_that_is_read_and_empties_the_floors(own: 
 
 # Letters in a row that nothing else contains: short enough to be one token of the text indexes.
 MARK = "\u2603zq"
+# Tables with rows of sessions that hold no text.
+HASHES_ONLY = {"message_sources", "git_link_facts"}
 
 
 async def write_everywhere(store: AsyncClickHouseStore, org: str, id: str, **fields: object) -> None:
@@ -490,8 +493,8 @@ async def write_everywhere(store: AsyncClickHouseStore, org: str, id: str, **fie
         await store.write_session(
             org,
             session(id, first_message=text, display_name=text, project_name=text, **fields),
-            [message(n, text, token_usage=text, source_id=f"{id}-{n}") for n in range(10)],
-            [call(0, tool_use_id=f"t{n}", input_json=text, result_content=text) for n in range(3)],
+            [message(n, text, token_usage=text, model=text, source_id=f"{id}-{n}") for n in range(10)],
+            [call(0, tool_use_id=f"t{n}", tool_name=text, input_json=text, result_content=text) for n in range(3)],
         )
         await store.write_git_links(org, [commit(id, "abcd123", user_id=text)])
         await store.write_file_touches(org, [touch(id, text.strip(), moved_to=text)])
@@ -505,15 +508,23 @@ async def write_everywhere(store: AsyncClickHouseStore, org: str, id: str, **fie
 
 
 async def tables_with_sessions(store: AsyncClickHouseStore) -> dict[str, str]:
-    """Every table that has a session's id, as the server knows them, and the column; several ids have one here."""
+    """Every table that has a session's id or its hash, as the server knows them, and the column; or several ids."""
     found = await rows(
         store,
         sql(
-            "SELECT table, name FROM system.columns WHERE database = currentDatabase()"
-            " AND (name = 'session_id' OR (table = 'sessions' AND name = 'id') OR name = 'session_ids')"
+            "SELECT table, min(name) FROM system.columns"
+            " WHERE database = currentDatabase() AND table NOT LIKE '%\\_view' AND table != 'writers'"
+            " AND name IN ('id', 'session', 'session_id', 'session_ids') GROUP BY table"
         ),
     )
     return {str(table): str(column) for table, column in found}
+
+
+def of_sessions(column: str, ids: Iterable[str]) -> Sql:
+    """The condition that such a column is about one of the sessions."""
+    if column == "session":
+        return join(" OR ", [sql("session = reinterpretAsUInt128(sipHash128({id}))", id=id) for id in ids])
+    return sql("{column} IN {ids}", column=identifier(column), ids=tuple(ids))
 
 
 async def texts_left(store: AsyncClickHouseStore, org: str, ids: Iterable[str]) -> dict[str, int]:
@@ -533,9 +544,9 @@ async def texts_left(store: AsyncClickHouseStore, org: str, ids: Iterable[str]) 
             [sql("position({column}, {mark}) > 0", column=identifier(str(name)), mark=MARK) for (name,) in columns],
         )
         query = sql(
-            "SELECT count() FROM {table} WHERE org_id = {org} AND {id} IN {ids} AND ({marked})"
+            "SELECT count() FROM {table} WHERE org_id = {org} AND ({theirs}) AND ({marked})"
             " SETTINGS apply_mutations_on_fly = 0, use_skip_indexes = 0",
-            table=identifier(table), id=identifier(column), org=org, ids=tuple(ids), marked=marked,
+            table=identifier(table), org=org, theirs=of_sessions(column, ids), marked=marked,
         )  # fmt: skip
         ((count,),) = await rows(store, query)
         left[table] = int(str(count))
@@ -580,11 +591,15 @@ async def test_a_purge_leaves_no_text_in_any_table_that_has_a_sessions_id(own: A
     await write_everywhere(own, org, "fork", parent_session_id="root", relationship_type="fork")
     purged = ["root", "child", "grandchild"]
     before = await texts_left(own, org, purged)
-    assert {table for table, count in before.items() if not count} == {"message_sources"}  # which holds hashes only
+    assert {table for table, count in before.items() if not count} == HASHES_ONLY
     fork = await snapshot(own, org, ["fork"])
     result = await own.purge_sessions(org, ["root"])
     assert sorted(result.session_ids) == sorted(purged)
     assert set((await texts_left(own, org, purged)).values()) == {0}
+    for copy in NARROW:  # but for the tombstones of the sessions themselves: also of what holds hashes only
+        query = "SELECT count() FROM {copy} WHERE org_id = {org} AND ({theirs}) AND _deleted = 0"
+        theirs = of_sessions(copy.key[0], purged)
+        assert await rows(own, sql(query, copy=identifier(copy.name), org=org, theirs=theirs)) == [(0,)]
     kept = await texts_left(own, org, ["fork"])
     # That one repeats the names of a subagent's root, and of copies; the fork is neither.
     assert all(kept[table] for table in before if before[table] and table != "session_floors")
@@ -610,7 +625,7 @@ async def test_a_purge_takes_the_text_out_of_the_files(own: AsyncClickHouseStore
     tables = await tables_with_sessions(own)
     await execute(own, *(sql("OPTIMIZE TABLE {table} FINAL", table=identifier(table)) for table in tables))
     found = await files_with_mark(own)
-    assert {name.split("/")[0] for name in found} == {*tables} - {"session_floors", "message_sources"}
+    assert {name.split("/")[0] for name in found} == {*tables} - {"session_floors", *HASHES_ONLY}
     for index in ("messages/skp_idx_content_text", "tool_calls/skp_idx_input_text", "tool_calls/skp_idx_result_text"):
         assert any(name.startswith(index) for name in found), index
     await own.purge_sessions(org, ["gone"])

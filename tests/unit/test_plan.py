@@ -25,7 +25,7 @@ HARMLESS_AGAIN = re.compile(
     r"|ALTER TABLE \w+ .*(ADD (COLUMN|INDEX|PROJECTION) IF NOT EXISTS|DROP (COLUMN|INDEX|PROJECTION) IF EXISTS"
     r"|MODIFY|MATERIALIZE)"
     # A table that holds each row once, however often it is written.
-    r"|INSERT INTO (message_sources|session_floors) )",
+    r"|INSERT INTO (message_sources|session_floors|session_rows|\w+_facts)\s)",
     re.DOTALL,
 )
 

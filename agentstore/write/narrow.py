@@ -1,0 +1,55 @@
+"""The narrow copies of ddl/0011: which table each is made of, its key, and what finds a session's rows in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentstore.connection.sql import Sql, identifier, sql
+from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS, Table
+
+# The column that holds the hash of a session's id.
+_SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """A copy, filled by its view: the table of its rows, and its sort key after org_id; the session comes first."""
+
+    name: str
+    of: Table
+    key: tuple[str, ...]
+
+    @property
+    def view(self) -> str:
+        """The view that fills it."""
+        return f"{self.name}_view"
+
+    @property
+    def session(self) -> Sql:
+        """The column that says which session a row is of: its id, or the hash of it."""
+        return identifier(self.key[0])
+
+    def of_sessions(self, ids: Sequence[str]) -> Sql:
+        """The condition on its rows that they are of one of these sessions; its key finds them."""
+        return sql("{session} IN {named}", session=self.session, named=self.named(ids))
+
+    def named(self, ids: Sequence[str]) -> Sql:
+        """What its column has for these sessions, as an array in their order."""
+        if self.key[0] == _SESSION:
+            return sql("arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {ids})", ids=list(ids))
+        return sql("{ids}", ids=list(ids))
+
+
+NARROW = (
+    Narrow("message_facts", MESSAGES, (_SESSION, "ordinal")),
+    Narrow("tool_call_facts", TOOL_CALLS, (_SESSION, "message_ordinal", "call")),
+    Narrow("git_link_facts", GIT_LINKS, (_SESSION, "link")),
+    Narrow("session_facts", SESSIONS, (_SESSION,)),
+    Narrow("session_rows", SESSIONS, ("id",)),
+)
+
+
+def copies_of(table: Table) -> tuple[Narrow, ...]:
+    """The copies that are made of a table."""
+    return tuple(copy for copy in NARROW if copy.of is table)
