@@ -43,8 +43,8 @@ class CostReads(ReadLanes):
         **Where prices are from.** One's own (``prices`` of the store) win. Others are those of the table
         ``model_prices``, and of the package genai-prices (``agentstore[cost]``) where a model is not in there: then
         they are stored in it. So what was priced once keeps its price, with whatever package anybody comes. What a
-        newer one says differently holds from its own date on. A model without a price is in ``unpriced`` with its tokens, and
-        costs nothing in the rows, which say so.
+        newer one says differently holds from its own date on. A model without a price is in ``unpriced`` with its
+        tokens, and costs nothing in the rows, which say so.
         """
         heavy, book = self._heavy, self._price_book
         filter = AnalyticsFilter(**keywords)
