@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ModelTokenUsage,
         OriginalPart,
         ProjectInfo,
+        ProjectUsage,
         SearchPage,
         SearchQuery,
         SearchResult,
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
         SessionPage,
         SessionStar,
         SourceFile,
+        Summary,
+        SummaryTotals,
         ToolCall,
         ToolUsageStat,
         UnpricedModel,
@@ -113,6 +116,7 @@ __all__ = [
     "OriginalPart",
     "PoolTimeoutError",
     "ProjectInfo",
+    "ProjectUsage",
     "Purge",
     "QueryError",
     "ReadStore",
@@ -130,6 +134,8 @@ __all__ = [
     "SourceFile",
     "Store",
     "StoreClosedError",
+    "Summary",
+    "SummaryTotals",
     "TableStatistics",
     "ToolCall",
     "ToolUsageStat",
@@ -151,9 +157,10 @@ _HOMES = {
     ),
     "models": (
         "Changes CostReport CostRow DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
-        "HeatmapCell Highlight Message MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo SearchPage "
-        "SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage SessionStar SourceFile ToolCall "
-        "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
+        "HeatmapCell Highlight Message MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
+        "ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
+        "SessionStar SourceFile Summary SummaryTotals ToolCall ToolUsageStat UnpricedModel UserInfo UserUsage "
+        "WriteMark"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

@@ -28,6 +28,7 @@ from agentstore.models import (
     SessionPage,
     SessionStar,
     SourceFile,
+    Summary,
     ToolCall,
     ToolUsageStat,
     UserInfo,
@@ -196,6 +197,9 @@ class ReadStore(Protocol):
     async def token_usage_by_model(
         self, org_id: str, **keywords: Unpack[AnalyticsKeywords]
     ) -> list[ModelTokenUsage]: ...
+
+    @takes_analytics_keywords
+    async def summary(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> Summary: ...
 
     async def aclose(self) -> None: ...
 

@@ -125,6 +125,18 @@ class Baseline:
             f" WHERE r.org_id = {{org}} AND {_BROWSABLE} GROUP BY r.source_id) GROUP BY model ORDER BY sum(o) DESC"
         )
 
+    async def cost_by(self) -> None:
+        """As above, times prices written into the statement: no tiers, no dates, no cache writes for an hour."""
+        await self._fetch(
+            "SELECT model, sum(i * p.1 + cr * p.2 + cw * p.3 + o * p.4) / 1000000 FROM (SELECT"
+            " argMax(r.model, r.output_tokens) AS model, argMax(r.input_tokens, r.output_tokens) AS i,"
+            " argMax(r.cache_read_tokens, r.output_tokens) AS cr, argMax(r.cache_write_tokens, r.output_tokens) AS cw,"
+            " max(r.output_tokens) AS o, multiIf(model = 'claude-opus-4-5', (5., .5, 6.25, 25.),"
+            " model = 'claude-sonnet-4-5', (3., .3, 3.75, 15.), (1., .1, 1.25, 5.)) AS p"
+            " FROM messages AS r FINAL INNER JOIN sessions AS s FINAL ON s.org_id = r.org_id AND s.id = r.session_id"
+            f" WHERE r.org_id = {{org}} AND {_BROWSABLE} GROUP BY r.source_id) GROUP BY model ORDER BY model"
+        )
+
     async def _fetch(self, template: LiteralString, **values: Any) -> Columns:
         query: Sql = sql(template, org=self._org_id, **values)
         return await self.executor.fetch(query, NO_CACHE)

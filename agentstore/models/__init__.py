@@ -15,16 +15,18 @@ from agentstore.models.answered import (
     Highlight,
     ModelTokenUsage,
     ProjectInfo,
+    ProjectUsage,
     SearchPage,
     SearchResult,
     SessionPage,
+    SummaryTotals,
     ToolUsageStat,
     UserInfo,
     UserUsage,
 )
 from agentstore.models.asked import DateLike, SearchQuery, SessionFilter, parse_iso
 from agentstore.models.ingested import OriginalPart, SourceFile
-from agentstore.models.priced import CostReport, CostRow, ModelPrice, UnpricedModel
+from agentstore.models.priced import CostReport, CostRow, ModelPrice, Summary, UnpricedModel
 from agentstore.models.record import Record
 from agentstore.models.written import (
     Confidence,
@@ -64,6 +66,7 @@ __all__ = [
     "ModelTokenUsage",
     "OriginalPart",
     "ProjectInfo",
+    "ProjectUsage",
     "Record",
     "RelationshipType",
     "SearchPage",
@@ -75,6 +78,8 @@ __all__ = [
     "SessionPage",
     "SessionStar",
     "SourceFile",
+    "Summary",
+    "SummaryTotals",
     "ToolCall",
     "ToolUsageStat",
     "UnpricedModel",

@@ -183,3 +183,27 @@ class ModelTokenUsage(Record, frozen=True):
     output_tokens: int = 0
     context_tokens: int = 0
     message_count: int = 0
+
+
+class ProjectUsage(Record, frozen=True):
+    """What all users did in one project."""
+
+    project_name: str = ""
+    session_count: int = 0
+    message_count: int = 0
+    commit_count: int = 0
+    total_output_tokens: int = 0
+
+
+class SummaryTotals(Record, frozen=True):
+    """What all of it comes to. ``user_count`` and ``project_count`` are those with sessions, "" among them."""
+
+    session_count: int = 0
+    message_count: int = 0
+    commit_count: int = 0
+    tool_call_count: int = 0
+    tool_error_count: int = 0
+    total_output_tokens: int = 0
+    peak_context_tokens: int = 0
+    user_count: int = 0
+    project_count: int = 0

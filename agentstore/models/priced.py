@@ -1,4 +1,4 @@
-"""Records about money: one's own prices, and what a cost is made of."""
+"""Records about money: one's own prices, what a cost is made of, and the summary that has one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import datetime as dt
 
 import msgspec
 
+from agentstore.models.answered import (
+    DailyActivity,
+    HeatmapCell,
+    ModelTokenUsage,
+    ProjectUsage,
+    SummaryTotals,
+    ToolUsageStat,
+    UserUsage,
+)
 from agentstore.models.record import Record
 
 
@@ -83,3 +92,21 @@ class CostReport(Record, frozen=True):
     total: CostRow = CostRow()
     unpriced: list[UnpricedModel] = msgspec.field(default_factory=list)
     prices_date: dt.date | None = None
+
+
+class Summary(Record, frozen=True):
+    """All that an overview shows, over one span: what ``summary`` found.
+
+    ``days``, ``heatmap``, ``tools`` and ``models`` are as their own methods answer, ``cost`` as ``cost_by`` "model". Of
+    ``users``, each has one row over all agents and projects, whose names are ""; users and projects are those with the
+    most sessions first.
+    """
+
+    totals: SummaryTotals = SummaryTotals()
+    days: list[DailyActivity] = msgspec.field(default_factory=list)
+    heatmap: list[HeatmapCell] = msgspec.field(default_factory=list)
+    tools: list[ToolUsageStat] = msgspec.field(default_factory=list)
+    models: list[ModelTokenUsage] = msgspec.field(default_factory=list)
+    users: list[UserUsage] = msgspec.field(default_factory=list)
+    projects: list[ProjectUsage] = msgspec.field(default_factory=list)
+    cost: CostReport = CostReport()

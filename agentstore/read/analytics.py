@@ -7,7 +7,7 @@ Sessions and messages are those of browsable sessions. Tokens and tools are thei
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from msgspec.structs import replace
 
@@ -29,6 +29,14 @@ from agentstore.read.totals import corrections, counted_sessions, root_of_row, s
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
+
+
+class ToolTotals(NamedTuple):
+    """The most used tools, and how many calls all of them had, and failed ones among these."""
+
+    most_used: list[ToolUsageStat]
+    calls: int
+    errors: int
 
 
 class AnalyticsReads(ReadLanes):
@@ -81,18 +89,25 @@ class AnalyticsReads(ReadLanes):
     @takes_analytics_keywords
     async def tool_usage_distribution(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ToolUsageStat]:
         """The 20 most used tools, ties by name, subagents' calls among them."""
+        return (await self._tools(org_id, **keywords)).most_used
+
+    async def _tools(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> ToolTotals:
         filter = AnalyticsFilter(**keywords)
         columns = await self._heavy.fetch(
             sql(
                 "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count,"
-                " countIf(is_error), uniqExact({root}) FROM ({rows})"
+                " countIf(is_error) AS error_count, uniqExact({root}),"
+                " sum(usage_count) OVER (), sum(error_count) OVER () FROM ({rows})"
                 " GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {most}",
                 root=root_of_row(org_id),
                 rows=spent_rows(org_id, filter, sql("tool_call_facts"), sql("message_ordinal")),
                 most=TOP_TOOLS,
             )
         )
-        return build(ToolUsageStat, columns)
+        if not columns:
+            return ToolTotals([], 0, 0)
+        *tools, calls, errors = columns
+        return ToolTotals(build(ToolUsageStat, tools), calls[0], errors[0])
 
     @takes_analytics_keywords
     async def daily_activity(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[DailyActivity]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from agentstore.models import SearchPage, SearchQuery
-from agentstore.read.analytics import AnalyticsReads
 from agentstore.read.changes import ChangeReads
-from agentstore.read.costs import CostReads
 from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
 from agentstore.read.ingested import IngestReads
@@ -14,11 +12,10 @@ from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.sessions import SessionReads
 from agentstore.read.stars_and_pins import MarkReads
+from agentstore.read.summary import SummaryReads
 
 
-class Reads(
-    SessionReads, MessageReads, GitLinkReads, FileReads, MarkReads, AnalyticsReads, CostReads, ChangeReads, IngestReads
-):
+class Reads(SessionReads, MessageReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.
