@@ -38,7 +38,8 @@ class Usage(msgspec.Struct, array_like=True, gc=False):
     """The tokens of one response, in one meaning for all agents: ``input`` without what was read from or written to the
     cache, ``output`` with reasoning. ``raw`` is the source's own object, as JSON text.
 
-    ``is_sum``: of several requests that are told together, so that it is no context that a model had."""
+    ``is_sum``: of several requests that are told together, so that it is no context that a model had. ``cost``: what
+    the agent says that it cost, in nanodollars (``money``)."""
 
     input: int = 0
     cache_read: int = 0
@@ -46,6 +47,7 @@ class Usage(msgspec.Struct, array_like=True, gc=False):
     output: int = 0
     raw: str = ""
     is_sum: bool = False
+    cost: int = 0
 
     @property
     def context(self) -> int:
@@ -93,6 +95,7 @@ class OpenMessage(msgspec.Struct, array_like=True, gc=False):
             output_tokens=self.usage.output,
             context_tokens=self.usage.context,
             source_id=self.source_id,
+            reported_cost_nanodollars=self.usage.cost,
         )
 
 

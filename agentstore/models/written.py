@@ -57,6 +57,7 @@ class Message(Record, frozen=True):
 
     ``token_usage`` is the source's usage object as JSON text; ``context_tokens`` = input + cache_read + cache_write.
     ``source_id`` is the agent's own id of the API response: what tokens are counted once by.
+    ``reported_cost_nanodollars`` is what the agent itself says that the response cost; 0 where it says nothing.
     """
 
     ordinal: int
@@ -76,6 +77,7 @@ class Message(Record, frozen=True):
     output_tokens: int = 0
     context_tokens: int = 0
     source_id: str = ""
+    reported_cost_nanodollars: int = 0
 
 
 class ToolCall(Record, frozen=True):

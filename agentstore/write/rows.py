@@ -125,6 +125,7 @@ MESSAGES = Table(
         "output_tokens": _UINT64,
         "context_tokens": _UINT64,
         "source_id": _TEXT,
+        "reported_cost_nanodollars": _UINT64,
     },
     ("session_id", "ordinal"),
     bulky=("content",),

@@ -60,6 +60,7 @@ FULL_MESSAGE = Message(
     output_tokens=2**64 - 1,
     context_tokens=6,
     source_id="msg_1",
+    reported_cost_nanodollars=2**64 - 1,
 )
 FULL_CALL = ToolCall(
     message_ordinal=2**32 - 1,

@@ -30,6 +30,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         **T, "ordinal": REQUIRED, "role": "", "content": "", "timestamp": None, "has_thinking": False,
         "has_tool_use": False, "content_length": 0, "model": "", "token_usage": "", "input_tokens": 0,
         "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 0, "context_tokens": 0, "source_id": "",
+        "reported_cost_nanodollars": 0,
     },
     "ToolCall": {
         **T, "message_ordinal": REQUIRED, "tool_use_id": "", "call_index": 0, "tool_name": "", "tool_category": "",

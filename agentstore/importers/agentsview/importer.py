@@ -20,7 +20,7 @@ class AgentsView:
     """agentsview's databases. What they have is a copy of what other importers read (``Session.copied_by``)."""
 
     name = "agentsview"
-    version = 1
+    version = 2  # what usage events cost; several of a response are one object
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; two variables name another folder, the second in older versions."""

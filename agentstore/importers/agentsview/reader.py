@@ -89,8 +89,9 @@ class Reader:
         moment = parse_time(row["timestamp"])
         self._see_time(moment, text(row["timestamp"]))
         usage = usage_of(row, self._agent)
-        for _, more in usages.pop(number(row["ordinal"]), []):
-            usage = usage if usage.raw else added(usage, more)
+        events = usages.pop(number(row["ordinal"]), [])
+        for _, more in [] if usage.raw else events:
+            usage = added(usage, more)
         self._spent = self._spent or bool(usage.raw)
         known = list(calls.of(number(row["id"]), number(row["ordinal"])))
         content = _content(row)

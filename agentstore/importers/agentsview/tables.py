@@ -26,7 +26,7 @@ CALLS = (
 EVENTS = ("call_index", "agent_id", "status", "content", "subagent_session_id")
 USAGE = (
     "message_ordinal", "model", "input_tokens", "output_tokens", "cache_creation_input_tokens",
-    "cache_read_input_tokens", "reasoning_tokens", "source",
+    "cache_read_input_tokens", "reasoning_tokens", "source", "cost_microdollars", "cost_usd",
 )  # fmt: skip
 
 

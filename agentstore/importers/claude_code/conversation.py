@@ -23,6 +23,7 @@ from agentstore.importers.claude_code.rows import Draft
 from agentstore.importers.claude_code.titles import Titles
 from agentstore.importers.claude_code.window import Window
 from agentstore.importers.jsonl import to_json
+from agentstore.importers.money import nanodollars_in
 from agentstore.importers.times import parse_time
 from agentstore.models import FileTouch, GitLink, Message, ToolCall
 
@@ -163,6 +164,10 @@ class Conversation:
         self.window.new("user", "", self.moment, [text])
         self._count_typed(text)
 
+    def take_total(self, line: Line) -> None:
+        self._context.skip("cost-state")
+        self.window.take_total(nanodollars_in(bytes(line.totalCostUSD).decode("ascii", "replace")))
+
     def add_system(self, line: Line, content: str, *, injected: bool) -> None:
         if self._fresh(line, [Block(content=content)]):
             shown = read_prompt(content, injected=injected).content
@@ -209,6 +214,8 @@ class Conversation:
         usage = bytes(message.usage)
         if usage != draft.usage:
             draft.take_usage(usage)
+        if cost := bytes(line.costUSD):
+            window.take_cost(draft, nanodollars_in(cost.decode("ascii", "replace")))
         content = message.content
         if isinstance(content, list) and len(content) == 1:
             if key := self._take_block(line, draft, content[0], source_id):

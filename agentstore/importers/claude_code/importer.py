@@ -14,7 +14,7 @@ class ClaudeCode:
     own (``kin``)."""
 
     name = "claude-code"
-    version = 1
+    version = 2  # what the program says that responses cost
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``CLAUDE_CONFIG_DIR`` names another folder than ``~/.claude``; newer versions on Linux also use XDG's."""

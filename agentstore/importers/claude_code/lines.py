@@ -120,6 +120,8 @@ class Line(msgspec.Struct, gc=False):
     worktreeSession: Worktree | None = None
     relocatedCwd: str | None = None
     prUrl: str | None = None
+    costUSD: msgspec.Raw = msgspec.Raw()
+    totalCostUSD: msgspec.Raw = msgspec.Raw()
 
 
 _decoder = msgspec.json.Decoder(Line)

@@ -31,6 +31,8 @@ class Memory(msgspec.Struct, array_like=True):
     first_message: str = ""
     output_tokens: int = 0  # of closed messages, as the next one
     peak_context: int = 0
+    cost_total: int = 0  # that the program told last, see ``Window.take_total``
+    cost_since: int = 0  # of responses after that
 
 
 class Context(msgspec.Struct):

@@ -27,7 +27,7 @@ from agentstore.models import FileTouch, GitLink, Message, Session, ToolCall
 _SHOWN_SYSTEM = frozenset({"local_command", "away_summary"})
 _KEPT_OUT = frozenset({
     "agent-color", "agent-name", "agent-setting", "atis-latch", "attachment", "attribution-snapshot", "bridge-session",
-    "content-replacement", "continued-in", "conversation_reset", "cost-state", "ended-by-model", "failed",
+    "content-replacement", "continued-in", "conversation_reset", "ended-by-model", "failed",
     "file-history-delta", "file-history-snapshot", "fork-context-ref", "frame-link", "history-suppression",
     "isolation-latch", "last-prompt", "launched", "mode", "observer-ref", "permission-mode", "progress",
     "queue-operation", "relocated", "result", "started", "system", "tag", "worktree-state",
@@ -122,6 +122,7 @@ class Reader:
             "ai-title": self._main.facts.see_title,
             "pr-link": self._main.add_link,
             "queue-operation": self._main.take_queue,
+            "cost-state": self._main.take_total,
         }
 
     def _conversation(self, memory: Memory) -> Conversation:

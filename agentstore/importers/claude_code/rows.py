@@ -85,6 +85,7 @@ class Draft(msgspec.Struct, array_like=True, gc=False):
     has_thinking: bool = False
     calls: int = 0
     seen: set[int] = msgspec.field(default_factory=set)  # digests of what its earlier lines held
+    cost: int = 0  # that the program tells, in nanodollars
 
     def take_usage(self, raw: bytes) -> None:
         """Keep the snapshot with the most output; of equal ones the later, which is the more complete."""
@@ -123,6 +124,7 @@ class Draft(msgspec.Struct, array_like=True, gc=False):
             output_tokens=self.output_tokens,
             context_tokens=self.context_tokens,
             source_id=self.source_id,
+            reported_cost_nanodollars=self.cost,
         )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from agentstore.importers.claude_code.known import Known, digest
 from agentstore.importers.claude_code.memory import Memory
-from agentstore.importers.claude_code.rows import Draft
+from agentstore.importers.claude_code.rows import SYNTHETIC, Draft
 from agentstore.models import Message, Session
 
 OPEN_MESSAGES = 32
@@ -58,6 +58,26 @@ class Window:
         if draft.usage:
             memory.output_tokens += draft.output_tokens
             memory.peak_context = max(memory.peak_context, draft.context_tokens)
+
+    def take_cost(self, draft: Draft, cost: int) -> None:
+        """What a response cost, on each of its lines."""
+        if cost > draft.cost:
+            self._memory.cost_since += cost - draft.cost
+            draft.cost = cost
+
+    def take_total(self, total: int) -> None:
+        """What the session cost so far, with subagents and helpers. What is new in it is given to the last response."""
+        memory, drafts = self._memory, list(reversed(self.open.values()))
+        spoken = (one for one in drafts if one.role == "assistant" and one.model != SYNTHETIC)
+        draft = next(spoken, drafts[0] if drafts else None)
+        if draft is None or not total:
+            return
+        # Where it has become less, the program counts anew.
+        before = memory.cost_total if total >= memory.cost_total else 0
+        if (new := total - before - memory.cost_since) > 0:
+            draft.cost += new
+            self.changed[draft.ordinal] = draft
+        memory.cost_total, memory.cost_since = total, 0
 
     def with_totals(self, session: Session) -> list[Session]:
         """The session's row as far as it was read; none while nobody has spoken."""

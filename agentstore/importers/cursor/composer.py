@@ -7,6 +7,7 @@ in older versions ``conversation`` or ``conversationMap`` with the bubbles thems
 A bubble is one message: ``type`` 1 a person's, 2 the agent's, which has ``text``, ``thinking.text`` or
 ``toolFormerData`` {name, toolCallId, params, rawArgs, result, status, error} (params, rawArgs and result are JSON in a
 text). ``tokenCount`` {inputTokens, outputTokens} is mostly zero; whether its input includes the cache is not known.
+``usageData`` of the composer, by model {costInCents, amount}, is what it cost so far, of versions that bill by request.
 ``createdAt`` is often missing. Bubbles that no header names were deleted.
 
 How sure this is: counted by others on real databases (56,649 bubbles, public notes of 2026-08), and read in several
@@ -25,6 +26,7 @@ import msgspec
 from agentstore.importers.conversation import Conversation, OpenMessage, Usage, tokens
 from agentstore.importers.cursor.prompts import read_prompt
 from agentstore.importers.jsonl import REFUSED, Record, to_json
+from agentstore.importers.money import nanodollars
 from agentstore.importers.times import parse_millis, parse_time
 from agentstore.importers.tools import text_of
 
@@ -72,6 +74,8 @@ class ComposerTaker:
         self.conversation = Conversation()
         self._session_id = session_id
         self._model = text_of(composer.get("modelConfig"), "modelName")[:_MOST_NAME]
+        self._cost = sum(_cost(one) for one in _values(composer.get("usageData")))
+        self._last: OpenMessage | None = None
         self.conversation.see_time(_moment(composer.get("createdAt")))
         self.conversation.see_time(_moment(composer.get("lastUpdatedAt")))
 
@@ -105,6 +109,12 @@ class ComposerTaker:
             self._take_tool(message, name, tool, moment)
         if usage:
             self.conversation.spend(message, usage)
+        self._last = message
+
+    def finish(self) -> None:
+        """What the conversation cost is given to its last response."""
+        if self._cost and (last := self._last):
+            self.conversation.spend(last, msgspec.structs.replace(last.usage, cost=self._cost))
 
     def _take_tool(self, message: OpenMessage, name: str, tool: Record, moment: dt.datetime | None) -> None:
         arguments = _decoded(tool.get("rawArgs")) or _decoded(tool.get("params")) or {}
@@ -140,6 +150,14 @@ def _result(value: Any) -> str | None:
         inner = text_of(decoded, "output", "contents", "content", "result")
         return inner or (value if isinstance(value, str) else to_json(decoded))
     return value if isinstance(value, str) else to_json(value)
+
+
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else []
+
+
+def _cost(value: Any) -> int:
+    return nanodollars(value.get("costInCents"), digits=7) if isinstance(value, dict) else 0
 
 
 def _usage(value: Any) -> Usage | None:

@@ -270,6 +270,7 @@ class CursorHistory:
                 taker.take(bubble_id, bubble)
         except RecursionError:
             report("nested too deeply")
+        taker.finish()
         where = state_db.where_of(data, self._where.get(id, Where()))
         session = self._session(id, Place(id), where=where)
         result = self._result(file, session, taker.conversation, None, None)

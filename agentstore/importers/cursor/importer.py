@@ -28,7 +28,7 @@ class Cursor:
     """Cursor's agent, in the editor and in the terminal."""
 
     name = "cursor"
-    version = 1
+    version = 2  # what a composer says that it cost
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``CURSOR_CONFIG_DIR``, and on Linux ``XDG_CONFIG_HOME``, name another folder than ``~/.cursor``."""

@@ -22,7 +22,7 @@ class OpenCode:
     """OpenCode's trees, databases and exports, and those of its kin under an ``agent_type`` of their own."""
 
     name = OPENCODE
-    version = 1
+    version = 2  # what it says that responses cost
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; ``OPENCODE_DB`` names another database, in the folder of the data or anywhere."""

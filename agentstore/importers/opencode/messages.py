@@ -27,7 +27,7 @@ from agentstore.importers.conversation import Conversation, OpenMessage
 from agentstore.importers.counts import Counts, count
 from agentstore.importers.jsonl import Record, to_json
 from agentstore.importers.opencode.identity import prompt_key, response_key, session_key
-from agentstore.importers.opencode.usage import tokens_of, usage_of
+from agentstore.importers.opencode.usage import cost_of, tokens_of, usage_of
 from agentstore.importers.times import parse_millis
 from agentstore.importers.tools import text_of
 
@@ -63,7 +63,8 @@ def add_message(conversation: Conversation, agent: str, stored: Stored, kept: Ke
     elif role == "system":
         text = _joined(_texts(parts))
         message = conversation.add("system", text, created_at(info))
-        conversation.spend(message, usage_of(tokens_of(info, parts), is_split=stored.is_split))
+        usage = usage_of(tokens_of(info, parts), is_split=stored.is_split, cost=cost_of(info, parts))
+        conversation.spend(message, usage)
     elif role == MARK:
         count(kept.skipped, "message/mark")
     else:
@@ -115,7 +116,7 @@ def _file(part: Record) -> str:
 def _add_response(conversation: Conversation, agent: str, stored: Stored, kept: Kept) -> None:
     info, parts, is_split = stored
     told = tokens_of(info, parts)
-    usage = usage_of(told, is_split=is_split)
+    usage = usage_of(told, is_split=is_split, cost=cost_of(info, parts))
     error = _error(info)
     shown = [part for part in parts if part.get("type") in ("text", "reasoning", "tool", "file")]
     if not (shown or error or usage.output or usage.context):

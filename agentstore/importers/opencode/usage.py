@@ -11,6 +11,7 @@ from typing import Any
 
 from agentstore.importers.conversation import Usage, tokens
 from agentstore.importers.jsonl import Record, to_json
+from agentstore.importers.money import nanodollars
 
 
 def tokens_of(info: Record, parts: list[Record]) -> Record:
@@ -22,10 +23,16 @@ def tokens_of(info: Record, parts: list[Record]) -> Record:
     return next((step for step in steps if _is_spent(step)), own)
 
 
-def usage_of(told: Record, *, is_split: bool = False) -> Usage:
+def cost_of(info: Record, parts: list[Record]) -> int:
+    """What a message says that it cost, else the sum of its steps. 0 also where no price was known."""
+    steps = (nanodollars(part.get("cost")) for part in parts if part.get("type") == "step-finish")
+    return nanodollars(info.get("cost")) or sum(steps)
+
+
+def usage_of(told: Record, *, is_split: bool = False, cost: int = 0) -> Usage:
     """One meaning for all versions; ``is_split``: reasoning is beside the output, where no total says otherwise."""
     if not told:
-        return Usage()
+        return Usage(cost=cost)
     cache = _object(told.get("cache"))
     read, written = tokens(cache.get("read")), tokens(cache.get("write"))
     input, output, reasoning = (tokens(told.get(name)) for name in ("input", "output", "reasoning"))
@@ -35,7 +42,7 @@ def usage_of(told: Record, *, is_split: bool = False) -> Usage:
         is_split = total == without + reasoning and total != without
     # More reasoning than output cannot be inside of it.
     is_split = is_split or reasoning > output
-    return Usage(input, read, written, output + reasoning if is_split else output, to_json(told))
+    return Usage(input, read, written, output + reasoning if is_split else output, to_json(told), cost=cost)
 
 
 def _is_spent(told: Record) -> bool:

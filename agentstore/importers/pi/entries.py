@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from agentstore.importers.conversation import Conversation, OpenMessage, Usage, tokens
 from agentstore.importers.counts import Counts, count
 from agentstore.importers.jsonl import Record, to_json
+from agentstore.importers.money import nanodollars
 from agentstore.importers.pi.identity import message_key
 from agentstore.importers.times import parse_millis, parse_time
 from agentstore.importers.tools import text_of
@@ -160,7 +161,18 @@ def usage_of(told: Any) -> Usage:
     cache = cache if isinstance(cache, dict) else {}
     read = tokens(told.get("cacheRead", cache.get("read")))
     written = tokens(told.get("cacheWrite", told.get("cacheCreation", cache.get("write"))))
-    return Usage(tokens(told.get("input")), read, written, tokens(told.get("output")), to_json(told))
+    input, output = tokens(told.get("input")), tokens(told.get("output"))
+    # Of Google's models earlier versions counted what was read from the cache as input, too: the total tells.
+    if 0 < read <= input and tokens(told.get("totalTokens")) == input + written + output:
+        input -= read
+    return Usage(input, read, written, output, to_json(told), cost=_cost_of(told.get("cost")))
+
+
+def _cost_of(told: Any) -> int:
+    if not isinstance(told, dict):
+        return nanodollars(told)
+    parts = (nanodollars(told.get(name)) for name in ("input", "output", "cacheRead", "cacheWrite"))
+    return nanodollars(told.get("total")) or sum(parts)
 
 
 def content_of(content: Any) -> str:

@@ -14,7 +14,7 @@ class Pi:
     """Pi's sessions, and those of its kin under an ``agent_type`` of their own."""
 
     name = PI
-    version = 1
+    version = 2  # what it says that responses cost; input without the cache, of Google's models too
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """The same on all systems; ``<AGENT>_CODING_AGENT_DIR`` names another folder."""

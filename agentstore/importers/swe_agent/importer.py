@@ -27,7 +27,7 @@ class SweAgent:
     """Trajectories of SWE-agent, and those of mini-SWE-agent under an ``agent_type`` of their own."""
 
     name = SWE_AGENT
-    version = 1
+    version = 2  # what it says that runs and responses cost; tokens in Anthropic's spelling
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """SWE-agent writes into its own checkout, unless a variable names a folder; mini keeps the last run of each

@@ -12,7 +12,8 @@
   ``user``; ``extra.raw_output`` is the output without what is written around it for the model
 
 The tokens are those of litellm's ``usage``: ``prompt_tokens`` with what was read from and written to the cache,
-``completion_tokens`` with reasoning.
+``completion_tokens`` with reasoning. What a response cost is ``extra.cost``, what the run did
+``info.model_stats.instance_cost``; versions before 2 have the latter alone.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ import math
 import re
 from typing import Any
 
+import msgspec
+
 from agentstore.importers.conversation import Conversation, OpenCall, OpenMessage, Usage, tokens
 from agentstore.importers.jsonl import Record, Report, to_json
+from agentstore.importers.money import nanodollars
 from agentstore.importers.swe_agent.actions import BASH
 from agentstore.importers.swe_agent.reader import About
 from agentstore.importers.swe_agent.runs import Run, is_response, records_of, text_at, text_in
@@ -53,6 +57,9 @@ class MiniReader:
             has_context=True,
         )
         self._session_id = ""
+        stats = info.get("model_stats") if isinstance(info, dict) else None
+        self._rest = nanodollars(stats.get("instance_cost")) if isinstance(stats, dict) else 0
+        self._last: OpenMessage | None = None
 
     def read(self, session_id: str) -> None:
         self._session_id = session_id
@@ -62,6 +69,9 @@ class MiniReader:
                 has_task = self._take(number, message, has_task=has_task)
             except RecursionError:
                 self._report(0, f"message {number}: nested too deeply")
+        if self._rest > 0 and (last := self._last):
+            usage = last.usage
+            self.conversation.spend(last, msgspec.structs.replace(usage, cost=usage.cost + self._rest))
 
     def _take(self, number: int, message: Record, *, has_task: bool) -> bool:
         extra = message.get("extra")
@@ -104,7 +114,8 @@ class MiniReader:
         response = extra.get("response")
         choices = records_of(response.get("choices")) if isinstance(response, dict) else []
         if choices and isinstance(said := choices[0].get("message"), dict):
-            self._take_response(number, said, {"response": response, "actions": []}, moment)
+            told = {"response": response, "actions": [], "cost": extra.get("cost")}
+            self._take_response(number, said, told, moment)
 
     def _take_response(self, number: int, message: Record, extra: Record, moment: dt.datetime | None) -> None:
         response = extra.get("response")
@@ -124,7 +135,10 @@ class MiniReader:
             call = self.conversation.call(added, call_id, BASH, arguments)
             if not call_id:
                 self._unanswered.append(call)
-        self.conversation.spend(added, usage_of(response.get("usage")))
+        usage = usage_of(_usage_in(response), nanodollars(extra.get("cost")))
+        self.conversation.spend(added, usage)
+        self._rest -= usage.cost
+        self._last = added
 
     def _say(self, added: OpenMessage, message: Record) -> None:
         thought = text_of(message, "reasoning_content")
@@ -165,10 +179,18 @@ def _blocks(text: str) -> list[Record]:
     return [{"command": found[0].strip()}] if len(found) == 1 else []
 
 
-def usage_of(value: Any) -> Usage:
+def _usage_in(response: Record) -> Any:
+    """The usage of a response, and the tier that it was served in, which stands beside it."""
+    usage, tier = response.get("usage"), response.get("service_tier")
+    if isinstance(usage, dict) and isinstance(tier, str) and "service_tier" not in usage:
+        return {**usage, "service_tier": tier}
+    return usage
+
+
+def usage_of(value: Any, cost: int = 0) -> Usage:
     """What litellm says that a response cost, in either of its two spellings."""
     if not isinstance(value, dict):
-        return Usage()
+        return Usage(cost=cost)
     details = value.get("prompt_tokens_details", value.get("input_tokens_details"))
     read = tokens(value.get("cache_read_input_tokens")) or tokens(
         details.get("cached_tokens") if isinstance(details, dict) else None
@@ -176,7 +198,14 @@ def usage_of(value: Any) -> Usage:
     written = tokens(value.get("cache_creation_input_tokens"))
     given = tokens(value.get("prompt_tokens")) or tokens(value.get("input_tokens"))
     said = tokens(value.get("completion_tokens")) or tokens(value.get("output_tokens"))
-    return Usage(max(given - read - written, 0), read, written, said, to_json(value))
+    if not value.get("prompt_tokens") and ("cache_read_input_tokens" in value or written):
+        given += read + written  # Anthropic's own spelling, without what went through the cache
+    reasoning = value.get("completion_tokens_details", value.get("output_tokens_details"))
+    thought = tokens(reasoning.get("reasoning_tokens") if isinstance(reasoning, dict) else None)
+    total = tokens(value.get("total_tokens"))
+    if thought > said or (thought and total == given + said + thought):
+        said += thought  # beside the output, as of Gemini in some versions of litellm
+    return Usage(max(given - read - written, 0), read, written, said, to_json(value), cost=cost)
 
 
 def _moment(value: Any) -> dt.datetime | None:

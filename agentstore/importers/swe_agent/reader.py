@@ -25,6 +25,7 @@ import msgspec
 from agentstore.importers.conversation import Conversation, OpenMessage, Usage, tokens
 from agentstore.importers.git_remotes import Remote, remote_of
 from agentstore.importers.jsonl import Record, Report, read_values, to_json
+from agentstore.importers.money import nanodollars
 from agentstore.importers.swe_agent.actions import call_of, calls_of
 from agentstore.importers.swe_agent.runs import SWE_AGENT, Run, records_of, text_at, text_in
 from agentstore.importers.tools import describe_call, text_of
@@ -141,7 +142,10 @@ def _usage(info: Any) -> Usage | None:
     if not isinstance(stats, dict):
         return None
     return Usage(
-        input=tokens(stats.get("tokens_sent")), output=tokens(stats.get("tokens_received")), raw=to_json(stats)
+        input=tokens(stats.get("tokens_sent")),
+        output=tokens(stats.get("tokens_received")),
+        raw=to_json(stats),
+        cost=nanodollars(stats.get("instance_cost")),
     )
 
 

@@ -24,6 +24,7 @@ _USAGE = (
     "cache_write_tokens",
     "output_tokens",
     "context_tokens",
+    "reported_cost_nanodollars",
 )
 
 
