@@ -48,16 +48,16 @@ ALTER TABLE messages /*ON CLUSTER*/
             if(length(token_usage) <= 65536 AND position(token_usage, '\n') > 0, token_usage, ''),
             '"reasoning_tokens":([0-9]{1,9})[,}]'))))),
     ADD COLUMN IF NOT EXISTS service_tier LowCardinality(String) MATERIALIZED multiIf(
-        lower(JSONExtractString(if(length(token_usage) <= 65536 AND positionCaseInsensitive(token_usage, '"fast"') > 0,
-            token_usage, ''), 'speed')) = 'fast',
+        lower(JSONExtractRaw(if(length(token_usage) <= 65536 AND positionCaseInsensitive(token_usage, '"fast"') > 0,
+            token_usage, ''), 'speed')) = '"fast"',
         'fast',
         countSubstrings(token_usage, '"service_tier":') = 1 AND position(token_usage, '"service_tier":"standard"') > 0
             AND length(token_usage) <= 65536 AND startsWith(token_usage, '{') AND endsWith(token_usage, '}'),
         'standard',
-        extract(lower(JSONExtractString(if(length(token_usage) <= 65536
+        extract(lower(JSONExtractRaw(if(length(token_usage) <= 65536
             AND countSubstrings(token_usage, '"service_tier":')
                 > countSubstrings(token_usage, '"service_tier":"standard"'),
-            token_usage, ''), 'service_tier')), '^[a-z0-9_.-]{1,32}$')),
+            token_usage, ''), 'service_tier')), '^"([a-z][a-z0-9_.-]{0,31})"$')),
     ADD COLUMN IF NOT EXISTS web_searches UInt64 MATERIALIZED least(1000000, greatest(
         toUInt64OrZero(JSONExtractRaw(if(length(token_usage) <= 65536
             AND countSubstrings(token_usage, '"web_search_requests":')

@@ -16,7 +16,7 @@ class Codex:
     """The rollouts of Codex: of the CLI, the desktop app and the editors' extensions, which share them."""
 
     name = AGENT
-    version = 1
+    version = 2  # the service tier
 
     def places(self, home: Home) -> list[pathlib.PurePath]:
         """``CODEX_HOME`` names another folder than ``~/.codex``, on all systems. Only these two folders of it are read

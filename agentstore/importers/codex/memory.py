@@ -59,6 +59,7 @@ class State(msgspec.Struct, array_like=True):
     counted: Usage | None = None  # the last that an event told, and no record yet
     recorded: Usage | None = None  # the last that a record told, and no event yet
     summed_up: Usage | None = None  # of the request that summed up the history, where no event has told it yet
+    tier: str = ""  # in which requests are served
 
     def count(self, key: str) -> int:
         """How often this was there, this time included."""

@@ -218,7 +218,9 @@ class Reader:
             thread = strings(payload, "new_thread_id", "agent_thread_id")
             self._talk.started(strings(payload, "call_id", "event_id"), thread)
         elif kind == "thread_settings_applied":
-            state.model = strings(payload.get("thread_settings"), "model") or state.model
+            settings = payload.get("thread_settings")
+            state.model = strings(settings, "model") or state.model
+            state.tier = strings(settings, "service_tier")[:32]
         else:
             state.fail(shapes.failed_call(payload))
             if kind in _ENDS:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
+
 from agentstore.importers.codex import calls as shapes
 from agentstore.importers.codex.memory import DONE, EVENT, ITEM, Answering, Echo, State, heard, known_by
 from agentstore.importers.codex.records import strings
@@ -231,7 +233,14 @@ class Talk:
             message = self._response(_TOKENS, f"{state.totals}\0{usage.raw}")
             state.answering.is_over = False
         state.answering.is_spent = True
-        self._talk.spend(message, usage)
+        self._talk.spend(message, self._in_tier(usage))
+
+    def _in_tier(self, usage: Usage) -> Usage:
+        """With the service tier of the thread's settings, which the usage does not tell."""
+        tier, raw = self._state.tier, usage.raw
+        if not tier or '"service_tier":' in raw:
+            return usage
+        return msgspec.structs.replace(usage, raw=f'{raw[:-1]},"service_tier":{to_json(tier)}}}')
 
     def _is_recorded(self, usage: Usage) -> bool:
         """Whether these are the tokens that were counted where the history was summed up."""
@@ -257,7 +266,7 @@ class Talk:
             message = self._add("system", text, f"compacted\0{usage.raw}" if usage and not text else "compacted")
             if usage:
                 message.model = self._state.model
-                self._talk.spend(message, usage)
+                self._talk.spend(message, self._in_tier(usage))
                 self._state.summed_up = usage
 
     def host(self, payload: Record) -> None:

@@ -7,6 +7,9 @@ include what was read from the cache (and, in newer versions, written to it: ``c
 
 Since 0.151 a ``token_usage_record`` stands beside each such event and says the same, under the id of the response. It
 alone tells what the request cost that summed up the history, which no total includes (openai/codex#47003).
+
+The service tier (``default``, ``priority``, ``flex``) stands in the thread's settings (``thread_settings_applied``); it
+is put into the usage of the responses after them.
 """
 
 from __future__ import annotations
