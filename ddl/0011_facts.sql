@@ -8,8 +8,8 @@
 -- session and ordinal where it has none), and of the id and index of the call within its message.
 --
 -- session_rows is for sessions by their ids: its granules are small, and all fields are one column, because each column
--- that is read costs a quarter of a millisecond. They are those of Session behind the key (agentstore/read/session_rows.py),
--- as text; times are in microseconds, "" where there is none.
+-- that is read costs a quarter of a millisecond. They are those of a Session after its key, in the same order, as text;
+-- times are in microseconds, "" where there is none (agentstore/read/session_rows.py).
 
 CREATE TABLE IF NOT EXISTS session_facts /*ON CLUSTER*/
 (

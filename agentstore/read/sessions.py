@@ -79,8 +79,8 @@ class SessionReads(ReadLanes):
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT user_id, argMax(user_name, (ifNull(started_at, {never}), id)) AS name"
-                " FROM sessions FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
+                "SELECT toString(user_id), argMax(toString(user_name), (ifNull(started_at, {never}), id)) AS name"
+                " FROM session_facts FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
                 never=_NEVER,
                 where=session_conditions(org_id),
             )
@@ -91,8 +91,9 @@ class SessionReads(ReadLanes):
         """The projects with a name, one per (id, name), with the path of the latest session, ordered by name and id."""
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT project_id, project_name, argMax(project_path, (ifNull(started_at, {never}), id))"
-                " FROM sessions FINAL WHERE {where} AND project_name != ''"
+                "SELECT toString(project_id), toString(project_name),"
+                " argMax(toString(project_path), (ifNull(started_at, {never}), id))"
+                " FROM session_facts FINAL WHERE {where} AND project_name != ''"
                 " GROUP BY project_id, project_name ORDER BY project_name, project_id",
                 never=_NEVER,
                 where=session_conditions(org_id),
@@ -104,7 +105,7 @@ class SessionReads(ReadLanes):
         """The distinct agent types, ordered."""
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT DISTINCT toString(agent_type) AS agent FROM sessions FINAL"
+                "SELECT DISTINCT toString(agent_type) AS agent FROM session_facts FINAL"
                 " WHERE {where} AND agent_type != '' ORDER BY agent",
                 where=session_conditions(org_id),
             )
