@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agentstore import AsyncClickHouseStore, GitLink, Session, SessionDelete, SessionFilter
-from agentstore.connection.sql import Sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.models import SessionPage
 from agentstore.protocols import Columns, Executor
 from tests.builders import at, call, commit, message, session, stored
@@ -204,6 +204,17 @@ async def test_every_field_is_read_as_it_was_written(store: AsyncClickHouseStore
     await store.write_batch(org, [full, plain, late])
     assert await store.get_sessions(org, ["s", "plain", "late", "none"]) == [late, plain, full]
     assert [await store.get_session(org, id) for id in ("s", "plain", "late")] == [full, plain, late]
+
+
+async def test_fields_that_are_no_text_are_read_with_replacements(store: AsyncClickHouseStore, org: str) -> None:
+    """Rows that somebody else wrote into the database."""
+    await five(store, org)
+    foreign = "INSERT INTO sessions (org_id, id, user_message_count, first_message) SELECT {org}, 's', 7, unhex('FF')"
+    await store._open_pool.execute(sql(foreign, org=org))
+    found = (await store.list_sessions(org)).sessions
+    assert [(one.id, one.first_message) for one in found] == [*((f"{n}", "") for n in (5, 4, 3, 2, 1)), ("s", "\ufffd")]
+    assert await store.get_session(org, "s") == found[-1]
+    assert found[-1].user_message_count == 7
 
 
 async def test_lists_against_the_model(store: AsyncClickHouseStore, org: str) -> None:
