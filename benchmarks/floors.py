@@ -19,6 +19,7 @@ from agentstore import AsyncClickHouseStore, SearchQuery, SessionFilter
 from agentstore.connection.dial import new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
+from agentstore.read.keys import session_key
 from benchmarks.corpus import BIG_ORG, RARE
 from benchmarks.search import NEEDLES
 from benchmarks.timing import Run, medians
@@ -41,21 +42,19 @@ def _no_floor(org_id: str, among: Sql) -> Sql:
     return sql("toUInt64(0)")
 
 
-def _counted(org_id: str, session_ids: tuple[str, ...]) -> Sql:
+def _rows(org_id: str, ids: tuple[str, ...]) -> Sql:
     return sql(
-        "SELECT 'link', session_id, _version, 1 FROM git_links FINAL"
-        " WHERE org_id = {org_id} AND session_id IN {ids} UNION ALL"
-        " SELECT 'calls', session_id, min(_version), count() FROM tool_calls FINAL"
-        " WHERE org_id = {org_id} AND session_id IN {ids} GROUP BY session_id",
+        "SELECT '', id, {key}, fields, 0, 0, '' FROM session_rows FINAL WHERE org_id = {org_id} AND id IN {ids}",
+        key=session_key(sql("id")),
         org_id=org_id,
-        ids=session_ids,
+        ids=ids,
     )
 
 
 # Where the statements ask for floors, and what stood there before there were any.
 _BEFORE = {
     "agentstore.read.messages.above_floor": _everything,
-    "agentstore.read.session_counts.counted": _counted,
+    "agentstore.read.session_rows.rows_and_floors": _rows,
     "agentstore.read.search.results.moments": _moments,
     "agentstore.read.search.results.floor_of_row": _no_floor,
     "agentstore.read.search.substring_sql.moments": _moments,

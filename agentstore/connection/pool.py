@@ -215,5 +215,11 @@ class Pool:
             raise StoreClosedError("the store is closed")
 
 
-def _decode_column(column: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(value.decode(errors="replace") if isinstance(value, bytes) else value for value in column)
+def _decode_column(column: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(map(_decoded, column))
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return _decode_column(value) if isinstance(value, (list, tuple)) else value

@@ -10,6 +10,7 @@ from agentstore.organisation import organisation
 from agentstore.read.dates import date_conditions
 
 EVERYTHING = sql("1")
+BROWSABLE = sql("browsable")
 
 
 def session_conditions(
@@ -19,11 +20,13 @@ def session_conditions(
     date_from: Any = None,
     date_to: Any = None,
     tz: str = "UTC",
-    include_subagents: bool = False,
+    shown: Sql = BROWSABLE,
     include_deleted: bool = False,
 ) -> Sql:
-    """The WHERE clause over ``sessions FINAL`` of one read. ``equal`` are exact matches; "" matches everything."""
-    shown = sql("user_message_count > 0" if include_subagents else "browsable")
+    """The WHERE clause over ``sessions FINAL``, or ``session_facts FINAL``, of one read.
+
+    ``equal`` are exact matches; "" matches everything.
+    """
     conditions = [sql("org_id = {org_id}", org_id=text(org_id, "org_id")), shown]
     if not include_deleted:
         conditions.append(

@@ -1,28 +1,45 @@
-"""The conditions that a ``SessionFilter`` stands for. Pure."""
+"""The sessions that a ``SessionFilter`` stands for. Pure."""
 
 from __future__ import annotations
 
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.models import SessionFilter
-from agentstore.read.conditions import expect, session_conditions, text
+from agentstore.read.conditions import BROWSABLE, expect, session_conditions, text
 from agentstore.read.dates import overlap_conditions
 from agentstore.read.floors import MARKS, above_floors
+from agentstore.read.keys import session_key
 from agentstore.read.search.term_sql import contains
 
 _EQUAL = ("user_id", "project_id", "project_name", "agent_type", "parent_session_id", "git_branch", "project_path")
 _TITLES = (sql("display_name"), sql("first_message"))
+_NOTHING = sql("")
 
 
-def filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
-    """The WHERE clause over ``sessions FINAL`` of a filter. What is not valid is ``InvalidArgumentError``."""
+def matching(org_id: str, filter: SessionFilter, also: Sql = _NOTHING) -> Sql:
+    """``id``, ``started_at``, ``session`` (the key of its narrow copies) and ``also`` of the sessions that match.
+
+    What is not valid is ``InvalidArgumentError``.
+    """
     expect(filter, SessionFilter, "filter")
+    # Titles are in no narrow copy.
+    titled = bool(text(filter.title, "title"))
+    return sql(
+        "SELECT id, started_at, {key} AS session{also} FROM {table} FINAL WHERE {where}",
+        key=session_key(sql("id")) if titled else sql("session"),
+        also=also,
+        table=sql("sessions") if titled else sql("session_facts"),
+        where=_conditions(org_id, filter, sql("user_message_count > 0") if titled else sql("written_in")),
+    )
+
+
+def _conditions(org_id: str, filter: SessionFilter, written_in: Sql) -> Sql:
     conditions = [
         session_conditions(
             org_id,
             equal={name: getattr(filter, name) for name in _EQUAL},
             date_from=filter.date_from,
             date_to=filter.date_to,
-            include_subagents=filter.include_subagents,
+            shown=written_in if filter.include_subagents else BROWSABLE,
             include_deleted=filter.include_deleted,
         ),
         *overlap_conditions(filter.active_from, filter.active_to),
@@ -30,7 +47,7 @@ def filter_conditions(org_id: str, filter: SessionFilter) -> Sql:
     # Functions that know no wildcards: nothing of the text has to be escaped.
     if text(filter.id_prefix, "id_prefix"):
         conditions.append(sql("startsWith(id, {prefix})", prefix=filter.id_prefix))
-    if text(filter.title, "title"):
+    if filter.title:
         conditions.append(_titled(filter.title))
     if text(filter.starred_by, "starred_by"):
         stars = sql("FROM session_stars FINAL WHERE user_id = {user}", user=filter.starred_by)

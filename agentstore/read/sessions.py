@@ -5,23 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator, Iterable
 
-from agentstore.connection.sql import Sql, sql, valid_text
+from agentstore.connection.sql import Sql, from_ticks, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
-from agentstore.protocols import Columns, Executor
+from agentstore.protocols import Executor
 from agentstore.read.building import build_in_slices
-from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import expect, page_limit, session_conditions, text
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
-from agentstore.read.decoding import build, selection
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.session_counts import Derived, derived
-from agentstore.read.session_filter import filter_conditions
+from agentstore.read.session_filter import matching
+from agentstore.read.session_rows import known_keys, sessions_of
 
-# What is derived comes last among the fields, in this order.
-_DERIVED = ("commit_count", "tool_call_count", "copied_message_count", "origin_session_id")
-_COLUMNS, _TIMES = selection(Session.__struct_fields__, *_DERIVED)
-_ID = Session.__struct_fields__.index("id")
+_NOTHING = sql("")
 
 # Where a session has no started_at, any other is later.
 _NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
@@ -42,16 +37,18 @@ class SessionReads(ReadLanes):
         pool = self._open_pool
         expect(filter, SessionFilter, "filter")
         limit = page_limit(filter.limit)
-        start = _after_cursor(filter.cursor)
-        where = filter_conditions(org_id, filter)
-        counted, found = await gather_both(
-            lambda: pool.fetch(sql("SELECT count() FROM sessions FINAL WHERE {where}", where=where)),
-            lambda: _in_order(pool, org_id, sql("{where} AND {start}", where=where, start=start), count=limit + 1),
-        )
-        page = found[:limit]
-        cursor = encode_session_cursor(page[-1].started_at, page[-1].id) if len(found) > limit else ""
-        # Counted beside the page: a session written in between may be on the page only.
-        return SessionPage(sessions=page, next_cursor=cursor, total=max(counted[0][0], len(found)))
+        after = _after_cursor(filter.cursor)
+        counted = matching(org_id, filter, sql(", count() OVER () AS total"))
+        columns = await pool.fetch(_first_keys(counted, after, limit + 1, sql(", total")))
+        if not columns:
+            # Behind the last one, if there is any: nothing tells how many there are.
+            return SessionPage([], "", await _count(pool, org_id, filter) if filter.cursor else 0)
+        ids, moments, keys, totals = columns
+        sessions = await sessions_of(pool, org_id, ids[:limit], known_keys(keys[:limit]))
+        # From the keys: where the page's last session has gone since, the next page begins where that one was.
+        more = len(ids) > limit
+        cursor = encode_session_cursor(from_ticks(moments[limit - 1]), ids[limit - 1]) if more else ""
+        return SessionPage(sessions, cursor, totals[0])
 
     def iter_sessions(self, org_id: str, filter: SessionFilter = SessionFilter()) -> AsyncIterator[Session]:
         """All sessions that ``list_sessions`` would page through, in its order, in bounded memory.
@@ -62,7 +59,7 @@ class SessionReads(ReadLanes):
 
     async def get_session(self, org_id: str, id: str) -> Session:
         """Any session by its id, or ``NotFoundError``."""
-        found = await _with_ids(self._open_pool, text(org_id, "org_id"), (text(id, "id"),))
+        found = await sessions_of(self._open_pool, text(org_id, "org_id"), (valid_text(text(id, "id")),))
         if not found:
             raise NotFoundError(f"no session {id!r} in organisation {org_id!r}")
         return found[0]
@@ -75,15 +72,15 @@ class SessionReads(ReadLanes):
         wanted = sorted({valid_text(text(id, "ids")) for id in ids})
         sessions: list[Session] = []
         for start in range(0, len(wanted), _SESSIONS_AT_ONCE):
-            sessions += await _with_ids(pool, organisation, tuple(wanted[start : start + _SESSIONS_AT_ONCE]))
+            sessions += await sessions_of(pool, organisation, wanted[start : start + _SESSIONS_AT_ONCE])
         return sessions
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
         """The users of browsable sessions, one per id, named by their latest session, ordered by name and id."""
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT user_id, argMax(user_name, (ifNull(started_at, {never}), id)) AS name"
-                " FROM sessions FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
+                "SELECT toString(user_id), argMax(toString(user_name), (ifNull(started_at, {never}), id)) AS name"
+                " FROM session_facts FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
                 never=_NEVER,
                 where=session_conditions(org_id),
             )
@@ -94,8 +91,9 @@ class SessionReads(ReadLanes):
         """The projects with a name, one per (id, name), with the path of the latest session, ordered by name and id."""
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT project_id, project_name, argMax(project_path, (ifNull(started_at, {never}), id))"
-                " FROM sessions FINAL WHERE {where} AND project_name != ''"
+                "SELECT toString(project_id), toString(project_name),"
+                " argMax(toString(project_path), (ifNull(started_at, {never}), id))"
+                " FROM session_facts FINAL WHERE {where} AND project_name != ''"
                 " GROUP BY project_id, project_name ORDER BY project_name, project_id",
                 never=_NEVER,
                 where=session_conditions(org_id),
@@ -107,7 +105,7 @@ class SessionReads(ReadLanes):
         """The distinct agent types, ordered."""
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT DISTINCT toString(agent_type) AS agent FROM sessions FINAL"
+                "SELECT DISTINCT toString(agent_type) AS agent FROM session_facts FINAL"
                 " WHERE {where} AND agent_type != '' ORDER BY agent",
                 where=session_conditions(org_id),
             )
@@ -115,58 +113,36 @@ class SessionReads(ReadLanes):
         return list(columns[0]) if columns else []
 
 
-async def _with_ids(pool: Executor, org_id: str, ids: tuple[str, ...]) -> list[Session]:
-    where = sql("org_id = {org_id} AND id IN {ids}", org_id=org_id, ids=ids)
-    columns, found = await gather_both(
-        lambda: pool.fetch(
-            sql("SELECT {all} FROM sessions FINAL WHERE {where} ORDER BY id", all=_COLUMNS, where=where)
-        ),
-        lambda: derived(pool, org_id, ids),
-    )
-    return _with_derived(columns, found) if columns else []
+async def _count(executor: Executor, org_id: str, filter: SessionFilter) -> int:
+    columns = await executor.fetch(sql("SELECT count() FROM ({sessions})", sessions=matching(org_id, filter)))
+    return int(columns[0][0])
 
 
 async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) -> AsyncIterator[Session]:
-    where = filter_conditions(org_id, filter)
+    sessions = matching(org_id, filter)
     after = _after_cursor(filter.cursor)
     while True:
-        found = await _in_order(
-            executor, org_id, sql("{where} AND {after}", where=where, after=after), count=_SESSIONS_AT_ONCE
-        )
-        for session in found:
-            yield session
-        if len(found) < _SESSIONS_AT_ONCE:
+        columns = await executor.fetch(_first_keys(sessions, after, _SESSIONS_AT_ONCE))
+        if not columns:
             return
-        after = _after(found[-1].started_at, found[-1].id)
+        ids, moments, keys = columns
+        for session in await sessions_of(executor, org_id, ids, known_keys(keys)):
+            yield session
+        if len(ids) < _SESSIONS_AT_ONCE:
+            return
+        after = _after(from_ticks(moments[-1]), ids[-1])
 
 
-async def _in_order(executor: Executor, org_id: str, where: Sql, *, count: int) -> list[Session]:
-    """The first ``count`` sessions that satisfy ``where``: started_at descending, id descending, without one last.
-
-    The server sorts keys and then reads the other columns of these rows only (lazy materialization). Git links
-    and tool calls are counted for these sessions, not for the organisation.
-    """
-    columns = await executor.fetch(
-        sql(
-            "SELECT {columns} FROM sessions FINAL WHERE {where}"
-            " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",
-            columns=_COLUMNS,
-            where=where,
-            count=count,
-        )
+def _first_keys(sessions: Sql, after: Sql, count: int, also: Sql = _NOTHING) -> Sql:
+    """Id, start in microseconds, key and ``also`` of the first of the sessions that come after."""
+    return sql(
+        "SELECT id, toUnixTimestamp64Micro(started_at), session{also} FROM ({sessions}) WHERE {after}"
+        " ORDER BY started_at DESC NULLS LAST, id DESC LIMIT {count}",
+        also=also,
+        sessions=sessions,
+        after=after,
+        count=count,
     )
-    if not columns:
-        return []
-    return _with_derived(columns, await derived(executor, org_id, columns[_ID]))
-
-
-def _with_derived(columns: Columns, found: Derived) -> list[Session]:
-    ids = columns[_ID]
-    more = [
-        *(tuple(count.get(id, 0) for id in ids) for count in found[:3]),
-        tuple(found.origins.get(id, "") for id in ids),
-    ]
-    return build(Session, [*columns, *more], time_columns=_TIMES)
 
 
 def _after_cursor(cursor: str) -> Sql:
