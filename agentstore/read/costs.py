@@ -41,7 +41,7 @@ class CostReads(ReadLanes):
         web searches each have their price.
 
         **Where prices are from.** One's own (``prices`` of the store) win. Others are those of the table
-        ``model_prices``, and of the package genai-prices (``agentstore[cost]``) where a model is not in there: then
+        ``model_prices``, and where a model is not in there, of the package genai-prices (``agentstore[cost]``): then
         they are stored in it. So what was priced once keeps its price, with whatever package anybody comes. What a
         newer one says differently holds from its own date on. A model without a price is in ``unpriced`` with its
         tokens, and costs nothing in the rows, which say so.
@@ -53,7 +53,7 @@ class CostReads(ReadLanes):
         most = page_limit(limit) if key == "session" else 0
         rows = _rows(await heavy.fetch(cost_statement(org_id, key, filter, book.rows, most)))
         unknown = book.unknown(_editions(rows))
-        if unknown and (learned := await book.learn(self._open_pool, unknown)):
+        if unknown and (learned := await book.learn(heavy, unknown)):
             rows = _rows(await heavy.fetch(cost_statement(org_id, key, filter, [*book.rows, *learned], most)))
         return _report(key, rows)
 
@@ -69,13 +69,11 @@ class _Row(NamedTuple):
 
 
 def _rows(columns: Columns) -> list[_Row]:
-    found = []
-    for kind, value, name, *amounts, edition, day in zip(*columns, strict=True):
-        cost, unpriced = amounts[:10], amounts[10:]
-        found.append(
-            _Row(kind, CostRow(value, name, *cost, unpriced[0]), UnpricedModel(value, *unpriced[1:]), edition, day)
-        )
-    return found
+    # After the kind those of ``CostRow``, then those of ``UnpricedModel`` but for the model.
+    return [
+        _Row(row[0], CostRow(*row[1:14]), UnpricedModel(row[1], *row[14:19]), row[19], row[20])
+        for row in zip(*columns, strict=True)
+    ]
 
 
 def _editions(rows: list[_Row]) -> dict[str, int]:
