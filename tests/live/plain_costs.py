@@ -6,6 +6,7 @@ Nothing here knows the table, the rows or the statement that the store has for i
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -192,8 +193,6 @@ def counted(sessions: Iterable[Spoken]) -> Iterator[Response]:
 
 def told(message: Message) -> dict[str, Any]:
     """What the usage of a message says, as the tests write it."""
-    import json
-
     usage = json.loads(message.token_usage or "{}")
     return {
         "hour": min(usage.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0), message.cache_write_tokens),
@@ -231,18 +230,21 @@ def own_price(prices: Iterable[ModelPrice], response: Response) -> Fraction | No
     """In dollars, by one's own prices; None where none is valid then."""
     message, said = response.message, told(response.message)
     found = [one for one in prices if one.model == message.model]
-    time = response.time
-
-    def valid(tier: str) -> list[ModelPrice]:
-        of_tier = [one for one in found if one.service_tier == tier]
-        if time is None:
-            earliest = min((one.valid_from or dt.date.min for one in of_tier), default=None)
-            return [one for one in of_tier if (one.valid_from or dt.date.min) == earliest]
-        past = [one for one in of_tier if not one.valid_from or one.valid_from <= time.date()]
-        latest = max((one.valid_from or dt.date.min for one in past), default=None)
-        return [one for one in past if (one.valid_from or dt.date.min) == latest]
-
-    prices = valid(said["tier"]) or valid("") if said["tier"] in (*CONTEXTS, "scale") else valid("")
+    tiers = [said["tier"], ""] if said["tier"] in (*CONTEXTS, "scale") else [""]
+    since = {tier: [one.valid_from or dt.date.min for one in found if one.service_tier == tier] for tier in tiers}
+    if response.time is None:
+        # The earliest price there is; a list price has always been.
+        day = min((day for days in since.values() for day in days), default=dt.date.max)
+        if day > dt.date.min and LISTED.get(message.model) is not None:
+            return None
+    else:
+        day = response.time.date()
+    valid = [
+        (tier, max(one for one in days if one <= day))
+        for tier, days in since.items()
+        if min(days, default=dt.date.max) <= day
+    ]
+    levels = [one for one in found if valid and (one.service_tier, one.valid_from or dt.date.min) == valid[0]]
     context = message.input_tokens + message.cache_read_tokens + message.cache_write_tokens
     level = max(
         (one for one in prices if context > one.above or not one.above), key=lambda one: one.above, default=None

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import os
 import random
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from agentstore import AsyncClickHouseStore, CostReport, CostRow, Message, ModelPrice, UnpricedModel
+from agentstore import AsyncClickHouseStore, CostReport, CostRow, ModelPrice
 from agentstore.read.costs_sql import KEYS
-from tests.builders import at, message, session
-from tests.live.plain_costs import LISTED, Response, counted, forest, key_of, listed_price, own_price, plain_costs
+from tests.live.plain_costs import LISTED, Response, counted, forest, listed_price, own_price, plain_costs
 from tests.servers import Server
 
 # More of them in `make test-faults`.
