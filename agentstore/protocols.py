@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack, runtime_checkable
 from agentstore.filters import AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import (
     Changes,
+    CostReport,
     DailyActivity,
     FileHistory,
     FileOperation,
@@ -200,6 +201,11 @@ class ReadStore(Protocol):
 
     @takes_analytics_keywords
     async def summary(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> Summary: ...
+
+    @takes_analytics_keywords
+    async def cost_by(
+        self, org_id: str, key: str, *, limit: int = 100, **keywords: Unpack[AnalyticsKeywords]
+    ) -> CostReport: ...
 
     async def aclose(self) -> None: ...
 

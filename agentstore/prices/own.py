@@ -8,12 +8,12 @@ price adds one, and leaves the one before where it is.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agentstore.errors import ConfigError
 from agentstore.models import ModelPrice
-from agentstore.prices.row import ALWAYS, KINDS, TIERS, PriceRow, Quote
+from agentstore.prices.row import ALWAYS, KINDS, NO_QUOTE, SECOND_DAY, TIERS, PriceRow, Quote
 
 SOURCE = "own"
 # After all price tables; of a tier after those that are for each tier.
@@ -43,10 +43,23 @@ def own_rows(prices: Any) -> list[PriceRow]:
         quote = _quote([found[above] for above in sorted(found)])
         rows.append(PriceRow(model, tier, day, EDITION, SOURCE, ALWAYS, quote))
         if not tier:
-            rows += [
-                PriceRow(model, one, day, LEAST_EDITION, SOURCE, ALWAYS, quote) for one in sorted(tiers[model] - {""})
-            ]
-    return rows
+            others = sorted(tiers[model] - {""})
+            rows += [PriceRow(model, one, day, LEAST_EDITION, SOURCE, ALWAYS, quote) for one in others]
+    return rows + list(_before_the_first(rows))
+
+
+def _before_the_first(rows: Sequence[PriceRow]) -> Iterator[PriceRow]:
+    """What has no time pays the earliest price, which stands at the very first day; from the second on to the first
+    price there is none. Of the least edition there is: where a model has a list price, that has always been."""
+    first: dict[tuple[str, str], PriceRow] = {}
+    for row in rows:
+        known = first.setdefault((row.model, row.tier), row)
+        if (row.valid_from, -row.edition) < (known.valid_from, -known.edition):
+            first[row.model, row.tier] = row
+    for row in first.values():
+        if row.valid_from > SECOND_DAY:
+            yield row._replace(valid_from=ALWAYS, edition=0)
+            yield row._replace(valid_from=SECOND_DAY, edition=0, quote=NO_QUOTE)
 
 
 def _quote(levels: Sequence[ModelPrice]) -> Quote:
@@ -74,5 +87,7 @@ def _check(price: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
             raise ConfigError(f"prices: {name} of {price.model!r}: expected a whole number from 0 on, got {value!r}")
     day = price.valid_from
-    if day is not None and (not isinstance(day, dt.date) or isinstance(day, dt.datetime) or day < ALWAYS):
-        raise ConfigError(f"prices: valid_from of {price.model!r}: expected a date from 1900 on, got {day!r}")
+    if day is not None and (not isinstance(day, dt.date) or isinstance(day, dt.datetime) or day <= SECOND_DAY):
+        raise ConfigError(
+            f"prices: valid_from of {price.model!r}: expected a date, from 3 January 1900 on, got {day!r}"
+        )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-# The first day that a column of dates holds: a price that is valid from then on has always been.
+# The first day that a column of dates holds: a price that is valid from then on has always been, and is that of what
+# does not say when it was.
 ALWAYS = dt.date(1900, 1, 1)
+SECOND_DAY = dt.date(1900, 1, 2)
 
 # Tiers of service that may have prices of their own. What says another, or none, pays the price of none.
 TIERS = ("batch", "default", "fast", "flex", "priority")
@@ -33,6 +35,10 @@ class Quote(NamedTuple):
     prices: Prices
 
 
+# That there is none.
+NO_QUOTE = Quote((), (), ((),) * len(KINDS))
+
+
 class PriceRow(NamedTuple):
     """A quote, for whom it is, from which day on (midnight UTC), and which price table says so.
 
@@ -53,3 +59,9 @@ def valid_at(rows: list[PriceRow], day: dt.date) -> PriceRow | None:
     """Which of the rows of one model and tier counts on that day."""
     valid = [row for row in rows if row.valid_from <= day]
     return max(valid, key=lambda row: (row.edition, row.valid_from), default=None)
+
+
+def nanodollars(picodollars: int) -> int:
+    """Rounded to the nearest, half to even. The only place where money is rounded, once for each row of a report."""
+    whole, rest = divmod(picodollars, 1000)
+    return whole + (rest > 500 or (rest == 500 and whole % 2 == 1))

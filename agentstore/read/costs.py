@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Unpack
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Unpack
 
+from agentstore.connection.sql import Sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import CostReport, CostRow, UnpricedModel
+from agentstore.prices.row import PriceRow, nanodollars
 from agentstore.protocols import Columns
 from agentstore.read.conditions import page_limit
-from agentstore.read.costs_sql import KEYS, OF_ALL, OF_KEY, OF_MODEL, cost_statement
+from agentstore.read.costs_sql import KEYS, OF_KEY, OF_MODEL, cost_of_sessions, cost_statement
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
 from agentstore.read.price_rows_sql import day_of
@@ -41,7 +45,7 @@ class CostReads(ReadLanes):
         web searches each have their price.
 
         **Where prices are from.** One's own (``prices`` of the store) win. Others are those of the table
-        ``model_prices``, and of the package genai-prices (``agentstore[cost]``) where a model is not in there: then
+        ``model_prices``, and where a model is not in there, of the package genai-prices (``agentstore[cost]``): then
         they are stored in it. So what was priced once keeps its price, with whatever package anybody comes. What a
         newer one says differently holds from its own date on. A model without a price is in ``unpriced`` with its
         tokens, and costs nothing in the rows, which say so.
@@ -50,55 +54,94 @@ class CostReads(ReadLanes):
         filter = AnalyticsFilter(**keywords)
         if key not in KEYS:
             raise InvalidArgumentError(f"key: expected one of {', '.join(KEYS)}, got {key!r}", field="key")
-        most = page_limit(limit) if key == "session" else 0
-        rows = _rows(await heavy.fetch(cost_statement(org_id, key, filter, book.rows, most)))
-        unknown = book.unknown(_editions(rows))
-        if unknown and (learned := await book.learn(self._open_pool, unknown)):
-            rows = _rows(await heavy.fetch(cost_statement(org_id, key, filter, [*book.rows, *learned], most)))
-        return _report(key, rows)
+
+        def statement(prices: Sequence[PriceRow]) -> Sql:
+            if key == "session":
+                return cost_of_sessions(org_id, filter, prices, page_limit(limit))
+            return cost_statement(org_id, key, filter, prices)
+
+        found = _Found(await heavy.fetch(statement(book.rows)))
+        unknown = book.unknown(found.editions())
+        if unknown and (learned := await book.learn(heavy, unknown)):
+            found = _Found(await heavy.fetch(statement([*book.rows, *learned])))
+        return found.report(by_key=key == "day")
 
 
-class _Row(NamedTuple):
-    """As ``cost_statement`` answers."""
+class _Sums:
+    """Of one key or one model, exact: in the order of ``costs_sql``."""
 
-    kind: int
-    cost: CostRow
-    unpriced: UnpricedModel
-    edition: int
-    prices_day: int
+    def __init__(self) -> None:
+        self.name = ""
+        self.edition = 0
+        self.prices_day = 0
+        self.amounts = [0] * 15
 
+    def add(self, name: str, amounts: Sequence[int], edition: int, prices_day: int) -> None:
+        self.name = self.name or name
+        self.amounts = [one + more for one, more in zip(self.amounts, amounts, strict=True)]
+        if edition:  # else the prices are one's own, or there is none
+            self.edition, self.prices_day = max((self.edition, self.prices_day), (edition, prices_day))
 
-def _rows(columns: Columns) -> list[_Row]:
-    found = []
-    for kind, value, name, *amounts, edition, day in zip(*columns, strict=True):
-        cost, unpriced = amounts[:10], amounts[10:]
-        found.append(
-            _Row(kind, CostRow(value, name, *cost, unpriced[0]), UnpricedModel(value, *unpriced[1:]), edition, day)
+    @property
+    def counts(self) -> bool:
+        """Whether there is anything but responses: an agent may write some that nobody asked for."""
+        cost, reported, _, *tokens = self.amounts[:10]
+        return any((cost, reported, *tokens))
+
+    def row(self, key: str) -> CostRow:
+        cost, reported, responses, input, read, short_write, long_write, said, thought, searches = self.amounts[:10]
+        return CostRow(
+            key=key,
+            name=self.name,
+            cost_nanodollars=nanodollars(cost),
+            reported_cost_nanodollars=reported,
+            responses=responses,
+            input_tokens=input,
+            cache_read_tokens=read,
+            cache_write_tokens=short_write + long_write,
+            cache_write_1h_tokens=long_write,
+            output_tokens=said + thought,
+            reasoning_tokens=thought,
+            web_searches=searches,
+            unpriced_tokens=self.unpriced_tokens,
         )
-    return found
+
+    @property
+    def unpriced_tokens(self) -> int:
+        return sum(self.amounts[11:])
+
+    def unpriced(self, model: str) -> UnpricedModel:
+        return UnpricedModel(model, *self.amounts[10:])
 
 
-def _editions(rows: list[_Row]) -> dict[str, int]:
-    """By model the edition of the prices that were found, 0 where some have none; without those that are one's own."""
-    models = [row for row in rows if row.kind == OF_MODEL]
-    return {
-        row.cost.key: 0 if row.unpriced.responses else row.edition
-        for row in models
-        if row.unpriced.responses or row.edition
-    }
+class _Found:
+    """The rows of a statement by key and by model. A row that is of both is added to both."""
 
+    def __init__(self, columns: Columns) -> None:
+        self._keys: defaultdict[str, _Sums] = defaultdict(_Sums)
+        self._models: defaultdict[str, _Sums] = defaultdict(_Sums)
+        self._total = _Sums()
+        for kind, key, model, name, *amounts, edition, day in zip(*columns, strict=True):
+            if kind != OF_MODEL:
+                self._keys[key].add(name, amounts, edition, day)
+            if kind != OF_KEY:
+                self._models[model].add("", amounts, edition, day)
+                self._total.add("", amounts, edition, day)
 
-def _report(key: str, rows: list[_Row]) -> CostReport:
-    of_key = [row.cost for row in rows if row.kind == OF_KEY]
-    total = next((row for row in rows if row.kind == OF_ALL), None)
-    unpriced = [row.unpriced for row in rows if row.kind == OF_MODEL and row.cost.unpriced_tokens]
-    return CostReport(
-        rows=sorted(of_key, key=lambda row: row.key) if key == "day" else of_key,
-        total=total.cost if total else CostRow(),
-        unpriced=sorted(unpriced, key=lambda one: (-_tokens(one), one.model)),
-        prices_date=day_of(total.prices_day) if total and total.edition else None,
-    )
+    def editions(self) -> dict[str, int]:
+        """By model the edition of its prices, 0 where it lacks one; not of models whose prices are one's own."""
+        found = {model: 0 if sums.amounts[10] else sums.edition for model, sums in self._models.items() if sums.counts}
+        return {model: edition for model, edition in found.items() if edition or self._models[model].amounts[10]}
 
-
-def _tokens(one: UnpricedModel) -> int:
-    return one.input_tokens + one.cache_read_tokens + one.cache_write_tokens + one.output_tokens
+    def report(self, *, by_key: bool) -> CostReport:
+        """The most expensive first, or by key."""
+        rows = sorted(((key, sums) for key, sums in self._keys.items() if sums.counts), key=lambda row: row[0])
+        if not by_key:
+            rows.sort(key=lambda row: -row[1].amounts[0])
+        unpriced = sorted((-sums.unpriced_tokens, model) for model, sums in self._models.items())
+        return CostReport(
+            rows=[sums.row(key) for key, sums in rows],
+            total=self._total.row(""),
+            unpriced=[self._models[model].unpriced(model) for tokens, model in unpriced if tokens],
+            prices_date=day_of(self._total.prices_day) if self._total.edition else None,
+        )

@@ -2,7 +2,7 @@
 
 Responses are put together by what decides about their price: model, tier of service, the price's day, the level of
 input, the part of the day. Of each such group only the sums of tokens are left, so that prices are joined to few rows.
-All is whole numbers: tokens times picodollars in 128 bits, rounded to nanodollars at the very end.
+All is whole numbers: tokens times picodollars, in 128 bits.
 
 The steps: ``responses`` (each API response once), ``_groups``, ``_paid`` (by whom, and when for certain), ``_priced``.
 """
@@ -19,7 +19,8 @@ from agentstore.read.dates import zone
 from agentstore.read.price_rows_sql import ALWAYS_DAY, all_rows
 from agentstore.read.totals import payers, spent_rows
 
-OF_KEY, OF_MODEL, OF_ALL = 1, 2, 3
+# What a row is of: a key and a model, or one of the two.
+OF_BOTH, OF_KEY, OF_MODEL = 0, 1, 2
 
 _EVERY = sql("1")
 _STARTED = sql("started_at IS NOT NULL")
@@ -47,31 +48,31 @@ _PRICED = {
 _SUMMED = [identifier(name) for name in (*_PRICED, "reported") if name != "responses"]
 
 
-def cost_statement(org_id: str, key: str, filter: AnalyticsFilter, more: Sequence[PriceRow], limit: int) -> Sql:
-    """Rows of kind (``OF_KEY``, ``OF_MODEL``, ``OF_ALL``), value and name, and then what ``_TOTALS`` has.
-
-    ``more`` are prices beside those that are stored. Of the rows of the key at most ``limit`` come back, 0 is all; the
-    most expensive come first.
-    """
+def cost_statement(org_id: str, key: str, filter: AnalyticsFilter, more: Sequence[PriceRow]) -> Sql:
+    """Rows of kind, key, model, the key's name, and then ``_TOTALS``. ``more`` are prices beside those stored."""
     return sql(
-        "WITH chains AS ({chains}), ({known}) AS known, {rounded}"
-        " SELECT of.1 AS kind, of.2 AS value,"
-        " if(kind = {of_key}, argMax(name, (name != '', started_at)), '') AS named, {totals}"
-        " FROM ({priced}) ARRAY JOIN [({of_key}, key), ({of_model}, model), ({of_all}, '')] AS of"
-        " GROUP BY kind, value"
-        " HAVING tokens > 0 OR cost > 0 OR told > 0 OR searched > 0 OR kind = {of_all}"
-        " ORDER BY kind, cost DESC, value{limit}",
-        chains=_chains(more),
-        known=_KNOWN,
-        rounded=_ROUNDED,
+        "WITH {prices} SELECT {kind}, key, model, {name}, {totals} FROM ({priced}) GROUP BY key, model",
+        prices=_prices(more),
+        kind=OF_BOTH,
+        name=_NAME,
         totals=_TOTALS,
         priced=_priced(_paid(org_id, key, filter)),
+    )
+
+
+def cost_of_sessions(org_id: str, filter: AnalyticsFilter, more: Sequence[PriceRow], limit: int) -> Sql:
+    """The same for the most expensive sessions alone, which may be many, and rows of all models beside them."""
+    return sql(
+        "WITH {prices} SELECT of.1 AS kind, of.2, of.3 AS its_model, {name}, {totals} FROM ({priced})"
+        " ARRAY JOIN [({of_key}, key, ''), ({of_model}, '', model)] AS of GROUP BY of"
+        " ORDER BY kind, picodollars_of DESC, of.2 LIMIT {limit} BY kind, its_model",
+        prices=_prices(more),
+        name=_NAME,
+        totals=_TOTALS,
+        priced=_priced(_paid(org_id, "session", filter)),
         of_key=OF_KEY,
         of_model=OF_MODEL,
-        of_all=OF_ALL,
-        limit=sql(" LIMIT {limit} BY kind, if(kind = {of_key}, '', value)", limit=limit, of_key=OF_KEY)
-        if limit
-        else sql(""),
+        limit=limit,
     )
 
 
@@ -113,17 +114,18 @@ def _groups(org_id: str, filter: AnalyticsFilter) -> Sql:
 def _paid(org_id: str, key: str, filter: AnalyticsFilter) -> Sql:
     """The groups with the key that they count for. What says no time came when its session began.
 
-    ``timeless`` is what has no time at all, nor its session: it pays the earliest price there is.
+    What has no time at all, nor its session, pays what was always paid: see ``own_rows``.
     """
     by_day = key == "day"
     return sql(
         "SELECT {key} AS key, {name} AS name, started_at, model, if(has(known.5, (model, its_tier)), its_tier, '')"
-        " AS tier, coalesce(its_day, {day}, 0) AS day, ifNull(its_part, ifNull({part}, 0)) AS part, level,"
-        " toUInt8(its_day IS NULL AND started_at IS NULL) AS timeless, responses, {sums}"
+        " AS tier, coalesce(its_day, {day}, {always}) AS day, ifNull(its_part, ifNull({part}, 0)) AS part, level,"
+        " responses, {sums}"
         " FROM ({groups}) AS g INNER JOIN ({payers}) AS s ON s.session = g.session",
         key=_local_day(filter) if by_day else _KEYS[key],
         name=_NAMES.get(key, sql("''")),
         day=_day(sql("started_at")),
+        always=ALWAYS_DAY,
         part=sql("if(has(known.4, model), {part}, 0)", part=_part(sql("started_at"))),
         sums=join(", ", _SUMMED),
         groups=_groups(org_id, filter),
@@ -141,30 +143,24 @@ def _priced(paid: Sql) -> Sql:
         "SELECT g.*, notEmpty(p.levels) AS is_priced, p.edition AS edition, p.prices_date AS prices_date,"
         " greatest(1, (arrayCount(one -> one <= g.part, p.day_parts) - 1) * length(p.levels)"
         " + arrayCount(one -> one <= g.level, p.levels)) AS place, {cost} AS picodollars"
-        " FROM ({paid}) AS g ASOF LEFT JOIN ({chains}) AS p"
-        " ON g.model = p.model AND g.tier = p.tier AND g.timeless = p.timeless AND g.day >= p.valid_from",
+        " FROM ({paid}) AS g ASOF LEFT JOIN chains AS p"
+        " ON g.model = p.model AND g.tier = p.tier AND g.day >= p.valid_from",
         cost=join(" + ", products),
         paid=paid,
-        chains=_TIMED,
     )
 
 
-def _chains(more: Sequence[PriceRow]) -> Sql:
-    """The prices of each model and tier, one after the other, without what a later edition says otherwise."""
+def _prices(more: Sequence[PriceRow]) -> Sql:
+    """``chains``: the prices of each model and tier, one after the other, without what a later edition says otherwise;
+    and what is ``known`` of all of them together."""
     return sql(
-        "SELECT * FROM (SELECT *, max(edition) OVER (PARTITION BY model, tier ORDER BY valid_from) AS newest"
-        " FROM ({rows})) WHERE edition = newest LIMIT 1 BY model, tier, valid_from",
+        "chains AS (SELECT * FROM ("
+        "SELECT *, max(edition) OVER (PARTITION BY model, tier ORDER BY valid_from) AS newest FROM ({rows})"
+        ") WHERE edition = newest LIMIT 1 BY model, tier, valid_from), ({known}) AS known",
         rows=all_rows(more),
+        known=_KNOWN,
     )
 
-
-# And once more the earliest of each, for what has no time.
-_TIMED = sql(
-    "SELECT *, toUInt8(0) AS timeless FROM chains UNION ALL"
-    " SELECT * REPLACE ({always} AS valid_from), toUInt8(1) FROM ("
-    "SELECT * FROM chains ORDER BY valid_from LIMIT 1 BY model, tier)",
-    always=ALWAYS_DAY,
-)
 
 # What the groups are made by, of all prices together: days, levels, parts of the day; the models that have such parts,
 # and the tiers that have prices.
@@ -177,18 +173,16 @@ _KNOWN = sql(
     always=ALWAYS_DAY,
 )
 
-# Whole picodollars become nanodollars here and nowhere else: half to even.
-_ROUNDED = sql(
-    "sum(picodollars) AS exact, intDiv(exact, 1000) AS whole, exact - whole * 1000 AS rest,"
-    " whole + (rest > 500 OR (rest = 500 AND whole % 2 = 1)) AS cost,"
-    " sum(input) AS i, sum(read) AS cr, sum(long_write) AS hour, sum(short_write) + hour AS cw, sum(thought) AS unseen,"
-    " sum(said) + unseen AS o, i + cr + cw + o AS tokens, sum(reported) AS told, sum(searches) AS searched"
-)
+# Of a user the name that they had last.
+_NAME = sql("argMax(name, (name != '', started_at))")
+
+# What there is of everything; then responses and tokens without a price; then the latest price table, and its date.
 _TOTALS = sql(
-    "cost, told, sum(responses), i, cr, cw, hour, o, unseen, searched,"
-    " sumIf(input + read + short_write + long_write + said + thought, NOT is_priced), sumIf(responses, NOT is_priced),"
-    " sumIf(input, NOT is_priced), sumIf(read, NOT is_priced), sumIf(short_write + long_write, NOT is_priced),"
-    " sumIf(said + thought, NOT is_priced), maxIf(edition, edition < {own}), maxIf(prices_date, edition < {own})",
+    "sum(picodollars) AS picodollars_of, sum(reported), sum(responses), sum(input), sum(read), sum(short_write),"
+    " sum(long_write), sum(said), sum(thought), sum(searches),"
+    " sumIf(responses, NOT is_priced), sumIf(input, NOT is_priced), sumIf(read, NOT is_priced),"
+    " sumIf(short_write + long_write, NOT is_priced), sumIf(said + thought, NOT is_priced),"
+    " maxIf(edition, edition < {own}), maxIf(prices_date, edition < {own})",
     own=OWN,
 )
 

@@ -31,6 +31,7 @@ async def snapshot(store: AsyncClickHouseStore, org: str, session_ids: Iterable[
         "tool_usage_distribution": await store.tool_usage_distribution(org),
         "daily_activity": await store.daily_activity(org),
         "token_usage_by_model": await store.token_usage_by_model(org),
+        "cost_by": await store.cost_by(org, "model"),
     }
     for id in session_ids:
         found[f"session {id}"] = await _session(store, org, id)

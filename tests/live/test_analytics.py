@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import pytest
 
 from agentstore import (
     AsyncClickHouseStore,
+    CostReport,
     DailyActivity,
     HeatmapCell,
     InvalidArgumentError,
@@ -213,6 +215,8 @@ async def test_an_empty_organisation_has_empty_lists(store: AsyncClickHouseStore
     assert await store.tool_usage_distribution(org) == []
     assert await store.daily_activity(org) == []
     assert await store.token_usage_by_model(org) == []
+    for key in ("model", "user", "project", "day", "agent", "session"):
+        assert await store.cost_by(org, key) == CostReport()
 
 
 @pytest.mark.parametrize(
@@ -240,6 +244,7 @@ async def test_bad_arguments_are_refused(store: AsyncClickHouseStore, org: str, 
         store.tool_usage_distribution,
         store.daily_activity,
         store.token_usage_by_model,
+        partial(store.cost_by, key="model"),
     ):
         with pytest.raises(InvalidArgumentError, match=rf"^{field}: ") as caught:
             await method(org, **bad)

@@ -34,6 +34,7 @@ HEAVY = {
     "tool_usage_distribution",
     "daily_activity",
     "token_usage_by_model",
+    "cost_by",
 }
 LIGHT = set(READS) - HEAVY
 

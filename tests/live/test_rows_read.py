@@ -137,6 +137,7 @@ WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {
         {"tool_calls"},
     ),
     "token_usage_by_model": (lambda reads: reads.token_usage_by_model("o"), {"messages"}),
+    "cost_by": (lambda reads: reads.cost_by("o", "user"), {"messages"}),
 }
 
 
@@ -155,7 +156,7 @@ async def test_an_organisation_costs_its_sessions_and_no_texts(pool: Pool, name:
     read, others = WHOLE_ORGANISATION[name]
     recorder = Recorder(pool)
     await read(ReadsThrough(recorder))
-    assert (await recorder.rows()).keys() - {"sessions", "session_deletes"} == others
+    assert (await recorder.rows()).keys() - {"sessions", "session_deletes", "model_prices"} == others
     assert await recorder.texts() == set()
 
 

@@ -122,6 +122,7 @@ READS: dict[str, Case] = {
     "tool_usage_distribution": lambda store, org, mark: store.tool_usage_distribution(org),
     "daily_activity": lambda store, org, mark: store.daily_activity(org),
     "token_usage_by_model": lambda store, org, mark: store.token_usage_by_model(org),
+    "cost_by": lambda store, org, mark: store.cost_by(org, "session"),
 }
 REMOVALS = [
     "remove_session_stars",

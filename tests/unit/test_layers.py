@@ -18,13 +18,14 @@ LINES = 350
 LAYERS = [
     {"errors", "version", "packed"},
     {"models", "models.record", "models.written", "models.ingested", "models.asked", "models.answered", "settings",
-     "organisation", "filters"},
+     "organisation", "filters", "models.priced"},
+    {"prices"},
     {"connection.sql"},
     {"protocols", "home"},
     {"connection.hosts", "connection.needs", "connection.known_versions", "schema.plan", "write.encoding", "write.rows",
      "write.encoded_rows", "write.joined", "write.normalize", "write.accumulator", "write.statistics", "write.clock",
      "read.cursor", "read.dates", "read.decoding", "read.horizon", "read.floors", "read.copies", "read.keys",
-     "read.totals", "read.conditions",
+     "read.totals", "read.conditions", "read.price_rows_sql", "read.costs_sql",
      "write.narrow", "write.touched", "write.owners", "write.families_sql", "write.relatives_sql", "write.sources"},
     {"read.search.folding", "read.search.tokens", "read.search.snippet", "read.search.term_sql",
      "read.search.searched_tables", "read.search.hit_keys", "read.search.parsed_query", "read.search.parts",
@@ -41,7 +42,7 @@ LAYERS = [
     {""},
     {"cli", "__main__"},
 ]  # fmt: skip
-PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[4], *LAYERS[5]}
+PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[3], *LAYERS[5], *LAYERS[6]}
 ASIDE = ("local", "importers", "masking")
 
 # The rooms of the local store, from below to above: each imports from itself and from those named with it only.

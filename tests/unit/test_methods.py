@@ -71,6 +71,14 @@ def test_the_keywords_of_analytics_are_the_fields_of_their_filter() -> None:
         assert {one.name: one.default for one in rest} == {one: getattr(AnalyticsFilter(), one) for one in keywords}
 
 
+def test_costs_take_them_beside_their_own() -> None:
+    parameters = inspect.signature(AsyncClickHouseStore.cost_by).parameters
+    own = {"self", "org_id", "key", "limit"}
+    assert {name: one.annotation for name, one in parameters.items() if name not in own} == get_type_hints(
+        AnalyticsKeywords
+    )
+
+
 class Unasked(Reads):
     """Notices a read that asks for a connection."""
 

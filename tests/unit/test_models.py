@@ -97,6 +97,20 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "HeatmapCell": {"day_of_week": 0, "hour": 0, "session_count": 0},
     "ToolUsageStat": {"tool_name": "", "category": "", "usage_count": 0, "error_count": 0, "session_count": 0},
     "DailyActivity": {"date": REQUIRED, "session_count": 0, "message_count": 0, "total_output_tokens": 0},
+    "ModelPrice": {
+        "model": REQUIRED, "input": REQUIRED, "output": REQUIRED, "cache_read": None, "cache_write": None,
+        "cache_write_1h": None, "reasoning": None, "web_search": 0, "service_tier": "", "valid_from": None, "above": 0,
+    },
+    "CostRow": {
+        "key": "", "name": "", "cost_nanodollars": 0, "reported_cost_nanodollars": 0, "responses": 0,
+        "input_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0, "cache_write_1h_tokens": 0,
+        "output_tokens": 0, "reasoning_tokens": 0, "web_searches": 0, "unpriced_tokens": 0,
+    },
+    "UnpricedModel": {
+        "model": "", "responses": 0, "input_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0,
+        "output_tokens": 0,
+    },
+    "CostReport": {"rows": [], "total": agentstore.CostRow(), "unpriced": [], "prices_date": None},
     "ModelTokenUsage": {
         "model": "", "input_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 0,
         "context_tokens": 0, "message_count": 0,

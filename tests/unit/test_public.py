@@ -10,6 +10,7 @@ from agentstore import AsyncClickHouseStore, ReadStore, Store, models
 
 NAMES = [
     "AgentStoreError", "AlreadyThereError", "AsyncClickHouseStore", "AuthenticationError", "Changes", "ConfigError",
+    "CostReport", "CostRow", "ModelPrice", "UnpricedModel",
     "ConnectOptions", "ConnectionFailedError", "DailyActivity", "FileHistory", "FileHistoryEntry", "FileTouch",
     "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
@@ -66,6 +67,7 @@ READS = {
     "tool_usage_distribution": f"org_id, *, {SCOPE}",
     "daily_activity": f"org_id, *, {SCOPE}",
     "token_usage_by_model": f"org_id, *, {SCOPE}",
+    "cost_by": f"org_id, key, *, limit=100, {SCOPE}",
     "aclose": "",
 }
 LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
@@ -106,8 +108,8 @@ def test_the_signature_of_every_method() -> None:
         assert inspect.iscoroutinefunction(method), name
         assert signature(method) == expected, name
         assert inspect.getdoc(method), name
-    assert signature(AsyncClickHouseStore.connect) == "target=None, *, mask=None, **overrides"
-    assert signature(AsyncClickHouseStore.__init__) == "target=None, *, mask=None, **overrides"
+    assert signature(AsyncClickHouseStore.connect) == "target=None, *, mask=None, prices=(), **overrides"
+    assert signature(AsyncClickHouseStore.__init__) == "target=None, *, mask=None, prices=(), **overrides"
 
 
 def test_the_protocols_say_the_same_as_the_store() -> None:
