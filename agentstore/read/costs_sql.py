@@ -4,7 +4,7 @@ Responses are put together by what decides about their price: model, tier of ser
 input, the part of the day. Of each such group only the sums of tokens are left, so that prices are joined to few rows.
 All is whole numbers: tokens times picodollars, in 128 bits.
 
-The steps: ``responses`` (each API response once), ``_groups``, ``_paid`` (by whom, and when for certain), ``_priced``.
+The steps: ``_rows``, ``_groups`` (each API response once), ``_paid`` (by whom, and when for certain), ``_priced``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.filters import AnalyticsFilter
 from agentstore.prices.own import LEAST_EDITION as OWN
 from agentstore.prices.row import PriceRow
+from agentstore.read.conditions import text
 from agentstore.read.dates import zone
 from agentstore.read.price_rows_sql import ALWAYS_DAY, all_rows
 from agentstore.read.totals import payers, spent_rows
@@ -76,39 +77,65 @@ def cost_of_sessions(org_id: str, filter: AnalyticsFilter, more: Sequence[PriceR
     )
 
 
-def responses(org_id: str, filter: AnalyticsFilter) -> Sql:
-    """Each API response that counts, once: whose session it is of, when, with which model and tier, and its amounts.
+def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
+    """The rows that count, each with its amounts, and whether there is another one of its source (``again``).
 
-    Of rows with one source id that of the most output counts, as in ``token_usage_by_model``; it came when the first of
-    them did. ``short_write`` and ``long_write`` are what was written to caches for five minutes and for an hour,
-    ``thought`` is the part of the output that nobody sees, ``said`` the rest.
+    ``short_write`` and ``long_write`` are what was written to caches for five minutes and for an hour, ``thought`` is
+    the part of the output that nobody sees, ``said`` the rest.
     """
     return sql(
-        "WITH bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size,"
-        " least(cache_write_tokens, cache_write_1h_tokens) AS hour, least(output_tokens, reasoning_tokens) AS unseen"
-        " SELECT argMax(session, size) AS of_session, argMax(model, size) AS of_model,"
-        " argMax(service_tier, size) AS of_tier, min(timestamp) AS at, argMax(input_tokens, size) AS input,"
-        " argMax(cache_read_tokens, size) AS read, argMax(toUInt64(cache_write_tokens - hour), size) AS short_write,"
-        " argMax(hour, size) AS long_write, argMax(toUInt64(output_tokens - unseen), size) AS said,"
-        " argMax(unseen, size) AS thought, argMax(web_searches, size) AS searches,"
-        " max(reported_cost_nanodollars) AS reported"
+        "WITH least(cache_write_tokens, cache_write_1h_tokens) AS hour, least(output_tokens, reasoning_tokens) AS unseen"
+        " SELECT source IN (SELECT source FROM message_facts FINAL WHERE org_id = {org_id} GROUP BY source"
+        " HAVING count() > 1) AS again, source, session AS of_session, model AS of_model, service_tier AS of_tier,"
+        " timestamp AS at, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size,"
+        " input_tokens AS input, cache_read_tokens AS read, toUInt64(cache_write_tokens - hour) AS short_write,"
+        " hour AS long_write, toUInt64(output_tokens - unseen) AS said, unseen AS thought, web_searches AS searches,"
+        " reported_cost_nanodollars AS reported,"
+        " roundDown(input_tokens + cache_read_tokens + cache_write_tokens, known.2) AS of_level"
         " FROM ({rows}) WHERE model != '' OR greatest(output_tokens, input_tokens, cache_read_tokens,"
-        " cache_write_tokens, reported_cost_nanodollars) > 0 GROUP BY source",
+        " cache_write_tokens, reported_cost_nanodollars) > 0",
+        org_id=text(org_id, "org_id"),
         rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
     )
 
 
-def _groups(org_id: str, filter: AnalyticsFilter) -> Sql:
-    return sql(
-        "SELECT of_session AS session, toString(of_model) AS model, toString(of_tier) AS its_tier, {day} AS its_day,"
-        " roundDown(r.input + r.read + r.short_write + r.long_write, known.2) AS level,"
-        " if(has(known.4, model), {part}, 0) AS its_part, count() AS responses, {sums}"
-        " FROM ({responses}) AS r GROUP BY session, model, its_tier, its_day, level, its_part",
+def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
+    """Responses put together by what decides about their price, and by session, where it is asked for.
+
+    Nearly all sources have one row: those of a group are summed up. Each of the others is a group by itself, of whose
+    rows that with the most output counts, as in ``token_usage_by_model``; it came when the first of them did.
+    """
+    # What has no time of its own has its session's.
+    session = sql("of_session") if by_session else sql("if(at IS NULL, of_session, toUInt128(0))")
+    keyed = sql(
+        "SELECT *, if(again, source, toUInt128(0)) AS several, if(again, toUInt128(0), {session}) AS one_session,"
+        " if(again, '', of_model) AS one_model, if(again, '', of_tier) AS one_tier, if(again, 0, {day}) AS one_day,"
+        " if(again, 0, of_level) AS one_level, if(again, 0, {part}) AS one_part FROM ({rows})",
+        session=session,
         day=_day(sql("at")),
-        part=_part(sql("at")),
-        sums=join(", ", [sql("sum(r.{one}) AS {one}", one=one) for one in _SUMMED]),
-        responses=responses(org_id, filter),
+        part=_part_of(sql("of_model"), sql("at")),
+        rows=_rows(org_id, filter),
     )
+    largest = {
+        name: sql("argMaxIf({of}, size, again)", of=identifier(f"of_{name}")) for name in ("model", "tier", "level")
+    }
+    first = sql("minIf(at, again)")
+    return sql(
+        "SELECT if(several = 0, one_session, argMaxIf(of_session, size, again)) AS session,"
+        " toString(if(several = 0, one_model, {model})) AS model, toString(if(several = 0, one_tier, {tier})) AS its_tier,"
+        " if(several = 0, one_day, {day}) AS its_day, if(several = 0, one_level, {level}) AS level,"
+        " if(several = 0, one_part, {part}) AS its_part, if(several = 0, count(), 1) AS responses, {sums}"
+        " FROM ({keyed}) AS r GROUP BY several, one_session, one_model, one_tier, one_day, one_level, one_part",
+        **largest,
+        day=_day(first),
+        part=_part_of(largest["model"], first),
+        sums=join(", ", [_sum_or_largest(one) for one in _SUMMED]),
+        keyed=keyed,
+    )
+
+
+def _sum_or_largest(amount: Sql) -> Sql:
+    return sql("if(several = 0, sum(r.{one}), argMaxIf(r.{one}, size, again)) AS {one}", one=amount)
 
 
 def _paid(org_id: str, key: str, filter: AnalyticsFilter) -> Sql:
@@ -121,14 +148,15 @@ def _paid(org_id: str, key: str, filter: AnalyticsFilter) -> Sql:
         "SELECT {key} AS key, {name} AS name, started_at, model, if(has(known.5, (model, its_tier)), its_tier, '')"
         " AS tier, coalesce(its_day, {day}, {always}) AS day, ifNull(its_part, ifNull({part}, 0)) AS part, level,"
         " responses, {sums}"
-        " FROM ({groups}) AS g INNER JOIN ({payers}) AS s ON s.session = g.session",
+        " FROM ({groups}) AS g {join} JOIN ({payers}) AS s ON s.session = g.session",
+        join=sql("LEFT" if key == "model" else "INNER"),
         key=_local_day(filter) if by_day else _KEYS[key],
         name=_NAMES.get(key, sql("''")),
         day=_day(sql("started_at")),
         always=ALWAYS_DAY,
-        part=sql("if(has(known.4, model), {part}, 0)", part=_part(sql("started_at"))),
+        part=_part_of(sql("model"), sql("started_at")),
         sums=join(", ", _SUMMED),
-        groups=_groups(org_id, filter),
+        groups=_groups(org_id, filter, by_session=key != "model"),
         payers=payers(org_id, filter, _STARTED if by_day else _EVERY),
     )
 
@@ -196,6 +224,7 @@ def _day(moment: Sql) -> Sql:
     return sql("roundDown(toInt32(toDate32({moment})), known.1)", moment=moment)
 
 
-def _part(moment: Sql) -> Sql:
+def _part_of(model: Sql, moment: Sql) -> Sql:
+    """The part of the day, for models whose prices differ by it; else the first."""
     seconds = sql("toHour({moment}) * 3600 + toMinute({moment}) * 60 + toSecond({moment})", moment=moment)
-    return sql("roundDown(toUInt32({seconds}), known.3)", seconds=seconds)
+    return sql("if(has(known.4, {model}), roundDown(toUInt32({seconds}), known.3), 0)", model=model, seconds=seconds)
