@@ -21,6 +21,7 @@ from agentstore import CostRow, Message, ModelPrice, Session
 from tests.builders import session
 
 REPORTS = "reported_cost_nanodollars" in Message.__struct_fields__
+NEVER = dt.date.max
 EARLIEST = dt.datetime(1950, 1, 1, tzinfo=dt.UTC)
 CONTEXTS = {
     "batch": {"processing": "batch"},
@@ -234,21 +235,18 @@ def own_price(prices: Iterable[ModelPrice], response: Response) -> Fraction | No
     since = {tier: [one.valid_from or dt.date.min for one in found if one.service_tier == tier] for tier in tiers}
     if response.time is None:
         # The earliest price there is; a list price has always been.
-        day = min((day for days in since.values() for day in days), default=dt.date.max)
+        day = min([*(day for days in since.values() for day in days), NEVER])
         if day > dt.date.min and LISTED.get(message.model) is not None:
             return None
     else:
         day = response.time.date()
     valid = [
-        (tier, max(one for one in days if one <= day))
-        for tier, days in since.items()
-        if min(days, default=dt.date.max) <= day
+        (tier, max(one for one in days if one <= day)) for tier, days in since.items() if min([*days, NEVER]) <= day
     ]
     levels = [one for one in found if valid and (one.service_tier, one.valid_from or dt.date.min) == valid[0]]
     context = message.input_tokens + message.cache_read_tokens + message.cache_write_tokens
-    level = max(
-        (one for one in prices if context > one.above or not one.above), key=lambda one: one.above, default=None
-    )
+    reached = [one for one in levels if context > one.above or not one.above]
+    level = max(reached, key=lambda one: one.above, default=None)
     if level is None:
         return None
     write = level.input if level.cache_write is None else level.cache_write

@@ -33,9 +33,18 @@ def random_prices(rng: random.Random) -> list[ModelPrice]:
 
         for above in rng.choice([[0], [0, 200_000], [0, 1, 100_000]]):
             found[model, tier, day, above] = ModelPrice(
-                model, rng.randrange(10**7), rng.randrange(10**8), price(), price(), price(), price(), rng.choice([0, 7]),
-                tier, day, above,
-            )  # fmt: skip
+                model=model,
+                input=rng.randrange(10**7),
+                output=rng.randrange(10**8),
+                cache_read=price(),
+                cache_write=price(),
+                cache_write_1h=price(),
+                reasoning=price(),
+                web_search=rng.choice([0, 7]),
+                service_tier=tier,
+                valid_from=day,
+                above=above,
+            )
     return list(found.values())
 
 
