@@ -84,7 +84,8 @@ def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
     the part of the output that nobody sees, ``said`` the rest.
     """
     return sql(
-        "WITH least(cache_write_tokens, cache_write_1h_tokens) AS hour, least(output_tokens, reasoning_tokens) AS unseen"
+        "WITH least(cache_write_tokens, cache_write_1h_tokens) AS hour,"
+        " least(output_tokens, reasoning_tokens) AS unseen"
         " SELECT source IN (SELECT source FROM message_facts FINAL WHERE org_id = {org_id} GROUP BY source"
         " HAVING count() > 1) AS again, source, session AS of_session, model AS of_model, service_tier AS of_tier,"
         " timestamp AS at, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size,"
@@ -121,8 +122,9 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
     }
     first = sql("minIf(at, again)")
     return sql(
-        "SELECT if(several = 0, one_session, argMaxIf(of_session, size, again)) AS session,"
-        " toString(if(several = 0, one_model, {model})) AS model, toString(if(several = 0, one_tier, {tier})) AS its_tier,"
+        "SELECT if(several = 0, one_session, {session}) AS session,"
+        " toString(if(several = 0, one_model, {model})) AS model,"
+        " toString(if(several = 0, one_tier, {tier})) AS its_tier,"
         " if(several = 0, one_day, {day}) AS its_day, if(several = 0, one_level, {level}) AS level,"
         " if(several = 0, one_part, {part}) AS its_part, if(several = 0, count(), 1) AS responses, {sums}"
         " FROM ({keyed}) AS r GROUP BY several, one_session, one_model, one_tier, one_day, one_level, one_part",
