@@ -118,7 +118,8 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
         rows=_rows(org_id, filter),
     )
     largest = {
-        name: sql("argMaxIf({of}, size, again)", of=identifier(f"of_{name}")) for name in ("model", "tier", "level")
+        name: sql("argMaxIf({of}, size, again)", of=identifier(f"of_{name}"))
+        for name in ("session", "model", "tier", "level")
     }
     first = sql("minIf(at, again)")
     return sql(
