@@ -32,6 +32,7 @@ async def snapshot(store: AsyncClickHouseStore, org: str, session_ids: Iterable[
         "daily_activity": await store.daily_activity(org),
         "token_usage_by_model": await store.token_usage_by_model(org),
         "cost_by": await store.cost_by(org, "model"),
+        "summary": await store.summary(org),
     }
     for id in session_ids:
         found[f"session {id}"] = await _session(store, org, id)

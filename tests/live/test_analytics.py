@@ -15,6 +15,7 @@ from agentstore import (
     HeatmapCell,
     InvalidArgumentError,
     SessionDelete,
+    Summary,
     ToolUsageStat,
     UserUsage,
 )
@@ -217,6 +218,7 @@ async def test_an_empty_organisation_has_empty_lists(store: AsyncClickHouseStore
     assert await store.token_usage_by_model(org) == []
     for key in ("model", "user", "project", "day", "agent", "session"):
         assert await store.cost_by(org, key) == CostReport()
+    assert await store.summary(org) == Summary()
 
 
 @pytest.mark.parametrize(
@@ -245,6 +247,7 @@ async def test_bad_arguments_are_refused(store: AsyncClickHouseStore, org: str, 
         store.daily_activity,
         store.token_usage_by_model,
         partial(store.cost_by, key="model"),
+        store.summary,
     ):
         with pytest.raises(InvalidArgumentError, match=rf"^{field}: ") as caught:
             await method(org, **bad)

@@ -35,6 +35,7 @@ HEAVY = {
     "daily_activity",
     "token_usage_by_model",
     "cost_by",
+    "summary",
 }
 LIGHT = set(READS) - HEAVY
 

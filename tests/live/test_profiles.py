@@ -111,6 +111,7 @@ async def answers(store: AsyncClickHouseStore, org: str) -> dict[str, Any]:
         "tools": await store.tool_usage_distribution(org),
         "models": await store.token_usage_by_model(org),
         "costs": [await store.cost_by(org, key) for key in ("model", "session", "day")],
+        "summary": await store.summary(org),
         "links": await store.get_session_git_links(org, "s1"),
         "lookup": await store.lookup_git_links(org, sha="abcdef"),
         "substring": await store.search(org, query),

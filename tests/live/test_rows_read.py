@@ -138,6 +138,7 @@ WHOLE_ORGANISATION: dict[str, tuple[Read, set[str]]] = {
     ),
     "token_usage_by_model": (lambda reads: reads.token_usage_by_model("o"), {"messages"}),
     "cost_by": (lambda reads: reads.cost_by("o", "user"), {"messages"}),
+    "summary": (lambda reads: reads.summary("o"), {"messages", "git_links", "tool_calls"}),
 }
 
 

@@ -123,6 +123,7 @@ READS: dict[str, Case] = {
     "daily_activity": lambda store, org, mark: store.daily_activity(org),
     "token_usage_by_model": lambda store, org, mark: store.token_usage_by_model(org),
     "cost_by": lambda store, org, mark: store.cost_by(org, "session"),
+    "summary": lambda store, org, mark: store.summary(org),
 }
 REMOVALS = [
     "remove_session_stars",

@@ -19,6 +19,7 @@ PROMISED = [(protocol, name) for protocol in (Store, ReadStore) for name in vars
 ANALYTICS = [
     "activity_heatmap",
     "daily_activity",
+    "summary",
     "token_usage_by_model",
     "tool_usage_distribution",
     "usage_by_user",

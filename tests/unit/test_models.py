@@ -96,6 +96,17 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "WriteMark": {"version": REQUIRED},
     "HeatmapCell": {"day_of_week": 0, "hour": 0, "session_count": 0},
     "ToolUsageStat": {"tool_name": "", "category": "", "usage_count": 0, "error_count": 0, "session_count": 0},
+    "ProjectUsage": {
+        "project_name": "", "session_count": 0, "message_count": 0, "commit_count": 0, "total_output_tokens": 0,
+    },
+    "SummaryTotals": {
+        "session_count": 0, "message_count": 0, "commit_count": 0, "tool_call_count": 0, "tool_error_count": 0,
+        "total_output_tokens": 0, "peak_context_tokens": 0, "user_count": 0, "project_count": 0,
+    },
+    "Summary": {
+        "totals": agentstore.SummaryTotals(), "days": [], "heatmap": [], "tools": [], "models": [], "users": [],
+        "projects": [], "cost": agentstore.CostReport(),
+    },
     "DailyActivity": {"date": REQUIRED, "session_count": 0, "message_count": 0, "total_output_tokens": 0},
     "ModelPrice": {
         "model": REQUIRED, "input": REQUIRED, "output": REQUIRED, "cache_read": None, "cache_write": None,

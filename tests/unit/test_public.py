@@ -15,10 +15,12 @@ NAMES = [
     "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
     "OperationTimeoutError", "OriginalPart",
-    "PoolTimeoutError", "ProjectInfo", "Purge", "QueryError", "ReadStore", "Receipt", "SchemaError", "SearchPage",
+    "PoolTimeoutError", "ProjectInfo", "ProjectUsage", "Purge", "QueryError", "ReadStore", "Receipt", "SchemaError",
+    "SearchPage",
     "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionPurgedError",
     "SessionStar", "SourceFile", "Store",
-    "StoreClosedError", "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
+    "StoreClosedError", "Summary", "SummaryTotals",
+    "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
     "WriteMark", "WrongLoopError", "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', user_id='', date_from=None, date_to=None, tz='UTC'"
@@ -68,6 +70,7 @@ READS = {
     "daily_activity": f"org_id, *, {SCOPE}",
     "token_usage_by_model": f"org_id, *, {SCOPE}",
     "cost_by": f"org_id, key, *, limit=100, {SCOPE}",
+    "summary": f"org_id, *, {SCOPE}",
     "aclose": "",
 }
 LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
