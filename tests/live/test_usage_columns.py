@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentstore import AsyncClickHouseStore
-from agentstore.connection.sql import sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.importers import Options, import_tree
 from tests.builders import message, session
 from tests.live.connections import connected
@@ -19,14 +19,21 @@ Row = tuple[int, int, str, int]
 
 
 async def columns(store: AsyncClickHouseStore, org: str) -> list[Row]:
-    """The columns of an organisation's messages in the order of their ordinals."""
-    names = sql(
-        "SELECT cache_write_1h_tokens, reasoning_tokens, service_tier, web_searches FROM messages FINAL"
-        " WHERE org_id = {org} ORDER BY ordinal",
-        org=org,
+    """The columns of an organisation's messages in the order of their ordinals; their narrow copy has the same."""
+    names = Sql(", ".join(COLUMNS))
+    whole, narrow = (
+        sql(
+            "SELECT {names} FROM {table} FINAL WHERE org_id = {org} ORDER BY ordinal",
+            names=names,
+            table=Sql(table),
+            org=org,
+        )
+        for table in ("messages", "message_facts")
     )
     async with connected(store) as connection:
-        return list(zip(*await connection.fetch(names, {}, timeout=60), strict=True))
+        rows = list(zip(*await connection.fetch(whole, {}, timeout=60), strict=True))
+        assert rows == list(zip(*await connection.fetch(narrow, {}, timeout=60), strict=True))
+    return rows
 
 
 async def derived(
