@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ async def columns(store: AsyncClickHouseStore, org: str) -> list[Row]:
 async def derived(
     store: AsyncClickHouseStore, org: str, *usages: str, cache_write: int = 1000, output: int = 1000
 ) -> list[Row]:
-    spent = {"cache_write_tokens": cache_write, "output_tokens": output}
+    spent: dict[str, Any] = {"cache_write_tokens": cache_write, "output_tokens": output}
     messages = [message(number, token_usage=usage, **spent) for number, usage in enumerate(usages)]
     await store.write_session(org, session("s"), messages)
     return await columns(store, org)
