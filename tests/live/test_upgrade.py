@@ -71,6 +71,50 @@ async def test_what_was_stored_before_counts_once_from_now_on(server: Server, fr
         assert (await store.search("o", SearchQuery(query="shared"))).total == 1
 
 
+async def test_usage_that_was_stored_before_has_its_columns(server: Server, fresh_database: str) -> None:
+    spent = {"cache_write_tokens": 9, "output_tokens": 8}
+    usages = [
+        '{"cache_creation":{"ephemeral_1h_input_tokens":5},"service_tier":"Batch","output_tokens_details":'
+        '{"thinking_tokens":6},"server_tool_use":{"web_search_requests":3}}',
+        '{"reasoning_output_tokens":100}',
+        "no JSON",
+        "",
+    ]
+    expected = [(5, 6, "batch", 3, 0), (0, 8, "", 0, 0), (0, 0, "", 0, 0), (0, 0, "", 0, 0)]
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+        with pytest.MonkeyPatch.context() as old:
+            old.setattr(migrate, "load_migrations", lambda: MIGRATIONS[:9])
+            await store.ensure_schema()
+        async with connected(store) as connection:
+            for number, usage in enumerate(usages):
+                row = {"session_id": "s", "ordinal": number, "token_usage": usage, **spent}
+                await connection.fetch(_insert("messages", row), {}, timeout=60)
+        await store.ensure_schema()
+        for _ in ("at once", "once they are rewritten"):
+            for table in ("messages", "message_facts"):
+                assert await _usage(store, table) == expected
+            await settled(store, indexed=False)
+
+
+async def _usage(store: AsyncClickHouseStore, table: str) -> list[tuple[object, ...]]:
+    columns = sql(
+        "SELECT cache_write_1h_tokens, reasoning_tokens, service_tier, web_searches, reported_cost_nanodollars"
+        " FROM {table} FINAL ORDER BY ordinal",
+        table=Sql(table),
+    )
+    async with connected(store) as connection:
+        return list(zip(*await connection.fetch(columns, {}, timeout=60), strict=True))
+
+
+def _insert(table: str, row: dict[str, object]) -> Sql:
+    return sql(
+        "INSERT INTO {table} (org_id, {names}) SELECT 'o', {values}",
+        table=Sql(table),
+        names=Sql(", ".join(row)),
+        values=Sql(", ".join(map(literal, row.values()))),
+    )
+
+
 async def write(store: AsyncClickHouseStore) -> None:
     """Rows as the library wrote them before it sent versions: the server's time filled them in, insert by insert."""
     rows: list[tuple[str, dict[str, object]]] = [
@@ -91,13 +135,8 @@ async def write(store: AsyncClickHouseStore) -> None:
     ]
     async with connected(store) as connection:
         for table, row in rows:
-            statement = sql(
-                "INSERT INTO {table} (org_id, {names}) SELECT 'o', {values}",
-                table=Sql(table),
-                names=Sql(", ".join(row)),
-                values=Sql(", ".join(map(literal, row.values()))),
-            )
-            await connection.fetch(statement, {"materialize_skip_indexes_on_insert": 0}, timeout=60)
+            settings = {"materialize_skip_indexes_on_insert": 0}
+            await connection.fetch(_insert(table, row), settings, timeout=60)
 
 
 def _session(id: str, text: str = "", **fields: object) -> list[tuple[str, dict[str, object]]]:

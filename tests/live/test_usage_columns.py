@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentstore import AsyncClickHouseStore
-from agentstore.connection.sql import sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.importers import Options, import_tree
 from tests.builders import message, session
 from tests.live.connections import connected
@@ -19,20 +20,27 @@ Row = tuple[int, int, str, int]
 
 
 async def columns(store: AsyncClickHouseStore, org: str) -> list[Row]:
-    """The columns of an organisation's messages in the order of their ordinals."""
-    names = sql(
-        "SELECT cache_write_1h_tokens, reasoning_tokens, service_tier, web_searches FROM messages FINAL"
-        " WHERE org_id = {org} ORDER BY ordinal",
-        org=org,
+    """The columns of an organisation's messages in the order of their ordinals; their narrow copy has the same."""
+    names = Sql(", ".join(COLUMNS))
+    whole, narrow = (
+        sql(
+            "SELECT {names} FROM {table} FINAL WHERE org_id = {org} ORDER BY ordinal",
+            names=names,
+            table=Sql(table),
+            org=org,
+        )
+        for table in ("messages", "message_facts")
     )
     async with connected(store) as connection:
-        return list(zip(*await connection.fetch(names, {}, timeout=60), strict=True))
+        rows = list(zip(*await connection.fetch(whole, {}, timeout=60), strict=True))
+        assert rows == list(zip(*await connection.fetch(narrow, {}, timeout=60), strict=True))
+    return rows
 
 
 async def derived(
     store: AsyncClickHouseStore, org: str, *usages: str, cache_write: int = 1000, output: int = 1000
 ) -> list[Row]:
-    spent = {"cache_write_tokens": cache_write, "output_tokens": output}
+    spent: dict[str, Any] = {"cache_write_tokens": cache_write, "output_tokens": output}
     messages = [message(number, token_usage=usage, **spent) for number, usage in enumerate(usages)]
     await store.write_session(org, session("s"), messages)
     return await columns(store, org)

@@ -1,4 +1,4 @@
-"""What agents say that their responses cost: exact, each dollar once, however a file is read."""
+"""What agents say that their responses cost: exact, each dollar once, however a file is read; and what tokens count."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from agentstore.importers.claude_code.window import OPEN_MESSAGES
 from agentstore.importers.cursor.importer import Cursor
 from agentstore.importers.money import nanodollars, nanodollars_in
 from tests.unit import agentsview_files, opencode_files, pi_lines
+from tests.unit import codex_lines as codex
 from tests.unit.agent_files import read_all
 from tests.unit.cursor_databases import state_db
 from tests.unit.importer_lines import FILE, assistant, data, line, said, user
@@ -237,3 +238,74 @@ def test_usage_events_of_agentsview(column: str, scale: int, tmp_path: pathlib.P
     # Two usages are one: their sum, and one object.
     assert (first.input_tokens, first.output_tokens) == (20, 10)
     assert json.loads(first.token_usage)["reasoning_tokens"] == 4
+
+
+# --- what the tokens of a response have in them ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        # Google's models, up to the version that mended it: the input has what was read from the cache.
+        ({"input": 100, "output": 20, "cacheRead": 60, "cacheWrite": 0, "totalTokens": 120}, (40, 60, 0, 20)),
+        ({"input": 40, "output": 20, "cacheRead": 60, "cacheWrite": 0, "totalTokens": 120}, (40, 60, 0, 20)),
+        ({"input": 100, "output": 20, "cacheRead": 60, "cacheWrite": 5, "totalTokens": 125}, (40, 60, 5, 20)),
+        ({"input": 100, "output": 20, "cacheRead": 60, "cacheWrite": 5}, (100, 60, 5, 20)),
+        ({"input": 100, "output": 20, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 120}, (100, 0, 0, 20)),
+    ],
+)
+def test_input_of_pi_is_without_the_cache(
+    usage: dict[str, int], expected: tuple[int, ...], tmp_path: pathlib.Path
+) -> None:
+    said_so = pi_lines.assistant(1, pi_lines.said("x"), usage=usage)
+    (result,) = pi_lines.read(pi_lines.write(tmp_path / pi_lines.NAME, pi_lines.header(), said_so))
+    (one,) = result.messages
+    assert (one.input_tokens, one.cache_read_tokens, one.cache_write_tokens, one.output_tokens) == expected
+    assert json.loads(one.token_usage) == usage
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 99,
+          "completion_tokens_details": {"reasoning_tokens": 5}}, (90, 0, 0, 9)),
+        ({"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 104,
+          "completion_tokens_details": {"reasoning_tokens": 5}}, (90, 0, 0, 14)),
+        ({"prompt_tokens": 90, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 50}},
+         (90, 0, 0, 59)),
+        ({"prompt_tokens": 90, "completion_tokens": 9, "completion_tokens_details": None}, (90, 0, 0, 9)),
+        ({"input_tokens": 90, "output_tokens": 9, "input_tokens_details": {"cached_tokens": 30},
+          "output_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 99}, (60, 30, 0, 9)),
+        ({"input_tokens": 90, "output_tokens": 9, "cache_read_input_tokens": 300, "cache_creation_input_tokens": 7},
+         (90, 300, 7, 9)),
+        ({"prompt_tokens": 397, "completion_tokens": 9, "cache_read_input_tokens": 300,
+          "cache_creation_input_tokens": 7}, (90, 300, 7, 9)),
+    ],
+)  # fmt: skip
+def test_tokens_of_litellm(usage: dict[str, Any], expected: tuple[int, ...], tmp_path: pathlib.Path) -> None:
+    run = copy.deepcopy(MINI_RUN)
+    response = next(one for one in run["messages"] if one.get("role") == "assistant")["extra"]["response"]
+    response |= {"usage": usage, "service_tier": "flex"}
+    (tmp_path / "a.traj.json").write_bytes(document(run))
+    (result,) = import_tree(tmp_path, Options(), [importer_named("swe-agent")])
+    one = result.messages[1]
+    assert (one.input_tokens, one.cache_read_tokens, one.cache_write_tokens, one.output_tokens) == expected
+    assert json.loads(one.token_usage) == usage | {"service_tier": "flex"}
+
+
+def test_the_tier_of_codex_is_that_of_the_settings() -> None:
+    def tier(second: int, name: Any) -> dict[str, Any]:
+        return codex.event("thread_settings_applied", second, thread_settings={"model": "m", "service_tier": name})
+
+    def answer(number: int) -> list[dict[str, Any]]:
+        spent = codex.usage(10, 0, 5, 2)
+        total = {name: number * count for name, count in spent.items()}
+        return [codex.said("assistant", f"a{number}", number), codex.tokens(total, spent, number)]
+
+    records = [codex.meta(), *answer(1), tier(2, "priority"), *answer(2), *answer(3), tier(4, None), *answer(4)]
+    result = codex.read(*records, tier(5, 7), *answer(5))
+    assert [json.loads(one.token_usage).get("service_tier") for one in result.messages] == [
+        None, "priority", "priority", None, None,
+    ]  # fmt: skip
+    without = codex.read(*(one for one in records if one["payload"].get("type") != "thread_settings_applied"))
+    assert [one.source_id for one in without.messages] == [one.source_id for one in result.messages[:4]]

@@ -114,7 +114,7 @@ class MiniReader:
         response = extra.get("response")
         choices = records_of(response.get("choices")) if isinstance(response, dict) else []
         if choices and isinstance(said := choices[0].get("message"), dict):
-            told = {"response": response, "actions": [], "cost": extra.get("cost")}
+            told: Record = {"response": response, "actions": [], "cost": extra.get("cost")}
             self._take_response(number, said, told, moment)
 
     def _take_response(self, number: int, message: Record, extra: Record, moment: dt.datetime | None) -> None:
