@@ -19,7 +19,6 @@ from agentstore import AsyncClickHouseStore, SearchQuery, SessionFilter
 from agentstore.connection.dial import new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
-from agentstore.read.keys import session_key
 from benchmarks.corpus import BIG_ORG, RARE
 from benchmarks.search import NEEDLES
 from benchmarks.timing import Run, medians
@@ -42,19 +41,19 @@ def _no_floor(org_id: str, among: Sql) -> Sql:
     return sql("toUInt64(0)")
 
 
-def _rows(org_id: str, ids: tuple[str, ...]) -> Sql:
+def _calls(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
     return sql(
-        "SELECT '', id, {key}, fields, 0, 0, '' FROM session_rows FINAL WHERE org_id = {org_id} AND id IN {ids}",
-        key=session_key(sql("id")),
+        "SELECT 'calls', session, min(_version), count(), '', emptyArrayString() FROM tool_call_facts FINAL"
+        " WHERE org_id = {org_id} AND session IN {keys} GROUP BY session",
         org_id=org_id,
-        ids=ids,
+        keys=keys,
     )
 
 
 # Where the statements ask for floors, and what stood there before there were any.
 _BEFORE = {
     "agentstore.read.messages.above_floor": _everything,
-    "agentstore.read.session_rows.rows_and_floors": _rows,
+    "agentstore.read.session_rows.floors_and_calls": _calls,
     "agentstore.read.search.results.moments": _moments,
     "agentstore.read.search.results.floor_of_row": _no_floor,
     "agentstore.read.search.substring_sql.moments": _moments,

@@ -9,7 +9,8 @@
 --
 -- session_rows is for sessions by their ids: its granules are small, and all fields are one column, because each column
 -- that is read costs a quarter of a millisecond. They are those of a Session after its key, in the same order, as text;
--- times are in microseconds, "" where there is none (agentstore/read/session_rows.py).
+-- times are in microseconds, "" where there is none (agentstore/read/session_rows.py). tool_call_facts has small blocks: a
+-- list counts the calls of fifty sessions all over it, and a block of the usual size would hold those of hundreds.
 
 CREATE TABLE IF NOT EXISTS session_facts /*ON CLUSTER*/
 (
@@ -114,7 +115,7 @@ CREATE TABLE IF NOT EXISTS tool_call_facts /*ON CLUSTER*/
 )
 ENGINE = /*Replicated*/ReplacingMergeTree(_version, _deleted)
 ORDER BY (org_id, session, message_ordinal, call)
-SETTINGS index_granularity = 1024;
+SETTINGS index_granularity = 1024, min_compress_block_size = 16384;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS tool_call_facts_view /*ON CLUSTER*/ TO tool_call_facts AS
     SELECT org_id, reinterpretAsUInt128(sipHash128(session_id)) AS session, message_ordinal,

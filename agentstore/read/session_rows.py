@@ -1,15 +1,17 @@
 """Whole sessions by their ids: their rows, and what is derived of them, like how many tool calls they have.
 
-Two statements at once. Rows come packed (``ddl/0011_facts.sql``), because every column that a statement names costs the
-server a quarter of a millisecond; calls and links are counted in their narrow copies.
+Rows come packed (``ddl/0011_facts.sql``), because every column that a statement names costs the server a quarter of a
+millisecond; calls and links are counted in their narrow copies.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import Sql, join, sql
 from agentstore.models import Session
 from agentstore.protocols import Columns, Executor
 from agentstore.read.concurrent import gather_both
@@ -27,55 +29,29 @@ _NUMBERS = frozenset(
 )
 
 
+@dataclass
+class _Found:
+    """What is known of some sessions, by their keys; ``floors`` by scope, then key."""
+
+    rows: list[tuple[str, int, list[str]]] = field(default_factory=list)
+    links: list[tuple[int, int]] = field(default_factory=list)
+    calls: dict[int, tuple[int, int]] = field(default_factory=dict)
+    floors: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    copied: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+
 async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys: Sql | None = None) -> list[Session]:
     """Those of the sessions that there are, in the order of ``ids``. ``keys`` are their keys, where they are known."""
-    keys = keys or keys_of(ids)
-    rows, counts = await gather_both(
-        lambda: executor.fetch(rows_and_floors(org_id, tuple(ids))),
-        lambda: executor.fetch(links_and_calls(org_id, keys)),
-    )
-    if not rows:
-        return []
-    floors, packed = _apart(rows)
-    links, calls = await _counted(executor, org_id, counts, floors)
+    found = _sorted_out(await _fetch(executor, org_id, tuple(ids), keys or keys_of(ids)))
+    marks, links = found.floors[MARKS], Counter[int]()
+    for key, version in found.links:
+        links[key] += version >= marks.get(key, 0)
+    calls = await _calls(executor, org_id, found)
     built = {}
-    for id, key, values in packed:
-        _, copied, origin = floors[COPIES].get(key, (0, 0, ""))
-        built[id] = Session(id, org_id, *values, links.get(key, 0), calls.get(key, 0), copied, origin)
+    for id, key, fields in found.rows:
+        copied, origin = found.copied.get(key, (0, ""))
+        built[id] = Session(id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin)
     return [built[id] for id in ids if id in built]
-
-
-def rows_and_floors(org_id: str, ids: tuple[str, ...]) -> Sql:
-    """Scope ("" for a row), id, key, packed row, version of a floor, copied messages and where they come from.
-
-    Floors last: they are to be newer than what is counted beside them, never older.
-    """
-    return sql(
-        "SELECT '' AS scope, id, {row_key} AS session, fields, toUInt64(0) AS floor, toUInt64(0) AS copied,"
-        " '' AS origin FROM session_rows FINAL WHERE org_id = {org_id} AND id IN {ids} UNION ALL"
-        " SELECT toString(scope), session_id, {floor_key}, emptyArrayString(), _version, toUInt64(copied_messages),"
-        " origin_session_id FROM session_floors FINAL"
-        " WHERE scope IN {scopes} AND org_id = {org_id} AND session_id IN {ids}",
-        row_key=session_key(sql("id")),
-        floor_key=session_key(sql("session_id")),
-        org_id=text(org_id, "org_id"),
-        ids=ids,
-        scopes=(CONTENT, MARKS, COPIES),
-    )
-
-
-def links_and_calls(org_id: str, keys: Sql) -> Sql:
-    """``kind``, key, version and number, of each link and of all calls of a session.
-
-    Calls come with the oldest version among them: where it is below no floor, that is their number. A subquery for the
-    floors would be run before the rest, and a page of a list would wait for it.
-    """
-    return sql(
-        "SELECT 'calls' AS kind, session, min(_version) AS version, count() AS number FROM tool_call_facts FINAL"
-        " WHERE {these} GROUP BY session UNION ALL"
-        " SELECT 'link', session, _version, toUInt64(1) FROM git_link_facts FINAL WHERE {these}",
-        these=sql("org_id = {org_id} AND session IN {keys}", org_id=text(org_id, "org_id"), keys=keys),
-    )
 
 
 def keys_of(ids: Sequence[str]) -> Sql:
@@ -91,47 +67,84 @@ def known_keys(keys: Iterable[int]) -> Sql:
     return sql("{keys}", keys=tuple(map(str, keys)))
 
 
-_Floors = dict[str, dict[int, tuple[int, int, str]]]
+async def _fetch(executor: Executor, org_id: str, ids: tuple[str, ...], keys: Sql) -> list[Columns]:
+    rows, derived = rows_and_links(org_id, ids, keys), floors_and_calls(org_id, ids, keys)
+    if len(ids) == 1:
+        # So little that a second statement would cost more than it saves.
+        return [await executor.fetch(join(" UNION ALL ", (rows, derived)))]
+    return [*await gather_both(lambda: executor.fetch(rows), lambda: executor.fetch(derived))]
 
 
-def _apart(columns: Columns) -> tuple[_Floors, list[tuple[str, int, list[object]]]]:
-    """Floors by scope and session: their version, copied messages and origin. And id, key and fields of the rows."""
-    floors: _Floors = defaultdict(dict)
-    rows = []
-    for scope, id, key, fields, *floor in zip(*columns, strict=True):
-        if scope:
-            floors[scope][key] = tuple(floor)
+def rows_and_links(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
+    """``kind``, key, version, number, text and fields: "row" with the id as text, and "link", of which each is one."""
+    return sql(
+        "SELECT 'row' AS kind, {key} AS session, _version AS version, toUInt64(0) AS number, id AS text, fields"
+        " FROM session_rows FINAL WHERE org_id = {org_id} AND id IN {ids} UNION ALL"
+        " SELECT 'link', session, _version, toUInt64(0), '', emptyArrayString()"
+        " FROM git_link_facts FINAL WHERE org_id = {org_id} AND session IN {keys}",
+        key=session_key(sql("id")),
+        org_id=text(org_id, "org_id"),
+        ids=ids,
+        keys=keys,
+    )
+
+
+def floors_and_calls(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
+    """The same columns: the scope of a floor, with the copied messages and where they come from; and "calls".
+
+    The calls of a session are counted here, and come with the oldest version among them: where it is below no floor,
+    that is their number. A subquery for the floors would be run before the rest, and a page of a list would wait for
+    it.
+    """
+    return sql(
+        "SELECT toString(scope) AS kind, {key} AS session, _version AS version, toUInt64(copied_messages) AS number,"
+        " origin_session_id AS text, emptyArrayString() AS fields FROM session_floors FINAL"
+        " WHERE scope IN {scopes} AND org_id = {org_id} AND session_id IN {ids} UNION ALL"
+        " SELECT 'calls', session, min(_version), count(), '', emptyArrayString() FROM tool_call_facts FINAL"
+        " WHERE org_id = {org_id} AND session IN {keys} GROUP BY session",
+        key=session_key(sql("session_id")),
+        scopes=(CONTENT, MARKS, COPIES),
+        org_id=text(org_id, "org_id"),
+        ids=ids,
+        keys=keys,
+    )
+
+
+def _sorted_out(answers: Iterable[Columns]) -> _Found:
+    found = _Found()
+    for answer in answers:
+        for kind, key, version, number, name, fields in zip(*answer, strict=True):
+            if kind == "row":
+                found.rows.append((name, key, fields))
+            elif kind == "link":
+                found.links.append((key, version))
+            elif kind == "calls":
+                found.calls[key] = version, number
+            elif kind == COPIES:
+                found.copied[key] = number, name
+            else:
+                found.floors[kind][key] = version
+    return found
+
+
+def _unpacked(fields: Sequence[str]) -> Iterator[Any]:
+    for index, value in enumerate(fields):
+        if index in _NUMBERS:
+            yield int(value)
+        elif index in _TIMES:
+            yield times([int(value)])[0] if value else None
         else:
-            rows.append((id, key, _unpacked(fields)))
-    return floors, rows
+            yield value
 
 
-def _unpacked(fields: Sequence[str]) -> list[object]:
-    values: list[object] = list(fields)
-    for index in _NUMBERS:
-        values[index] = int(fields[index])
-    for index in _TIMES:
-        [values[index]] = times([int(fields[index]) if fields[index] else None])
-    return values
-
-
-async def _counted(
-    executor: Executor, org_id: str, columns: Columns, floors: _Floors
-) -> tuple[dict[int, int], dict[int, int]]:
-    """The links and the calls that are above the floors, by key."""
-    links: Counter[int] = Counter()
-    calls, cut = dict[int, int](), dict[int, int]()
-    for kind, key, version, number in zip(*columns, strict=True):
-        floor = floors[CONTENT if kind == "calls" else MARKS].get(key, (0, 0, ""))[0]
-        if kind == "link":
-            links[key] += version >= floor
-        elif version < floor:
-            cut[key] = floor
-        else:
-            calls[key] = number
+async def _calls(executor: Executor, org_id: str, found: _Found) -> dict[int, int]:
+    """How many calls there are above the floors, by key."""
+    floors = found.floors[CONTENT]
+    cut = {key: floors[key] for key, (oldest, _) in found.calls.items() if oldest < floors.get(key, 0)}
+    calls = {key: count for key, (_, count) in found.calls.items()}
     if cut:
         calls |= dict(zip(*await executor.fetch(_calls_above(org_id, cut)), strict=True))
-    return links, calls
+    return calls
 
 
 def _calls_above(org_id: str, floors: dict[int, int]) -> Sql:

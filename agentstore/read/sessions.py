@@ -32,7 +32,8 @@ class SessionReads(ReadLanes):
         """One page of browsable sessions, started_at descending, id descending, those without started_at last.
 
         ``total`` counts what the filter matches, whatever cursor and limit. Walking the cursors yields every session
-        exactly once. A cursor of another kind is ``InvalidCursorError``.
+        exactly once; one that is removed while its page is read is left out. A cursor of another kind is
+        ``InvalidCursorError``.
         """
         pool = self._open_pool
         expect(filter, SessionFilter, "filter")
