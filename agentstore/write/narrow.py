@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agentstore.connection.sql import Sql, identifier, sql
+from agentstore.connection.sql import Sql, identifier, join, of_package, sql
+from agentstore.schema.plan import load_migrations
 from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS, Table
 
+_VIEW = re.compile(
+    r"CREATE MATERIALIZED VIEW IF NOT EXISTS (?P<view>\w+)\s+TO \w+ AS\s+SELECT (?P<columns>.+)\s+FROM \w+", re.DOTALL
+)
 # The column that holds the hash of a session's id.
 _SESSION = "session"
 
@@ -24,6 +30,21 @@ class Narrow:
     def view(self) -> str:
         """The view that fills it."""
         return f"{self.name}_view"
+
+    @property
+    def columns(self) -> Mapping[str, Sql]:
+        """What makes its row of a row of the table, as its view has it: each expression with its name, in order."""
+        return _columns()[self.view]
+
+    @property
+    def row(self) -> Sql:
+        """All of them, to be selected from the table."""
+        return join(", ", self.columns.values())
+
+    @property
+    def row_key(self) -> Sql:
+        """Its key with org_id, to be selected from the table."""
+        return join(", ", (self.columns[name] for name in ("org_id", *self.key)))
 
     @property
     def session(self) -> Sql:
@@ -53,3 +74,24 @@ NARROW = (
 def copies_of(table: Table) -> tuple[Narrow, ...]:
     """The copies that are made of a table."""
     return tuple(copy for copy in NARROW if copy.of is table)
+
+
+@functools.cache
+def _columns() -> Mapping[str, Mapping[str, Sql]]:
+    """What each view selects, as its migration says: written once, for the view and for who does its work again."""
+    found = {}
+    for migration in load_migrations():
+        for statement in migration.statements():
+            if match := _VIEW.fullmatch(statement.text):
+                found[match["view"]] = {one.text.split()[-1]: one for one in _split(match["columns"])}
+    return found
+
+
+def _split(columns: str) -> Iterator[Sql]:
+    """At the commas between them."""
+    depth = start = 0
+    for place, letter in enumerate(f"{columns},"):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            yield of_package(columns[start:place].strip())
+            start = place + 1

@@ -9,7 +9,7 @@ that was not there, would be seen.
 
 A store that lives long also looks for sessions of which nobody has decided what they own (``families``): their writer
 was killed before it could, or they were stored before that was decided at all. That reads a whole table, if a narrow
-one.
+one. And it looks for rows that are not copied (``mending.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agentstore.errors import AgentStoreError
 from agentstore.protocols import Executor
 from agentstore.write.clock import ARRIVED_AFTER_SECONDS
 from agentstore.write.looptime import loop_time
+from agentstore.write.mending import Mender
 from agentstore.write.narrow import Narrow, copies_of
 from agentstore.write.relatives_sql import undecided
 from agentstore.write.rows import FLOORED, Table
@@ -45,6 +46,7 @@ class Sweeper:
     def __init__(self, executor: Executor, doubt: Callable[[str, set[str]], object]) -> None:
         self._executor = executor
         self._doubt = doubt
+        self._mender = Mender(executor)
         self._last = -_EVERY_SECONDS
         # Not at once: many stores live for a moment only.
         self._doubts_at = loop_time() + _FIRST_DOUBT_SECONDS
@@ -73,6 +75,7 @@ class Sweeper:
                 self._doubts_at = loop_time() + _DOUBTS_EVERY_SECONDS
                 for org_id, ids in (await undecided_sessions(self._executor)).items():
                     self._doubt(org_id, ids)
+                await self._mender.mend()
         except AgentStoreError as error:
             logger.debug("a sweep of old floors failed and will be tried again: %s", error)
 

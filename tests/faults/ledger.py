@@ -198,6 +198,13 @@ class Ledger:
             assert count == 1, f"{table} {key} {text!r} is stored {count} times"
             assert by_text[text].fate((table, key)) != "refused", f"{table} {key} {text!r} was refused, and is stored"
 
+    def check_uncopied(self, table: str, rows: Iterable[tuple[Key, str]]) -> None:
+        """None of these rows, by key and text, which are stored and not copied, was acknowledged."""
+        by_text = {call.text: call for call in self.calls}
+        for key, text in rows:
+            fate = by_text[text].fate((table, key)) if text in by_text else ""
+            assert fate != "stored", f"{table} {key} {text!r} was acknowledged, and is not copied"
+
     def check_seen(self, seen: Seen) -> None:
         """Compare with what a reader finds."""
         places = {(table, key) for call in self.calls for table, keys in call.rows.items() for key in keys}

@@ -18,7 +18,9 @@ import pytest_asyncio
 
 from agentstore import AsyncClickHouseStore, ConnectionFailedError, Message, NotFoundError, Session
 from agentstore.connection.sql import sql
+from agentstore.write.mending import Mender
 from tests.faults.server import KillableServer
+from tests.live.copies import differences
 
 DATABASE = "agentstore"
 # Far beyond the tests' own limits: nothing may wait for a host that is gone.
@@ -76,6 +78,14 @@ async def rows_on(server: KillableServer) -> set[tuple[str, str]]:
     return set(zip(*columns, strict=True)) if columns else set()
 
 
+async def check_copies(*servers: KillableServer) -> None:
+    """What is not copied is what nobody was told of: the store that sent it went on with the other server."""
+    for server in servers:
+        async with AsyncClickHouseStore(server.dsn(DATABASE)) as store:
+            await Mender(store._open_pool).mend()
+            assert await differences(store) == []
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("order", ["in_order", "random"])
 async def test_one_of_two_servers_is_killed_under_load(servers: list[KillableServer], order: str) -> None:
@@ -96,6 +106,7 @@ async def test_one_of_two_servers_is_killed_under_load(servers: list[KillableSer
             over.set()
     await first.start()
     here, there = await rows_on(first), await rows_on(second)
+    await check_copies(first, second)
     print(f"{order}: the slowest read took {load.slowest:.2f} s; {len(here)} and {len(there)} rows")
     assert len(load.acknowledged) == 90
     assert there

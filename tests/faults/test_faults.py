@@ -23,6 +23,8 @@ from agentstore.connection.driver import NativeConnection
 from agentstore.connection.sql import Sql, sql
 from agentstore.schema.plan import drop_database
 from agentstore.settings import resolve_target
+from agentstore.write.mending import Mender
+from agentstore.write.narrow import NARROW
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import sweep
 from tests.faults.clocks import Clocks, look
@@ -30,6 +32,7 @@ from tests.faults.ledger import OTHERS, Call, Ledger, Seen, outcome_of
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.schedules import HOUR, SESSIONS, STORES, Schedule, Step, draw
 from tests.faults.server import KillableServer
+from tests.live.copies import differences, uncopied
 
 # Each with its key and the column that holds the call's text.
 TABLES: dict[str, tuple[str, str]] = {
@@ -278,7 +281,7 @@ async def test_a_schedule_loses_nothing_doubles_nothing_and_leaks_nothing(
     schedule, before = draw(seed), _held()
     if not schedule.purges:  # which would wait for them
         async with _connected(server, database) as connection:
-            for table in TABLES:  # so that a row stored twice stays two rows
+            for table in (*TABLES, *(copy.name for copy in NARROW)):  # so that a row stored twice stays two rows
                 await connection.fetch(sql("SYSTEM STOP MERGES {table}", table=Sql(table)), {}, 30)
     async with AsyncExitStack() as stack:
         ways = [await _way(stack, server, schedule) for _ in range(1 if schedule.one_proxy else STORES)]
@@ -323,6 +326,7 @@ async def _check_rows(run: Run) -> None:
             )  # fmt: skip
             rows = zip(*await connection.fetch(query, {}, 30), strict=True)
             run.ledger.check_stored(table, ((row[:-2], row[-2], row[-1]) for row in rows))
+        await _check_copied(run, connection)
     async with AsyncClickHouseStore(run.server.dsn(run.database)) as reader:
         seen = await _seen(reader, run.ledger.org)
         run.ledger.check_seen(seen)
@@ -331,6 +335,19 @@ async def _check_rows(run: Run) -> None:
             while await sweep(pool, older_than_seconds=-3 * HOUR):  # also what is ahead
                 pass
             assert await _seen(reader, run.ledger.org) == seen
+
+
+async def _check_copied(run: Run, connection: NativeConnection) -> None:
+    """What was acknowledged is copied; what nobody was told is stored may be not, and then it is mended."""
+    for copy in NARROW:
+        key, text = TABLES[copy.of.name]
+        query = uncopied(copy, Sql(f"{key}, {text}"))
+        rows = list(zip(*await connection.fetch(query, {}, 30), strict=True))
+        run.ledger.check_uncopied(copy.of.name, ((row[:-1], row[-1]) for row in rows))
+        print(f"{len(rows)} rows of {copy.of.name} are not in {copy.name}")
+    async with AsyncClickHouseStore(run.server.dsn(run.database)) as store:
+        await Mender(store._open_pool).mend()
+        assert await differences(store) == []
 
 
 async def _seen(reader: AsyncClickHouseStore, org: str) -> Seen:

@@ -21,6 +21,7 @@ from agentstore.connection.sql import Sql
 from agentstore.local.client.acquire import find_running, stop
 from agentstore.local.directory.layout import resolve
 from tests.faults.volume import SmallVolume, small_volume
+from tests.live.copies import differences
 from tests.local.server_processes import end_all_servers, kill_server, start_python
 
 MEGABYTE = 1 << 20
@@ -60,6 +61,7 @@ class Records:
             found = [message.content for message in await store.get_session_messages("org", id)]
             assert found == self.written[id], f"{id} is not as it was acknowledged: {len(found)} messages"
             await store.get_session("org", id)
+        assert await differences(store) == []
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ import pytest_asyncio
 
 from agentstore import AsyncClickHouseStore
 from agentstore.importers.file_blocks import name_of
+from agentstore.write.mending import Mender
 from tests.faults.server import KillableServer
+from tests.live.copies import differences
 from tests.live.ingesting import rows, run
 from tests.local.server_processes import start_python
 from tests.unit import codex_lines
@@ -151,6 +153,8 @@ async def test_whatever_is_killed_the_store_ends_as_after_one_ingest(
         await run(store, "clean", tmp_path)
         assert await rows(store, "faults") == await rows(store, "clean")
         await _check_originals(store, tmp_path)
+        await Mender(store._open_pool).mend()  # of an importer that was killed together with the server
+        assert await differences(store) == []
         again = await run(store, "faults", tmp_path)
         assert again.summary.bytes_read == 0, again.summary
 

@@ -21,6 +21,7 @@ from agentstore import (
     ToolCall,
 )
 from tests.builders import at, call, commit, message, session, touch
+from tests.live.copies import differences
 from tests.live.model import Model
 
 LETTERS = ["a", "A", "b", "ä", "Ä", "ß", "ẞ", "ς", "σ", "Σ", "ſ", "s", "日", "😀", "%", "_", "\\", "'", "\n", "\0", " "]
@@ -206,3 +207,4 @@ async def test_a_random_history(store: AsyncClickHouseStore, org: str, round: in
         hits = await store.search(org, SearchQuery(query=needle, limit=1000))
         results = model.search(needle)
         assert (hits.results, hits.total) == (results, len(results)), needle
+    assert await differences(store) == []

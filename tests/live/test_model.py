@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agentstore import AsyncClickHouseStore, GitLink, Message, NotFoundError, SessionStar, ToolCall
 from agentstore.write.receipt import Receipt
 from tests.builders import at, call, commit, message, session
+from tests.live.copies import differences
 from tests.servers import Server
 
 R = TypeVar("R")
@@ -44,6 +45,7 @@ def test_the_store_behaves_like_dicts(server: Server, database: str) -> None:
                 suppress_health_check=list(HealthCheck),
             ),
         )
+        assert loop.run_until_complete(differences(stores[0])) == []
         for store in stores:
             loop.run_until_complete(store.aclose())
     finally:

@@ -11,6 +11,7 @@ from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurged
 from agentstore.connection.sql import sql
 from tests.builders import call, message, session
 from tests.faults.proxy import Fault
+from tests.live.copies import differences
 from tests.live.test_writer import behind_a_proxy
 from tests.servers import Server
 
@@ -36,6 +37,7 @@ async def test_a_write_beside_a_purge_is_purged_or_refused(store: AsyncClickHous
         await writing
     assert await contents(store, org) == []
     assert await store.get_session_messages(org, "s") == []
+    assert await differences(store) == []
 
 
 @pytest.mark.parametrize("merged", [False, True])

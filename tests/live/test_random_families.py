@@ -9,6 +9,7 @@ import pytest
 
 from agentstore import AsyncClickHouseStore, Message, Session, SessionDelete
 from tests.builders import at, message, session
+from tests.live.copies import differences
 from tests.servers import Server
 
 IDS = ["a", "b", "c", "d", "e"]
@@ -135,3 +136,4 @@ async def test_random_histories(
                 one, two = rng.sample((store, other), 2)
                 told.append(await history.step(one, org, rng.choice(IDS), two))
             assert await spent(store, org) == history.tokens(), told
+    assert await differences(store) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentstore import AsyncClickHouseStore, MessagePin, SessionDelete, SessionStar
 from tests.builders import at, call, commit, message, session, stored, touch
+from tests.live.copies import differences
 from tests.live.snapshot import snapshot
 
 
@@ -101,6 +102,7 @@ async def test_deleted_sessions_are_gone_from_every_read_and_may_come_back(
     await store.delete_sessions(org, ["gone"])
     await store.delete_sessions(org, [])
     assert await snapshot(store, org, ["stays"]) == before
+    assert await differences(store) == []
 
 
 async def test_many_sessions_are_deleted_in_one_call(store: AsyncClickHouseStore, org: str) -> None:
@@ -109,3 +111,4 @@ async def test_many_sessions_are_deleted_in_one_call(store: AsyncClickHouseStore
     await store.delete_sessions(org, ids[1:])
     assert [s.id for s in (await store.list_sessions(org)).sessions] == ["s0"]
     assert await store.get_session_messages(org, "s1199") == []
+    assert await differences(store) == []

@@ -40,6 +40,7 @@ from agentstore.write.sweep import sweep
 from tests.builders import at, call, commit, message, session, touch
 from tests.faults.proxy import Fault, Proxy
 from tests.live.connections import connected
+from tests.live.copies import differences
 from tests.live.relay import address_of, until
 from tests.live.snapshot import snapshot
 from tests.live.test_writer import behind_a_proxy, contents, is_published
@@ -56,6 +57,7 @@ async def own(server: Server, fresh_database: str) -> AsyncIterator[AsyncClickHo
     async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
         await store.ensure_schema()
         yield store
+        assert await differences(store) == []
 
 
 @asynccontextmanager
@@ -473,6 +475,7 @@ async def test_a_sweep_changes_nothing_that_is_read_and_empties_the_floors(own: 
         pass
     assert await rows(own, floors) == [(0,)]
     assert [await snapshot(own, org, ids) for org in orgs] == before
+    assert await differences(own) == []  # the tombstones were copied as well
     for org in orgs:  # what was swept away does not hide what is written from now on
         await own.write_session(org, session("s0"), [message(0, "e new")])
         assert await contents(own, org, "s0") == ["e new"]
