@@ -65,6 +65,11 @@ def edition_of(date: dt.date, version: str) -> int:
     return int(date.strftime("%Y%m%d")) * 10**9 + version_number(version)
 
 
+def can_be_listed(name: str) -> bool:
+    """Whether this may be the name of a model."""
+    return 0 < len(name) <= _LONGEST_NAME
+
+
 class PriceList:
     """The prices of the installed package. What it downloads while it runs is not used: two processes would differ."""
 
@@ -95,7 +100,7 @@ class PriceList:
         ]
 
     def _find(self, name: str) -> tuple[Any, Any] | None:
-        if not 0 < len(name) <= _LONGEST_NAME:
+        if not can_be_listed(name):
             return None
         for reference, provider in _references(name):
             try:

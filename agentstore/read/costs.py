@@ -60,9 +60,10 @@ class CostReads(ReadLanes):
                 return cost_of_sessions(org_id, filter, prices, page_limit(limit))
             return cost_statement(org_id, key, filter, prices)
 
+        began = book.moment
         found = _Found(await heavy.fetch(statement(book.rows)))
-        unknown = book.unknown(found.editions())
-        if unknown and (learned := await book.learn(heavy, unknown)):
+        unknown = book.unknown(found.editions(), began)
+        if unknown and (learned := await book.learn(heavy, unknown)) is not None:
             found = _Found(await heavy.fetch(statement([*book.rows, *learned])))
         return found.report(by_key=key == "day")
 

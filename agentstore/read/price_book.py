@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from agentstore.errors import QueryError
 from agentstore.prices.history import additions
-from agentstore.prices.listed import PriceList, installed, price_list, version_number
+from agentstore.prices.listed import PriceList, can_be_listed, installed, price_list, version_number
 from agentstore.prices.row import PriceRow
 from agentstore.protocols import Executor
 from agentstore.read.price_rows_sql import insert_rows, rows_of, stored_rows
@@ -24,8 +24,10 @@ class PriceBook:
 
     def __init__(self, own: Sequence[PriceRow] = ()) -> None:
         self._own = list(own)
-        self._not_stored: list[PriceRow] = []
-        self._looked_up: set[str] = set()
+        # In the order in which they were learned, each once.
+        self._not_stored: dict[PriceRow, None] = {}
+        self._looked_up: dict[str, int] = {}
+        self._lookups = 0
         self._warned = False
 
     @property
@@ -33,29 +35,43 @@ class PriceBook:
         """What a statement has to be told of."""
         return [*self._own, *self._not_stored]
 
-    def unknown(self, editions: dict[str, int]) -> list[str]:
-        """Which models to look up, of those met: ``editions`` are of the prices that they were found to have, or 0."""
+    @property
+    def moment(self) -> int:
+        """Before a statement: what others look up while it runs it may not have seen."""
+        return self._lookups
+
+    def unknown(self, editions: dict[str, int], since: int) -> list[str]:
+        """Which models to look up, of those met: ``editions`` are of the prices that they were found to have, or 0, by
+        a statement that began at the moment ``since``."""
         version = version_number(installed())
         return [
             model
             for model, edition in editions.items()
             # Of an edition of this version nothing new is to be learned, and the package need not be loaded.
-            if model and model not in self._looked_up and (not edition or edition % 10**9 < version)
+            if can_be_listed(model)
+            and self._looked_up.get(model, since + 1) > since
+            and (not edition or edition % 10**9 < version)
         ]
 
-    async def learn(self, executor: Executor, models: Collection[str]) -> list[PriceRow]:
-        """Look these models up, and store what is new; the new rows. To be told of in the next statement."""
+    async def learn(self, executor: Executor, models: Collection[str]) -> list[PriceRow] | None:
+        """Look these models up, and store what is new: the new rows, which the next statement has to be told of.
+
+        None where no price of any of them is known: there need not be a next one.
+        """
         listed = await self._listed()
         if listed is None:
-            return []
+            return None
         known: dict[str, list[PriceRow]] = {}
         for row in rows_of(await executor.fetch(stored_rows(list(models)))):
             known.setdefault(row.model, []).append(row)
         new = await asyncio.to_thread(_new_rows, listed, models, known)
-        self._looked_up.update(models)
         if new:
             await self._store(executor, new)
-        return new
+        # Only now: who asks meanwhile has to look as well, since nothing is stored yet.
+        self._lookups += 1
+        self._looked_up.update(dict.fromkeys(models, self._lookups))
+        # Another store may have stored since the statement what is not new to this one.
+        return new if new or known else None
 
     async def _listed(self) -> PriceList | None:
         if installed():
@@ -71,7 +87,7 @@ class PriceBook:
         except QueryError as error:
             # Most likely this user may not write. The answer is the same; another store will have to look them up, too.
             logger.debug("prices are not stored: %s", error)
-            self._not_stored += rows
+            self._not_stored |= dict.fromkeys(rows)
 
 
 def _new_rows(listed: PriceList, models: Collection[str], known: dict[str, list[PriceRow]]) -> list[PriceRow]:

@@ -6,12 +6,14 @@ import datetime as dt
 import os
 import random
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from agentstore import AsyncClickHouseStore, CostReport, CostRow, ModelPrice
+from agentstore import AsyncClickHouseStore, CostReport, CostRow, InvalidArgumentError, Message, ModelPrice
 from agentstore.read.costs_sql import KEYS
+from tests.builders import at, session
 from tests.live.plain_costs import LISTED, Response, counted, forest, listed_price, own_price, plain_costs
 from tests.servers import Server
 
@@ -98,3 +100,141 @@ async def agree(found: CostReport, expected: dict[str, CostRow], key: str) -> No
     assert tokens == sorted(tokens, reverse=True)
     if key == "model":
         assert {one.model for one in found.unpriced} == {row.key for row in found.rows if row.unpriced_tokens}
+
+
+async def cost_of(server: Server, database: str, org: str, rows: list[Message], *prices: ModelPrice) -> CostReport:
+    async with AsyncClickHouseStore(server.dsn, database=database, prices=prices) as store:
+        await store.write_session(org, session("s"), rows)
+        return await store.cost_by(org, "model")
+
+
+async def test_sums_beyond_64_bits(server: Server, database: str, org: str) -> None:
+    """Of picodollars: ten responses of a billion tokens at a dollar each are ten billion dollars."""
+    rows = [
+        Message(ordinal=n, role="assistant", model="gold", timestamp=at(), input_tokens=10**9, output_tokens=1)
+        for n in range(10)
+    ]
+    report = await cost_of(server, database, org, rows, ModelPrice("gold", 10**12, 1))
+    assert report.total.cost_nanodollars == 10 * 10**9 * 10**9
+    assert 10 * 10**9 * 10**12 + 10 > 2**64
+
+
+@pytest.mark.parametrize(("picodollars", "expected"), [(500, 0), (501, 1), (1500, 2), (2500, 2), (2501, 3), (1, 0)])
+async def test_each_row_is_rounded_once_half_to_even(
+    server: Server, database: str, org: str, picodollars: int, expected: int
+) -> None:
+    """Two models and two sessions that cost so much together: rounded in each row, and in the total by itself."""
+    half = Message(ordinal=0, role="assistant", model="a", timestamp=at(), output_tokens=picodollars)
+    prices = [ModelPrice("a", 0, 1), ModelPrice("b", 0, 1)]
+    async with AsyncClickHouseStore(server.dsn, database=database, prices=prices) as store:
+        for number in range(2):
+            rows = [half, replace(half, ordinal=1, model="b")]
+            await store.write_session(org, session(f"s{number}", user_id=f"u{number}"), rows)
+        models, users = await store.cost_by(org, "model"), await store.cost_by(org, "user")
+        assert [row.cost_nanodollars for row in models.rows] == [round(Fraction(2 * picodollars, 1000))] * 2
+        assert [row.cost_nanodollars for row in users.rows] == [round(Fraction(2 * picodollars, 1000))] * 2
+        assert models.total == users.total
+        assert models.total.cost_nanodollars == round(Fraction(4 * picodollars, 1000))
+    assert (await cost_of(server, database, f"{org}-", [half], *prices)).total.cost_nanodollars == expected
+
+
+async def test_what_a_response_is_made_of(server: Server, database: str, org: str) -> None:
+    """Every kind of token once, with prices that tell them apart."""
+    usage = (
+        '{"cache_creation":{"ephemeral_1h_input_tokens":30},"reasoning_tokens":5,'
+        '"server_tool_use":{"web_search_requests":2}}'
+    )
+    row = Message(
+        ordinal=0, role="assistant", model="m", timestamp=at(), input_tokens=10, cache_read_tokens=20,
+        cache_write_tokens=100, output_tokens=50, context_tokens=130, token_usage=usage,
+    )  # fmt: skip
+    price = ModelPrice("m", 10**3, 10**9, 10**4, 10**5, 10**7, 10**11, 10**15)
+    report = await cost_of(server, database, org, [row], price)
+    exact = 10 * 10**3 + 20 * 10**4 + 70 * 10**5 + 30 * 10**7 + 45 * 10**9 + 5 * 10**11 + 2 * 10**15
+    assert report.total.cost_nanodollars == round(Fraction(exact, 1000))
+    assert report.rows == [
+        CostRow("m", "", report.total.cost_nanodollars, 0, 1, 10, 20, 100, 30, 50, 5, 2, 0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_copies_and_subagents_count_once(store: AsyncClickHouseStore, org: str, key: str) -> None:
+    """For the owner, the root, and on the subagent's own day."""
+
+    def row(ordinal: int, source: str) -> Message:
+        return Message(ordinal=ordinal, role="assistant", model="claude-haiku-4-5", timestamp=at(), source_id=source,
+                       input_tokens=1_000_000, context_tokens=1_000_000)  # fmt: skip
+
+    root = session("a", user_id="ada", user_name="Ada", project_name="p", agent_type="x", display_name="A title")
+    fork = session("b", user_id="bob", project_name="q", agent_type="y", started_at=at(day=6),
+                   parent_session_id="a", relationship_type="fork")  # fmt: skip
+    agent = session("c", user_id="none", project_name="r", agent_type="z", started_at=at(day=7),
+                    parent_session_id="a", relationship_type="subagent")  # fmt: skip
+    await store.write_session(org, root, [row(0, "1"), row(1, "2")])
+    await store.write_session(org, fork, [row(0, "1"), row(1, "2"), row(2, "3")])
+    await store.write_session(org, agent, [row(0, "4"), row(1, "4")])
+    dollar = 10**9
+    expected = {
+        "model": {"claude-haiku-4-5": (4, "")},
+        "user": {"ada": (3, "Ada"), "bob": (1, "")},
+        "project": {"p": (3, ""), "q": (1, "")},
+        "agent": {"x": (3, ""), "y": (1, "")},
+        "day": {"2026-01-05": (2, ""), "2026-01-06": (1, ""), "2026-01-07": (1, "")},
+        "session": {"a": (3, "A title"), "b": (1, "")},
+    }[key]
+    report = await store.cost_by(org, key)
+    assert {row.key: (row.cost_nanodollars // dollar, row.name) for row in report.rows} == expected
+    assert report.total.cost_nanodollars == 4 * dollar
+
+
+@pytest.mark.parametrize("key", ["", "models", "user_id", None, 5, ["model"], "model'; --"])
+async def test_an_unknown_key_is_refused(store: AsyncClickHouseStore, org: str, key: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^key: expected one of agent, ") as caught:
+        await store.cost_by(org, key)
+    assert caught.value.field == "key"
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, None, "5", True])
+async def test_a_limit_that_is_none_is_refused(store: AsyncClickHouseStore, org: str, limit: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^limit: "):
+        await store.cost_by(org, "session", limit=limit)
+
+
+async def test_the_most_expensive_sessions(store: AsyncClickHouseStore, org: str) -> None:
+    """The others are in the total, and what has no price is told."""
+    for number in range(7):
+        rows = [
+            Message(ordinal=0, role="assistant", model="claude-haiku-4-5", timestamp=at(), input_tokens=number % 4),
+            Message(ordinal=1, role="assistant", model="unknown", timestamp=at(), input_tokens=1),
+        ]
+        await store.write_session(org, session(f"s{number}"), rows)
+    report = await store.cost_by(org, "session", limit=3)
+    assert [row.key for row in report.rows] == ["s3", "s2", "s6"]
+    assert report.total.cost_nanodollars == (0 + 1 + 2 + 3 + 0 + 1 + 2) * 1000
+    assert [(one.model, one.responses) for one in report.unpriced] == [("unknown", 7)]
+
+
+async def test_levels_tiers_and_hours(store: AsyncClickHouseStore, org: str) -> None:
+    """By hand, in dollars for a million tokens: Sonnet above 200,000 tokens, in a batch; DeepSeek by night."""
+    sonnet, deepseek, late = "claude-sonnet-4-5-20250929", "deepseek-chat", dt.datetime(2026, 10, 20, tzinfo=dt.UTC)
+
+    def row(ordinal: int, model: str, when: dt.datetime, input: int, tier: str = "standard") -> Message:
+        usage = f'{{"service_tier":"{tier}"}}'
+        return Message(ordinal=ordinal, role="assistant", model=model, timestamp=when, input_tokens=input,
+                       context_tokens=input, token_usage=usage)  # fmt: skip
+
+    cases = [
+        (row(0, sonnet, late, 200_000), 200_000 * 3_000),
+        (row(0, sonnet, late, 200_001), 200_001 * 6_000),
+        (row(0, sonnet, late, 200_000, "batch"), 200_000 * 1_500),
+        (row(0, sonnet, late, 200_000, "priority"), 200_000 * 3_000),
+        (row(0, sonnet, dt.datetime(2026, 10, 13, 23, 59, 59, tzinfo=dt.UTC), 1_000, "batch"), 1_000 * 3_000),
+        (row(0, deepseek, late.replace(hour=0, minute=29, second=59), 1_000), 1_000 * 135),
+        (row(0, deepseek, late.replace(hour=0, minute=30), 1_000), 1_000 * 270),
+        (row(0, deepseek, late.replace(hour=16, minute=29), 1_000), 1_000 * 270),
+        (row(0, deepseek, late.replace(hour=16, minute=30), 1_000), 1_000 * 135),
+    ]
+    for number, (one, _) in enumerate(cases):
+        await store.write_session(org, session(f"s{number}"), [one])
+    found = {row.key: row.cost_nanodollars for row in (await store.cost_by(org, "session")).rows}
+    assert found == {f"s{number}": cost for number, (_, cost) in enumerate(cases)}

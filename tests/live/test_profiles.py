@@ -88,7 +88,10 @@ async def write(store: AsyncClickHouseStore, org: str) -> None:
         await store.write_session(
             org,
             session(id, started_at=at(number) if number else None, user_id=f"u{number % 2}", agent_type="claude"),
-            [message(ordinal, f"quokka {ordinal} Ärger", model="m", output_tokens=3) for ordinal in range(3)],
+            [
+                message(ordinal, f"quokka {ordinal} Ärger", model="claude-haiku-4-5", output_tokens=3)
+                for ordinal in range(3)
+            ],
             [call(1, tool_use_id="t", input_json="a quokka tool")],
         )
     await store.write_session(org, session("s1", started_at=at(1)), [message(0, "replaced quokka")], replace=True)
