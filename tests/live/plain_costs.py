@@ -20,7 +20,6 @@ from msgspec.structs import replace
 from agentstore import CostRow, Message, ModelPrice, Session
 from tests.builders import session
 
-REPORTS = "reported_cost_nanodollars" in Message.__struct_fields__
 NEVER = dt.date.max
 EARLIEST = dt.datetime(1950, 1, 1, tzinfo=dt.UTC)
 CONTEXTS = {
@@ -122,7 +121,7 @@ def response(rng: random.Random, ordinal: int, models: list[str], **fields: Any)
         output_tokens=output,
         context_tokens=input + read + written,
         token_usage=rng.choice(["", usage_text(rng, written, output)]),
-        **({"reported_cost_nanodollars": rng.choice([0, 0, rng.randrange(10**9)])} if REPORTS else {}),
+        reported_cost_nanodollars=rng.choice([0, 0, rng.randrange(10**9)]),
     )
     return replace(made, **fields)
 
@@ -188,7 +187,7 @@ def counted(sessions: Iterable[Spoken]) -> Iterator[Response]:
                 continue
             last = max(rows, key=lambda row: row.output_tokens)
             times = [row.timestamp for row in rows if row.timestamp]
-            reported = max(getattr(row, "reported_cost_nanodollars", 0) for row in rows)
+            reported = max(row.reported_cost_nanodollars for row in rows)
             yield Response(one, last, min(times, default=one.session.started_at), reported)
 
 
@@ -241,7 +240,9 @@ def own_price(prices: Iterable[ModelPrice], response: Response) -> Fraction | No
     else:
         day = response.time.date()
     valid = [
-        (tier, max(one for one in days if one <= day)) for tier, days in since.items() if min([*days, NEVER]) <= day
+        (tier, max(one for one in days if one <= day))
+        for tier, days in since.items()
+        if any(one <= day for one in days)
     ]
     levels = [one for one in found if valid and (one.service_tier, one.valid_from or dt.date.min) == valid[0]]
     context = message.input_tokens + message.cache_read_tokens + message.cache_write_tokens
@@ -267,13 +268,13 @@ def _tokens(message: Message | CostRow) -> int:
 
 
 def _amounts(message: Message) -> int:
-    return _tokens(message) + getattr(message, "reported_cost_nanodollars", 0)
+    return _tokens(message) + message.reported_cost_nanodollars
 
 
 def key_of(key: str, response: Response, tz: str) -> str | None:
     own, payer = response.of.session, response.of.payer
     if key == "day":
-        return own.started_at and own.started_at.astimezone(ZoneInfo(tz)).date().isoformat()
+        return own.started_at.astimezone(ZoneInfo(tz)).date().isoformat() if own.started_at else None
     found: str = {
         "model": response.message.model,
         "user": payer.user_id,
