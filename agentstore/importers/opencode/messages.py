@@ -119,7 +119,7 @@ def _add_response(conversation: Conversation, agent: str, stored: Stored, kept: 
     usage = usage_of(told, is_split=is_split, cost=cost_of(info, parts))
     error = _error(info)
     shown = [part for part in parts if part.get("type") in ("text", "reasoning", "tool", "file")]
-    if not (shown or error or usage.output or usage.context or usage.cost):
+    if not (shown or error or usage.output or usage.context):
         count(kept.skipped, "message/empty")
         return
     model = text_of(info, "modelID") or text_of(info.get("model"), "modelID", "id")

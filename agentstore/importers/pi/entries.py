@@ -116,7 +116,7 @@ class Entries:
     def _response(self, entry: Record, message: Record, moment: dt.datetime | None) -> None:
         content, usage = message.get("content"), usage_of(message.get("usage"))
         error = _error(message)
-        if not (content or error or usage.context or usage.output or usage.cost):
+        if not (content or error or usage.context or usage.output):
             count(self._kept.skipped, "message/empty")
             return
         self.model = text_of(message, "model") or self.model
