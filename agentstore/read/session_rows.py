@@ -50,7 +50,8 @@ async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys:
     built = {}
     for id, key, fields in found.rows:
         copied, origin = found.copied.get(key, (0, ""))
-        built[id] = Session(id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin)
+        values: list[Any] = [id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin]
+        built[id] = Session(*values)
     return [built[id] for id in ids if id in built]
 
 
