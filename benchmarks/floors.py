@@ -43,7 +43,7 @@ def _no_floor(org_id: str, among: Sql) -> Sql:
 
 def _calls(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
     return sql(
-        "SELECT 'calls', session, min(_version), count(), '', emptyArrayString() FROM tool_call_facts FINAL"
+        "SELECT 'calls', session, min(_version), count(), '' FROM tool_call_facts FINAL"
         " WHERE org_id = {org_id} AND session IN {keys} GROUP BY session",
         org_id=org_id,
         keys=keys,

@@ -1,7 +1,7 @@
 """Whole sessions by their ids: their rows, and what is derived of them, like how many tool calls they have.
 
-Rows come packed (``ddl/0011_facts.sql``), because every column that a statement names costs the server a quarter of a
-millisecond; calls and links are counted in their narrow copies.
+Two statements at once, of like size. Rows come packed (``ddl/0011_facts.sql``), because every column that a statement
+names costs the server a quarter of a millisecond; calls and links are counted in their narrow copies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentstore.connection.sql import Sql, join, sql
+from agentstore.connection.sql import Sql, sql
 from agentstore.models import Session
 from agentstore.protocols import Columns, Executor
 from agentstore.read.concurrent import gather_both
@@ -42,7 +42,12 @@ class _Found:
 
 async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys: Sql | None = None) -> list[Session]:
     """Those of the sessions that there are, in the order of ``ids``. ``keys`` are their keys, where they are known."""
-    found = _sorted_out(await _fetch(executor, org_id, tuple(ids), keys or keys_of(ids)))
+    keys = keys or keys_of(ids)
+    rows, derived = await gather_both(
+        lambda: executor.fetch(rows_and_links(org_id, tuple(ids), keys)),
+        lambda: executor.fetch(floors_and_calls(org_id, tuple(ids), keys)),
+    )
+    found = _sorted_out(rows, derived)
     marks, links = found.floors[MARKS], Counter[int]()
     for key, version in found.links:
         links[key] += version >= marks.get(key, 0)
@@ -50,7 +55,8 @@ async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys:
     built = {}
     for id, key, fields in found.rows:
         copied, origin = found.copied.get(key, (0, ""))
-        built[id] = Session(id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin)
+        values: list[Any] = [id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin]
+        built[id] = Session(*values)
     return [built[id] for id in ids if id in built]
 
 
@@ -67,21 +73,13 @@ def known_keys(keys: Iterable[int]) -> Sql:
     return sql("{keys}", keys=tuple(map(str, keys)))
 
 
-async def _fetch(executor: Executor, org_id: str, ids: tuple[str, ...], keys: Sql) -> list[Columns]:
-    rows, derived = rows_and_links(org_id, ids, keys), floors_and_calls(org_id, ids, keys)
-    if len(ids) == 1:
-        # So little that a second statement would cost more than it saves.
-        return [await executor.fetch(join(" UNION ALL ", (rows, derived)))]
-    return [*await gather_both(lambda: executor.fetch(rows), lambda: executor.fetch(derived))]
-
-
 def rows_and_links(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
-    """``kind``, key, version, number, text and fields: "row" with the id as text, and "link", of which each is one."""
+    """Key, version, id and fields of a session; and of each of its links key and version, and no fields."""
     return sql(
-        "SELECT 'row' AS kind, {key} AS session, _version AS version, toUInt64(0) AS number, id AS text, fields"
-        " FROM session_rows FINAL WHERE org_id = {org_id} AND id IN {ids} UNION ALL"
-        " SELECT 'link', session, _version, toUInt64(0), '', emptyArrayString()"
-        " FROM git_link_facts FINAL WHERE org_id = {org_id} AND session IN {keys}",
+        "SELECT {key} AS session, _version, id, fields FROM session_rows FINAL"
+        " WHERE org_id = {org_id} AND id IN {ids} UNION ALL"
+        " SELECT session, _version, '', emptyArrayString() FROM git_link_facts FINAL"
+        " WHERE org_id = {org_id} AND session IN {keys}",
         key=session_key(sql("id")),
         org_id=text(org_id, "org_id"),
         ids=ids,
@@ -90,17 +88,16 @@ def rows_and_links(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
 
 
 def floors_and_calls(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
-    """The same columns: the scope of a floor, with the copied messages and where they come from; and "calls".
+    """``kind`` (the scope of a floor, or "calls"), key, version, number, and where copies come from.
 
     The calls of a session are counted here, and come with the oldest version among them: where it is below no floor,
     that is their number. A subquery for the floors would be run before the rest, and a page of a list would wait for
     it.
     """
     return sql(
-        "SELECT toString(scope) AS kind, {key} AS session, _version AS version, toUInt64(copied_messages) AS number,"
-        " origin_session_id AS text, emptyArrayString() AS fields FROM session_floors FINAL"
-        " WHERE scope IN {scopes} AND org_id = {org_id} AND session_id IN {ids} UNION ALL"
-        " SELECT 'calls', session, min(_version), count(), '', emptyArrayString() FROM tool_call_facts FINAL"
+        "SELECT toString(scope) AS kind, {key} AS session, _version, toUInt64(copied_messages), origin_session_id"
+        " FROM session_floors FINAL WHERE scope IN {scopes} AND org_id = {org_id} AND session_id IN {ids} UNION ALL"
+        " SELECT 'calls', session, min(_version), count(), '' FROM tool_call_facts FINAL"
         " WHERE org_id = {org_id} AND session IN {keys} GROUP BY session",
         key=session_key(sql("session_id")),
         scopes=(CONTENT, MARKS, COPIES),
@@ -110,20 +107,20 @@ def floors_and_calls(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
     )
 
 
-def _sorted_out(answers: Iterable[Columns]) -> _Found:
+def _sorted_out(rows: Columns, derived: Columns) -> _Found:
     found = _Found()
-    for answer in answers:
-        for kind, key, version, number, name, fields in zip(*answer, strict=True):
-            if kind == "row":
-                found.rows.append((name, key, fields))
-            elif kind == "link":
-                found.links.append((key, version))
-            elif kind == "calls":
-                found.calls[key] = version, number
-            elif kind == COPIES:
-                found.copied[key] = number, name
-            else:
-                found.floors[kind][key] = version
+    for key, version, id, fields in zip(*rows, strict=True):
+        if fields:
+            found.rows.append((id, key, fields))
+        else:
+            found.links.append((key, version))
+    for kind, key, version, number, origin in zip(*derived, strict=True):
+        if kind == "calls":
+            found.calls[key] = version, number
+        elif kind == COPIES:
+            found.copied[key] = number, origin
+        else:
+            found.floors[kind][key] = version
     return found
 
 

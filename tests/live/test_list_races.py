@@ -16,6 +16,7 @@ from agentstore import AsyncClickHouseStore, GitLink, Session, SessionDelete, Se
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import SessionPage
 from agentstore.protocols import Columns, Executor
+from agentstore.read.session_rows import PACKED
 from tests.builders import at, call, commit, message, session, stored
 from tests.hostile import TEXTS
 from tests.live.model import Model
@@ -187,11 +188,11 @@ async def test_hostile_ids_are_walked_read_and_counted(store: AsyncClickHouseSto
 
 async def test_every_field_is_read_as_it_was_written(store: AsyncClickHouseStore, org: str) -> None:
     """Rows are read packed: no field may be taken for another, and the largest numbers stay exact."""
-    texts = {
-        name: f"{name} 'ä'\0" for name in Session.__struct_fields__ if isinstance(getattr(session("x"), name), str)
-    }
-    full = Session(
-        **{**texts, "id": "s", "org_id": org, "relationship_type": "fork", "origin_session_id": ""},
+    texts: dict[str, Any] = {name: f"{name} 'ä'\0" for name in PACKED if isinstance(getattr(session("x"), name), str)}
+    full = stored(
+        session("s"),
+        org,
+        **{**texts, "relationship_type": "fork"},
         started_at=at(1, micro=1),
         ended_at=at(year=1969, micro=999_999),
         message_count=2**32 - 1,
@@ -223,14 +224,15 @@ async def test_lists_against_the_model(store: AsyncClickHouseStore, org: str) ->
     print(f"seed {seed}")  # shown where the test fails
     chance, model = random.Random(seed), Model(org)
     names = [f"{uuid.UUID(int=chance.getrandbits(128))}" for _ in range(30)] + ["'; --", "ä", "\\", "\0"]
+    choices: dict[str, list[Any]] = {
+        "user_id": ["u", "v"], "date_from": STARTS, "date_to": STARTS, "title": ["T", "no"], "with_commits": [True],
+        "active_from": STARTS, "id_prefix": ["a", "'", "1"], "parent_session_id": names[:3],
+    }  # fmt: skip
     for _ in range(25):
         await _write_something(chance, store, model, names)
     for _ in range(30):
         filter: dict[str, Any] = {name: chance.random() < 0.5 for name in ("include_subagents", "include_deleted")}
-        for name, values in {
-            "user_id": ["u", "v"], "date_from": STARTS, "date_to": STARTS, "title": ["T", "no"], "with_commits": [True],
-            "active_from": STARTS, "id_prefix": ["a", "'", "1"], "parent_session_id": names[:3],
-        }.items():  # fmt: skip
+        for name, values in choices.items():
             if chance.random() < 0.2:
                 filter[name] = chance.choice(values)
         expected = model.list_sessions(**filter)
