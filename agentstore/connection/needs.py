@@ -115,6 +115,10 @@ NEEDS: tuple[Need, ...] = (
         "deduplicate_insert_select", "disable", "what counts once could not be written down", wrong=("force_enable",),
         writes=True,
     ),
+    # The views that fill the narrow copies (ddl/0011): their failure has to be the insert's, so that it is tried again.
+    Need(
+        "materialized_views_ignore_errors", "0", "lists would not know of what was acknowledged", writes=True,
+    ),
     Need(
         "distributed_ddl_output_mode", "throw", "a replica's failure to apply a migration would go unnoticed",
         wrong=("never_throw", "null_status_on_timeout", "null_status_on_timeout_only_active"), writes=True,

@@ -24,6 +24,8 @@ _WOKEN_AT_ONCE = 256
 # Refused rows that are searched for in one entry. Its call fails with the first one; the others behind it in the queue
 # should not wait for thousands of inserts that only tell it which.
 _REFUSALS_PER_ENTRY = 16
+# How the server says that it was a view that failed: ours cannot for the rows' sake, but others may have made some.
+_OF_A_VIEW = "while pushing to view"
 
 
 class Delivery:
@@ -141,6 +143,9 @@ class Delivery:
         if isinstance(error, SchemaError):
             # The attempt that said so stored nothing; only one before it can have.
             return not self._sent_before
+        # The server stores rows before it hands them to the views: they may be there, whatever a view says to them.
+        if _OF_A_VIEW in error.message:
+            return False
         # A connection that was lost, a timeout, or trouble that the server may have had after it stored the rows.
         if not isinstance(error, QueryError) or error.retriable:
             return False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
 from agentstore import AsyncClickHouseStore
 from agentstore.connection.dial import dial
+from agentstore.connection.driver import NativeConnection
+from agentstore.connection.sql import Sql
 from agentstore.schema.plan import drop_database
 from agentstore.settings import resolve_target
 from tests.servers import Server
@@ -42,6 +45,22 @@ async def store(server: Server, database: str) -> AsyncIterator[AsyncClickHouseS
     """An open store on the run's database."""
     async with AsyncClickHouseStore(server.dsn, database=database) as opened:
         yield opened
+
+
+@pytest.fixture
+async def profile(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Settings that every connection begins with from now on, as if a profile said them."""
+    settings: list[str] = []
+    connect = NativeConnection.connect
+
+    async def connect_with_them(*where: Any, **options: Any) -> NativeConnection:
+        connection = await connect(*where, **options)
+        for one in settings:
+            await connection.fetch(Sql(f"SET {one}"), {}, timeout=60)
+        return connection
+
+    monkeypatch.setattr(NativeConnection, "connect", connect_with_them)
+    return settings
 
 
 def new_name() -> str:

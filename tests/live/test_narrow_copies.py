@@ -1,7 +1,8 @@
-"""The narrow copies (ddl/0011) after what may go wrong: purges cut short, and copies that arrive late."""
+"""The narrow copies (ddl/0011) after what may go wrong: views that fail, repetitions, purges cut short, late copies."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -11,14 +12,20 @@ from agentstore import AsyncClickHouseStore, WriteError
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, identifier, sql
 from agentstore.errors import QueryError
+from agentstore.write.mending import Mender
 from agentstore.write.narrow import NARROW, Narrow
 from agentstore.write.sweep import sweep
 from tests.builders import call, commit, message, session
+from tests.faults.proxy import Fault
 from tests.live.connections import connected
+from tests.live.copies import differences
+from tests.live.relay import until
+from tests.live.test_profiles import opened
 from tests.live.test_purge_edges import contents
+from tests.live.test_writer import behind_a_proxy
 from tests.servers import Server
 
-BY_NAME = {copy.name: copy for copy in NARROW}
+every_copy = pytest.mark.parametrize("copy", NARROW, ids=lambda copy: copy.name)
 
 
 @pytest.fixture
@@ -50,7 +57,7 @@ async def copied(store: AsyncClickHouseStore, id: str, org: str = "o") -> dict[s
     return found
 
 
-@pytest.mark.parametrize("copy", NARROW, ids=lambda copy: copy.name)
+@every_copy
 async def test_a_purge_that_ends_in_the_middle_is_finished_by_the_next(
     own: AsyncClickHouseStore, monkeypatch: pytest.MonkeyPatch, copy: Narrow
 ) -> None:
@@ -111,3 +118,108 @@ async def test_a_copy_that_arrives_after_its_row_was_purged_is_swept_with_the_fl
             theirs=copy.of_sessions(["s"]),
         )
         assert await fetch(own, query) == [(0,)], copy.name
+
+
+# --- inserts --------------------------------------------------------------------------------------------------------
+
+
+@every_copy
+async def test_a_write_goes_on_until_its_copy_is_stored(own: AsyncClickHouseStore, copy: Narrow) -> None:
+    await write(own, "before")
+    name = identifier(copy.name)
+    await fetch(own, sql("SYSTEM STOP MERGES {copy}", copy=name))
+    limit = sql("ALTER TABLE {copy} MODIFY SETTING parts_to_delay_insert = 1, parts_to_throw_insert = 1", copy=name)
+    await fetch(own, limit)
+    writing = asyncio.create_task(write(own, "s"))
+    await until(lambda: own.statistics()[copy.of.name].retries > 1)
+    assert not writing.done()
+    await fetch(own, sql("ALTER TABLE {copy} RESET SETTING parts_to_delay_insert, parts_to_throw_insert", copy=name))
+    await writing
+    assert await differences(own) == []
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_what_is_sent_again_counts_once(server: Server, own: AsyncClickHouseStore, forgotten: bool) -> None:
+    """Also where the server has forgotten by then that it knows the block, and stores it once more."""
+    async with behind_a_proxy(server, own.options.database, write_timeout_seconds=60) as (store, proxy):
+        if forgotten:
+            for table in ("sessions", "messages", "tool_calls", "git_links"):
+                setting = "ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 0"
+                await fetch(own, sql(setting, table=identifier(table)))
+        seen = set[str]()
+
+        def once(table: str) -> Fault | None:
+            if table in seen:
+                return None
+            seen.add(table)
+            return Fault("late_cut", seconds=0.0)
+
+        proxy.on_insert = once
+        await write(store, "s")
+        await proxy.release_late()
+        assert {"sessions", "messages", "tool_calls", "git_links"} <= seen
+    assert await differences(own) == []
+    assert set((await counted(own)).values()) == {1, 2, 3}
+
+
+async def counted(store: AsyncClickHouseStore) -> dict[str, int]:
+    found = {}
+    for copy in NARROW:
+        ((count,),) = await fetch(store, sql("SELECT count() FROM {copy} FINAL", copy=identifier(copy.name)))
+        found[copy.name] = count
+    return found
+
+
+async def test_an_insert_of_several_blocks_is_copied_whole(own: AsyncClickHouseStore) -> None:
+    messages = [message(n, f"{n} " * 2000, session_id="s") for n in range(3000)]
+    await own.write_batch("o", [session("s")], messages)
+    assert (await counted(own))["message_facts"] == 3000
+    assert await differences(own) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "materialized_views_ignore_errors = 1",
+        "deduplicate_blocks_in_dependent_materialized_views = 0",
+        "parallel_view_processing = 1",
+        "use_async_executor_for_materialized_views = 1",
+        "min_insert_block_size_rows_for_materialized_views = 1, min_insert_block_size_bytes_for_materialized_views = 1",
+        "insert_deduplicate = 0, optimize_on_insert = 0, max_insert_block_size = 2, max_block_size = 2",
+    ],
+)
+async def test_a_copy_that_fails_fails_the_insert_whatever_a_profile_says(
+    server: Server, own: AsyncClickHouseStore, profile: list[str], settings: str
+) -> None:
+    profile.append(settings)
+    await fetch(own, sql("SYSTEM STOP MERGES message_facts"))
+    async with opened(server, own.options.database, write_timeout_seconds=60) as store:
+        await write(store, "before")
+        await fetch(
+            own, sql("ALTER TABLE message_facts MODIFY SETTING parts_to_delay_insert = 1, parts_to_throw_insert = 1")
+        )
+        writing = asyncio.create_task(write(store, "s"))
+        await until(lambda: writing.done() or store.statistics()["messages"].retries > 1)
+        assert not writing.done()
+        await fetch(own, sql("ALTER TABLE message_facts RESET SETTING parts_to_delay_insert, parts_to_throw_insert"))
+        await writing
+    assert await differences(own) == []
+
+
+async def test_a_view_that_refuses_a_row_takes_no_other_with_it(own: AsyncClickHouseStore) -> None:
+    """Ours refuse none; somebody may have made another. The row is stored by then, so nobody is told that it is not."""
+    await fetch(own, sql("CREATE TABLE strict (n UInt8) ENGINE = MergeTree ORDER BY n"))
+    await fetch(
+        own, sql("CREATE MATERIALIZED VIEW strict_view TO strict AS SELECT throwIf(content = 'bad') AS n FROM messages")
+    )
+    texts = ["good", "bad", *["good"] * 6]
+    writes = [own.write_session("o", session(f"s{n}"), [message(0, text)]) for n, text in enumerate(texts)]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [index for index, outcome in enumerate(outcomes) if outcome is not None] == [1]
+    assert isinstance(outcomes[1], WriteError)
+    assert "are not known to be stored" in str(outcomes[1])
+    for n in (0, *range(2, 8)):
+        assert [one.content for one in await own.get_session_messages("o", f"s{n}")] == ["good"]
+    await fetch(own, sql("DROP TABLE strict_view SYNC"))
+    await Mender(own._open_pool).mend()
+    assert await differences(own) == []

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from agentstore import AsyncClickHouseStore, ConfigError, Message, QueryError, SearchQuery, SessionFilter
-from agentstore.connection.driver import NativeConnection
-from agentstore.connection.sql import Sql, sql
+from agentstore.connection.sql import sql
 from tests.builders import at, call, commit, message, session
 from tests.live.connections import connected
 from tests.live.search_paths import force
@@ -58,22 +57,6 @@ HARMLESS = (
     " short_circuit_function_evaluation = 'disable', optimize_move_to_prewhere = 0"
 )
 ALL = f"{HARMLESS}, {', '.join(one for one in HARMFUL if 'additional' not in one)}, final = 1"
-
-
-@pytest.fixture
-async def profile(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Settings that every connection begins with from now on, as if a profile said them."""
-    settings: list[str] = []
-    connect = NativeConnection.connect
-
-    async def connect_with_them(*where: Any, **options: Any) -> NativeConnection:
-        connection = await connect(*where, **options)
-        for one in settings:
-            await connection.fetch(Sql(f"SET {one}"), {}, timeout=60)
-        return connection
-
-    monkeypatch.setattr(NativeConnection, "connect", connect_with_them)
-    return settings
 
 
 @asynccontextmanager
