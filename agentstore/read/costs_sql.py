@@ -46,6 +46,7 @@ _PRICED = {
     "searches": "web_search",
     "responses": "request",
 }
+_REPORTED = identifier("reported")
 _SUMMED = [identifier(name) for name in (*_PRICED, "reported") if name != "responses"]
 
 
@@ -138,6 +139,8 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
 
 
 def _sum_or_largest(amount: Sql) -> Sql:
+    if amount.text == _REPORTED.text:  # which may stand in any one of the rows
+        return sql("if(several = 0, sum(r.reported), maxIf(r.reported, again)) AS reported")
     return sql("if(several = 0, sum(r.{one}), argMaxIf(r.{one}, size, again)) AS {one}", one=amount)
 
 

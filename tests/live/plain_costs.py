@@ -148,7 +148,11 @@ def spoken(rng: random.Random, id: str, models: list[str], **fields: Any) -> Spo
             # A response that is written as it comes: what it says of its output grows.
             so_far = one.output_tokens * (part + 1)
             at = one.timestamp and one.timestamp + dt.timedelta(seconds=part)
-            made.messages.append(replace(one, ordinal=ordinal, output_tokens=so_far, timestamp=at))
+            # The agent's own figure may stand in any one of them.
+            figure = rng.choice([0, one.reported_cost_nanodollars])
+            made.messages.append(
+                replace(one, ordinal=ordinal, output_tokens=so_far, timestamp=at, reported_cost_nanodollars=figure)
+            )
             ordinal += 1
     return made
 
