@@ -54,10 +54,11 @@ class CostReads(ReadLanes):
         filter = AnalyticsFilter(**keywords)
         if key not in KEYS:
             raise InvalidArgumentError(f"key: expected one of {', '.join(KEYS)}, got {key!r}", field="key")
+        most = page_limit(limit)
 
         def statement(prices: Sequence[PriceRow]) -> Sql:
             if key == "session":
-                return cost_of_sessions(org_id, filter, prices, page_limit(limit))
+                return cost_of_sessions(org_id, filter, prices, most)
             return cost_statement(org_id, key, filter, prices)
 
         began = book.moment

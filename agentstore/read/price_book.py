@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 
-from agentstore.errors import QueryError
+from agentstore.errors import AgentStoreError
 from agentstore.prices.history import additions
 from agentstore.prices.listed import PriceList, can_be_listed, installed, price_list, version_number
 from agentstore.prices.row import PriceRow
@@ -84,8 +84,9 @@ class PriceBook:
     async def _store(self, executor: Executor, rows: list[PriceRow]) -> None:
         try:
             await executor.execute(insert_rows(rows))
-        except QueryError as error:
+        except AgentStoreError as error:
             # Most likely this user may not write. The answer is the same; another store will have to look them up, too.
+            # Where the server cannot be reached, the statement that follows says so.
             logger.debug("prices are not stored: %s", error)
             self._not_stored |= dict.fromkeys(rows)
 
