@@ -19,6 +19,7 @@ from agentstore.read.conditions import text
 from agentstore.read.decoding import times
 from agentstore.read.floors import CONTENT, COPIES, MARKS
 from agentstore.read.keys import session_key
+from agentstore.read.sip_hash import sip_hash_128
 
 # The fields of a packed row, in the order of the view that packs them: those of Session without its key and what is
 # derived, which comes last among them.
@@ -27,6 +28,9 @@ _TIMES = frozenset(PACKED.index(name) for name in ("started_at", "ended_at"))
 _NUMBERS = frozenset(
     PACKED.index(name) for name in ("message_count", "user_message_count", "total_output_tokens", "peak_context_tokens")
 )
+
+# The longest id of which the key is computed here.
+_SHORT = 200
 
 
 @dataclass
@@ -62,8 +66,8 @@ async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys:
 
 def keys_of(ids: Sequence[str]) -> Sql:
     """The keys of sessions, as what follows IN."""
-    if len(ids) == 1:
-        return sql("({key})", key=session_key(sql("{id}", id=ids[0])))
+    if len(ids) == 1 and len(ids[0]) <= _SHORT:
+        return known_keys([sip_hash_128(ids[0].encode())])
     # One by one they would be computed while the statement is analysed, a tenth of a millisecond each.
     return sql("(SELECT {key})", key=session_key(sql("arrayJoin({ids})", ids=list(ids))))
 

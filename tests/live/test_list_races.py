@@ -16,7 +16,9 @@ from agentstore import AsyncClickHouseStore, GitLink, Session, SessionDelete, Se
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import SessionPage
 from agentstore.protocols import Columns, Executor
+from agentstore.read.keys import session_key
 from agentstore.read.session_rows import PACKED
+from agentstore.read.sip_hash import sip_hash_128
 from tests.builders import at, call, commit, message, session, stored
 from tests.hostile import TEXTS
 from tests.live.model import Model
@@ -184,6 +186,17 @@ async def test_hostile_ids_are_walked_read_and_counted(store: AsyncClickHouseSto
         assert await store.get_session(org, one.id) == one
     await store.write_session_deletes(org, [SessionDelete(session_id=one.id) for one in records])
     assert (await store.list_sessions(org)).total == 0
+
+
+async def test_keys_computed_here_are_those_of_the_server(store: AsyncClickHouseStore) -> None:
+    seed = random.getrandbits(32)
+    print(f"seed {seed}")  # shown where the test fails
+    chance = random.Random(seed)
+    texts = [*TEXTS.values(), *("".join(chance.choices("ab-é日😀\0'\\", k=length)) for length in range(70))]
+    columns = await store._open_pool.fetch(
+        sql("SELECT {key}", key=session_key(sql("arrayJoin({texts})", texts=texts))), {}
+    )
+    assert list(columns[0]) == [sip_hash_128(text.encode()) for text in texts]
 
 
 async def test_every_field_is_read_as_it_was_written(store: AsyncClickHouseStore, org: str) -> None:
