@@ -25,6 +25,7 @@ from agentstore.schema.fitness import explained, is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.write.accumulator import Limits
 from agentstore.write.masked import Masking
+from agentstore.write.mending import Mender
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.writer import Writer
 from agentstore.write.writes import Writes
@@ -171,12 +172,16 @@ class AsyncClickHouseStore(Reads, Writes):
         """
         lanes = self._open_lanes
         try:
-            return await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
+            applied = await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
         except SchemaError as error:
             if not is_missing(error.__cause__):
                 raise
-        await create_database_if_missing(lanes.dialer)
-        return await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
+            await create_database_if_missing(lanes.dialer)
+            applied = await migrate.ensure_schema(lanes.reads, cluster=self.options.cluster)
+        if applied and applied[0] > 1:
+            # What others had begun to insert before there was a view, and what was stored after that was copied.
+            await Mender(lanes.background).mend()
+        return applied
 
     async def reset_database(self, name: str) -> None:
         """Drop the database with everything in it, and create it and its schema anew.

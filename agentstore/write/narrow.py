@@ -14,6 +14,7 @@ from agentstore.write.rows import GIT_LINKS, MESSAGES, SESSIONS, TOOL_CALLS, Tab
 _VIEW = re.compile(
     r"CREATE MATERIALIZED VIEW IF NOT EXISTS (?P<view>\w+)\s+TO \w+ AS\s+SELECT (?P<columns>.+)\s+FROM \w+", re.DOTALL
 )
+_MARKS = re.compile(r"'(?:[^'\\]|\\.|'')*'|[(),\[\]]")
 # The column that holds the hash of a session's id.
 _SESSION = "session"
 
@@ -88,10 +89,10 @@ def _columns() -> Mapping[str, Mapping[str, Sql]]:
 
 
 def _split(columns: str) -> Iterator[Sql]:
-    """At the commas between them."""
+    """At the commas between them, not at those within brackets or quotes."""
     depth = start = 0
-    for place, letter in enumerate(f"{columns},"):
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if letter == "," and not depth:
-            yield of_package(columns[start:place].strip())
-            start = place + 1
+    for found in _MARKS.finditer(f"{columns},"):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(found[0], 0)
+        if found[0] == "," and not depth:
+            yield of_package(columns[start : found.start()].strip())
+            start = found.end()

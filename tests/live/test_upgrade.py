@@ -13,6 +13,7 @@ from agentstore.schema import migrate
 from agentstore.schema.plan import load_migrations
 from tests.builders import at, message, session
 from tests.live.connections import connected
+from tests.live.copies import differences
 from tests.servers import Server
 
 MIGRATIONS = load_migrations()
@@ -43,6 +44,7 @@ async def test_a_database_with_rows_is_upgraded_in_place(
         await store.write_session("o", session("s1", started_at=at(1)), [message(0, "no ärger now")], replace=True)
         assert [one.content for one in await store.get_session_messages("o", "s1")] == ["no ärger now"]
         assert [hit.session_id for hit in (await store.search("o", SearchQuery(query="ärger"))).results] == ["s9", "s1"]
+        assert await differences(store) == []
 
 
 async def test_what_was_stored_before_counts_once_from_now_on(server: Server, fresh_database: str) -> None:

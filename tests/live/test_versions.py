@@ -538,13 +538,16 @@ async def texts_left(store: AsyncClickHouseStore, org: str, ids: Iterable[str]) 
             store,
             sql(
                 "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table}"
-                " AND type IN ('String', 'LowCardinality(String)')",
+                " AND type IN ('String', 'LowCardinality(String)', 'Array(String)')",
                 table=table,
             ),
         )
         marked = join(
             " OR ",
-            [sql("position({column}, {mark}) > 0", column=identifier(str(name)), mark=MARK) for (name,) in columns],
+            [
+                sql("position(toString({column}), {mark}) > 0", column=identifier(str(name)), mark=MARK)
+                for (name,) in columns
+            ],
         )
         query = sql(
             "SELECT count() FROM {table} WHERE org_id = {org} AND ({theirs}) AND ({marked})"
