@@ -143,11 +143,13 @@ def spoken(rng: random.Random, id: str, models: list[str], **fields: Any) -> Spo
     )
     ordinal = 0
     for number in range(rng.randrange(8)):
+        # Some take until a price has changed.
+        slowness = dt.timedelta(seconds=rng.choice([1, 6 * 3600, 5 * 86400]))
         one = response(rng, ordinal, models, source_id=rng.choice(["", f"{id}-{number}"]))
         for part in range(rng.choice([1, 1, 3]) if one.source_id else 1):
             # A response that is written as it comes: what it says of its output grows.
             so_far = one.output_tokens * (part + 1)
-            at = one.timestamp and one.timestamp + dt.timedelta(seconds=part)
+            at = one.timestamp and one.timestamp + part * slowness
             # The agent's own figure may stand in any one of them.
             figure = rng.choice([0, one.reported_cost_nanodollars])
             made.messages.append(

@@ -22,11 +22,11 @@ SEEDS = range(int(os.environ.get("AGENTSTORE_FAMILIES", "4")))
 MILLION = 1_000_000  # picodollars for a token are a dollar for a million of them
 
 
-def random_prices(rng: random.Random) -> list[ModelPrice]:
+def random_prices(rng: random.Random, models: list[str]) -> list[ModelPrice]:
     """One's own prices: of models that have list prices and of others, from days on, of tiers, with levels."""
     found: dict[tuple[str, str, dt.date | None, int], ModelPrice] = {}
     for _ in range(rng.randrange(8)):
-        model = rng.choice(["mine", "gpt-5.4", "claude-sonnet-4-5-20250929", "it's \\'); -- `a` \x00 \U0001f99c"])
+        model = rng.choice([one for one in models if one])
         tier = rng.choice(["", "", "batch", "scale"])
         day = rng.choice([None, dt.date(2026, 10, 13), dt.date(2026, 11, 3)])
 
@@ -55,7 +55,7 @@ async def test_costs_are_a_plain_sum(server: Server, database: str, org: str, se
     print("seed", seed)
     rng = random.Random(seed)
     models = rng.sample([*LISTED, "mine"], 8)
-    prices, sessions = random_prices(rng), forest(rng, models)
+    prices, sessions = random_prices(rng, models), forest(rng, models)
 
     def price(response: Response) -> Fraction | None:
         mine = own_price(prices, response)
