@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,3 +246,30 @@ async def test_a_word_costs_a_look_and_no_more(server: ServerThread) -> None:
         assert session._asked is None
         await execute(client, "SELECT 'file('")
         assert session._asked is not None
+
+
+def test_looking_for_names_first_finds_what_trying_each_does(server: ServerThread) -> None:
+    seed = random.getrandbits(32)
+    print(f"seed {seed}")  # shown where the test fails
+    chance, sandbox = random.Random(seed), server.server._make_sandbox()
+    names = [
+        *sandbox._names,
+        "aiGenerate",
+        "ai",
+        "values",
+        "İfile",
+        "\u212afile",
+        "éfile",
+        "f\u0131le",
+        "xfile",
+        "file_",
+    ]
+    between = ["(", " (", ",", ")", "`", "é", " ", "\n(", ".", "'", "/*", "1", "_", "\u00a0", "=", "id", "x" * 65_500]
+    found = 0
+    for _ in range(3_000):
+        parts = [chance.choice(chance.choice([names, between])) for _ in range(chance.randrange(1, 7))]
+        piece = "".join(part.upper() if chance.random() < 0.3 else part for part in parts)
+        matches = sandbox._suspect.search(piece) is not None
+        assert sandbox._is_suspect_piece(piece) == matches, piece
+        found += matches
+    assert 300 < found < 2_700
