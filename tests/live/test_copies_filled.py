@@ -72,14 +72,16 @@ class Between:
     async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
         return await self._connection.fetch(query, settings or {}, 60)
 
-    async def execute(self, statement: Sql, settings: Mapping[str, Any] | None = None, **_: Any) -> None:
-        if statement.text in FILLED:
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
+        if query.text in FILLED:
             for other in itertools.islice(self._others, 4):
                 await self._connection.fetch(other, {}, 60)
             if not self._left:
                 raise SchemaError("ended here")
             self._left -= 1
-        await self._connection.fetch(statement, settings or {}, 60)
+        await self._connection.fetch(query, settings or {}, timeout_seconds or 60)
 
 
 async def counts(store: AsyncClickHouseStore) -> list[tuple[str, int]]:
