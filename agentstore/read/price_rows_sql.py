@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
 from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.prices.own import LEAST_EDITION
 from agentstore.prices.row import ALWAYS, KINDS, PriceRow, Quote
 from agentstore.protocols import Columns
 
@@ -52,10 +53,28 @@ def insert_rows(rows: Iterable[PriceRow]) -> Sql:
 
 def all_rows(more: Sequence[PriceRow]) -> Sql:
     """A SELECT of all rows that are stored, and ``more``; days are numbers."""
-    stored = sql("SELECT {columns} FROM model_prices FINAL", columns=_READ)
-    if not more:
-        return stored
-    return sql("{stored} UNION ALL SELECT * FROM {more}", stored=stored, more=_values(more))
+    rows = sql("SELECT {columns} FROM model_prices FINAL", columns=_READ)
+    if more:
+        rows = sql("{stored} UNION ALL SELECT {columns} FROM {more}", stored=rows, columns=_NAMES, more=_values(more))
+    pairs = sorted({(row.model, row.tier) for row in more if row.tier and row.edition >= LEAST_EDITION})
+    return _with_tiers(rows, pairs) if pairs else rows
+
+
+def _with_tiers(rows: Sql, pairs: Sequence[tuple[str, str]]) -> Sql:
+    """The rows, and where one's own prices have tiers that a list has not, what the list has without a tier.
+
+    Each tier's rows are complete: before one's own price holds, that of the list does.
+    """
+    listed = sql("edition > 0 AND edition < {own}", own=LEAST_EDITION)
+    return sql(
+        "{rows} UNION ALL SELECT {columns} FROM (SELECT * EXCEPT tier, pair.2 AS tier FROM ("
+        "SELECT *, arrayJoin(arrayFilter(one -> one.1 = model, {pairs})) AS pair FROM ({rows})"
+        " WHERE tier = '' AND {listed}) WHERE pair NOT IN (SELECT model, tier FROM ({rows}) WHERE {listed}))",
+        rows=rows,
+        columns=_NAMES,
+        pairs=list(pairs),
+        listed=listed,
+    )
 
 
 def day_of(number: int) -> dt.date:
