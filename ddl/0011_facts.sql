@@ -175,3 +175,9 @@ INSERT INTO git_link_facts
     SELECT org_id, reinterpretAsUInt128(sipHash128(session_id)) AS session, sipHash64(commit_sha, pr_url) AS link,
         _version, _deleted
     FROM git_links;
+
+-- Last: what reads sessions here asks for this, so that nobody takes copies that are being filled for a store with little
+-- in it. Until then a reader is told that the schema is older than the library.
+ALTER TABLE session_facts /*ON CLUSTER*/ ADD COLUMN IF NOT EXISTS filled UInt8 ALIAS 1;
+
+ALTER TABLE session_rows /*ON CLUSTER*/ ADD COLUMN IF NOT EXISTS filled UInt8 ALIAS 1;

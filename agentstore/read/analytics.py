@@ -61,9 +61,16 @@ class AnalyticsReads(ReadLanes):
         whose = sql("user_id, user_name, toString(agent_type) AS agent, project_name")
         found, corrected = await self._both(sessions, corrections(org_id, filter, whose))
         used = {(one.user_id, one.agent_type, one.project_name): one for one in await build_in_slices(UserUsage, found)}
+        names: dict[tuple[str, str, str], str] = {}
+        changes: dict[tuple[str, str, str], list[int]] = {}
         for user_id, user_name, agent, project, *amounts in _that_change_something(corrected, 4):
             key = user_id, agent, project
-            known = used.get(key) or UserUsage(user_id, user_name, agent, project)
+            names[key] = user_name
+            # A user may have had several names: first all of it together, since nothing gets below 0.
+            changes[key] = [sum(pair) for pair in zip(changes.get(key, [0] * len(amounts)), amounts, strict=True)]
+        for key, amounts in changes.items():
+            user_id, agent, project = key
+            known = used.get(key) or UserUsage(user_id, names[key], agent, project)
             messages, tokens, links = totals.corrected(
                 (known.message_count, known.total_output_tokens, known.commit_count), amounts
             )

@@ -11,6 +11,8 @@ from agentstore.read.dates import date_conditions
 
 EVERYTHING = sql("1")
 BROWSABLE = sql("browsable")
+# Of session_facts and session_rows: that all of it is there (ddl/0011, at its end).
+FILLED = sql("filled")
 
 
 def session_conditions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentstore.connection.sql import Sql, join, sql, valid_text
 from agentstore.models import SessionFilter
-from agentstore.read.conditions import BROWSABLE, expect, session_conditions, text
+from agentstore.read.conditions import BROWSABLE, EVERYTHING, FILLED, expect, session_conditions, text
 from agentstore.read.dates import overlap_conditions
 from agentstore.read.floors import MARKS, above_floors
 from agentstore.read.keys import session_key
@@ -24,11 +24,12 @@ def matching(org_id: str, filter: SessionFilter, also: Sql = _NOTHING) -> Sql:
     # Titles are in no narrow copy.
     titled = bool(text(filter.title, "title"))
     return sql(
-        "SELECT id, started_at, {key} AS session{also} FROM {table} FINAL WHERE {where}",
+        "SELECT id, started_at, {key} AS session{also} FROM {table} FINAL WHERE {where} AND {filled}",
         key=session_key(sql("id")) if titled else sql("session"),
         also=also,
         table=sql("sessions") if titled else sql("session_facts"),
         where=_conditions(org_id, filter, sql("user_message_count > 0") if titled else sql("written_in")),
+        filled=EVERYTHING if titled else FILLED,
     )
 
 

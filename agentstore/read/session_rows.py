@@ -15,7 +15,7 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.models import Session
 from agentstore.protocols import Columns, Executor
 from agentstore.read.concurrent import gather_both
-from agentstore.read.conditions import text
+from agentstore.read.conditions import FILLED, text
 from agentstore.read.decoding import times
 from agentstore.read.floors import CONTENT, COPIES, MARKS
 from agentstore.read.keys import session_key
@@ -81,13 +81,14 @@ def rows_and_links(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
     """Key, version, id and fields of a session; and of each of its links key and version, and no fields."""
     return sql(
         "SELECT {key} AS session, _version, id, fields FROM session_rows FINAL"
-        " WHERE org_id = {org_id} AND id IN {ids} UNION ALL"
+        " WHERE org_id = {org_id} AND id IN {ids} AND {filled} UNION ALL"
         " SELECT session, _version, '', emptyArrayString() FROM git_link_facts FINAL"
         " WHERE org_id = {org_id} AND session IN {keys}",
         key=session_key(sql("id")),
         org_id=text(org_id, "org_id"),
         ids=ids,
         keys=keys,
+        filled=FILLED,
     )
 
 

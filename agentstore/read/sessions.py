@@ -10,7 +10,7 @@ from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
 from agentstore.protocols import Executor
 from agentstore.read.building import build_in_slices
-from agentstore.read.conditions import expect, page_limit, session_conditions, text
+from agentstore.read.conditions import FILLED, expect, page_limit, session_conditions, text
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.session_filter import matching
@@ -83,7 +83,7 @@ class SessionReads(ReadLanes):
                 "SELECT toString(user_id), argMax(toString(user_name), (ifNull(started_at, {never}), id)) AS name"
                 " FROM session_facts FINAL WHERE {where} GROUP BY user_id ORDER BY name, user_id",
                 never=_NEVER,
-                where=session_conditions(org_id),
+                where=_of_the_organisation(org_id),
             )
         )
         return await build_in_slices(UserInfo, columns)
@@ -97,7 +97,7 @@ class SessionReads(ReadLanes):
                 " FROM session_facts FINAL WHERE {where} AND project_name != ''"
                 " GROUP BY project_id, project_name ORDER BY project_name, project_id",
                 never=_NEVER,
-                where=session_conditions(org_id),
+                where=_of_the_organisation(org_id),
             )
         )
         return await build_in_slices(ProjectInfo, columns)
@@ -108,10 +108,14 @@ class SessionReads(ReadLanes):
             sql(
                 "SELECT DISTINCT toString(agent_type) AS agent FROM session_facts FINAL"
                 " WHERE {where} AND agent_type != '' ORDER BY agent",
-                where=session_conditions(org_id),
+                where=_of_the_organisation(org_id),
             )
         )
         return list(columns[0]) if columns else []
+
+
+def _of_the_organisation(org_id: str) -> Sql:
+    return sql("{sessions} AND {filled}", sessions=session_conditions(org_id), filled=FILLED)
 
 
 async def _count(executor: Executor, org_id: str, filter: SessionFilter) -> int:

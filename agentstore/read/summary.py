@@ -14,22 +14,24 @@ from agentstore.models import (
     ProjectUsage,
     Summary,
     SummaryTotals,
+    UserInfo,
     UserUsage,
 )
 from agentstore.read.analytics import AnalyticsReads, ToolTotals
 from agentstore.read.concurrent import gather_both
 from agentstore.read.costs import CostReads
+from agentstore.read.sessions import SessionReads
 
 
-class SummaryReads(AnalyticsReads, CostReads):
+class SummaryReads(AnalyticsReads, CostReads, SessionReads):
     """The read that puts the others together."""
 
     @takes_analytics_keywords
     async def summary(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> Summary:
         """Totals, days, heatmap, tools, models, users, projects and cost over one span, for a page that shows them all.
 
-        Each part is what its own method answers. They are read one after the other, two at a time: what is written
-        meanwhile may be in one and not yet in another.
+        Each part is what its own method answers; users are named as by ``list_users``. They are read one after the
+        other, two at a time: what is written meanwhile may be in one and not yet in another.
         """
 
         async def sessions() -> tuple[list[UserUsage], list[DailyActivity], list[HeatmapCell], CostReport]:
@@ -40,10 +42,15 @@ class SummaryReads(AnalyticsReads, CostReads):
                 await self.cost_by(org_id, "model", **keywords),
             )
 
-        async def rows() -> tuple[ToolTotals, list[ModelTokenUsage]]:
-            return await self._tools(org_id, **keywords), await self.token_usage_by_model(org_id, **keywords)
+        async def rows() -> tuple[ToolTotals, list[ModelTokenUsage], list[UserInfo]]:
+            return (
+                await self._tools(org_id, **keywords),
+                await self.token_usage_by_model(org_id, **keywords),
+                await self.list_users(org_id),
+            )
 
-        (usage, days, heatmap, cost), (tools, models) = await gather_both(sessions, rows)
+        (usage, days, heatmap, cost), (tools, models, named) = await gather_both(sessions, rows)
+        names = {one.id: one.name for one in named}
         users = _together(usage, lambda one: one.user_id)
         projects = _together(usage, lambda one: one.project_name)
         return Summary(
@@ -52,7 +59,9 @@ class SummaryReads(AnalyticsReads, CostReads):
             heatmap=heatmap,
             tools=tools.most_used,
             models=models,
-            users=[UserUsage(id, rows[0].user_name, "", "", *_sums(rows), _peak(rows)) for id, rows in users],
+            users=[
+                UserUsage(id, names.get(id, rows[0].user_name), "", "", *_sums(rows), _peak(rows)) for id, rows in users
+            ],
             projects=[ProjectUsage(name, *_sums(rows)) for name, rows in projects],
             cost=cost,
         )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.filters import AnalyticsFilter
-from agentstore.read.conditions import named, text
+from agentstore.read.conditions import FILLED, named, text
 from agentstore.read.dates import date_conditions, zone
 from agentstore.read.floors import CONTENT, COPIES, SUBAGENTS
 from agentstore.read.keys import SESSION_KEY, cut_keys, keys_above_floors, own_keys, session_key
@@ -23,10 +23,11 @@ def counted_sessions(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     """The condition over ``session_facts FINAL`` on the browsable sessions that are counted."""
     zone(filter.tz)
     shown = sql(
-        "org_id = {org_id} AND browsable"
+        "org_id = {org_id} AND browsable AND {filled}"
         " AND session NOT IN (SELECT {key} FROM session_deletes FINAL WHERE org_id = {org_id})",
         org_id=text(org_id, "org_id"),
         key=SESSION_KEY,
+        filled=FILLED,
     )
     dates = date_conditions(filter.date_from, filter.date_to, filter.tz)
     return join(" AND ", [shown, *named(_equal(filter)), *dates, *more])
@@ -94,7 +95,7 @@ def payers(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
         columns=columns,
         sessions=counted_sessions(org_id, filter, *more),
         scope=SUBAGENTS,
-        counted=join(" AND ", [_counted(org_id, filter), *more]),
+        counted=join(" AND ", [_counted(org_id, filter), *more, _still_subagents(org_id)]),
     )
 
 
@@ -102,12 +103,13 @@ def corrections(org_id: str, filter: AnalyticsFilter, by: Sql, *more: Sql) -> Sq
     """By these columns, what corrects the totals of the sessions: tokens to add; messages, links and tokens to take
     away."""
     return sql(
-        "SELECT {by}, sumIf(total_output_tokens, scope = {subagents}), sumIf(copied_messages, is_root),"
+        "SELECT {by}, sumIf(total_output_tokens, scope = {subagents} AND {still}), sumIf(copied_messages, is_root),"
         " sumIf(length(copied_links), is_root), sum(copied_output_tokens) FROM session_floors FINAL"
         " WHERE scope IN ({copies}, {subagents}) AND {counted} GROUP BY {by}",
         by=by,
         subagents=SUBAGENTS,
         copies=COPIES,
+        still=_still_subagents(org_id),
         counted=join(" AND ", [_counted(org_id, filter), *more]),
     )
 
@@ -120,6 +122,21 @@ def corrected(totals: tuple[int, int, int], amounts: Sequence[int]) -> tuple[int
     messages, tokens, links = totals
     more_tokens, less_messages, less_links, less_tokens = amounts
     return max(0, messages - less_messages), max(0, tokens + more_tokens - less_tokens), max(0, links - less_links)
+
+
+def _still_subagents(org_id: str) -> Sql:
+    """The condition that the session is no session of its own meanwhile.
+
+    Between the commit of its row and the decision about it, or for as long as nobody decides, it is known as both: it
+    counts as what its row says.
+    """
+    return sql(
+        "{key} NOT IN (SELECT session FROM session_facts FINAL WHERE org_id = {org_id} AND browsable AND session IN ("
+        "SELECT {key} FROM session_floors FINAL WHERE scope = {scope} AND org_id = {org_id}))",
+        key=SESSION_KEY,
+        scope=SUBAGENTS,
+        org_id=text(org_id, "org_id"),
+    )
 
 
 def _counted(org_id: str, filter: AnalyticsFilter) -> Sql:

@@ -82,6 +82,19 @@ def undecided(most: int) -> Sql:
     )
 
 
+def outgrown(most: int) -> Sql:
+    """``org_id`` and ``id`` of sessions that stand for themselves, and of which it is decided that they are subagents.
+
+    Who wrote such a row was killed before it could decide anew.
+    """
+    return sql(
+        "SELECT org_id, id FROM session_facts FINAL WHERE browsable AND (org_id, id) IN ("
+        "SELECT org_id, session_id FROM session_floors FINAL WHERE scope = {scope}) LIMIT {most}",
+        scope=SUBAGENTS,
+        most=most,
+    )
+
+
 def look(
     org_id: str,
     written: Collection[str],

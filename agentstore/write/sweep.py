@@ -26,7 +26,7 @@ from agentstore.write.clock import ARRIVED_AFTER_SECONDS
 from agentstore.write.looptime import loop_time
 from agentstore.write.mending import Mender
 from agentstore.write.narrow import Narrow, copies_of
-from agentstore.write.relatives_sql import undecided
+from agentstore.write.relatives_sql import outgrown, undecided
 from agentstore.write.rows import FLOORED, Table
 
 logger = logging.getLogger("agentstore.write")
@@ -81,11 +81,11 @@ class Sweeper:
 
 
 async def undecided_sessions(executor: Executor) -> dict[str, set[str]]:
-    """Some of the sessions that share messages with others, and of which nobody has decided what they own."""
-    columns = await executor.fetch(undecided(_AT_ONCE))
+    """Some of the sessions of which nobody has decided what they own, or that they are no subagents any more."""
     found: dict[str, set[str]] = defaultdict(set)
-    for org_id, id in zip(*columns, strict=True):
-        found[org_id].add(id)
+    for query in (undecided(_AT_ONCE), outgrown(_AT_ONCE)):
+        for org_id, id in zip(*await executor.fetch(query), strict=True):
+            found[org_id].add(id)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -117,6 +117,37 @@ async def test_a_migration_that_ends_after_any_statement_is_finished_by_the_next
             await old.fetch(statement, {}, 60)
         assert await differences(store) == []
         assert await counts(store) == before
+
+
+async def test_copies_that_are_being_filled_are_not_read(
+    server: Server, fresh_database: str, old: NativeConnection
+) -> None:
+    """Who reads meanwhile would take them for a store with little in it."""
+    for done in range(len(FILLED) - 1):
+        with pytest.raises(SchemaError, match="ended here"):
+            await migrate.ensure_schema(Between(old, ends_after=done))
+        async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+            reads: list[Callable[[], Awaitable[object]]] = [
+                lambda: store.list_sessions("o"),
+                lambda: store.list_users("o"),
+                lambda: store.list_projects("o"),
+                lambda: store.list_agents("o"),
+                lambda: store.get_session("o", "new1"),
+                lambda: store.get_sessions("o", ["new1"]),
+                lambda: store.usage_by_user("o"),
+                lambda: store.activity_heatmap("o"),
+                lambda: store.daily_activity("o"),
+                lambda: store.tool_usage_distribution("o"),
+                lambda: store.token_usage_by_model("o"),
+                lambda: store.summary("o"),
+            ]
+            for read in reads:
+                with pytest.raises(SchemaError, match="older than this library"):
+                    await read()
+    await migrate.ensure_schema(Between(old))
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
+        assert (await store.list_sessions("o")).total
+        assert await store.summary("o")
 
 
 async def test_what_was_under_way_before_there_was_a_view_is_copied(

@@ -97,3 +97,13 @@ async def test_a_summary_with_one_connection(server: Server, database: str, org:
         await store.write_session(org, session("s"), [message(0, model="m", output_tokens=1)], [call(0)])
         found = await store.summary(org)
     assert (found.totals.session_count, found.totals.tool_call_count, len(found.models)) == (1, 1, 1)
+
+
+async def test_a_user_who_was_renamed_has_the_latest_name(store: AsyncClickHouseStore, org: str) -> None:
+    names = {"Old": 1, "New": 9, "Mid": 5}
+    for name, hour in names.items():
+        for number in range(3 if name == "Old" else 1):
+            one = session(f"{name}{number}", user_id="u", user_name=name, project_name=name, started_at=at(hour))
+            await store.write_session(org, one)
+    assert [one.user_name for one in (await store.summary(org)).users] == ["New"]
+    assert [one.name for one in await store.list_users(org)] == ["New"]
