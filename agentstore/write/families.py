@@ -176,7 +176,7 @@ class Families:
         if unknown := affected - known.keys() | affected & touched.doubted:
             # A family, or one more in it, which may be one that nobody has written for long.
             await self._mark(org_id, await self._unmarked(org_id, unknown))
-        repeated = new | (changed & subagents) | below
+        repeated = new | ((changed | touched.doubted) & subagents) | below
         if gone := touched.removed & subagents:
             await self._executor.execute(families_sql.forget_subagents(org_id, gone, version))
             repeated -= gone

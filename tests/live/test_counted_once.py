@@ -490,30 +490,30 @@ async def test_what_nobody_has_decided_is_found_and_decided(
         assert await messages_by_user(store, "o") == {"bob": 2, "eve": 1}
 
 
-async def test_a_subagent_that_became_a_session_counts_once_also_before_it_is_decided(
+async def test_a_subagent_that_became_a_session_is_paid_once_and_decided_anew(
     server: Server, fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [message(0, model="opus", output_tokens=5, source_id="r")]
     child = session("child", user_id="ada", message_count=1, total_output_tokens=5)
 
-    async def counted(store: AsyncClickHouseStore) -> tuple[object, ...]:
-        paid = [(await store.cost_by("o", key)).total.responses for key in ("model", "user", "session", "day")]
+    async def paid(store: AsyncClickHouseStore) -> tuple[object, ...]:
+        found = [(await store.cost_by("o", key)).total.responses for key in ("model", "user", "session", "day")]
+        return found, (await store.cost_by("o", "session")).rows[0].key
+
+    async def spent(store: AsyncClickHouseStore) -> tuple[object, ...]:
         days = sum(one.total_output_tokens for one in await store.daily_activity("o"))
-        usage = {one.user_id: one.total_output_tokens for one in await store.usage_by_user("o")}
-        return paid, days, usage, (await store.cost_by("o", "session")).rows[0].key
+        return days, {one.user_id: one.total_output_tokens for one in await store.usage_by_user("o")}
 
     async with AsyncClickHouseStore(server.dsn, database=fresh_database) as store:
         await store.ensure_schema()
         await store.write_session("o", session("root", user_id="bob"))
-        await store.write_session(
-            "o", msgspec.structs.replace(child, relationship_type="subagent", parent_session_id="root"), rows
-        )
-        assert await counted(store) == ([1] * 4, 5, {"bob": 5}, "root")
+        child_of_root = msgspec.structs.replace(child, relationship_type="subagent", parent_session_id="root")
+        await store.write_session("o", child_of_root, rows)
+        assert (await paid(store), await spent(store)) == (([1] * 4, "root"), (5, {"bob": 5}))
         with monkeypatch.context() as dead:
             dead.setattr(Families, "add", lambda *_: None)
             await store.write_session("o", child, rows)
-        own = ([1] * 4, 5, {"ada": 5, "bob": 0}, "child")
-        assert await counted(store) == own
+        assert await paid(store) == ([1] * 4, "child")
         writer = store._open_writer
         found = await undecided_sessions(writer.background)
         assert found == {"o": {"child"}}
@@ -521,7 +521,7 @@ async def test_a_subagent_that_became_a_session_counts_once_also_before_it_is_de
         assert decided is not None
         await decided
         assert await undecided_sessions(writer.background) == {}
-        assert await counted(store) == own
+        assert (await paid(store), await spent(store)) == (([1] * 4, "child"), (5, {"ada": 5, "bob": 0}))
 
 
 @pytest.mark.parametrize("sessions", [1, 2100])
