@@ -60,7 +60,12 @@ async def test_a_summary_is_its_parts_and_their_sums(server: Server, database: s
         # Neither of these counts, whatever it holds.
         await store.write_session(org, session("hidden"), [message(0, output_tokens=99)], [call(0, is_error=True)])
         await store.write_session_deletes(org, [SessionDelete(session_id="hidden")])
-        for given in ({}, {"user_id": "Zoë"}, {"project_name": "web", "date_from": "2026-01-06", "tz": "Asia/Tokyo"}):
+        spans: list[dict[str, Any]] = [
+            {},
+            {"user_id": "Zoë"},
+            {"project_name": "web", "date_from": "2026-01-06", "tz": "Asia/Tokyo"},
+        ]
+        for given in spans:
             found = await store.summary(org, **given)
             assert found.days == await store.daily_activity(org, **given)
             assert found.heatmap == await store.activity_heatmap(org, **given)
