@@ -92,6 +92,11 @@ NEEDS: tuple[Need, ...] = (
     Need("ignore_data_skipping_indices", "none", "searches would lose hits", also=("",)),
     Need("apply_deleted_mask", "1", "rows that were deleted would be seen"),
     Need("enable_analyzer", "1", "statements are written for it"),
+    Need("enable_global_with_statement", "1", "costs would not know the prices"),
+    # Prices are joined to the time from which they are valid, which these cannot.
+    Need(
+        "join_algorithm", "default", "costs would not find the prices", wrong=("partial_merge", "grace_hash", "direct"),
+    ),
     # ClickHouse issue 106809: with a text index it dropped every matching row (before 26.4.5.143, 26.6.2.32,
     # 26.7.1.357); pull request 112526, not merged yet: rows are missing with FINAL and PREWHERE, in all versions.
     Need("query_plan_optimize_lazy_final", "0", "searches would lose hits"),

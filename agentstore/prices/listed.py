@@ -81,19 +81,31 @@ class PriceList:
         self.version = installed()
         self.date = _date_of(package.providers)
         self.edition = edition_of(self.date, self.version)
+        self._models: dict[str, tuple[Any, Any]] = {}
+
+    def model(self, name: str) -> str:
+        """What the package calls the model with this name, "" where it has no prices for it.
+
+        The model's id, where that means the model by itself, else with its provider in front.
+        """
+        if not (found := self._find(name)) or not self._counts(found[1]):
+            return ""
+        provider, model = found
+        called: str = model.id if self._find(model.id) == found else f"{provider.id}:{model.id}"
+        self._models[called] = found
+        return called
 
     def rows(self, name: str) -> list[PriceRow]:
-        """The prices of the model with this name since ever, of all its tiers; none where it matches nothing."""
-        if not (found := self._find(name)):
+        """The prices of the model with this name since ever, of all its tiers, under the name that the package has for
+        it; none where it matches nothing."""
+        if not (called := name if name in self._models else self.model(name)):
             return []
-        provider, model = found
+        provider, model = self._models[called]
         # As the package does it: what a provider asks for another's model knows no tiers.
         tiers = ("", *TIERS) if any(model is one for one in provider.models) else ("",)
-        if not self._counts(model):
-            return []
         histories = {tier: self._history(model, tier) for tier in tiers}
         return [
-            PriceRow(name, tier, day, self.edition, source_of(self.version), self.date, quote)
+            PriceRow(called, tier, day, self.edition, source_of(self.version), self.date, quote)
             for tier, history in histories.items()
             if not tier or history != histories[""]
             for day, quote in history

@@ -13,12 +13,13 @@ from typing import Any
 
 from agentstore.errors import ConfigError
 from agentstore.models import ModelPrice
-from agentstore.prices.row import ALWAYS, KINDS, NO_QUOTE, SECOND_DAY, TIERS, PriceRow, Quote
+from agentstore.prices.row import ALWAYS, KINDS, NO_QUOTE, SECOND_DAY, PriceRow, Quote
 
 SOURCE = "own"
-# After all price tables; of a tier after those that are for each tier.
+# After all price tables.
 EDITION = 2**64 - 1
-LEAST_EDITION = EDITION - 1
+# Before all price tables, and of a tier after what is for each.
+BEFORE, OF_THE_TIER = 0, 1
 _PART = {"cache_read": "input", "cache_write": "input", "cache_write_1h": "cache_write", "reasoning": "output"}
 
 
@@ -33,18 +34,12 @@ def own_rows(prices: Any) -> list[PriceRow]:
         if price.above in of_key:
             raise ConfigError(f"prices: two of {price.model!r} are for the same tier, day and level")
         of_key[price.above] = price
-    tiers: dict[str, set[str]] = {}
-    for model, tier, _ in levels:
-        tiers.setdefault(model, set(TIERS)).add(tier)
     rows = []
     for (model, tier, day), found in levels.items():
         if 0 not in found:
             raise ConfigError(f"prices: {model!r} has a price above {min(found):,} tokens and none below")
         quote = _quote([found[above] for above in sorted(found)])
         rows.append(PriceRow(model, tier, day, EDITION, SOURCE, ALWAYS, quote))
-        if not tier:
-            others = sorted(tiers[model] - {""})
-            rows += [PriceRow(model, one, day, LEAST_EDITION, SOURCE, ALWAYS, quote) for one in others]
     return rows + list(_before_the_first(rows))
 
 
@@ -52,14 +47,15 @@ def _before_the_first(rows: Sequence[PriceRow]) -> Iterator[PriceRow]:
     """What has no time pays the earliest price, which stands at the very first day; from the second on to the first
     price there is none. Of the least edition there is: where a model has a list price, that has always been."""
     first: dict[tuple[str, str], PriceRow] = {}
-    for row in rows:
-        known = first.setdefault((row.model, row.tier), row)
-        if (row.valid_from, -row.edition) < (known.valid_from, -known.edition):
-            first[row.model, row.tier] = row
-    for row in first.values():
+    # Those without a tier are for each of them: of two of one day that of the tier counts, which comes first.
+    for row in sorted(rows, key=lambda row: (row.valid_from, row.tier == "")):
+        first.setdefault((row.model, row.tier), row)
+    for model, tier in sorted(first):
+        row = min((first[key] for key in ((model, tier), (model, "")) if key in first), key=lambda one: one.valid_from)
         if row.valid_from > SECOND_DAY:
-            yield row._replace(valid_from=ALWAYS, edition=0)
-            yield row._replace(valid_from=SECOND_DAY, edition=0, quote=NO_QUOTE)
+            before = row._replace(tier=tier, edition=OF_THE_TIER if tier else BEFORE)
+            yield before._replace(valid_from=ALWAYS)
+            yield before._replace(valid_from=SECOND_DAY, quote=NO_QUOTE)
 
 
 def _quote(levels: Sequence[ModelPrice]) -> Quote:

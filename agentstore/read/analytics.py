@@ -141,14 +141,15 @@ class AnalyticsReads(ReadLanes):
         filter = AnalyticsFilter(**keywords)
         columns = await self._heavy.fetch(
             sql(
-                "SELECT m, sum(i), sum(cr), sum(cw), sum(o), sum(c), count() FROM ("
+                "SELECT m, sum(toUInt128(i)), sum(toUInt128(cr)), sum(toUInt128(cw)), sum(toUInt128(o)) AS said,"
+                " sum(toUInt128(c)), count() FROM ("
                 "SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
                 " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
                 " argMax(model, size) AS m FROM ("
                 # One number to compare by, for which argMax is compiled: of equal outputs the larger context decides.
                 "SELECT *, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size"
                 " FROM ({rows}) WHERE output_tokens > 0 OR model != ''"
-                ") GROUP BY source) GROUP BY m HAVING sum(o) > 0 ORDER BY sum(o) DESC, m",
+                ") GROUP BY source) GROUP BY m HAVING said > 0 ORDER BY said DESC, m",
                 rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
             )
         )

@@ -10,13 +10,13 @@ from agentstore.connection.sql import Sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import CostReport, CostRow, UnpricedModel
-from agentstore.prices.row import PriceRow, nanodollars
+from agentstore.prices.row import nanodollars
 from agentstore.protocols import Columns
 from agentstore.read.conditions import page_limit
 from agentstore.read.costs_sql import KEYS, OF_KEY, OF_MODEL, cost_of_sessions, cost_statement
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
-from agentstore.read.price_rows_sql import day_of
+from agentstore.read.price_rows_sql import Prices, day_of
 
 
 class CostReads(ReadLanes):
@@ -46,9 +46,10 @@ class CostReads(ReadLanes):
 
         **Where prices are from.** One's own (``prices`` of the store) win. Others are those of the table
         ``model_prices``, and where a model is not in there, of the package genai-prices (``agentstore[cost]``): then
-        they are stored in it. So what was priced once keeps its price, with whatever package anybody comes. What a
-        newer one says differently holds from its own date on. A model without a price is in ``unpriced`` with its
-        tokens, and costs nothing in the rows, which say so.
+        they are stored in it. Without the package only models are priced that are called as that table has them
+        ("claude-opus-4-5", not "claude-opus-4-5-20251101"). What was priced once keeps its price, with whatever package
+        anybody comes. What a newer one says differently holds from its own date on. A model without a price is in
+        ``unpriced`` with its tokens, and costs nothing in the rows, which say so.
         """
         heavy, book = self._heavy, self._price_book
         filter = AnalyticsFilter(**keywords)
@@ -56,16 +57,16 @@ class CostReads(ReadLanes):
             raise InvalidArgumentError(f"key: expected one of {', '.join(KEYS)}, got {key!r}", field="key")
         most = page_limit(limit)
 
-        def statement(prices: Sequence[PriceRow]) -> Sql:
+        def statement(prices: Prices) -> Sql:
             if key == "session":
                 return cost_of_sessions(org_id, filter, prices, most)
             return cost_statement(org_id, key, filter, prices)
 
-        began = book.moment
-        found = _Found(await heavy.fetch(statement(book.rows)))
-        unknown = book.unknown(found.editions(), began)
-        if unknown and (learned := await book.learn(heavy, unknown)) is not None:
-            found = _Found(await heavy.fetch(statement([*book.rows, *learned])))
+        statement(Prices())  # what cannot be asked is refused before anything is
+        told = await book.prices(heavy, org_id)
+        found = _Found(await heavy.fetch(statement(told)))
+        if (more := await book.learn(heavy, org_id, found.models, told)) is not None:
+            found = _Found(await heavy.fetch(statement(more)))
         return found.report(by_key=key == "day")
 
 
@@ -74,15 +75,20 @@ class _Sums:
 
     def __init__(self) -> None:
         self.name = ""
+        self.named = (-1, 0, "")
         self.edition = 0
         self.prices_day = 0
         self.amounts = [0] * 15
 
-    def add(self, name: str, amounts: Sequence[int], edition: int, prices_day: int) -> None:
-        self.name = self.name or name
+    def add(self, amounts: Sequence[int], edition: int, prices_day: int) -> None:
         self.amounts = [one + more for one, more in zip(self.amounts, amounts, strict=True)]
         if edition:  # else the prices are one's own, or there is none
             self.edition, self.prices_day = max((self.edition, self.prices_day), (edition, prices_day))
+
+    def call(self, name: str, named: tuple[int, int, str]) -> None:
+        """By the name that came last."""
+        if named > self.named:
+            self.name, self.named = name, named
 
     @property
     def counts(self) -> bool:
@@ -123,17 +129,18 @@ class _Found:
         self._keys: defaultdict[str, _Sums] = defaultdict(_Sums)
         self._models: defaultdict[str, _Sums] = defaultdict(_Sums)
         self._total = _Sums()
-        for kind, key, model, name, *amounts, edition, day in zip(*columns, strict=True):
+        for kind, key, model, name, own, moment, id, *amounts, edition, day in zip(*columns, strict=True):
             if kind != OF_MODEL:
-                self._keys[key].add(name, amounts, edition, day)
+                self._keys[key].add(amounts, edition, day)
+                self._keys[key].call(name, (own, moment, id))
             if kind != OF_KEY:
-                self._models[model].add("", amounts, edition, day)
-                self._total.add("", amounts, edition, day)
+                self._models[model].add(amounts, edition, day)
+                self._total.add(amounts, edition, day)
 
-    def editions(self) -> dict[str, int]:
-        """By model the edition of its prices, 0 where it lacks one; not of models whose prices are one's own."""
-        found = {model: 0 if sums.amounts[10] else sums.edition for model, sums in self._models.items() if sums.counts}
-        return {model: edition for model, edition in found.items() if edition or self._models[model].amounts[10]}
+    @property
+    def models(self) -> list[str]:
+        """Those of which there is anything."""
+        return [model for model, sums in self._models.items() if sums.counts]
 
     def report(self, *, by_key: bool) -> CostReport:
         """The most expensive first, or by key."""

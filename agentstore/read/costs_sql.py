@@ -2,22 +2,18 @@
 
 Responses are put together by what decides about their price: model, tier of service, the price's day, the level of
 input, the part of the day. Of each such group only the sums of tokens are left, so that prices are joined to few rows.
-All is whole numbers: tokens times picodollars, in 128 bits.
+All is whole numbers: tokens in 128 bits, times picodollars in 256.
 
 The steps: ``_rows``, ``_groups`` (each API response once), ``_paid`` (by whom, and when for certain), ``_priced``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.filters import AnalyticsFilter
-from agentstore.prices.own import LEAST_EDITION as OWN
-from agentstore.prices.row import PriceRow
 from agentstore.read.conditions import text
 from agentstore.read.dates import zone
-from agentstore.read.price_rows_sql import ALWAYS_DAY, all_rows
+from agentstore.read.price_rows_sql import ALWAYS_DAY, Prices, chains, is_listed, names_of
 from agentstore.read.totals import payers, spent_rows
 
 # What a row is of: a key and a model, or one of the two.
@@ -35,6 +31,9 @@ _KEYS = {
 KEYS = (*_KEYS, "day")
 _NAMES = {"session": sql("title"), "user": sql("user_name")}
 
+# As ``list_users`` has it.
+_NAMED = sql("(itself, ifNull(toUnixTimestamp64Micro(started_at), {never}), root)", never=-(2**62))
+
 # What a response has of everything that has a price, and the price of which kind that is.
 _PRICED = {
     "input": "input",
@@ -46,32 +45,42 @@ _PRICED = {
     "searches": "web_search",
     "responses": "request",
 }
+# Which of a source's rows decides: as in ``token_usage_by_model`` that with the most output, then with the largest
+# context, of those with output or a model; others come after them.
+_SIZE = sql(
+    "if(output_tokens > 0 OR model != '', bitShiftLeft(toUInt128(least(output_tokens, {most})), 64)"
+    " + context_tokens + {half}, toUInt128(bitShiftRight(context_tokens, 1)))",
+    most=2**64 - 2,
+    half=2**63,
+)
 _REPORTED = identifier("reported")
 _SUMMED = [identifier(name) for name in (*_PRICED, "reported") if name != "responses"]
 
 
-def cost_statement(org_id: str, key: str, filter: AnalyticsFilter, more: Sequence[PriceRow]) -> Sql:
-    """Rows of kind, key, model, the key's name, and then ``_TOTALS``. ``more`` are prices beside those stored."""
+def cost_statement(org_id: str, key: str, filter: AnalyticsFilter, prices: Prices) -> Sql:
+    """Rows of kind, key, model, the key's name, and then ``_TOTALS``."""
     return sql(
         "WITH {prices} SELECT {kind}, key, model, {name}, {totals} FROM ({priced}) GROUP BY key, model",
-        prices=_prices(more),
+        prices=_prices(prices),
         kind=OF_BOTH,
         name=_NAME,
         totals=_TOTALS,
-        priced=_priced(_paid(org_id, key, filter)),
+        priced=_priced(_paid(org_id, key, filter, prices)),
     )
 
 
-def cost_of_sessions(org_id: str, filter: AnalyticsFilter, more: Sequence[PriceRow], limit: int) -> Sql:
+def cost_of_sessions(org_id: str, filter: AnalyticsFilter, prices: Prices, limit: int) -> Sql:
     """The same for the most expensive sessions alone, which may be many, and rows of all models beside them."""
     return sql(
         "WITH {prices} SELECT of.1 AS kind, of.2, of.3 AS its_model, {name}, {totals} FROM ({priced})"
         " ARRAY JOIN [({of_key}, key, ''), ({of_model}, '', model)] AS of GROUP BY of"
+        " HAVING kind = {of_model} OR picodollars_of + {amounts} > 0"
         " ORDER BY kind, picodollars_of DESC, of.2 LIMIT {limit} BY kind, its_model",
-        prices=_prices(more),
+        prices=_prices(prices),
         name=_NAME,
         totals=_TOTALS,
-        priced=_priced(_paid(org_id, "session", filter)),
+        priced=_priced(_paid(org_id, "session", filter, prices)),
+        amounts=join(" + ", [sql("sum({one})", one=one) for one in _SUMMED]),
         of_key=OF_KEY,
         of_model=OF_MODEL,
         limit=limit,
@@ -89,13 +98,16 @@ def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
         " least(output_tokens, reasoning_tokens) AS unseen"
         " SELECT source IN (SELECT source FROM message_facts FINAL WHERE org_id = {org_id} GROUP BY source"
         " HAVING count() > 1) AS again, source, session AS of_session, model AS of_model, service_tier AS of_tier,"
-        " timestamp AS at, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size,"
+        " timestamp AS at, {size} AS size,"
         " input_tokens AS input, cache_read_tokens AS read, toUInt64(cache_write_tokens - hour) AS short_write,"
         " hour AS long_write, toUInt64(output_tokens - unseen) AS said, unseen AS thought, web_searches AS searches,"
         " reported_cost_nanodollars AS reported,"
-        " roundDown(input_tokens + cache_read_tokens + cache_write_tokens, known.2) AS of_level"
+        " roundDown(toUInt64(least(toUInt128(input_tokens) + cache_read_tokens + cache_write_tokens, {most})), known.2)"
+        " AS of_level"
         " FROM ({rows}) WHERE model != '' OR greatest(output_tokens, input_tokens, cache_read_tokens,"
-        " cache_write_tokens, reported_cost_nanodollars) > 0",
+        " cache_write_tokens, reported_cost_nanodollars, web_searches) > 0",
+        size=_SIZE,
+        most=2**64 - 1,
         org_id=text(org_id, "org_id"),
         rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
     )
@@ -140,24 +152,26 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
 
 def _sum_or_largest(amount: Sql) -> Sql:
     if amount.text == _REPORTED.text:  # which may stand in any one of the rows
-        return sql("if(several = 0, sum(r.reported), maxIf(r.reported, again)) AS reported")
-    return sql("if(several = 0, sum(r.{one}), argMaxIf(r.{one}, size, again)) AS {one}", one=amount)
+        return sql("if(several = 0, sum(toUInt128(r.reported)), maxIf(r.reported, again)) AS reported")
+    return sql("if(several = 0, sum(toUInt128(r.{one})), argMaxIf(r.{one}, size, again)) AS {one}", one=amount)
 
 
-def _paid(org_id: str, key: str, filter: AnalyticsFilter) -> Sql:
+def _paid(org_id: str, key: str, filter: AnalyticsFilter, prices: Prices) -> Sql:
     """The groups with the key that they count for. What says no time came when its session began.
 
     What has no time at all, nor its session, pays what was always paid: see ``own_rows``.
     """
     by_day = key == "day"
     return sql(
-        "SELECT {key} AS key, {name} AS name, started_at, model, if(has(known.5, (model, its_tier)), its_tier, '')"
-        " AS tier, coalesce(its_day, {day}, {always}) AS day, ifNull(its_part, ifNull({part}, 0)) AS part, level,"
+        "SELECT {key} AS key, {name} AS name, {named} AS named, model, if(its_tier IN {tiers}, its_tier, '') AS tier,"
+        " coalesce(its_day, {day}, {always}) AS day, ifNull(its_part, ifNull({part}, 0)) AS part, level,"
         " responses, {sums}"
         " FROM ({groups}) AS g {join} JOIN ({payers}) AS s ON s.session = g.session",
         join=sql("LEFT" if key == "model" else "INNER"),
         key=_local_day(filter) if by_day else _KEYS[key],
         name=_NAMES.get(key, sql("''")),
+        named=_NAMED if key in _NAMES else sql("(0, 0, '')"),
+        tiers=prices.tiers,
         day=_day(sql("started_at")),
         always=ALWAYS_DAY,
         part=_part_of(sql("model"), sql("started_at")),
@@ -170,7 +184,7 @@ def _paid(org_id: str, key: str, filter: AnalyticsFilter) -> Sql:
 def _priced(paid: Sql) -> Sql:
     """The groups with their prices, each kind's at the place of the level and the part of the day."""
     products = [
-        sql("p.{kind}[place] * toUInt128(g.{amount})", kind=identifier(kind), amount=identifier(amount))
+        sql("p.{kind}[place] * toUInt256(g.{amount})", kind=identifier(kind), amount=identifier(amount))
         for amount, kind in _PRICED.items()
     ]
     return sql(
@@ -178,37 +192,28 @@ def _priced(paid: Sql) -> Sql:
         " greatest(1, (arrayCount(one -> one <= g.part, p.day_parts) - 1) * length(p.levels)"
         " + arrayCount(one -> one <= g.level, p.levels)) AS place, {cost} AS picodollars"
         " FROM ({paid}) AS g ASOF LEFT JOIN chains AS p"
-        " ON g.model = p.model AND g.tier = p.tier AND g.day >= p.valid_from",
+        " ON g.model = p.model AND g.tier = p.its_tier AND g.day >= p.valid_from",
         cost=join(" + ", products),
         paid=paid,
     )
 
 
-def _prices(more: Sequence[PriceRow]) -> Sql:
-    """``chains``: the prices of each model and tier, one after the other, without what a later edition says otherwise;
-    and what is ``known`` of all of them together."""
+def _prices(prices: Prices) -> Sql:
+    """``chains``, and what is ``known`` of all of them together: days, levels and parts of the day, by which groups are
+    made, and the models that have such parts."""
     return sql(
-        "chains AS (SELECT * FROM ("
-        "SELECT *, max(edition) OVER (PARTITION BY model, tier ORDER BY valid_from) AS newest FROM ({rows})"
-        ") WHERE edition = newest LIMIT 1 BY model, tier, valid_from), ({known}) AS known",
-        rows=all_rows(more),
-        known=_KNOWN,
+        "{names}, chains AS ({chains}), (SELECT (arraySort(groupUniqArray(valid_from)),"
+        " arraySort(groupUniqArrayArray(levels)), arraySort(groupUniqArrayArray(day_parts)),"
+        " groupUniqArrayIf(model, length(day_parts) > 1)) FROM (SELECT model, valid_from, levels, day_parts FROM chains"
+        " UNION ALL SELECT '', toInt32({always}), [toUInt64(0)], [toUInt32(0)])) AS known",
+        names=names_of(prices),
+        chains=chains(prices),
+        always=ALWAYS_DAY,
     )
 
 
-# What the groups are made by, of all prices together: days, levels, parts of the day; the models that have such parts,
-# and the tiers that have prices.
-_KNOWN = sql(
-    "SELECT (arraySort(groupUniqArray(valid_from)), arraySort(groupUniqArrayArray(levels)),"
-    " arraySort(groupUniqArrayArray(day_parts)), groupUniqArrayIf(model, length(day_parts) > 1),"
-    " groupUniqArrayIf((model, tier), tier != '')) FROM ("
-    "SELECT model, tier, valid_from, levels, day_parts FROM chains"
-    " UNION ALL SELECT '', '', toInt32({always}), [toUInt64(0)], [toUInt32(0)])",
-    always=ALWAYS_DAY,
-)
-
-# Of a user the name that they had last.
-_NAME = sql("argMax(name, (name != '', started_at))")
+# The name that was the last one, of the session itself rather than of a subagent; and what says which was.
+_NAME = sql("argMax(name, named), max(named).1, max(named).2, max(named).3")
 
 # What there is of everything; then responses and tokens without a price; then the latest price table, and its date.
 _TOTALS = sql(
@@ -216,8 +221,8 @@ _TOTALS = sql(
     " sum(long_write), sum(said), sum(thought), sum(searches),"
     " sumIf(responses, NOT is_priced), sumIf(input, NOT is_priced), sumIf(read, NOT is_priced),"
     " sumIf(short_write + long_write, NOT is_priced), sumIf(said + thought, NOT is_priced),"
-    " maxIf(edition, edition < {own}), maxIf(prices_date, edition < {own})",
-    own=OWN,
+    " maxIf(edition, {listed}), maxIf(prices_date, {listed})",
+    listed=is_listed(sql("edition")),
 )
 
 
@@ -233,4 +238,7 @@ def _day(moment: Sql) -> Sql:
 def _part_of(model: Sql, moment: Sql) -> Sql:
     """The part of the day, for models whose prices differ by it; else the first."""
     seconds = sql("toHour({moment}) * 3600 + toMinute({moment}) * 60 + toSecond({moment})", moment=moment)
-    return sql("if(has(known.4, {model}), roundDown(toUInt32({seconds}), known.3), 0)", model=model, seconds=seconds)
+    has_parts = sql(
+        "transform({model}, known.4, arrayMap(one -> 1, known.4), 0)", model=sql("toString({model})", model=model)
+    )
+    return sql("if({has}, roundDown(toUInt32({seconds}), known.3), 0)", has=has_parts, seconds=seconds)

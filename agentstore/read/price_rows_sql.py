@@ -1,23 +1,34 @@
-"""Rows of ``model_prices`` in statements. Pure."""
+"""Rows of ``model_prices`` in statements. Pure.
+
+What a statement is told is one text of JSON in it, which the server takes apart: as values of SQL some dozens of prices
+would be too large a statement to be analysed.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from agentstore.connection.sql import Sql, identifier, join, sql
-from agentstore.prices.own import LEAST_EDITION
-from agentstore.prices.row import ALWAYS, KINDS, PriceRow, Quote
+from agentstore.prices.own import EDITION as OWN
+from agentstore.prices.own import OF_THE_TIER
+from agentstore.prices.row import ALWAYS, KINDS, TIERS, PriceRow, Quote
 from agentstore.protocols import Columns
 
 _EPOCH = dt.date(1970, 1, 1)
 ALWAYS_DAY = (ALWAYS - _EPOCH).days
 _COLUMNS = ("model", "tier", "valid_from", "edition", "source", "prices_date", "levels", "day_parts", *KINDS)
 _NAMES = join(", ", map(identifier, _COLUMNS))
-# As they are sent: days as numbers, which a function of constants need not turn into dates one by one.
+# As they are sent, each row an array of JSON: days as numbers, and the prices of all kinds in one array.
 _STRUCTURE = (
-    "model String, tier String, valid_from Int32, edition UInt64, source String, prices_date Int32,"
-    " levels Array(UInt64), day_parts Array(UInt32), " + ", ".join(f"{kind} Array(UInt64)" for kind in KINDS)
+    "Array(Tuple(String, String, Int32, UInt64, String, Int32, Array(UInt64), Array(UInt32), Array(Array(UInt64))))"
+)
+_SENT = join(
+    ", ",
+    [sql("one.{place} AS {name}", place=place, name=identifier(name)) for place, name in enumerate(_COLUMNS[:8], 1)]
+    + [sql("one.9[{place}] AS {name}", place=place, name=identifier(name)) for place, name in enumerate(KINDS, 1)],
 )
 # Of the table, days as numbers as well.
 _READ = sql(
@@ -25,6 +36,25 @@ _READ = sql(
     " toInt32(prices_date) AS prices_date, levels, day_parts, {kinds}",
     kinds=join(", ", map(identifier, KINDS)),
 )
+# Editions of price lists are smaller; of a tier all that is said of itself counts more than what is lent to it.
+_ITS_OWN = 2**60
+
+
+class Prices(NamedTuple):
+    """What a statement has to be told: what the names of models mean in the table, the rows that are to be in the table
+    and are not, or not everywhere yet, and one's own."""
+
+    names: Mapping[str, Sequence[str]] = {}
+    """By the model as the table has it."""
+    listed: Sequence[PriceRow] = ()
+    own: Sequence[PriceRow] = ()
+    met: Collection[str] = ()
+    """All names that were looked at, also what means nothing."""
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """All that may have a price of their own."""
+        return tuple(sorted({*TIERS, *(row.tier for row in self.own)} - {""}))
 
 
 def stored_rows(models: Sequence[str]) -> Sql:
@@ -44,37 +74,37 @@ def rows_of(columns: Columns) -> list[PriceRow]:
 def insert_rows(rows: Iterable[PriceRow]) -> Sql:
     """Stores rows. Twice is harmless."""
     return sql(
-        "INSERT INTO model_prices ({columns}) SELECT * REPLACE (toDate32(valid_from) AS valid_from,"
-        " toDate32(prices_date) AS prices_date) FROM {rows}",
+        "INSERT INTO model_prices ({columns}) SELECT {columns} FROM (SELECT * REPLACE ("
+        "toDate32(valid_from) AS valid_from, toDate32(prices_date) AS prices_date) FROM ({rows}))",
         columns=_NAMES,
-        rows=_values(rows),
+        rows=_told(rows),
     )
 
 
-def all_rows(more: Sequence[PriceRow]) -> Sql:
-    """A SELECT of all rows that are stored, and ``more``; days are numbers."""
-    rows = sql("SELECT {columns} FROM model_prices FINAL", columns=_READ)
-    if more:
-        rows = sql("{stored} UNION ALL SELECT {columns} FROM {more}", stored=rows, columns=_NAMES, more=_values(more))
-    pairs = sorted({(row.model, row.tier) for row in more if row.tier and row.edition >= LEAST_EDITION})
-    return _with_tiers(rows, pairs) if pairs else rows
+def chains(prices: Prices) -> Sql:
+    """The prices of each model, as it is called, and tier, ``its_tier``, one after the other, without what a later
+    edition says otherwise.
 
-
-def _with_tiers(rows: Sql, pairs: Sequence[tuple[str, str]]) -> Sql:
-    """The rows, and where one's own prices have tiers that a list has not, what the list has without a tier.
-
-    Each tier's rows are complete: before one's own price holds, that of the list does.
+    Each of the tiers has a chain, of what is said of itself and of what holds without a tier: before one's own price
+    of a tier holds, that of the list does.
     """
-    listed = sql("edition > 0 AND edition < {own}", own=LEAST_EDITION)
     return sql(
-        "{rows} UNION ALL SELECT {columns} FROM (SELECT * EXCEPT tier, pair.2 AS tier FROM ("
-        "SELECT *, arrayJoin(arrayFilter(one -> one.1 = model, {pairs})) AS pair FROM ({rows})"
-        " WHERE tier = '' AND {listed}) WHERE pair NOT IN (SELECT model, tier FROM ({rows}) WHERE {listed}))",
-        rows=rows,
-        columns=_NAMES,
-        pairs=list(pairs),
-        listed=listed,
+        "SELECT * FROM (SELECT *, max(rank) OVER (PARTITION BY model, its_tier ORDER BY valid_from) AS newest FROM ("
+        "SELECT *, arrayJoin(if(tier = '', {tiers}, [tier])) AS its_tier, tier != its_tier AS lent,"
+        " multiIf(edition <= {of_the_tier}, edition, edition = {own}, toUInt64(edition - lent),"
+        " if(lent, edition, edition + {its_own})) AS rank FROM ({rows})))"
+        " WHERE rank = newest LIMIT 1 BY model, its_tier, valid_from",
+        tiers=["", *prices.tiers],
+        of_the_tier=OF_THE_TIER,
+        own=OWN,
+        its_own=_ITS_OWN,
+        rows=_all_rows(prices),
     )
+
+
+def is_listed(edition: Sql) -> Sql:
+    """Whether a price of this edition is out of a price list."""
+    return sql("{edition} > {no_list} AND {edition} < {own}", edition=edition, no_list=OF_THE_TIER, own=OWN)
 
 
 def day_of(number: int) -> dt.date:
@@ -82,12 +112,43 @@ def day_of(number: int) -> dt.date:
     return _EPOCH + dt.timedelta(days=number)
 
 
-def _values(rows: Iterable[PriceRow]) -> Sql:
-    values = join(", ", [sql("{row}", row=tuple(_row(row))) for row in rows])
-    return sql("values({structure}, {values})", structure=_STRUCTURE, values=values)
+def _all_rows(prices: Prices) -> Sql:
+    own = sql("SELECT {columns} FROM ({rows})", columns=_NAMES, rows=_told(prices.own))
+    if not prices.names:
+        return own
+    listed = stored_rows(list(prices.names))
+    if prices.listed:
+        listed = sql("{stored} UNION ALL SELECT {columns} FROM ({rows})", stored=listed, columns=_NAMES,
+                     rows=_told(prices.listed))  # fmt: skip
+    return sql(
+        "{own} UNION ALL SELECT * REPLACE (arrayJoin(names.2[transform(model, names.1, arrayEnumerate(names.1),"
+        " toUInt32(0))]) AS model) FROM ({listed})",
+        own=own,
+        listed=listed,
+    )
+
+
+def names_of(prices: Prices) -> Sql:
+    """``names``: the models as the table has them, and what each is called."""
+    names = _json([list(prices.names), list(map(list, prices.names.values()))])
+    return sql("(SELECT JSONExtract({names}, 'Tuple(Array(String), Array(Array(String)))')) AS names", names=names)
+
+
+def _told(rows: Iterable[PriceRow]) -> Sql:
+    """A SELECT of these rows, days as numbers."""
+    # Materialized: of a large constant the server would make names of columns.
+    return sql(
+        "SELECT {columns} FROM (SELECT arrayJoin(JSONExtract(materialize({rows}), {structure})) AS one)",
+        columns=_SENT,
+        rows=_json([list(_row(row)) for row in rows]),
+        structure=_STRUCTURE,
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _row(row: PriceRow) -> Iterator[object]:
-    days = (row.valid_from - _EPOCH).days, (row.prices_date - _EPOCH).days
-    yield from (row.model, row.tier, days[0], row.edition, row.source, days[1])
-    yield from map(list, (row.quote.levels, row.quote.day_parts, *row.quote.prices))
+    yield from (row.model, row.tier, (row.valid_from - _EPOCH).days, row.edition, row.source)
+    yield from ((row.prices_date - _EPOCH).days, row.quote.levels, row.quote.day_parts, row.quote.prices)

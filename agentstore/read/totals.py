@@ -83,14 +83,14 @@ def root_of_row(org_id: str) -> Sql:
 
 def payers(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     """The same sessions, with who pays for them: ``session``, the key; ``root``, an id; ``title``, ``user_id``,
-    ``user_name``, ``project_name``, ``agent_type`` and ``started_at``.
+    ``user_name``, ``project_name``, ``agent_type`` and ``started_at``; ``itself``, 1 where it pays itself.
 
     What a subagent spends is its root's, on its own day. It has no title.
     """
     columns = sql("user_id, user_name, project_name, toString(agent_type) AS agent_type, started_at")
     return sql(
-        "SELECT session, id AS root, display_name AS title, {columns} FROM session_facts FINAL WHERE {sessions}"
-        " UNION ALL SELECT {key}, origin_session_id, '', {columns} FROM session_floors FINAL"
+        "SELECT session, id AS root, display_name AS title, 1 AS itself, {columns} FROM session_facts FINAL"
+        " WHERE {sessions} UNION ALL SELECT {key}, origin_session_id, '', 0, {columns} FROM session_floors FINAL"
         " WHERE scope = {scope} AND {counted}",
         key=SESSION_KEY,
         columns=columns,

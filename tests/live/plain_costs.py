@@ -152,9 +152,10 @@ def spoken(rng: random.Random, id: str, models: list[str], **fields: Any) -> Spo
             at = one.timestamp and one.timestamp + part * slowness
             # The agent's own figure may stand in any one of them.
             figure = rng.choice([0, one.reported_cost_nanodollars])
-            made.messages.append(
-                replace(one, ordinal=ordinal, output_tokens=so_far, timestamp=at, reported_cost_nanodollars=figure)
-            )
+            part_of_it = replace(one, ordinal=ordinal, output_tokens=so_far, timestamp=at,
+                                 reported_cost_nanodollars=figure, context_tokens=one.context_tokens + 2 * part,
+                                 model=rng.choice([*models, ""]) if rng.random() < 0.2 else one.model)  # fmt: skip
+            made.messages.append(part_of_it)
             ordinal += 1
     return made
 
@@ -183,7 +184,8 @@ def forest(rng: random.Random, models: list[str]) -> list[Spoken]:
 
 
 def counted(sessions: Iterable[Spoken]) -> Iterator[Response]:
-    """Each response once: of the rows of one the last has all of it, and the first came first."""
+    """Each response once: of the rows of one the last has all of it, and the first came first. What has neither output
+    nor a model decides only where there is nothing else."""
     for one in sessions:
         responses: dict[str, list[Message]] = {}
         for number, row in enumerate(one.messages[one.copied :]):
@@ -191,7 +193,8 @@ def counted(sessions: Iterable[Spoken]) -> Iterator[Response]:
         for rows in responses.values():
             if not any(_amounts(row) for row in rows) and not any(row.model for row in rows):
                 continue
-            last = max(rows, key=lambda row: row.output_tokens)
+            deciding = [row for row in rows if row.output_tokens or row.model] or rows
+            last = max(deciding, key=lambda row: (row.output_tokens, row.context_tokens))
             times = [row.timestamp for row in rows if row.timestamp]
             reported = max(row.reported_cost_nanodollars for row in rows)
             yield Response(one, last, min(times, default=one.session.started_at), reported)
@@ -274,7 +277,7 @@ def _tokens(message: Message | CostRow) -> int:
 
 
 def _amounts(message: Message) -> int:
-    return _tokens(message) + message.reported_cost_nanodollars
+    return _tokens(message) + message.reported_cost_nanodollars + told(message)["searches"]
 
 
 def key_of(key: str, response: Response, tz: str) -> str | None:

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agentstore import AsyncClickHouseStore, CostReport, CostRow, InvalidArgumentError, Message, ModelPrice
+from agentstore import (
+    AsyncClickHouseStore,
+    CostReport,
+    CostRow,
+    InvalidArgumentError,
+    Message,
+    ModelPrice,
+    ModelTokenUsage,
+)
 from agentstore.read.costs_sql import KEYS
 from tests.builders import at, session
 from tests.live.plain_costs import LISTED, Response, counted, forest, listed_price, own_price, plain_costs
@@ -76,8 +84,18 @@ async def test_costs_are_a_plain_sum(server: Server, database: str, org: str, se
         since = [one for one in responses if (started := one.of.session.started_at) and started.date() >= day]
         await agree(await store.cost_by(org, "user", date_from=day), plain_costs("user", since, price), "user")
         total = await store.cost_by(org, "session", limit=1)
-        assert len(total.rows) <= 1
+        assert len(total.rows) == min(1, len(plain_costs("session", responses, price)))
+        # One row decides about a response, for costs and for tokens.
+        spent = {row.key: row for row in (await store.cost_by(org, "model")).rows if row.key and row.output_tokens}
+        used = {row.model: row for row in await store.token_usage_by_model(org) if row.model}
+        assert {model: tokens_of(row) for model, row in spent.items()} == {
+            model: tokens_of(row) for model, row in used.items()
+        }
         assert total.total == (await store.cost_by(org, "model")).total
+
+
+def tokens_of(row: CostRow | ModelTokenUsage) -> tuple[int, ...]:
+    return row.input_tokens, row.cache_read_tokens, row.cache_write_tokens, row.output_tokens
 
 
 def matches(response: Response, user: str, project: str) -> bool:
@@ -117,6 +135,65 @@ async def test_sums_beyond_64_bits(server: Server, database: str, org: str) -> N
     report = await cost_of(server, database, org, rows, ModelPrice("gold", 10**12, 1))
     assert report.total.cost_nanodollars == 10 * 10**9 * 10**9
     assert 10 * 10**9 * 10**12 + 10 > 2**64
+
+
+async def test_tokens_beyond_64_bits(store: AsyncClickHouseStore, org: str) -> None:
+    """Sums of them, what they cost, and the level that they reach together."""
+    many = 2**63 + 5
+    one = Message(ordinal=0, role="assistant", model="claude-haiku-4-5", timestamp=at(), input_tokens=many,
+                  output_tokens=many, reported_cost_nanodollars=many)  # fmt: skip
+    level = Message(ordinal=2, role="assistant", model="claude-sonnet-4-5", timestamp=at(), input_tokens=2**63,
+                    cache_read_tokens=2**63)  # fmt: skip
+    await store.write_session(org, session("s"), [one, replace(one, ordinal=1), level])
+    report = await store.cost_by(org, "model")
+    haiku, sonnet = sorted(report.rows, key=lambda row: row.key)
+    assert (haiku.input_tokens, haiku.output_tokens, haiku.reported_cost_nanodollars) == (2 * many,) * 3
+    assert haiku.cost_nanodollars == 2 * many * 6_000
+    assert sonnet.cost_nanodollars == 2**63 * 6_000 + 2**63 * 600
+    assert report.total.input_tokens == 2 * many + 2**63
+    (used,) = await store.token_usage_by_model(org)
+    assert (used.input_tokens, used.output_tokens) == (2 * many, 2 * many)
+
+
+async def test_the_largest_prices_of_the_largest_responses(server: Server, database: str, org: str) -> None:
+    most, price = 2**64 - 1, 2**63 - 1
+    rows = [
+        Message(ordinal=n, role="assistant", model="m", timestamp=at(), input_tokens=most, output_tokens=most - n)
+        for n in range(5)
+    ]
+    report = await cost_of(server, database, org, rows, ModelPrice("m", price, price))
+    assert report.total.cost_nanodollars == round(Fraction((10 * most - 10) * price, 1000))
+
+
+async def test_a_session_without_anything_takes_no_place(store: AsyncClickHouseStore, org: str) -> None:
+    empty = Message(ordinal=0, role="assistant", model="unknown", timestamp=at())
+    for id in ("a", "b"):
+        await store.write_session(org, session(id), [empty])
+    await store.write_session(org, session("c"), [replace(empty, input_tokens=5)])
+    assert [row.key for row in (await store.cost_by(org, "session", limit=1)).rows] == ["c"]
+
+
+async def test_a_user_has_the_name_of_the_latest_session(store: AsyncClickHouseStore, org: str) -> None:
+    models = ["gpt-5.4", "gpt-5", "claude-opus-4-1", "gemini-2.5-pro", "claude-sonnet-4-5", "unknown"]
+    for day, name in ((8, "New"), (7, "Mid"), (6, "Old")):
+        rows = [
+            Message(ordinal=number, role="assistant", model=model, timestamp=at(), input_tokens=9)
+            for number, model in enumerate(models if day == 6 else models[day - 7 : day - 6])
+        ]
+        await store.write_session(org, session(f"{day}", user_id="ada", user_name=name, started_at=at(day=day)), rows)
+    # Of the oldest, and later than all of them.
+    agent = session("agent", started_at=at(day=9), parent_session_id="6", relationship_type="subagent")
+    await store.write_session(org, agent, [Message(ordinal=0, role="assistant", model="x", output_tokens=1)])
+    (row,) = (await store.cost_by(org, "user")).rows
+    assert (row.key, row.name) == ("ada", "New")
+    assert [one.name for one in await store.list_users(org)] == ["New"]
+
+
+async def test_searches_without_a_model_count(store: AsyncClickHouseStore, org: str) -> None:
+    usage = '{"server_tool_use":{"web_search_requests":3}}'
+    row = Message(ordinal=0, role="assistant", timestamp=at(), token_usage=usage)
+    await store.write_session(org, session("s"), [row])
+    assert [(one.key, one.web_searches) for one in (await store.cost_by(org, "model")).rows] == [("", 3)]
 
 
 @pytest.mark.parametrize(("picodollars", "expected"), [(500, 0), (501, 1), (1500, 2), (2500, 2), (2501, 3), (1, 0)])

@@ -151,6 +151,57 @@ async def test_own_prices_are_of_one_store_alone(
     assert await costs(own, "model") == {HAIKU: 1, "mine": 0}
 
 
+@pytest.mark.parametrize("day", [None, dt.date(2026, 1, 1)])
+async def test_many_own_prices(
+    server: Server, own: AsyncClickHouseStore, fresh_database: str, day: dt.date | None
+) -> None:
+    """Of the models that are met, and of as many that are not."""
+    names = [f"m{number} \\' \x00 \U0001f99c" for number in range(500)]
+    await own.write_session("o", session("s"), [said(n, name, input_tokens=n) for n, name in enumerate(names)])
+    prices = [ModelPrice(name, n, 0, valid_from=day) for n, name in enumerate([*names, *map(str, range(500))])]
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database, prices=prices) as other:
+        report = await other.cost_by("o", "model")
+        assert report.unpriced == []
+        assert report.total.cost_nanodollars == round(sum(n * n for n in range(500)) / 1000)
+
+
+async def test_many_names_of_a_few_models(own: AsyncClickHouseStore) -> None:
+    """What they are called stays with the messages, and there are no more prices than models."""
+    names = [f"{model}-secret-of-acme-{n}" for n in range(700) for model in (HAIKU, "claude-sonnet-4-5")]
+    await own.write_session("o", session("s"), [said(n, name, input_tokens=1000) for n, name in enumerate(names)])
+    await own.write_session("other", session("s"), [said(0, "claude-haiku-4-5-20251001")])
+    for _ in range(2):
+        report = await own.cost_by("o", "model")
+        assert (len(report.rows), report.unpriced) == (1400, [])
+        assert report.total.cost_nanodollars == 700 * (1_000_000 + 3_000_000)
+    assert (await own.cost_by("other", "model")).total.cost_nanodollars == DOLLAR
+    await own.purge_sessions("o", ["s"])
+    assert set(await stored(own)) == {HAIKU, "claude-sonnet-4-5"}
+
+
+async def test_a_model_that_is_met_later(own: AsyncClickHouseStore) -> None:
+    """Also where two ask at once, of which one has looked it up while the other one's statement ran."""
+    await own.write_session("o", session("s"), [said(0)])
+    assert await costs(own, "model") == {HAIKU: 1}
+    await own.write_session("o", session("t"), [said(0, "gpt-4o-2024-08-06"), said(1, "no-such-model")])
+    reports = await asyncio.gather(*(own.cost_by("o", "model") for _ in range(4)))
+    assert [len(one.unpriced) for one in reports] == [1] * 4
+    assert reports == [await own.cost_by("o", "model")] * 4
+
+
+async def test_what_has_no_time_does_not_depend_on_who_asked(
+    server: Server, own: AsyncClickHouseStore, fresh_database: str
+) -> None:
+    """Of a model with a list price that is the list's, whether or not anybody has asked for it."""
+    await own.write_session("o", session("s", started_at=None), [said(0, timestamp=None)])
+    prices = [ModelPrice(HAIKU, 20 * MILLION, 0, valid_from=dt.date(2026, 1, 5))]
+    async with AsyncClickHouseStore(server.dsn, database=fresh_database, prices=prices) as other:
+        before = await other.cost_by("o", "model")
+        await own.cost_by("o", "model")
+        assert before == await other.cost_by("o", "model")
+    assert before.total.cost_nanodollars == DOLLAR
+
+
 async def test_own_prices_from_a_day_on(server: Server, own: AsyncClickHouseStore, fresh_database: str) -> None:
     days = [dt.date(2026, 1, 4), dt.date(2026, 1, 5), dt.date(2026, 1, 6)]
     for day in days:

@@ -34,6 +34,9 @@ HARMFUL = [
     "use_query_cache = 1",
     "use_skip_indexes = 0",
     "ignore_data_skipping_indices = 'content_text, input_text'",
+    "enable_global_with_statement = 0",
+    "join_algorithm = 'partial_merge'",
+    "join_algorithm = 'grace_hash'",
 ]
 # Each of these cut an answer short; now the server says that its limit is exceeded.
 CUT = [

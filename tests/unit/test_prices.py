@@ -145,7 +145,10 @@ def test_names_as_agents_write_them(name: str, provider: str, id: str) -> None:
     found = price_list()._find(name)
     assert found
     assert (found[0].id, found[1].id) == (provider, id)
-    assert {row.model for row in price_list().rows(name)} == {name}
+    called = price_list().model(name)
+    assert called in (id, f"{provider}:{id}")
+    assert {row.model for row in price_list().rows(name)} == {called}
+    assert price_list().rows(called) == price_list().rows(name)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +156,7 @@ def test_names_as_agents_write_them(name: str, provider: str, id: str) -> None:
 )
 def test_other_names_have_no_price(name: str) -> None:
     assert price_list().rows(name) == []
+    assert price_list().model(name) == ""
 
 
 def test_what_is_paid_otherwise_is_not_free() -> None:
@@ -244,8 +248,8 @@ def test_own_prices_have_levels_and_parts() -> None:
     rows = own_rows(
         [ModelPrice("m", 10, 20), ModelPrice("m", 30, 40, cache_read=1, cache_write=2, above=1000, web_search=9)]
     )
-    assert {one.tier for one in rows} == {"", *TIERS}
-    (base,) = [one for one in rows if not one.tier]
+    (base,) = rows
+    assert base.tier == ""
     assert base.quote.levels == (0, 1001)
     assert dict(zip(KINDS, base.quote.prices, strict=True)) == {
         "input": (10, 30), "cache_read": (10, 1), "cache_write": (10, 2), "cache_write_1h": (10, 2),
