@@ -13,7 +13,7 @@ from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.filters import AnalyticsFilter
 from agentstore.read.conditions import text
 from agentstore.read.dates import zone
-from agentstore.read.price_rows_sql import ALWAYS_DAY, Prices, chains, is_listed, names_of
+from agentstore.read.price_rows_sql import ALWAYS_DAY, Prices, chains, changes, is_listed, names_of
 from agentstore.read.totals import payers, spent_rows
 
 # What a row is of: a key and a model, or one of the two.
@@ -127,7 +127,7 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
         " if(again, 0, of_level) AS one_level, if(again, 0, {part}) AS one_part FROM ({rows})",
         session=session,
         day=_day(sql("at")),
-        part=_part_of(sql("of_model"), sql("at")),
+        part=_part_of(sql("at")),
         rows=_rows(org_id, filter),
     )
     largest = {
@@ -144,7 +144,7 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
         " FROM ({keyed}) AS r GROUP BY several, one_session, one_model, one_tier, one_day, one_level, one_part",
         **largest,
         day=_day(first),
-        part=_part_of(largest["model"], first),
+        part=_part_of(first),
         sums=join(", ", [_sum_or_largest(one) for one in _SUMMED]),
         keyed=keyed,
     )
@@ -174,7 +174,7 @@ def _paid(org_id: str, key: str, filter: AnalyticsFilter, prices: Prices) -> Sql
         tiers=prices.tiers,
         day=_day(sql("started_at")),
         always=ALWAYS_DAY,
-        part=_part_of(sql("model"), sql("started_at")),
+        part=_part_of(sql("started_at")),
         sums=join(", ", _SUMMED),
         groups=_groups(org_id, filter, by_session=key != "model"),
         payers=payers(org_id, filter, _STARTED if by_day else _EVERY),
@@ -199,16 +199,12 @@ def _priced(paid: Sql) -> Sql:
 
 
 def _prices(prices: Prices) -> Sql:
-    """``chains``, and what is ``known`` of all of them together: days, levels and parts of the day, by which groups are
-    made, and the models that have such parts."""
+    """``names``, ``chains`` and what is ``known`` of all prices together."""
     return sql(
-        "{names}, chains AS ({chains}), (SELECT (arraySort(groupUniqArray(valid_from)),"
-        " arraySort(groupUniqArrayArray(levels)), arraySort(groupUniqArrayArray(day_parts)),"
-        " groupUniqArrayIf(model, length(day_parts) > 1)) FROM (SELECT model, valid_from, levels, day_parts FROM chains"
-        " UNION ALL SELECT '', toInt32({always}), [toUInt64(0)], [toUInt32(0)])) AS known",
+        "{names}, chains AS ({chains}), {known} AS known",
         names=names_of(prices),
         chains=chains(prices),
-        always=ALWAYS_DAY,
+        known=changes(prices),
     )
 
 
@@ -235,10 +231,7 @@ def _day(moment: Sql) -> Sql:
     return sql("roundDown(toInt32(toDate32({moment})), known.1)", moment=moment)
 
 
-def _part_of(model: Sql, moment: Sql) -> Sql:
-    """The part of the day, for models whose prices differ by it; else the first."""
+def _part_of(moment: Sql) -> Sql:
+    """The part of the day, where any prices differ by it; else the first."""
     seconds = sql("toHour({moment}) * 3600 + toMinute({moment}) * 60 + toSecond({moment})", moment=moment)
-    has_parts = sql(
-        "transform({model}, known.4, arrayMap(one -> 1, known.4), 0)", model=sql("toString({model})", model=model)
-    )
-    return sql("if({has}, roundDown(toUInt32({seconds}), known.3), 0)", has=has_parts, seconds=seconds)
+    return sql("if(length(known.3) > 1, roundDown(toUInt32({seconds}), known.3), 0)", seconds=seconds)

@@ -102,6 +102,30 @@ def chains(prices: Prices) -> Sql:
     )
 
 
+def changes(prices: Prices) -> Sql:
+    """The days on which prices change, the levels at which they do, and the parts of the day: three arrays.
+
+    Also such as are of rows that do not count: by more of them, groups of responses are only smaller.
+    """
+    rows = [*prices.listed, *prices.own]
+    days = sorted({ALWAYS_DAY, *(_day(row.valid_from) for row in rows)})
+    levels = sorted({0, *(level for row in rows for level in row.quote.levels)})
+    parts = sorted({0, *(part for row in rows for part in row.quote.day_parts)})
+    told = sql(
+        "JSONExtract({told}, 'Tuple(Array(Int32), Array(UInt64), Array(UInt32))')", told=_json([days, levels, parts])
+    )
+    if not prices.names:
+        return sql("(SELECT {told})", told=told)
+    return sql(
+        "(SELECT (arraySort(arrayDistinct(arrayConcat(groupUniqArray(toInt32(valid_from)), told.1))),"
+        " arraySort(arrayDistinct(arrayConcat(groupUniqArrayArray(levels), told.2))),"
+        " arraySort(arrayDistinct(arrayConcat(groupUniqArrayArray(day_parts), told.3))), {told} AS told)"
+        " FROM model_prices WHERE model IN {models})",
+        told=told,
+        models=tuple(prices.names),
+    )
+
+
 def is_listed(edition: Sql) -> Sql:
     """Whether a price of this edition is out of a price list."""
     return sql("{edition} > {no_list} AND {edition} < {own}", edition=edition, no_list=OF_THE_TIER, own=OWN)
@@ -116,7 +140,7 @@ def _all_rows(prices: Prices) -> Sql:
     own = sql("SELECT {columns} FROM ({rows})", columns=_NAMES, rows=_told(prices.own))
     if not prices.names:
         return own
-    listed = stored_rows(list(prices.names))
+    listed = stored_rows(tuple(prices.names))
     if prices.listed:
         listed = sql("{stored} UNION ALL SELECT {columns} FROM ({rows})", stored=listed, columns=_NAMES,
                      rows=_told(prices.listed))  # fmt: skip
@@ -145,10 +169,14 @@ def _told(rows: Iterable[PriceRow]) -> Sql:
     )
 
 
+def _day(date: dt.date) -> int:
+    return (date - _EPOCH).days
+
+
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _row(row: PriceRow) -> Iterator[object]:
-    yield from (row.model, row.tier, (row.valid_from - _EPOCH).days, row.edition, row.source)
-    yield from ((row.prices_date - _EPOCH).days, row.quote.levels, row.quote.day_parts, row.quote.prices)
+    yield from (row.model, row.tier, _day(row.valid_from), row.edition, row.source)
+    yield from (_day(row.prices_date), row.quote.levels, row.quote.day_parts, row.quote.prices)

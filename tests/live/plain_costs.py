@@ -277,7 +277,8 @@ def _tokens(message: Message | CostRow) -> int:
 
 
 def _amounts(message: Message) -> int:
-    return _tokens(message) + message.reported_cost_nanodollars + told(message)["searches"]
+    searches: int = told(message)["searches"]
+    return _tokens(message) + message.reported_cost_nanodollars + searches
 
 
 def key_of(key: str, response: Response, tz: str) -> str | None:
