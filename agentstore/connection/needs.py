@@ -155,6 +155,7 @@ FOR_SPEED: Mapping[str, str] = {
     "merge_tree_min_rows_for_concurrent_read": "163840",
     "merge_tree_min_bytes_for_concurrent_read": str(240 << 20),
     "max_threads": "1",
+    "use_index_for_in_with_subqueries_max_values": "10000",
     "max_query_size": str(1 << 40),
     "use_query_condition_cache": "0",
     "exclude_materialize_skip_indexes_on_insert": "",

@@ -24,7 +24,7 @@ from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS
 from agentstore.read.keys import keys_above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.totals import corrections, counted_sessions, root_of_row, spent_rows
+from agentstore.read.totals import OF_MANY_SESSIONS, corrections, counted_sessions, root_of_row, spent_rows
 
 TOP_TOOLS = 20
 
@@ -109,7 +109,8 @@ class AnalyticsReads(ReadLanes):
                 root=root_of_row(org_id),
                 rows=spent_rows(org_id, filter, sql("tool_call_facts"), sql("message_ordinal")),
                 most=TOP_TOOLS,
-            )
+            ),
+            OF_MANY_SESSIONS,
         )
         if not columns:
             return ToolTotals([], 0, 0)
@@ -151,7 +152,8 @@ class AnalyticsReads(ReadLanes):
                 " FROM ({rows}) WHERE output_tokens > 0 OR model != ''"
                 ") GROUP BY source) GROUP BY m HAVING said > 0 ORDER BY said DESC, m",
                 rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
-            )
+            ),
+            OF_MANY_SESSIONS,
         )
         return build(ModelTokenUsage, columns)
 

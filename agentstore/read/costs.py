@@ -17,6 +17,7 @@ from agentstore.read.costs_sql import KEYS, OF_KEY, OF_MODEL, cost_of_sessions, 
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
 from agentstore.read.price_rows_sql import Prices, day_of
+from agentstore.read.totals import OF_MANY_SESSIONS
 
 
 class CostReads(ReadLanes):
@@ -64,9 +65,9 @@ class CostReads(ReadLanes):
 
         statement(Prices())  # what cannot be asked is refused before anything is
         told = await book.prices(heavy, org_id)
-        found = _Found(await heavy.fetch(statement(told)))
+        found = _Found(await heavy.fetch(statement(told), OF_MANY_SESSIONS))
         if (more := await book.learn(heavy, org_id, found.models, told)) is not None:
-            found = _Found(await heavy.fetch(statement(more)))
+            found = _Found(await heavy.fetch(statement(more), OF_MANY_SESSIONS))
         return found.report(by_key=key == "day")
 
 

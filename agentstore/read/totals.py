@@ -18,6 +18,10 @@ from agentstore.read.dates import date_conditions, zone
 from agentstore.read.floors import CONTENT, COPIES, SUBAGENTS
 from agentstore.read.keys import SESSION_KEY, cut_keys, keys_above_floors, own_keys, session_key
 
+# For statements over ``spent_rows``: of a whole organisation's sessions the server would sort the keys to look which
+# granules have none of them, while it plans, and there is hardly one.
+OF_MANY_SESSIONS = {"use_index_for_in_with_subqueries_max_values": 10_000}
+
 
 def counted_sessions(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     """The condition over ``session_facts FINAL`` on the browsable sessions that are counted."""
