@@ -188,11 +188,13 @@ def _priced(paid: Sql) -> Sql:
         for amount, kind in _PRICED.items()
     ]
     return sql(
-        "SELECT g.*, notEmpty(p.levels) AS is_priced, p.edition AS edition, p.prices_date AS prices_date,"
+        "SELECT g.*, notEmpty(p.levels) AS is_priced, if({listed}, p.edition, 0) AS list_edition,"
+        " if(list_edition = 0, 0, p.prices_date) AS list_date,"
         " greatest(1, (arrayCount(one -> one <= g.part, p.day_parts) - 1) * length(p.levels)"
         " + arrayCount(one -> one <= g.level, p.levels)) AS place, {cost} AS picodollars"
         " FROM ({paid}) AS g ASOF LEFT JOIN chains AS p"
         " ON g.model = p.model AND g.tier = p.its_tier AND g.day >= p.valid_from",
+        listed=is_listed(sql("p.edition")),
         cost=join(" + ", products),
         paid=paid,
     )
@@ -217,8 +219,7 @@ _TOTALS = sql(
     " sum(long_write), sum(said), sum(thought), sum(searches),"
     " sumIf(responses, NOT is_priced), sumIf(input, NOT is_priced), sumIf(read, NOT is_priced),"
     " sumIf(short_write + long_write, NOT is_priced), sumIf(said + thought, NOT is_priced),"
-    " maxIf(edition, {listed}), maxIf(prices_date, {listed})",
-    listed=is_listed(sql("edition")),
+    " max(list_edition), max(list_date)",
 )
 
 

@@ -137,19 +137,22 @@ def day_of(number: int) -> dt.date:
 
 
 def _all_rows(prices: Prices) -> Sql:
-    own = sql("SELECT {columns} FROM ({rows})", columns=_NAMES, rows=_told(prices.own))
-    if not prices.names:
-        return own
-    listed = stored_rows(tuple(prices.names))
-    if prices.listed:
-        listed = sql("{stored} UNION ALL SELECT {columns} FROM ({rows})", stored=listed, columns=_NAMES,
-                     rows=_told(prices.listed))  # fmt: skip
-    return sql(
-        "{own} UNION ALL SELECT * REPLACE (arrayJoin(names.2[transform(model, names.1, arrayEnumerate(names.1),"
-        " toUInt32(0))]) AS model) FROM ({listed})",
-        own=own,
-        listed=listed,
-    )
+    rows = []
+    if prices.own or not prices.names:
+        rows.append(sql("SELECT {columns} FROM ({rows})", columns=_NAMES, rows=_told(prices.own)))
+    if prices.names:
+        listed = [stored_rows(tuple(prices.names))]
+        if prices.listed:
+            listed.append(sql("SELECT {columns} FROM ({rows})", columns=_NAMES, rows=_told(prices.listed)))
+        called = sql("names.2[transform(model, names.1, arrayEnumerate(names.1), toUInt32(0))]")
+        rows.append(
+            sql(
+                "SELECT * REPLACE (arrayJoin({called}) AS model) FROM ({listed})",
+                called=called,
+                listed=join(" UNION ALL ", listed),
+            )
+        )
+    return join(" UNION ALL ", rows)
 
 
 def names_of(prices: Prices) -> Sql:
