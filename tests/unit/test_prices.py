@@ -21,6 +21,7 @@ from agentstore.prices.history import additions
 from agentstore.prices.listed import edition_of, price_list, version_number
 from agentstore.prices.own import own_rows
 from agentstore.prices.row import ALWAYS, KINDS, TIERS, PriceRow, Quote, nanodollars, valid_at
+from agentstore.read import price_book
 
 CONTEXTS = {
     "": None,
@@ -255,6 +256,18 @@ def test_own_prices_have_levels_and_parts() -> None:
         "input": (10, 30), "cache_read": (10, 1), "cache_write": (10, 2), "cache_write_1h": (10, 2),
         "output": (20, 40), "reasoning": (20, 40), "web_search": (0, 9), "request": (0, 0),
     }  # fmt: skip
+
+
+def test_names_of_too_many_organisations_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(price_book, "_MOST_NAMES", 10)
+    book = price_book.PriceBook()
+    for org in "abcd":
+        book._names[org] = dict.fromkeys(("x", "y", "z"), "")
+        book._forget()
+    assert list(book._names) == ["c", "d"]
+    book._names["e"] = dict.fromkeys(map(str, range(50)), "")
+    book._forget()
+    assert list(book._names) == ["e"]
 
 
 WRONG: list[tuple[Any, str]] = [
