@@ -1,5 +1,5 @@
--- What a model costs (agentstore/prices): in a tier of service, from midnight UTC of a day on. The model is named as messages
--- name it. Rows come from a price table of some date (source, prices_date); edition orders these tables. Of the rows that
+-- What a model costs (agentstore/prices): in a tier of service, from midnight UTC of a day on. The model has
+-- the name that the price list has for it, never one out of a message. Rows come from a price table of some date (source, prices_date); edition orders these tables. Of the rows that
 -- are valid at a time, that of the latest edition counts, then the one of the latest day. So a newer price table adds rows
 -- from its own date on, and nothing before that day changes; rows are never taken away.
 --
