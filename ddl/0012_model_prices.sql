@@ -1,7 +1,8 @@
--- What a model costs (agentstore/prices): in a tier of service, from midnight UTC of a day on. The model has
--- the name that the price list has for it, never one out of a message. Rows come from a price table of some date (source, prices_date); edition orders these tables. Of the rows that
--- are valid at a time, that of the latest edition counts, then the one of the latest day. So a newer price table adds rows
--- from its own date on, and nothing before that day changes; rows are never taken away.
+-- What a model costs (agentstore/prices): in a tier of service, from midnight UTC of a day on. The model has the name that
+-- the price list has for it, never one out of a message. Rows come from a price table of some date (source, prices_date);
+-- edition orders these tables. Of the rows that are valid at a time, that of the latest edition counts, then the one of the
+-- latest day. So a newer price table adds rows from its own date on, and nothing before that day changes; rows are never
+-- taken away.
 --
 -- Prices are picodollars: 1 dollar for a million tokens is 1,000,000 for a token. A level begins at so many tokens of
 -- input of a response, a part of the day at so many seconds after midnight UTC; prices are those of the first part's levels,
