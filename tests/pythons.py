@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,9 +47,16 @@ def requirements() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     # The package itself is not installed, so its own extras are taken for what they need.
-    own = {f"agentstore[{name}]": needed for name, needed in extras.items()}
-    unit = [one for named in extras["unit"] for one in own.get(named, [named])]
-    return [*project["dependencies"], *unit]
+    return [*project["dependencies"], *_needed(extras["unit"], extras)]
+
+
+def _needed(requirements: Iterable[str], extras: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for one in requirements:
+        if own := re.fullmatch(r"agentstore\[(.+)\]", one):
+            for name in own[1].split(","):
+                yield from _needed(extras[name], extras)
+        else:
+            yield one
 
 
 def run(python: Path, folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
