@@ -1,4 +1,4 @@
-"""What is installed for the other Pythons: all that the unit tests need, and nothing that only an index could resolve."""
+"""What is installed for the other Pythons: all that the unit tests need, nothing of our own."""
 
 from __future__ import annotations
 
