@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Unpack
 
+from agentstore.errors import PoolTimeoutError
 from agentstore.filters import AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import (
     CostReport,
@@ -49,7 +50,12 @@ class SummaryReads(AnalyticsReads, CostReads, SessionReads):
                 await self.list_users(org_id),
             )
 
-        (usage, days, heatmap, cost), (tools, models, named) = await gather_both(sessions, rows)
+        try:
+            (usage, days, heatmap, cost), (tools, models, named) = await gather_both(sessions, rows)
+        except PoolTimeoutError:
+            # Where there is a turn for one only, it must not fail because it waited for itself.
+            usage, days, heatmap, cost = await sessions()
+            tools, models, named = await rows()
         names = {one.id: one.name for one in named}
         users = _together(usage, lambda one: one.user_id)
         projects = _together(usage, lambda one: one.project_name)
