@@ -159,7 +159,7 @@ def _sum_or_largest(amount: Sql) -> Sql:
 def _paid(org_id: str, key: str, filter: AnalyticsFilter, prices: Prices) -> Sql:
     """The groups with the key that they count for. What says no time came when its session began.
 
-    What has no time at all, nor its session, pays what was always paid: see ``own_rows``.
+    What has no time at all, nor its session, pays what was always paid (``prices/own.py`` for one's own).
     """
     by_day = key == "day"
     return sql(

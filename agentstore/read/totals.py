@@ -129,10 +129,11 @@ def corrected(totals: tuple[int, int, int], amounts: Sequence[int]) -> tuple[int
 
 
 def _still_subagents(org_id: str) -> Sql:
-    """The condition that the session is no session of its own meanwhile.
+    """The condition on subagents, for who pays, that they are no sessions of their own meanwhile.
 
-    Between the commit of its row and the decision about it, or for as long as nobody decides, it is known as both: it
-    counts as what its row says.
+    Between the commit of such a row and the decision about it, or for as long as nobody decides, a session is known as
+    both, and would pay twice: it pays as what its row says. ``corrections`` do without, for it costs them as much as all
+    of the rest: there its tokens count twice until it is decided (``write/sweep.py``).
     """
     return sql(
         "{key} NOT IN (SELECT session FROM session_facts FINAL WHERE org_id = {org_id} AND browsable AND session IN ("
