@@ -132,8 +132,8 @@ def _still_subagents(org_id: str) -> Sql:
     """The condition on subagents, for who pays, that they are no sessions of their own meanwhile.
 
     Between the commit of such a row and the decision about it, or for as long as nobody decides, a session is known as
-    both, and would pay twice: it pays as what its row says. ``corrections`` do without, for it costs them as much as all
-    of the rest: there its tokens count twice until it is decided (``write/sweep.py``).
+    both, and would pay twice: it pays as what its row says. ``corrections`` do without, for it costs them as much as
+    all of the rest: there its tokens count twice until it is decided (``write/sweep.py``).
     """
     return sql(
         "{key} NOT IN (SELECT session FROM session_facts FINAL WHERE org_id = {org_id} AND browsable AND session IN ("
