@@ -11,6 +11,7 @@ from agentstore import AsyncClickHouseStore
 from agentstore.connection.dial import new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import sql
+from agentstore.write.narrow import NARROW
 from benchmarks import plain_tables
 from benchmarks.baseline import Baseline
 from benchmarks.corpus import BIG_ORG
@@ -48,7 +49,7 @@ async def open_sides(target: str, database: str, *, rounds: int, merge: bool = F
         plain_pool = new_pool(plain_tables.options_of(store.options))
         try:
             if merge:
-                for table in plain_tables.SORT_KEYS:
+                for table in (*plain_tables.SORT_KEYS, *(copy.name for copy in NARROW), "session_floors"):
                     await plain_tables.merge_parts(pool, table)
             await plain_tables.fill(store.options, merge=merge)
             await _describe(pool)

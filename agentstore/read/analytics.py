@@ -7,7 +7,7 @@ Sessions and messages are those of browsable sessions. Tokens and tools are thei
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Unpack
+from typing import Any, LiteralString, NamedTuple, Unpack
 
 from msgspec.structs import replace
 
@@ -24,11 +24,19 @@ from agentstore.read.decoding import build
 from agentstore.read.floors import MARKS
 from agentstore.read.keys import keys_above_floors
 from agentstore.read.lanes import ReadLanes
+from agentstore.read.responses import of_rows_or_largest, several
 from agentstore.read.totals import OF_MANY_SESSIONS, corrections, counted_sessions, root_of_row, spent_rows
 
 TOP_TOOLS = 20
 
 _STARTED = sql("started_at IS NOT NULL")
+_AMOUNTS: dict[str, LiteralString] = {
+    "i": "input_tokens",
+    "cr": "cache_read_tokens",
+    "cw": "cache_write_tokens",
+    "o": "output_tokens",
+    "c": "context_tokens",
+}
 
 
 class ToolTotals(NamedTuple):
@@ -140,18 +148,21 @@ class AnalyticsReads(ReadLanes):
     async def token_usage_by_model(self, org_id: str, **keywords: Unpack[AnalyticsKeywords]) -> list[ModelTokenUsage]:
         """Tokens by model with output, most output first; each API response (source_id) counted once."""
         filter = AnalyticsFilter(**keywords)
+        amounts = {name: of_rows_or_largest(sql(column), sql("size")) for name, column in _AMOUNTS.items()}
         columns = await self._heavy.fetch(
             sql(
-                "SELECT m, sum(toUInt128(i)), sum(toUInt128(cr)), sum(toUInt128(cw)), sum(toUInt128(o)) AS said,"
-                " sum(toUInt128(c)), count() FROM ("
-                "SELECT argMax(input_tokens, size) AS i, argMax(cache_read_tokens, size) AS cr,"
-                " argMax(cache_write_tokens, size) AS cw, max(output_tokens) AS o, argMax(context_tokens, size) AS c,"
-                " argMax(model, size) AS m FROM ("
+                "SELECT m, sum(i), sum(cr), sum(cw), sum(o) AS said, sum(c), sum(responses) FROM ("
+                "SELECT {i} AS i, {cr} AS cr, {cw} AS cw, {o} AS o, {c} AS c,"
+                " if(several = 0, one_model, argMaxIf(model, size, several != 0)) AS m,"
+                " if(several = 0, count(), 1) AS responses FROM ("
                 # One number to compare by, for which argMax is compiled: of equal outputs the larger context decides.
-                "SELECT *, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size"
+                "SELECT *, bitOr(bitShiftLeft(toUInt128(output_tokens), 64), toUInt128(context_tokens)) AS size,"
+                " {several} AS several, if(several = 0, model, '') AS one_model"
                 " FROM ({rows}) WHERE output_tokens > 0 OR model != ''"
-                ") GROUP BY source) GROUP BY m HAVING said > 0 ORDER BY said DESC, m",
+                ") GROUP BY several, one_model) GROUP BY m HAVING said > 0 ORDER BY said DESC, m",
+                several=several(org_id),
                 rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
+                **amounts,
             ),
             OF_MANY_SESSIONS,
         )

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from agentstore.connection.sql import Sql, identifier, join, sql
 from agentstore.filters import AnalyticsFilter
-from agentstore.read.conditions import text
 from agentstore.read.dates import zone
 from agentstore.read.price_rows_sql import ALWAYS_DAY, Prices, chains, changes, is_listed, names_of
+from agentstore.read.responses import of_rows_or_largest, several
 from agentstore.read.totals import payers, spent_rows
 
 # What a row is of: a key and a model, or one of the two.
@@ -88,7 +88,7 @@ def cost_of_sessions(org_id: str, filter: AnalyticsFilter, prices: Prices, limit
 
 
 def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
-    """The rows that count, each with its amounts, and whether there is another one of its source (``again``).
+    """The rows that count, each with its amounts, and its source where another row may be of it (``several``).
 
     ``short_write`` and ``long_write`` are what was written to caches for five minutes and for an hour, ``thought`` is
     the part of the output that nobody sees, ``said`` the rest.
@@ -96,8 +96,7 @@ def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
     return sql(
         "WITH least(cache_write_tokens, cache_write_1h_tokens) AS hour,"
         " least(output_tokens, reasoning_tokens) AS unseen"
-        " SELECT source IN (SELECT source FROM message_facts FINAL WHERE org_id = {org_id} GROUP BY source"
-        " HAVING count() > 1) AS again, source, session AS of_session, model AS of_model, service_tier AS of_tier,"
+        " SELECT {several} AS several, session AS of_session, model AS of_model, service_tier AS of_tier,"
         " timestamp AS at, {size} AS size,"
         " input_tokens AS input, cache_read_tokens AS read, toUInt64(cache_write_tokens - hour) AS short_write,"
         " hour AS long_write, toUInt64(output_tokens - unseen) AS said, unseen AS thought, web_searches AS searches,"
@@ -108,7 +107,7 @@ def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
         " cache_write_tokens, reported_cost_nanodollars, web_searches) > 0",
         size=_SIZE,
         most=2**64 - 1,
-        org_id=text(org_id, "org_id"),
+        several=several(org_id),
         rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
     )
 
@@ -122,7 +121,7 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
     # What has no time of its own has its session's.
     session = sql("of_session") if by_session else sql("if(at IS NULL, of_session, toUInt128(0))")
     keyed = sql(
-        "SELECT *, if(again, source, toUInt128(0)) AS several, if(again, toUInt128(0), {session}) AS one_session,"
+        "SELECT *, several != 0 AS again, if(again, toUInt128(0), {session}) AS one_session,"
         " if(again, '', of_model) AS one_model, if(again, '', of_tier) AS one_tier, if(again, 0, {day}) AS one_day,"
         " if(again, 0, of_level) AS one_level, if(again, 0, {part}) AS one_part FROM ({rows})",
         session=session,
@@ -153,7 +152,8 @@ def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:
 def _sum_or_largest(amount: Sql) -> Sql:
     if amount.text == _REPORTED.text:  # which may stand in any one of the rows
         return sql("if(several = 0, sum(toUInt128(r.reported)), maxIf(r.reported, again)) AS reported")
-    return sql("if(several = 0, sum(toUInt128(r.{one})), argMaxIf(r.{one}, size, again)) AS {one}", one=amount)
+    its = sql("r.{one}", one=amount)
+    return sql("{amount} AS {one}", amount=of_rows_or_largest(its, sql("size")), one=amount)
 
 
 def _paid(org_id: str, key: str, filter: AnalyticsFilter, prices: Prices) -> Sql:
