@@ -9,6 +9,8 @@ from agentstore.version import __version__
 # Name, where it is, and what ``--help`` says of it: in the order that help shows.
 COMMANDS = (
     ("sessions", "sessions:sessions", "List sessions, the latest first."),
+    ("show", "show:show", "Show a session as one would want to read it."),
+    ("search", "search:search", "Search what was said and what tools were given and gave back."),
 )  # fmt: skip
 
 app = App(

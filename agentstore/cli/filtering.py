@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from agentstore.cli.options import Which
+from agentstore.cli.options import Scope, Which
 from agentstore.cli.resolving import project_filter
 from agentstore.cli.terminal.times import parse_when
 
@@ -42,13 +42,13 @@ def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None
     )
 
 
-def scope_of(opened: Opened, which: Which) -> dict[str, Any]:
-    """What statistics are asked about: whose, in which project, of which agent, from when to when."""
-    since, until = dates_of(opened, which.since, which.until)
+def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
+    """The fields that a search, and the arguments that a statistic has for this scope."""
+    since, until = dates_of(opened, scope.since, scope.until)
     return {
-        "user_id": which.user,
-        "agent_type": which.agent,
+        "user_id": scope.user,
+        "agent_type": scope.agent,
         "date_from": since,
         "date_to": until,
-        **project_filter(which.project),
+        **project_filter(scope.project),
     }

@@ -48,3 +48,15 @@ class Which:
     starred: Annotated[bool, Parameter(help="with your star")] = False
     with_commits: Annotated[bool, Parameter(help="that made commits or pull requests")] = False
     subagents: Annotated[bool, Parameter(help="also those of subagents")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What a search or a statistic is about."""
+
+    since: Annotated[str, Parameter(help="of sessions begun then or later: 2w, 3d, 12h, yesterday, 2026-11-01")] = ""
+    until: Annotated[str, Parameter(help="of sessions begun then or earlier")] = ""
+    project: Annotated[str, Parameter(name=("--project", "-p"), help="of this project; . is the repository here")] = ""
+    user: Annotated[str, Parameter(name=("--user", "-u"), help="of this user's id")] = ""
+    agent: Annotated[str, Parameter(name=("--agent", "-a"), help="of this agent")] = ""

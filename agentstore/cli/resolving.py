@@ -15,7 +15,7 @@ _CANDIDATES = 10
 _LOOKED_AT = 1000
 _TITLE = 60
 _SHORTEST_ID = 8
-_SHORTEST_TAIL = 3
+_SHORTEST_TAIL = 9
 
 
 async def session_of(store: AsyncClickHouseStore, org: str, prefix: str, *, deleted: bool = True) -> Session:

@@ -45,6 +45,16 @@ def sample_cli() -> Iterator[Cli]:
 @pytest.fixture
 def own_cli() -> Iterator[Cli]:
     """A store of the test's own, that does not exist yet."""
+    yield from fresh_cli()
+
+
+@pytest.fixture(scope="module")
+def module_cli() -> Iterator[Cli]:
+    """A store of the module's own, that does not exist yet."""
+    yield from fresh_cli()
+
+
+def fresh_cli() -> Iterator[Cli]:
     home = Path(tempfile.mkdtemp(prefix="agentstore-cli-"))
     try:
         yield Cli(home, f"local:{home / 'store'}")

@@ -66,10 +66,17 @@ class Screen:
         self.printed += 1
 
     def fold(self, *cells: Cell, indent: str = "", style: str = "") -> None:
-        """Text of one line as lines within the width, in one style."""
-        text = "".join(one.text for cell in cells for one in pieces(cell))
-        for one in folded(text, self.width - len(indent)):
-            self.line(indent, Piece(one.rstrip(" "), style))
+        """Text of one line as lines within the width; ``style`` is for what has none of its own."""
+        given = [Piece(one.text, one.style or style) for cell in cells for one in pieces(cell)]
+        for room in folded("".join(one.text for one in given), self.width - len(indent)):
+            line, left = [], len(room)
+            while given and left >= len(given[0].text):
+                line.append(given.pop(0))
+                left -= len(line[-1].text)
+            if left:
+                line.append(Piece(given[0].text[:left], given[0].style))
+                given[0] = Piece(given[0].text[left:], given[0].style)
+            self.line(indent, *line)
 
     def block(self, text: str, *, indent: str = "", style: str = "") -> None:
         """Text of many lines, each folded."""
