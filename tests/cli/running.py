@@ -56,7 +56,9 @@ class Cli:
             **self.more,
         }
 
-    def __call__(self, *arguments: str, width: int = 80, colours: bool = False, **variables: str) -> Done:
+    def __call__(
+        self, *arguments: str, width: int = 80, colours: bool = False, cwd: Path | None = None, **variables: str
+    ) -> Done:
         """Run ``agentstore`` with these arguments to its end, its output a pipe."""
         environment = {**self.environment, "COLUMNS": str(width), **variables}
         if colours:
@@ -64,7 +66,7 @@ class Cli:
         done = subprocess.run(
             self.command(*arguments),
             env=environment,
-            cwd=self.home,
+            cwd=cwd or self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from agentstore import Session
+from agentstore import AsyncClickHouseStore, Session
+from agentstore.importers.projects import project_of
 from tests.cli.running import Cli, check_snapshots
 
 TIDE = "0b6e2f4a-51c7-4f0e-9a53-2d8c6a1e7b01"
@@ -90,3 +96,31 @@ def test_a_store_that_is_not_there_is_not_made(own_cli: Cli) -> None:
     assert (done.code, done.out) == (1, "")
     assert "agentstore import" in done.err
     assert not (own_cli.home / "store").exists()
+
+
+def test_the_repository_one_stands_in_is_a_project_also_from_its_worktrees(own_cli: Cli) -> None:
+    repository, worktree = own_cli.home / "tideclock", own_cli.home / "elsewhere"
+    git(own_cli.home, "init", "-q", str(repository))
+    git(repository, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x")
+    git(repository, "worktree", "add", "-q", str(worktree))
+    (repository / "inside").mkdir()
+
+    async def fill() -> None:
+        async with AsyncClickHouseStore(own_cli.dsn) as store:
+            await store.ensure_schema()
+            some = [
+                Session(id=id, project_id=project_of(path).id, message_count=1, user_message_count=1)
+                for id, path in (("here", str(repository)), ("other", "/somewhere/else"))
+            ]
+            await store.write_batch("local", sessions=some)
+
+    asyncio.run(fill())
+    for folder in (repository, repository / "inside", worktree):
+        done = own_cli("sessions", "--json", "--project", ".", cwd=folder)
+        assert [session.id for session in read(done.lines)] == ["here"]
+        assert own_cli("sessions", "--json", "--project", str(folder)).out == done.out
+
+
+def git(folder: Path, *arguments: str) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True, timeout=60)
