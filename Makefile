@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd build clean
+.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -101,6 +101,9 @@ bench-versions: $(VENV)/.local ## what floors and looks at the clock cost, on a 
 bench-crowd: $(VENV)/.local ## small reads, pings and writes beside twenty searching clients, on a corpus of [MESSAGES=100000]
 	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'
 	@$(PY) -m benchmarks.crowd 'local:.agentstore-bench' $(ARGS)
+
+bench-startup: $(VENV)/.dev ## how long the command line takes to start, beside an interpreter that does nothing
+	@$(PY) -m benchmarks.startup $(ARGS)
 
 build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@rm -rf dist

@@ -1,25 +1,43 @@
-"""The command line, over the public parts of the library."""
+"""The command line, over the public parts of the library.
+
+``serve`` needs no extra. Everything else needs ``agentstore[cli]`` and is loaded when it is asked for.
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from agentstore.version import __version__
 
+EXTRA = {"attrs", "cyclopts", "docstring_parser", "platformdirs", "rich"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """``agentstore serve --path PATH --port 9000``: the exit code is 0, 1 for a failure, 2 for wrong arguments."""
+    """Carry out one command line. Exit codes are grep's: 0 found or done, 1 nothing found, 2 failed or wrong usage.
+
+    130: interrupted. 141: nobody reads the output any more (``| head``), as of a program that SIGPIPE ends.
+    """
     given = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="agentstore", description="The history of AI coding agents in ClickHouse.")
-    parser.add_argument("--version", action="version", version=f"agentstore {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="serve a local store to any ClickHouse client", add_help=False)
-    parser.parse_args(given[:1])
+    if given[:1] == ["serve"]:
+        return _serve(given[1:])
+    if given == ["--version"]:
+        print(f"agentstore {__version__}")
+        return 0
+    try:
+        from agentstore.cli.ending import carry_out
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        print(f"agentstore: the command line needs {error.name}: pip install 'agentstore[cli]'", file=sys.stderr)
+        return 2
+    return carry_out(given)
+
+
+def _serve(given: list[str]) -> int:
     try:
         from agentstore.local.process.main import main as serve  # here, not above: the client must not load the server
     except ImportError as error:  # fcntl and the like
         print(f"agentstore: a local store cannot be served on this system: {error}", file=sys.stderr)
         return 1
-    return serve(given[1:], prog="agentstore serve")
+    return serve(given, prog="agentstore serve")

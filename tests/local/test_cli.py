@@ -32,16 +32,26 @@ def test_serve_answers_any_client_until_it_is_told_to_end(tmp_path: Path) -> Non
         assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize(("argv", "said"), [([], "serve"), (["sing"], "sing"), (["serve"], "--path")])
-def test_wrong_arguments_say_what_is_right(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(argv)
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+@pytest.mark.parametrize(("argv", "said"), [(["sing"], "sing"), (["serve", "--nowhere"], "--path")])
+def test_wrong_arguments_say_what_is_right(argv: list[str], said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "agentstore", *argv], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert ended.value.code == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"agentstore {__version__}\n"
+
+
+def test_without_the_extra_it_says_what_to_install_and_still_serves() -> None:
+    blocked = (
+        "import sys; sys.modules['cyclopts'] = None; from agentstore.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    for argv, said in ((["sessions"], "pip install 'agentstore[cli]'"), (["serve"], "--path")):
+        done = subprocess.run(
+            [sys.executable, "-c", blocked, *argv], capture_output=True, check=False, timeout=60, text=True
+        )
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,5 @@
+"""``python -m agentstore``: the command line, for where the script is not on the path."""
+
+from agentstore.cli import main
+
+raise SystemExit(main())

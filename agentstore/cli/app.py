@@ -1,0 +1,37 @@
+"""The commands by name. A command's module is loaded when it runs or shows its help, never for the help of all."""
+
+from __future__ import annotations
+
+from cyclopts import App, Parameter
+
+from agentstore.version import __version__
+
+# Name, where it is, and what ``--help`` says of it: in the order that help shows.
+COMMANDS = (
+    ("sessions", "sessions:sessions", "List sessions, the latest first."),
+    ("show", "show:show", "Show a session as one would want to read it."),
+    ("search", "search:search", "Search what was said and what tools were given and gave back."),
+)  # fmt: skip
+
+app = App(
+    name="agentstore",
+    help="The history of AI coding agents in ClickHouse.",
+    version=f"agentstore {__version__}",
+    version_flags=["--version"],
+    help_format="plaintext",
+    # Rich's frames would cost a quarter of the start, and say no more.
+    help_formatter="plain",
+    default_parameter=Parameter(show_default=False, negative=()),
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+    sort_key=None,
+)
+
+
+def _assemble() -> None:
+    for order, (name, place, help) in enumerate(COMMANDS):
+        app.command(f"agentstore.cli.commands.{place}", name=name, help=help, sort_key=order)
+
+
+_assemble()

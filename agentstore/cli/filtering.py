@@ -1,0 +1,54 @@
+"""The filter of the library that the options of a command stand for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from agentstore.cli.options import Scope, Which
+from agentstore.cli.resolving import project_filter
+from agentstore.cli.terminal.times import parse_when
+
+if TYPE_CHECKING:
+    from agentstore import SessionFilter
+    from agentstore.cli.opening import Opened
+
+
+def filter_of(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
+    """The sessions that ``which`` means: those that were going on at some moment of the time asked for."""
+    from agentstore import SessionFilter
+
+    since, until = dates_of(opened, which.since, which.until)
+    return SessionFilter(
+        user_id=which.user,
+        agent_type=which.agent,
+        git_branch=which.branch,
+        title=which.title,
+        starred_by=opened.settings["user"] if which.starred else "",
+        with_commits=which.with_commits,
+        include_subagents=which.subagents,
+        active_from=since,
+        active_to=until,
+        limit=limit,
+        **project_filter(which.project),
+    )
+
+
+def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """``--since`` and ``--until`` as moments."""
+    return (
+        parse_when(since, opened.zone, option="--since"),
+        parse_when(until, opened.zone, option="--until", is_end=True),
+    )
+
+
+def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
+    """The fields that a search, and the arguments that a statistic has for this scope."""
+    since, until = dates_of(opened, scope.since, scope.until)
+    return {
+        "user_id": scope.user,
+        "agent_type": scope.agent,
+        "date_from": since,
+        "date_to": until,
+        **project_filter(scope.project),
+    }

@@ -1,0 +1,93 @@
+"""A whole session as Markdown, for a note, an issue or another agent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agentstore.cli.resolving import title_of
+from agentstore.cli.resuming import resume_command
+from agentstore.cli.showing import Detail
+from agentstore.cli.talk import first_lines, parts_of
+from agentstore.cli.terminal.safe import line, lines
+from agentstore.cli.terminal.screen import Screen
+from agentstore.cli.terminal.times import moment
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from agentstore import GitLink, Message, Session, ToolCall
+
+_FENCES = re.compile(r"`{3,}")
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|])")
+
+
+def write_head(screen: Screen, zone: ZoneInfo, session: Session, links: Sequence[GitLink]) -> None:
+    """A title, and what one has to know about the session."""
+    when = f"{moment(session.started_at, zone)} {zone.key.removeprefix('Etc/')}" if session.started_at else ""
+    screen.line(f"# {_plain(title_of(session)) or 'A session'}")
+    screen.line()
+    facts = [
+        ("Session", session.id),
+        ("When", when),
+        ("Who", " · ".join(filter(None, [session.user_name or session.user_id, session.agent_type]))),
+        ("Project", " · ".join(filter(None, [session.project_name, session.git_branch]))),
+        ("Resume", resume_command(session)),
+        *(
+            (link.link_type.title() if link.link_type == "commit" else "PR", link.pr_url or link.commit_sha)
+            for link in links
+        ),
+    ]
+    for label, text in facts:
+        if text:
+            screen.line(f"- {label}: {_code(text) if label in ('Session', 'Resume') else _plain(text)}")
+
+
+def write_message(
+    screen: Screen, zone: ZoneInfo, message: Message, calls: Sequence[ToolCall], pins: Sequence[str], detail: Detail
+) -> None:
+    """A message under a heading of its own. What was said stays the Markdown that it is."""
+    parts = [part for part in parts_of(message.content) if detail.thinking or not part.is_thinking]
+    shown_calls = calls if detail.tools else ()
+    if not parts and not shown_calls:
+        return
+    screen.line()
+    said = " · ".join(filter(None, [message.role, moment(message.timestamp, zone), _plain(message.model)]))
+    screen.line(f"## {message.ordinal} · {said}")
+    for note in pins:
+        screen.line()
+        screen.line(f"Pinned: {_plain(note)}" if note else "Pinned")
+    for part in parts:
+        screen.line()
+        for one in lines(part.text):
+            screen.line(f"> {one}" if part.is_thinking else one)
+    for call in shown_calls:
+        screen.line()
+        screen.line(f"**{_plain(call.tool_name)}**{' failed' if call.is_error else ''}")
+        _write_block(screen, call.input_json, "json", detail.lines)
+        _write_block(screen, call.result_content, "", detail.lines)
+
+
+def _write_block(screen: Screen, text: str, language: str, most: int) -> None:
+    """A block of code that no line in it can end."""
+    if not text:
+        return
+    shown, left_out = first_lines(text.rstrip("\n"), most)
+    fence = "`" * max([3, *(len(found) + 1 for found in _FENCES.findall(shown))])
+    screen.line()
+    screen.line(fence + language)
+    for one in lines(shown):
+        screen.line(one)
+    screen.line(fence)
+    if left_out:
+        screen.line(f"… {left_out:,} more lines")
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", line(text))
+
+
+def _code(text: str) -> str:
+    marks = "`" * (max([0, *(len(found) for found in re.findall(r"`+", text))]) + 1)
+    return f"{marks}{line(text)}{marks}" if len(marks) == 1 else f"{marks} {line(text)} {marks}"

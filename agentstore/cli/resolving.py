@@ -1,0 +1,112 @@
+"""What users name in short: the beginning of an id, the repository they stand in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from agentstore.cli.failing import CommandError, NothingFound
+
+if TYPE_CHECKING:
+    from agentstore import AsyncClickHouseStore, Session, SessionPage
+
+_CANDIDATES = 10
+_LOOKED_AT = 1000
+_TITLE = 60
+_SHORTEST_ID = 8
+_SHORTEST_TAIL = 9
+
+
+async def session_of(store: AsyncClickHouseStore, org: str, prefix: str, *, deleted: bool = True) -> Session:
+    """The one session whose id begins so, or is just this; deleted ones are found, too.
+
+    Where all others are its subagents, whose ids begin with its own, it is the session itself; a subagent is also known
+    by the beginnings of both (``0b6e2f4a:7c1``). None is ``NothingFound``; several are a ``CommandError`` that lists
+    them.
+    """
+    from agentstore import NotFoundError
+
+    if not prefix.strip():
+        raise CommandError("the id of a session is empty", hint="agentstore sessions")
+    try:
+        return await store.get_session(org, prefix)
+    except NotFoundError:
+        pass
+    page = await _beginning_with(store, org, prefix, deleted)
+    head, colon, tail = prefix.partition(":")
+    if not page.sessions and head and colon:
+        parent = await session_of(store, org, head, deleted=deleted)
+        page = await _beginning_with(store, org, f"{parent.id}:{tail}", deleted)
+    if not page.sessions:
+        raise NothingFound(f"no session begins with {prefix!r} in the organisation {org!r}", hint="agentstore sessions")
+    shortest = min(page.sessions, key=lambda session: len(session.id))
+    own = await _beginning_with(store, org, f"{shortest.id}:", deleted) if page.total > 1 else None
+    if page.total == 1 or (own is not None and own.total == page.total - 1):
+        return shortest
+    shown = [f"{session.id}  {title_of(session)[:_TITLE]}" for session in page.sessions[:_CANDIDATES]]
+    if page.total > _CANDIDATES:
+        shown.append(f"… and {page.total - _CANDIDATES} more")
+    raise CommandError(f"{prefix!r} is the beginning of {page.total} ids", hint="one of:", candidates=shown)
+
+
+async def _beginning_with(store: AsyncClickHouseStore, org: str, prefix: str, deleted: bool) -> SessionPage:
+    from agentstore import SessionFilter
+
+    wanted = SessionFilter(id_prefix=prefix, include_subagents=True, include_deleted=deleted, limit=_LOOKED_AT)
+    return await store.list_sessions(org, wanted)
+
+
+def title_of(session: Session) -> str:
+    """What a session is about: its name, else the first line of its first message."""
+    return session.display_name or session.first_message.strip().partition("\n")[0]
+
+
+def project_filter(named: str) -> dict[str, Any]:
+    """The fields of a filter that ``--project`` stands for: a name, or with a path (``.``) the repository there.
+
+    Worktrees and clones are the repository they are of, as importing decides it.
+    """
+    if not named:
+        return {}
+    if named not in (".", "..") and "/" not in named and os.sep not in named:
+        return {"project_name": named}
+    from agentstore.importers.git_directory import repository_of
+    from agentstore.importers.projects import project_of
+
+    path = os.path.realpath(os.path.expanduser(named))
+    found = repository_of(path)
+    return {"project_id": project_of(found.root or path, found.remote).id}
+
+
+def short_ids(ids: Iterable[str]) -> dict[str, str]:
+    """What tells each id from all the others, and what ``session_of`` takes: its beginning, of a subagent both's."""
+    by_head: dict[str, list[str]] = {}
+    for id in sorted(set(ids)):
+        head, _, tail = id.partition(":")
+        by_head.setdefault(head, []).append(tail)
+    heads = _shortest(list(by_head), _SHORTEST_ID)
+    found = {}
+    for head, tails in by_head.items():
+        short = _shortest([tail for tail in tails if tail], _SHORTEST_TAIL)
+        for tail in tails:
+            found[f"{head}:{tail}" if tail else head] = f"{heads[head]}:{short[tail]}" if tail else heads[head]
+    return found
+
+
+def _shortest(ordered: list[str], least: int) -> dict[str, str]:
+    """The shortest beginning of each, of ``least`` characters or more, that its neighbours in the order do not have."""
+    found = {}
+    for at, one in enumerate(ordered):
+        neighbours = [*ordered[max(0, at - 1) : at], *ordered[at + 1 : at + 2]]
+        length = max([least, *(_common(one, other) + 1 for other in neighbours)])
+        found[one] = one[:length]
+    return found
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    for length, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return length
+    return min(len(one), len(other))

@@ -1,0 +1,15 @@
+"""JSON of the library's records: their own names, one object on a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agentstore.cli.terminal import safe
+from agentstore.cli.terminal.screen import Screen
+
+
+def print_json(screen: Screen, record: Any) -> None:
+    """One record, or what else msgspec knows, as one line that is safe on a terminal and parses back to the same."""
+    screen.raw(safe.in_json(msgspec.json.encode(record).decode()) + "\n")

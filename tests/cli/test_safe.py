@@ -1,0 +1,61 @@
+"""Nothing of a transcript commands a terminal."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentstore.cli.terminal import safe
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
+
+
+def is_harmless(text: str) -> bool:
+    joiners = "\u200c\u200d"
+    return all(unicodedata.category(one) not in ("Cc", "Cs", "Zl", "Zp") for one in text) and all(
+        unicodedata.category(one) != "Cf" or one in joiners or not unicodedata.bidirectional(one) for one in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("\x1b]0;title\x07", "␛]0;title␇"),
+        ("\x1b[2J\x9b31m", "␛[2J<9B>31m"),
+        ("good\rbad", "good␍bad"),
+        ("a\n\tb\r\nc", "a b c"),
+        ("ab\u202egnp.exe", "ab<U+202E>gnp.exe"),
+        ("a\u200bb\ufeff", "a<U+200B>b<U+FEFF>"),
+        ("\ud800x", "<U+D800>x"),
+        ("👩\u200d💻 می\u200cخواهم", "👩\u200d💻 می\u200cخواهم"),
+        ("a\u200db", "a<U+200D>b"),
+        ("\U000e0041", "<U+E0041>"),
+        ("横浜 ⚓️ é", "横浜 ⚓️ é"),
+    ],
+)
+def test_what_becomes_of_texts(text: str, shown: str) -> None:
+    assert safe.line(text) == shown
+
+
+@given(ANY_TEXT)
+def test_any_text_is_one_harmless_line_and_stays_as_it_is_then(text: str) -> None:
+    once = safe.line(text)
+    assert is_harmless(once)
+    assert safe.line(once) == once
+
+
+@given(ANY_TEXT)
+def test_any_text_is_harmless_lines(text: str) -> None:
+    assert all(is_harmless(one) for one in safe.lines(text))
+
+
+@given(st.text())
+def test_json_says_the_same(text: str) -> None:
+    encoded = safe.in_json(json.dumps({"text": text}, ensure_ascii=False))
+    assert json.loads(encoded) == {"text": text}
+    assert is_harmless(encoded)
