@@ -26,6 +26,7 @@ _CODES = {
     "magenta": "35",
     "cyan": "36",
     "mark": "1;33",
+    "note": "33",
     "head": "1",
 }
 NARROWEST = 20
@@ -67,7 +68,7 @@ class Screen:
 
     def fold(self, *cells: Cell, indent: str = "", style: str = "") -> None:
         """Text of one line as lines within the width; ``style`` is for what has none of its own."""
-        given = [Piece(one.text, one.style or style) for cell in cells for one in pieces(cell)]
+        given = [self._marked(Piece(one.text, one.style or style)) for cell in cells for one in pieces(cell)]
         for room in folded("".join(one.text for one in given), self.width - len(indent)):
             line, left = [], len(room)
             while given and left >= len(given[0].text):
@@ -87,6 +88,10 @@ class Screen:
         """What is safe already: JSON of ``jsons``."""
         self._write(text)
         self.printed += 1
+
+    def _marked(self, piece: Piece) -> Piece:
+        """Where there are no colours, what was looked for is between marks."""
+        return Piece(f"»{piece.text}«", piece.style) if piece.style == "mark" and not self.colours else piece
 
     def painted(self, piece: Piece) -> str:
         """A piece of safe text with its style, where there are colours."""
