@@ -51,6 +51,7 @@ def ended(call: Callable[[], object], *, debug: bool = False) -> int:
         code = call()
         sys.stdout.flush()
     except KeyboardInterrupt as error:
+        _forget_output()  # it may be what was waited for
         said = str(error)
         return _ended(INTERRUPTED, said or "interrupted", [], error if debug else None)
     except PagerLeft:

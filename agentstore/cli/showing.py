@@ -118,9 +118,9 @@ def spent_lines(spent: Spent, cost: CostRow | None) -> list[tuple[str, str]]:
     tokens = " · ".join(f"{count(number)} {kind}" for number, kind in kinds if number)
     found = [("tokens", tokens)] if tokens else []
     if cost is not None and (cost.cost_nanodollars or cost.unpriced_tokens):
-        price = f"{dollars(cost.cost_nanodollars)} at list prices, with subagents"
-        unpriced = f" · {count(cost.unpriced_tokens)} tokens without a price" if cost.unpriced_tokens else ""
-        found.append(("cost", price + unpriced))
+        price = f"{dollars(cost.cost_nanodollars)} at list prices, with subagents" if cost.cost_nanodollars else ""
+        unpriced = f"{count(cost.unpriced_tokens)} tokens without a price" if cost.unpriced_tokens else ""
+        found.append(("cost", " · ".join(filter(None, [price, unpriced]))))
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TextIO
 
 from agentstore.cli.terminal import safe
-from agentstore.cli.terminal.width import folded
+from agentstore.cli.terminal.width import folded, width
 
 # Bold, dim and the eight colours that every terminal has, and that follow its theme.
 _CODES = {
@@ -54,9 +54,9 @@ def pieces(cell: Cell) -> tuple[Piece, ...]:
 class Screen:
     """Lines of text, styled or not, as wide as there is room. ``printed`` counts them."""
 
-    def __init__(self, write: Callable[[str], object], width: int, *, colours: bool, is_terminal: bool) -> None:
+    def __init__(self, write: Callable[[str], object], columns: int, *, colours: bool, is_terminal: bool) -> None:
         self._write = write
-        self.width = max(NARROWEST, width)
+        self.width = max(NARROWEST, columns)
         self.colours = colours
         self.is_terminal = is_terminal
         self.printed = 0
@@ -82,7 +82,11 @@ class Screen:
     def block(self, text: str, *, indent: str = "", style: str = "") -> None:
         """Text of many lines, each folded."""
         for one in safe.lines(text):
-            self.fold(one, indent=indent, style=style)
+            if width(one) <= self.width - len(indent):  # most are, and a session has very many
+                self._write(f"{indent}{self.painted(Piece(one, style))}".rstrip(" ") + "\n")
+                self.printed += 1
+            else:
+                self.fold(one, indent=indent, style=style)
 
     def raw(self, text: str) -> None:
         """What is safe already: JSON of ``jsons``."""
