@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from agentstore.protocols import ReadStore, Store
     from agentstore.settings import ConnectOptions
     from agentstore.store import AsyncClickHouseStore
+    from agentstore.write.pipeline import FailedWrite, Pipeline, StoredWrite
     from agentstore.write.purge import Purge
     from agentstore.write.receipt import Receipt
     from agentstore.write.statistics import TableStatistics
@@ -98,6 +99,7 @@ __all__ = [
     "CostReport",
     "CostRow",
     "DailyActivity",
+    "FailedWrite",
     "FileHistory",
     "FileHistoryEntry",
     "FileTouch",
@@ -114,6 +116,7 @@ __all__ = [
     "NotFoundError",
     "OperationTimeoutError",
     "OriginalPart",
+    "Pipeline",
     "PoolTimeoutError",
     "ProjectInfo",
     "ProjectUsage",
@@ -134,6 +137,7 @@ __all__ = [
     "SourceFile",
     "Store",
     "StoreClosedError",
+    "StoredWrite",
     "Summary",
     "SummaryTotals",
     "TableStatistics",
@@ -165,6 +169,7 @@ _HOMES = {
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",
     "store": "AsyncClickHouseStore",
+    "write.pipeline": "FailedWrite Pipeline StoredWrite",
     "write.purge": "Purge",
     "write.receipt": "Receipt",
     "write.statistics": "TableStatistics",

@@ -8,12 +8,13 @@ import pytest
 
 from agentstore import (
     AsyncClickHouseStore,
+    FailedWrite,
     InvalidArgumentError,
     SessionFilter,
     SessionPurgedError,
     StoreClosedError,
+    StoredWrite,
 )
-from agentstore.write.pipeline import FailedWrite, StoredWrite
 from tests.builders import call, commit, message, session, touch
 from tests.live.test_writer import behind_a_proxy
 from tests.servers import Server

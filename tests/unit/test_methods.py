@@ -38,7 +38,7 @@ def test_a_protocol_says_what_the_store_does(protocol: type, name: str) -> None:
 
 
 def test_what_no_protocol_promises() -> None:
-    """Iterators, receipts and pipelines, which another store need not have: all else that reads or writes is promised."""
+    """Iterators, receipts and pipelines, which another store need not have: all else is promised."""
     assert of(Reads) - of(ReadStore) == {"iter_messages", "iter_sessions"}
     assert {name for name in of(Writes) - of(Store) if not name.startswith("submit_")} == {"pipeline"}
     assert of(ReadStore) | of(Store) <= of(AsyncClickHouseStore)
