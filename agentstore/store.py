@@ -23,6 +23,7 @@ from agentstore.schema import migrate
 from agentstore.schema.database import create_database_if_missing, drop_and_create_database
 from agentstore.schema.fitness import explained, is_missing
 from agentstore.settings import ConnectOptions, resolve_target
+from agentstore.telemetry.figures import Figures, forget, watch
 from agentstore.write.accumulator import Limits
 from agentstore.write.masked import Masking
 from agentstore.write.mending import Mender
@@ -75,6 +76,7 @@ class AsyncClickHouseStore(Reads, Writes):
         self._lanes: Lanes | None = None
         self._writer: Writer | None = None
         self._home: Home | None = None
+        self._figures: Figures | None = None
         self._final_statistics: dict[str, TableStatistics] = {}
         self._state = "new"
 
@@ -122,6 +124,8 @@ class AsyncClickHouseStore(Reads, Writes):
             await lanes.aclose()
             raise
         self._lanes, self._writer = lanes, writer
+        self._figures = Figures(writer.statistics, lambda: lanes.figures)
+        watch(self._figures)
         lanes.writes.on_connected = writer.versions.reconnected
         for task in self._writer.start():
             # asyncio.run cancels what still runs at its end: without aclose() nobody else would close the sockets.
@@ -145,6 +149,8 @@ class AsyncClickHouseStore(Reads, Writes):
                     await writer.aclose(self.options.close_timeout_seconds)
                 finally:
                     self._final_statistics = writer.statistics()
+                    if self._figures is not None:
+                        forget(self._figures)
             if lanes is not None:
                 await lanes.aclose()
         except BaseException:  # cancelled: the sockets must not stay behind

@@ -27,6 +27,7 @@ from agentstore.errors import (
 )
 from agentstore.protocols import Columns
 from agentstore.settings import ConnectOptions, Host
+from agentstore.telemetry.statements import Target, statement
 
 _AUTHENTICATION_CODES = frozenset({192, 193, 194, 516})
 _ERROR_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[^()]*(?:\(version [^)]*\)+)?\s*$")
@@ -62,6 +63,7 @@ class NativeConnection:
     def __init__(self, connection: Wire) -> None:
         self.peer: Peer | None = None
         self._wire = connection
+        self._target = Target()
         self._given_up = False
         self._last_used = time.monotonic()
         self.usable = True
@@ -97,6 +99,7 @@ class NativeConnection:
         except (ImportError, ClickHouseException) as error:
             raise ConfigError(f"compression: {error}", hint="pip install 'agentstore[compression]'") from None
         connection, wire.address = cls(wire), address
+        connection._target = Target(host.name, host.port, database)
         try:
             await connection._shake_hands(_where(host, address), seconds)
         except BaseException:
@@ -134,6 +137,10 @@ class NativeConnection:
     async def fetch(self, query: Sql, settings: Mapping[str, Any], timeout: float) -> Columns:
         """The result as columns, an empty list where there are no rows."""
         query_id = str(uuid.uuid4())
+        with statement(self._target, query.text, query_id):
+            return await self._fetch(query, query_id, settings, timeout)
+
+    async def _fetch(self, query: Sql, query_id: str, settings: Mapping[str, Any], timeout: float) -> Columns:
         async with self._guarded(query_id, timeout, keep_on_refusal=True):
             sent = self.fitted.settings(_sized(settings, query))
             columns = await self._wire.execute(query.text, columnar=True, settings=sent, query_id=query_id)
@@ -150,9 +157,10 @@ class NativeConnection:
         """One INSERT of encoded blocks; returns when the server has committed it."""
         query_id = str(uuid.uuid4())
         # A refused insert leaves blocks on the wire that the server may or may not read: never keep it.
-        async with self._guarded(query_id, timeout, keep_on_refusal=False), _no_text_expected():
-            sent = self.fitted.settings(settings)
-            await self._wire.insert_blocks(query.text, header, blocks, sent, query_id)
+        with statement(self._target, query.text, query_id):
+            async with self._guarded(query_id, timeout, keep_on_refusal=False), _no_text_expected():
+                sent = self.fitted.settings(settings)
+                await self._wire.insert_blocks(query.text, header, blocks, sent, query_id)
 
     async def close(self) -> None:
         """Close the socket. Shielded from cancellation, never raises.

@@ -48,6 +48,11 @@ class Lanes:
         self.background = Lane(self.writes, Turns(_BACKGROUND, wait_seconds=math.inf))
         self.health = Lane(self.writes, Turns(_HEALTH, wait_seconds=math.inf))
 
+    @property
+    def figures(self) -> dict[str, tuple[int, int, int]]:
+        """By pool, how many connections are idle, how many used, and how many calls wait for one."""
+        return {"reads": self.reads.figures, "writes": self.writes.figures}
+
     async def aclose(self) -> None:
         """Close all connections; those in use get a bounded time to come back. Never raises."""
         # Side by side: each may wait for connections that are in use.

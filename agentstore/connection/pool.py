@@ -71,6 +71,11 @@ class Pool:
     def __repr__(self) -> str:
         return f"<Pool idle={len(self._idle)} leased={len(self._leased)}{' closed' if self._closed else ''}>"
 
+    @property
+    def figures(self) -> tuple[int, int, int]:
+        """How many connections are idle, how many used, and how many calls wait for one."""
+        return len(self._idle), len(self._leased), self._turns.waiting
+
     async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
         """Run a read; see ``Executor.fetch``. Cancelling it closes its connection and stops the query."""
         async with self._explained():

@@ -23,6 +23,11 @@ class Turns:
         self._what = what
         self._hint = hint
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._slots.statistics().tasks_waiting
+
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """One of them, from here to the end of the block; ``PoolTimeoutError`` where none became free in time."""
@@ -43,10 +48,9 @@ class Turns:
                 # Cancelled just as a slot is handed over, anyio releases it again: none is lost.
                 await self._slots.acquire()
         except TimeoutError as error:
-            waiting = self._slots.statistics().tasks_waiting
             raise PoolTimeoutError(
                 f"all {self.size} {self._what} were in use for {self._wait_seconds:g} s;"
-                f" {waiting} more calls wait for one",
+                f" {self.waiting} more calls wait for one",
                 hint=self._hint,
             ) from error
 

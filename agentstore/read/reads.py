@@ -12,6 +12,7 @@ from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.stars_and_pins import MarkReads
 from agentstore.read.summary import SummaryReads
+from agentstore.telemetry.methods import traced
 
 
 class Reads(MessageReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads):
@@ -49,3 +50,7 @@ class Reads(MessageReads, GitLinkReads, FileReads, MarkReads, SummaryReads, Chan
         heavy = self._heavy
         self._index_lookup = self._index_lookup or IndexLookup(heavy)
         return await pages.search(self._index_lookup, org_id, query)
+
+
+for _kind in Reads.__mro__:
+    traced(_kind)

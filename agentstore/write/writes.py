@@ -23,6 +23,7 @@ from agentstore.models import (
     WriteMark,
 )
 from agentstore.organisation import organisation
+from agentstore.telemetry.methods import traced
 from agentstore.write.calls import Call, version_of
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids, listed
@@ -275,3 +276,6 @@ class Writes(ABC):
     def _submit(self, org_id: str, table: Table, records: Iterable[Any], name: str) -> Receipt:
         writer, found = self._open_writer, listed(records, name)
         return writer.submit(lambda: writer.calls.rows(table, org_id, found, name=name))
+
+
+traced(Writes)

@@ -19,7 +19,7 @@ LAYERS = [
     {"errors", "version", "packed"},
     {"models", "models.record", "models.written", "models.ingested", "models.asked", "models.answered", "settings",
      "organisation", "filters", "models.priced"},
-    {"prices"},
+    {"prices", "telemetry"},
     {"connection.sql"},
     {"protocols", "home"},
     {"connection.hosts", "connection.needs", "connection.known_versions", "schema.plan", "write.encoding", "write.rows",
