@@ -31,6 +31,10 @@ def test_with_tools_and_thinking(sample_cli: Cli) -> None:
     check_snapshots(sample_cli, "show-tools", "show", "c2f8", "--tools", "--thinking")
 
 
+def test_of_another_agent(sample_cli: Cli) -> None:
+    check_snapshots(sample_cli, "show-codex", "show", "codex:019c", "--tools", "--thinking")
+
+
 def test_as_markdown(sample_cli: Cli) -> None:
     check_snapshots(sample_cli, "show-md", "show", "0b6e2f4a", "--tools", "--format", "md")
 
