@@ -27,7 +27,14 @@ def shell(cli: Cli, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-READING = ["sessions", "sessions --json", "show 0b6e -t", "show 0b6e --raw", "search tide -n 0", "search tide -C 2"]
+READING = [
+    "sessions",
+    "sessions --json",
+    "show 0b6e --tools",
+    "show 0b6e --raw",
+    "search tide -n 0",
+    "search tide -C 2",
+]
 
 
 @pytest.mark.parametrize("command", READING)
