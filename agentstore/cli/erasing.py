@@ -1,0 +1,96 @@
+"""Erasing a session: what it would take along, and what it took."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from agentstore.cli.failing import FOUND
+from agentstore.cli.resolving import session_of, title_of
+from agentstore.cli.terminal.money import count
+from agentstore.cli.terminal.screen import Piece, Screen
+from agentstore.cli.terminal.times import moment
+
+if TYPE_CHECKING:
+    from agentstore import Session, SourceFile
+    from agentstore.cli.opening import Opened
+
+_MOST_FILES = 5
+
+
+class Doomed(NamedTuple):
+    """A session that is to be erased, the subagents that the store lists below it, and the files it was read from."""
+
+    session: Session
+    subagents: list[Session]
+    files: list[SourceFile]
+
+
+async def look(opened: Opened, id: str) -> Doomed:
+    """What would be erased."""
+    session = await session_of(opened.store, opened.org, id)
+    subagents = await subagents_below(opened, session)
+    files = await opened.store.list_source_files(opened.org, session_id=session.id)
+    return Doomed(session, subagents, files)
+
+
+async def subagents_below(opened: Opened, session: Session) -> list[Session]:
+    """All subagents of a session and of its subagents."""
+    from agentstore import SessionFilter
+
+    found: dict[str, Session] = {}
+    latest = [session]
+    while latest:
+        children: list[Session] = []
+        for parent in latest:
+            wanted = SessionFilter(parent_session_id=parent.id, include_subagents=True, include_deleted=True)
+            async for child in opened.store.iter_sessions(opened.org, wanted):
+                if child.relationship_type == "subagent" and child.id not in found and child.id != session.id:
+                    children.append(child)
+                    found[child.id] = child
+        latest = children
+    return list(found.values())
+
+
+def told(screen: Screen, doomed: Doomed) -> None:
+    """What it is about, before it is asked."""
+    session = doomed.session
+    screen.fold(Piece(session.id, "yellow"), f"  {title_of(session)}", style="bold")
+    screen.fold(_counts(doomed))
+    whose = [session.user_name or session.user_id, session.project_name, session.agent_type]
+    screen.fold(" · ".join(filter(None, whose)), style="dim")
+
+
+def _counts(doomed: Doomed) -> str:
+    all_of_it = [doomed.session, *doomed.subagents]
+    parts = [
+        f"{count(sum(one.message_count for one in all_of_it))} messages",
+        f"{count(sum(one.tool_call_count for one in all_of_it))} tool calls",
+        f"{len(doomed.subagents)} subagent{'s' * (len(doomed.subagents) > 1)}" if doomed.subagents else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+async def erase(opened: Opened, doomed: Doomed, timeout: float) -> int:
+    """Erase it, and say what is gone and what is not."""
+    id = doomed.session.id
+    try:
+        purge = await opened.store.purge_sessions(opened.org, [id], timeout_seconds=timeout)
+    except asyncio.CancelledError:
+        # Ctrl-C; what is under way on the server goes on, and is begun again by the same command.
+        raise KeyboardInterrupt(
+            f"interrupted: {id} may be gone from lists already, and its text still be on the disk; purge again to go on"
+        ) from None
+    screen = opened.screen
+    screen.line("erased ", Piece(id, "yellow"), f"  {title_of(doomed.session)}")
+    for one in sorted(set(purge.session_ids) - {id}):
+        screen.line("       ", Piece(one, "yellow"))
+    screen.line(Piece(_counts(doomed), "dim"))
+    until = f"{moment(purge.inactive_parts_until, opened.zone)} {opened.zone.key.removeprefix('Etc/')}"
+    screen.fold(
+        f"the server keeps inactive parts, which no read reaches, until {until}; backups are not touched", style="dim"
+    )
+    for file in doomed.files[:_MOST_FILES]:
+        where = f" on {file.machine}" if file.machine else ""
+        screen.line(Piece(f"the agent's own file is not touched{where}: {file.path}", "dim"))
+    return FOUND
