@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agentstore.cli.failing import FOUND
 from agentstore.cli.resolving import session_of, title_of
+from agentstore.cli.subagents import all_below
 from agentstore.cli.terminal.money import count
 from agentstore.cli.terminal.screen import Piece, Screen
 from agentstore.cli.terminal.times import moment
@@ -29,27 +30,9 @@ class Doomed(NamedTuple):
 async def look(opened: Opened, id: str) -> Doomed:
     """What would be erased."""
     session = await session_of(opened.store, opened.org, id)
-    subagents = await subagents_below(opened, session)
+    subagents = await all_below(opened, session)
     files = await opened.store.list_source_files(opened.org, session_id=session.id)
     return Doomed(session, subagents, files)
-
-
-async def subagents_below(opened: Opened, session: Session) -> list[Session]:
-    """All subagents of a session and of its subagents."""
-    from agentstore import SessionFilter
-
-    found: dict[str, Session] = {}
-    latest = [session]
-    while latest:
-        children: list[Session] = []
-        for parent in latest:
-            wanted = SessionFilter(parent_session_id=parent.id, include_subagents=True, include_deleted=True)
-            async for child in opened.store.iter_sessions(opened.org, wanted):
-                if child.relationship_type == "subagent" and child.id not in found and child.id != session.id:
-                    children.append(child)
-                    found[child.id] = child
-        latest = children
-    return list(found.values())
 
 
 def told(screen: Screen, doomed: Doomed) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from agentstore.cli.filtering import filter_of
 from agentstore.cli.options import Which
+from agentstore.cli.subagents import children_of
 from agentstore.cli.terminal import safe
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 _CALLS_AT_ONCE = 100
 _TOUCHES_AT_ONCE = 1000
 
+# What one of a type is called, and many.
+_NAMES = {
+    "session": ("session", "sessions"),
+    "message": ("message", "messages"),
+    "tool_call": ("tool call", "tool calls"),
+    "git_link": ("git link", "git links"),
+    "file_touch": ("file touch", "file touches"),
+    "session_star": ("star", "stars"),
+    "message_pin": ("pin", "pins"),
+}
+
 Typed = tuple[str, Any]
 
 
@@ -26,15 +38,21 @@ def line_of(type: str, record: Any) -> str:
     return f'{{"type":"{type}",{safe.in_json(msgspec.json.encode(record).decode())[1:]}\n'
 
 
+def counted(counts: Mapping[str, int]) -> str:
+    """How many records there were of each type."""
+    told = ((counts[type], one, many) for type, (one, many) in _NAMES.items() if type in counts)
+    return ", ".join(f"{number:,} {one if number == 1 else many}" for number, one, many in told)
+
+
 async def records_of(opened: Opened, which: Which, limit: int) -> AsyncIterator[Typed]:
     """Each record with its type: a session, what is in it, and then the same of its subagents, each once.
 
-    ``limit``: of the sessions that the filter finds; 0 is all. Stars and pins are held, they are few.
+    ``limit``: of the sessions that the filter finds; 0 is all. Marks are held, they are few.
     """
     stars = _by_session(await opened.store.list_session_stars(opened.org))
     pins = _by_session(await opened.store.list_message_pins(opened.org))
-    # Ids of subagents alone: others do not come twice.
-    seen: set[str] = set()
+    # What is hidden, and ids of subagents that were told: others do not come twice.
+    seen = {mark.session_id for mark in await opened.store.list_session_deletes(opened.org)}
     found = 0
     async for session in opened.store.iter_sessions(opened.org, filter_of(opened, which)):
         waiting = [] if session.id in seen else [session]
@@ -50,7 +68,7 @@ async def records_of(opened: Opened, which: Which, limit: int) -> AsyncIterator[
                 yield "session_star", star
             for pin in pins.get(one.id, ()):
                 yield "message_pin", pin
-            below = [child for child in await _subagents(opened, one, named) if child.id not in seen]
+            below = [child for child in await children_of(opened, one, named) if child.id not in seen]
             seen.update(child.id for child in below)
             waiting += below
         found += 1
@@ -102,23 +120,6 @@ async def _touches(opened: Opened, session: Session) -> AsyncIterator[FileTouch]
         cursor = page.next_cursor
         if not cursor:
             return
-
-
-async def _subagents(opened: Opened, session: Session, named: Iterable[str]) -> list[Session]:
-    """The session's own subagents: those that lists know, and those that are known from its calls alone."""
-    from agentstore import SessionFilter
-
-    wanted = SessionFilter(parent_session_id=session.id, include_subagents=True)
-    found = {
-        one.id: one
-        async for one in opened.store.iter_sessions(opened.org, wanted)
-        if one.relationship_type == "subagent"
-    }
-    missing = set(named) - set(found) - {session.id}
-    if missing:
-        told = await opened.store.get_sessions(opened.org, missing)
-        found |= {one.id: one for one in told if one.relationship_type == "subagent"}
-    return list(found.values())
 
 
 def _by_session(marks: Iterable[Any]) -> dict[str, list[Any]]:

@@ -34,11 +34,11 @@ class Linked(NamedTuple):
 
 
 def name_of(link: GitLinkResult) -> str:
-    """A commit's SHA as far as it is needed, a pull request as its repository and number."""
+    """A commit's SHA as far as it is needed, a pull request as its repository's last name and its number."""
     if link.commit_sha:
         return link.commit_sha[:_SHORT_SHA]
     found = _REQUEST.fullmatch(link.pr_url)
-    return f"{found.group(2)}#{found.group(3)}" if found else link.pr_url
+    return f"{found.group(2).rpartition('/')[2]}#{found.group(3)}" if found else link.pr_url
 
 
 async def looked_up(opened: Opened, what: str) -> list[Linked]:

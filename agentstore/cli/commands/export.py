@@ -42,7 +42,6 @@ def export(
         if output in ("", "-"):
             await _write(opened, opened.screen, which, limit)
             return FOUND
-        from agentstore.cli.terminal.money import count
         from agentstore.cli.terminal.screen import Screen
         from agentstore.cli.whole_file import whole_file
 
@@ -50,8 +49,9 @@ def export(
             counts = await _write(
                 opened, Screen(stream.write, opened.screen.width, colours=False, is_terminal=False), which, limit
             )
-        told = ", ".join(f"{count(number)} {type}{'s' * (number != 1)}" for type, number in counts.items())
-        opened.screen.fold(f"{output}: {told.replace('_', ' ')}")
+        from agentstore.cli.exporting import counted
+
+        opened.screen.fold(f"{output}: {counted(counts)}")
         return FOUND
 
     return run(exported, common, Shown(json=True, utc=utc, tz=tz))
