@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App, Parameter
 
+from agentstore.cli.helping import HelpLayout
 from agentstore.version import __version__
 
 # Name, where it is, and what ``--help`` says of it: in the order that help shows.
@@ -30,6 +31,7 @@ COMMANDS = (
     ("purge", "purge:purge", "Erase a session from the store, for good."),
     ("restore", "restore:restore", "Write the agent's own files of a session back."),
     ("export", "export:export", "Write sessions with all that is in them as lines of JSON."),
+    ("completion", "completion:completion", "Print what completes commands and options in your shell."),
 )  # fmt: skip
 
 app = App(
@@ -39,11 +41,13 @@ app = App(
     version_flags=["--version"],
     help_format="plaintext",
     # Rich's frames would cost a quarter of the start, and say no more.
-    help_formatter="plain",
+    help_formatter=HelpLayout(),
     default_parameter=Parameter(show_default=False, negative=()),
     result_action="return_value",
     exit_on_error=False,
     print_error=False,
+    # Who interrupted is told so where all other ends are told (ending.py).
+    suppress_keyboard_interrupt=False,
     sort_key=None,
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agentstore.cli.filtering import filter_of
+from agentstore.cli.filtering import sessions_wanted
 from agentstore.cli.options import Which
 from agentstore.cli.subagents import children_of
 from agentstore.cli.terminal import safe
@@ -54,7 +54,7 @@ async def records_of(opened: Opened, which: Which, limit: int) -> AsyncIterator[
     # What is hidden, and ids of subagents that were told: others do not come twice.
     seen = {mark.session_id for mark in await opened.store.list_session_deletes(opened.org)}
     found = 0
-    async for session in opened.store.iter_sessions(opened.org, filter_of(opened, which)):
+    async for session in opened.store.iter_sessions(opened.org, await sessions_wanted(opened, which)):
         waiting = [] if session.id in seen else [session]
         while waiting:
             one = waiting.pop(0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentstore.cli.failing import NothingFound
 from agentstore.cli.options import Scope, Which
-from agentstore.cli.resolving import project_filter
+from agentstore.cli.resolving import project_filter, project_known
 from agentstore.cli.terminal.times import parse_when
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ def filter_of(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter
     )
 
 
+async def sessions_wanted(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
+    """The same as ``filter_of``; a project that is named by a path is one that the store knows, where it does."""
+    from msgspec.structs import replace
+
+    project = await project_known(opened.store, opened.org, which.project)
+    return replace(filter_of(opened, which, limit=limit), **project)
+
+
 def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None, dt.datetime | None]:
     """``--since`` and ``--until`` as moments."""
     return (
@@ -56,9 +64,14 @@ def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
     }
 
 
+async def scope_wanted(opened: Opened, scope: Scope) -> dict[str, Any]:
+    """The same as ``scope_of``; a project that is named by a path is one that the store knows, where it does."""
+    return {**scope_of(opened, scope), **await project_known(opened.store, opened.org, scope.project)}
+
+
 async def span_of(opened: Opened, scope: Scope) -> AnalyticsKeywords:
     """The arguments that a statistic has for this scope. It knows projects by their names alone."""
-    asked = scope_of(opened, scope)
+    asked = await scope_wanted(opened, scope)
     if id := asked.pop("project_id", ""):
         names = [one.name for one in await opened.store.list_projects(opened.org) if one.id == id]
         if not names:

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from agentstore.cli.failing import CommandError
-from agentstore.cli.filtering import scope_of
+from agentstore.cli.filtering import scope_wanted
 from agentstore.cli.options import Scope
 from agentstore.cli.resolving import title_of, titles_of
 
@@ -64,7 +64,7 @@ async def latest(opened: Opened, scope: Scope, limit: int) -> tuple[list[Linked]
     """The links of the latest sessions, the newest first, and whether there are more. Subagents' are among them."""
     from agentstore import SessionFilter
 
-    wanted = SessionFilter(with_commits=True, include_subagents=True, **scope_of(opened, scope))
+    wanted = SessionFilter(with_commits=True, include_subagents=True, **await scope_wanted(opened, scope))
     found: list[Linked] = []
     waiting: list[Session] = []
     async for session in opened.store.iter_sessions(opened.org, wanted):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -18,9 +17,9 @@ Marks = tuple[list[SessionStar], list[MessagePin], list[SessionDelete]]
 
 
 @pytest.fixture(scope="module")
-def marked_cli(module_cli: Cli) -> Iterator[Cli]:
+def marked_cli(module_cli: Cli) -> Cli:
     asyncio.run(import_sample(module_cli.dsn))
-    yield module_cli
+    return module_cli
 
 
 def marks(cli: Cli) -> Marks:

@@ -50,7 +50,7 @@ def files(
         raise CommandError("--anywhere and --project cannot be given together")
 
     async def told(opened: Opened) -> int:
-        meant = _meant(path, project, anywhere=anywhere)
+        meant = await _meant(opened, path, project, anywhere=anywhere)
         return await (_json if shown.json else _table)(opened, meant, did, limit)
 
     return run(told, common, shown, pages=True)
@@ -64,14 +64,14 @@ class Meant(NamedTuple):
     project_name: str = ""
 
 
-def _meant(path: str, project: str, *, anywhere: bool) -> Meant:
+async def _meant(opened: Opened, path: str, project: str, *, anywhere: bool) -> Meant:
     from agentstore.cli.placing import placed
-    from agentstore.cli.resolving import project_filter
+    from agentstore.cli.resolving import project_known
 
     if anywhere or project:
-        return Meant(path, **project_filter(project))
+        return Meant(path, **await project_known(opened.store, opened.org, project))
     found = placed(path, os.getcwd())
-    return Meant(found.path, **project_filter(found.inside))
+    return Meant(found.path, **await project_known(opened.store, opened.org, found.inside))
 
 
 async def _touches(opened: Opened, meant: Meant, did: tuple[Operation, ...]) -> AsyncIterator[FileHistoryEntry]:
