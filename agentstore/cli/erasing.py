@@ -13,7 +13,7 @@ from agentstore.cli.terminal.screen import Piece, Screen
 from agentstore.cli.terminal.times import moment
 
 if TYPE_CHECKING:
-    from agentstore import Session, SourceFile
+    from agentstore import Purge, Session, SourceFile
     from agentstore.cli.opening import Opened
 
 _MOST_FILES = 5
@@ -56,24 +56,39 @@ def _counts(doomed: Doomed) -> str:
 
 async def erase(opened: Opened, doomed: Doomed, timeout: float) -> int:
     """Erase it, and say what is gone and what is not."""
-    id = doomed.session.id
-    try:
-        purge = await opened.store.purge_sessions(opened.org, [id], timeout_seconds=timeout)
-    except asyncio.CancelledError:
-        # Ctrl-C; what is under way on the server goes on, and is begun again by the same command.
-        raise KeyboardInterrupt(
-            f"interrupted: {id} may be gone from lists already, and its text still be on the disk; purge again to go on"
-        ) from None
+    purge = await _purged(opened, doomed.session.id, timeout)
     screen = opened.screen
-    screen.line("erased ", Piece(id, "yellow"), f"  {title_of(doomed.session)}")
-    for one in sorted(set(purge.session_ids) - {id}):
+    screen.line("erased ", Piece(doomed.session.id, "yellow"), f"  {title_of(doomed.session)}")
+    for one in sorted(set(purge.session_ids) - {doomed.session.id}):
         screen.line("       ", Piece(one, "yellow"))
     screen.line(Piece(_counts(doomed), "dim"))
-    until = f"{moment(purge.inactive_parts_until, opened.zone)} {opened.zone.key.removeprefix('Etc/')}"
-    screen.fold(
-        f"the server keeps inactive parts, which no read reaches, until {until}; backups are not touched", style="dim"
-    )
+    _tell_what_stays(opened, purge)
     for file in doomed.files[:_MOST_FILES]:
         where = f" on {file.machine}" if file.machine else ""
         screen.line(Piece(f"the agent's own file is not touched{where}: {file.path}", "dim"))
     return FOUND
+
+
+async def finish(opened: Opened, id: str, timeout: float) -> int:
+    """Go on with a purge that was interrupted: no read finds the session any more."""
+    purge = await _purged(opened, id, timeout)
+    for one in purge.session_ids:
+        opened.screen.line("erased ", Piece(one, "yellow"))
+    _tell_what_stays(opened, purge)
+    return FOUND
+
+
+async def _purged(opened: Opened, id: str, timeout: float) -> Purge:
+    try:
+        return await opened.store.purge_sessions(opened.org, [id], timeout_seconds=timeout)
+    except asyncio.CancelledError:
+        # Ctrl-C: what is under way on the server goes on.
+        raise KeyboardInterrupt(
+            f"interrupted: it may be hidden already, and its text still be on the disk; agentstore purge --go-on {id}"
+        ) from None
+
+
+def _tell_what_stays(opened: Opened, purge: Purge) -> None:
+    until = f"{moment(purge.inactive_parts_until, opened.zone)} {opened.zone.key.removeprefix('Etc/')}"
+    told = f"the server keeps inactive parts, which no read reaches, until {until}; backups are not touched"
+    opened.screen.fold(told, style="dim")

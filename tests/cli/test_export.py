@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from agentstore import (
     AsyncClickHouseStore,
@@ -159,30 +156,6 @@ def test_it_is_read_again_as_documented(own_cli: Cli, tmp_path: Path) -> None:
     assert own_cli("export", "--store", dsn).out == first.read_text()
 
 
-LONG = 3_000
-
-
-@pytest.fixture(scope="module")
-def long_cli(module_cli: Cli) -> Cli:
-    """A session of 60 MB, of which nothing compresses well."""
-
-    async def fill() -> None:
-        rng = random.Random(0)
-        async with AsyncClickHouseStore(module_cli.dsn) as store:
-            await store.ensure_schema()
-            session = Session(id="long", message_count=LONG, user_message_count=1)
-            await store.write_session("local", session)
-            for start in range(0, LONG, 250):
-                messages = [
-                    Message(ordinal=start + n, session_id="long", role="user", content=rng.randbytes(10_000).hex())
-                    for n in range(250)
-                ]
-                await store.write_batch("local", [], messages)
-
-    asyncio.run(fill())
-    return module_cli
-
-
 def test_memory_does_not_grow_with_a_session(long_cli: Cli, tmp_path: Path) -> None:
     """What the process had resident at most is far below what it wrote: its own report, in KiB on Linux."""
     target = tmp_path / "long.jsonl"
@@ -201,9 +174,9 @@ def test_memory_does_not_grow_with_a_session(long_cli: Cli, tmp_path: Path) -> N
 
     usual = peak("sessions")
     written = peak("export", "--output", str(target))
-    print("peak", usual, written, resource.getpagesize())
-    assert target.stat().st_size > 60_000_000
-    assert written - usual < 30_000_000
+    print("peak", usual, written)
+    assert target.stat().st_size > 35_000_000
+    assert written - usual < 25_000_000
 
 
 def test_ctrl_c_leaves_no_half_file(long_cli: Cli, tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import pty
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from agentstore import AsyncClickHouseStore
 from tests.cli.conftest import SAMPLES, import_sample
+from tests.cli.long_session import ID, write_long_session
+from tests.cli.pseudo_terminal import on_terminal
 from tests.cli.running import Cli
 from tests.cli.test_sessions import TIDE, read
 
@@ -26,31 +27,12 @@ def filled_cli(own_cli: Cli) -> Cli:
 
 
 def answered(cli: Cli, answer: str, *arguments: str) -> tuple[int, str]:
-    """The command on a terminal of its own, where somebody types this; the exit code, and all that was to be seen."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        cli.command(*arguments), env=cli.environment, cwd=cli.home, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    seen, is_asked = b"", False
-    try:
-        while True:
-            try:
-                said = os.read(ours, 4096)
-            except OSError as error:
-                assert error.errno == errno.EIO  # Linux, once the other end is closed
-                break
-            if not said:
-                break
-            seen += said
-            if not is_asked and b"type its title" in seen:
-                is_asked = True
-                os.write(ours, answer.encode() + b"\n")
-        return process.wait(timeout=60), seen.decode()
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+    """The command on a terminal, where somebody types this when it asks; the exit code, and all that was to be seen."""
+    with on_terminal(cli, *arguments, NO_COLOR="1") as terminal:
+        terminal.until(b"type its title")
+        terminal.press(answer.encode())
+        code = terminal.end()
+        return code, terminal.text
 
 
 def ids(cli: Cli) -> set[str]:
@@ -72,7 +54,7 @@ def test_a_purge_says_what_it_erased(filled_cli: Cli) -> None:
     asyncio.run(import_sample(filled_cli.dsn))
     assert TIDE not in ids(filled_cli)
     assert filled_cli("purge", "--let-back", TIDE).code == 0
-    asyncio.run(import_sample(filled_cli.dsn))
+    asyncio.run(import_sample(filled_cli.dsn, again=True))
     assert TIDE in ids(filled_cli)
 
 
@@ -80,19 +62,49 @@ def test_it_is_asked_for_the_title_or_the_id(filled_cli: Cli) -> None:
     nobody = filled_cli("purge", "0b6e")
     assert (nobody.code, nobody.out) == (2, "")
     assert "--yes" in nobody.err
-    for answer in ("", "yes", "Fix"):
+    for answer in ("\n", "yes\n", "Fix\n"):
         code, seen = answered(filled_cli, answer, "purge", "0b6e")
         assert code == 2
         assert "14 messages · 10 tool calls · 1 subagent" in seen
         assert "nothing is erased: that is neither its title nor its id" in seen
     code, _ = answered(filled_cli, "\x03", "purge", "0b6e")
-    assert code in (130, -2)
+    assert code == 130
     assert TIDE in ids(filled_cli)
-    code, seen = answered(filled_cli, "Fix the drifting tide clock", "purge", "0b6e")
+    code, seen = answered(filled_cli, "Fix the drifting tide clock\n", "purge", "0b6e")
     assert (code, f"erased {TIDE}" in seen) == (0, True)
     assert TIDE not in ids(filled_cli)
-    code, seen = answered(filled_cli, "c2f81d65", "purge", "c2f8")
+    code, seen = answered(filled_cli, "c2f81d65\n", "purge", "c2f8")
     assert (code, "erased c2f81d65" in seen) == (0, True)
+
+
+def test_a_purge_that_is_interrupted_is_gone_on_with(own_cli: Cli) -> None:
+    """Interrupted once the session is hidden, while its text is erased; where that was quicker, it is done."""
+    asyncio.run(write_long_session(own_cli.dsn))
+
+    async def until_hidden() -> None:
+        async with AsyncClickHouseStore(own_cli.dsn) as store:
+            while (await store.list_sessions("local")).total:
+                assert process.poll() is None
+
+    command = own_cli.command("purge", ID, "--yes")
+    process = subprocess.Popen(
+        command, env=own_cli.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        asyncio.run(until_hidden())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in err
+    if process.returncode == 130:
+        assert f"agentstore purge --go-on {ID}" in err
+    else:
+        assert (process.returncode, f"erased {ID}" in out) == (0, True)
+    done = own_cli("purge", "--go-on", ID)
+    assert (done.code, done.lines[0]) == (0, f"erased {ID}")
+    assert own_cli("show", ID).code == 1
 
 
 def test_files_are_written_back_as_they_were(filled_cli: Cli) -> None:

@@ -37,7 +37,7 @@ def delete(
     async def done(opened: Opened) -> int:
         return await _listed(opened) if list else await _marked(opened, ids, undo=undo)
 
-    return run(done, common, shown, settings=settings_of(common, shown, user=user))
+    return run(done, common, shown, use="change", settings=settings_of(common, shown, user=user))
 
 
 async def _marked(opened: Opened, ids: tuple[str, ...], *, undo: bool) -> int:

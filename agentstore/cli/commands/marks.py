@@ -63,7 +63,7 @@ def pin(
         _say(opened, f"pinned #{ordinal} of", session)
         return FOUND
 
-    return run(pinned, common, settings=settings_of(common, user=user))
+    return run(pinned, common, use="change", settings=settings_of(common, user=user))
 
 
 def unpin(
@@ -93,7 +93,7 @@ def unpin(
         _say(opened, f"no pin on #{ordinal} of", session)
         return FOUND
 
-    return run(unpinned, common, settings=settings_of(common, user=user))
+    return run(unpinned, common, use="change", settings=settings_of(common, user=user))
 
 
 def _ordinal(text: str) -> int:
@@ -126,7 +126,7 @@ def _stars(ids: tuple[str, ...], user: str | None, common: Common, *, is_put: bo
             _say(opened, "starred" if is_put else "no star on", session)
         return FOUND
 
-    return run(starred, common, settings=settings_of(common, user=user))
+    return run(starred, common, use="change", settings=settings_of(common, user=user))
 
 
 async def _take_off(opened: Opened, stars: list[SessionStar]) -> None:

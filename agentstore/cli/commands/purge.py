@@ -23,9 +23,8 @@ def purge(
     *,
     yes: Annotated[bool, Parameter(name=("--yes", "-y"), help="do not ask")] = False,
     timeout: Annotated[float, Parameter(help="wait so many seconds for the server to erase it")] = 3600.0,
-    let_back: Annotated[
-        bool, Parameter(help="of a purged one, by its whole id: let it be imported again. It does not come by itself")
-    ] = False,
+    go_on: Annotated[bool, Parameter(help="of one whose purge was interrupted, by its whole id")] = False,
+    let_back: Annotated[bool, Parameter(help="of a purged one, by its whole id: let it be imported again")] = False,
     common: Common = Common(),
 ) -> int:
     """Erase a session with its subagents: messages, tool calls, marks, the kept originals, from tables and indexes.
@@ -36,8 +35,12 @@ def purge(
 
     if not timeout > 0:
         raise CommandError("--timeout is more than 0 seconds")
+    if let_back and go_on:
+        raise CommandError("--go-on and --let-back cannot be given together")
     if let_back:
-        return run(lambda opened: _let_back(opened, id), common)
+        return run(lambda opened: _let_back(opened, id), common, use="change")
+    if go_on:
+        return run(lambda opened: _go_on(opened, id, timeout), common, use="change")
     if not yes and not sys.stdin.isatty():
         raise CommandError("there is nobody to ask here", hint="--yes erases without asking")
     found: list[Doomed] = []
@@ -60,7 +63,7 @@ def purge(
 
         return await erase(opened, found[0], timeout)
 
-    return run(erased, common)
+    return run(erased, common, use="change")
 
 
 def _ask(doomed: Doomed) -> None:
@@ -80,7 +83,13 @@ def _ask(doomed: Doomed) -> None:
         raise CommandError("nothing is erased: that is neither its title nor its id")
 
 
+async def _go_on(opened: Opened, id: str, timeout: float) -> int:
+    from agentstore.cli.erasing import finish
+
+    return await finish(opened, id, timeout)
+
+
 async def _let_back(opened: Opened, id: str) -> int:
     await opened.store.restore_sessions(opened.org, [id])
-    opened.screen.line(f"{id} may be imported again: agentstore import")
+    opened.screen.line(f"{id} may be imported again: agentstore import --again")
     return FOUND

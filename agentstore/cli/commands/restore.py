@@ -46,4 +46,4 @@ def restore(
             opened.screen.line(str(path))
         return FOUND
 
-    return run(restored, common)
+    return run(restored, common, use="change")
