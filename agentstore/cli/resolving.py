@@ -10,6 +10,7 @@ from agentstore.cli.failing import CommandError, NothingFound
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, Session, SessionPage
+    from agentstore.cli.opening import Opened
 
 _CANDIDATES = 10
 _LOOKED_AT = 1000
@@ -88,6 +89,11 @@ async def _beginning_with(store: AsyncClickHouseStore, org: str, prefix: str, de
 def title_of(session: Session) -> str:
     """What a session is about: its name, else the first line of its first message."""
     return session.display_name or session.first_message.strip().partition("\n")[0]
+
+
+async def titles_of(opened: Opened, ids: Iterable[str]) -> dict[str, str]:
+    """What these sessions are about, by their ids; of one that is gone nothing."""
+    return {session.id: title_of(session) for session in await opened.store.get_sessions(opened.org, ids)}
 
 
 def project_filter(named: str) -> dict[str, Any]:
