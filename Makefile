@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup build clean
+.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve docs bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ lint: $(VENV)/.dev ## ruff: rules and formatting
 
 type: $(VENV)/.dev ## mypy, strict, over package, tests, examples and benchmarks
 	@$(PY) -m mypy $(CODE)
+
+docs: $(VENV)/.dev ## build the documentation into site/, warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo site/index.html
 
 fmt: $(VENV)/.dev ## format, and fix what ruff can fix
 	@$(PY) -m ruff check --fix --quiet $(CODE) || true

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from agentstore.filters import AnalyticsFilter
+from agentstore.schema.plan import load_migrations
 from agentstore.settings import ConnectOptions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ _UNITS = {
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called by mkdocs for each page."""
-    made = {"options": _options, "filters": _filters}
+    made = {"options": _options, "filters": _filters, "columns": _columns}
     markdown = _MADE.sub(lambda found: made[found[1]](), markdown)
     depth = page.file.src_uri.count("/")
 
@@ -49,6 +50,47 @@ def _options() -> str:
         unit = next((unit for end, unit in _UNITS.items() if field.name.endswith(end)), "")
         rows.append(f"| `{field.name}` | `{hints[field.name]}` | `{field.default!r}` | {unit} |")
     return "\n".join(rows)
+
+
+# The tables that others may read.
+TABLES = (
+    "sessions",
+    "messages",
+    "tool_calls",
+    "git_links",
+    "file_touches",
+    "session_stars",
+    "message_pins",
+    "session_deletes",
+    "model_prices",
+)
+_CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)[^(]*\((.*?)\n\)\n", re.DOTALL)
+_ALTERED = re.compile(r"ALTER TABLE (\w+)(.*)", re.DOTALL)
+_ADDED = re.compile(r"ADD COLUMN IF NOT EXISTS (.*?)(?:,\s*(?=ADD )|\Z)", re.DOTALL)
+
+
+def columns_of() -> dict[str, dict[str, str]]:
+    """The columns of all tables, by table and name, as the migrations make them: type and the rest."""
+    found: dict[str, dict[str, str]] = {}
+    for migration in load_migrations():
+        for statement in migration.statements():
+            if created := _CREATED.match(statement.text):
+                lines = (line.strip().rstrip(",") for line in created[2].split("\n"))
+                found[created[1]] = dict(line.split(" ", 1) for line in lines if re.match(r"[a-z_]\w* ", line))
+            elif altered := _ALTERED.match(statement.text):
+                for one in _ADDED.findall(altered[2]):
+                    name, rest = one.strip().split(" ", 1)
+                    found[altered[1]][name] = " ".join(rest.split())
+    return found
+
+
+def _columns() -> str:
+    found = columns_of()
+    parts = []
+    for table in TABLES:
+        rows = [f"| `{name}` | `{kind.replace('|', '&#124;')}` |" for name, kind in found[table].items()]
+        parts.append("\n".join([f"### {table}", "", "| Column | Type |", "| --- | --- |", *rows]))
+    return "\n\n".join(parts)
 
 
 def _filters() -> str:

@@ -31,7 +31,7 @@ def export(
 
     A line is a record of the library with its own names, and "type": session, message, tool_call, git_link,
     file_touch, session_star or message_pin. A session comes before what is in it, its subagents after it. However
-    much it is, some megabytes are held. docs/export.md shows how it is read again.
+    much it is, some megabytes are held. docs/guides/export.md shows how it is read again.
     """
     from agentstore.cli.opening import run
 
