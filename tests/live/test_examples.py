@@ -50,10 +50,10 @@ def test_the_demo_shows_the_same_again_when_run_twice(server: Server, database: 
     assert (second.returncode, second.stderr) == (0, "")
     assert without_seconds(first.stdout) == without_seconds(second.stdout)
     for expected in (
-        r"^ *5  transcripts",
-        r"^ *41  messages",
-        r"^ *27  tool calls",
-        r"^Sessions \(4 of 4, latest first\)",
+        r"^ *7  transcripts",
+        r"^ *56  messages",
+        r"^ *35  tool calls",
+        r"^Sessions \(6 of 6, latest first\)",
         r"^2026-03-02 08:14 +ada +tideclock +Fix the drifting tide clo",
         r"^One session: Käsespätzle ohne Zeichensalat",
         r"▸ Bash make prüfen → failed",
@@ -145,12 +145,12 @@ def without_seconds(output: str) -> str:
 async def test_the_worker_stores_every_file_and_nothing_twice(
     server: Server, database: str, store: AsyncClickHouseStore, org: str
 ) -> None:
-    for outcome, stored in (("5 read", "5 sessions, "), ("5 unchanged", "0 sessions, 0 messages, 0 tool calls\n")):
+    for outcome, stored in (("7 read", "7 sessions, "), ("7 unchanged", "0 sessions, 0 messages, 0 tool calls\n")):
         done = await asyncio.to_thread(run, server, database, "examples/worker.py", org, str(SAMPLES))
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"files: {outcome}; {stored}")
     page = await store.list_sessions(org, SessionFilter(include_subagents=True))
-    assert page.total == 5
+    assert page.total == 7
     for session in page.sessions:
         assert len(await store.get_session_messages(org, session.id)) == session.message_count
 
@@ -158,7 +158,7 @@ async def test_the_worker_stores_every_file_and_nothing_twice(
 async def test_the_worker_reports_what_it_could_not_read(
     server: Server, database: str, store: AsyncClickHouseStore, org: str, tmp_path: Path
 ) -> None:
-    source = next((SAMPLES / "jonas").rglob("*.jsonl"))
+    source = next((SAMPLES / "jonas" / "projects").rglob("*.jsonl"))
     (tmp_path / source.name).write_bytes(source.read_bytes() + b'{"torn": ')
     done = await asyncio.to_thread(run, server, database, "examples/worker.py", org, str(tmp_path))
     assert done.returncode == 0
