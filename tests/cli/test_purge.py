@@ -14,7 +14,8 @@ from tests.cli.conftest import SAMPLES, import_sample
 from tests.cli.long_session import ID, write_long_session
 from tests.cli.pseudo_terminal import on_terminal
 from tests.cli.running import Cli
-from tests.cli.test_sessions import TIDE, read
+from tests.cli.test_sessions import read
+from tests.cli.test_show import TIDE
 
 AGENT = f"{TIDE}:agent-7c1e0b2"
 IN_SAMPLE = SAMPLES / "ada" / "projects" / "-home-ada-tideclock"
