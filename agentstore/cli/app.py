@@ -11,6 +11,8 @@ COMMANDS = (
     ("sessions", "sessions:sessions", "List sessions, the latest first."),
     ("show", "show:show", "Show a session as one would want to read it."),
     ("search", "search:search", "Search what was said and what tools were given and gave back."),
+    ("import", "importing:import_", "Import what agents have left on this machine."),
+    ("reimport", "importing:reimport", "Read the kept records again with this version's importers."),
 )  # fmt: skip
 
 app = App(

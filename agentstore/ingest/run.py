@@ -87,12 +87,12 @@ class Ingest:
             if not some or self._setting.is_stopping:
                 continue
             try:
-                had_work |= await self._read_of(some[0].importer, some, report)
+                had_work |= await self._read_of(some[0].importer, some, report, tally)
             finally:
                 tally.masked(name)
         return had_work
 
-    async def _read_of(self, importer: Importer, files: list[File], report: Report) -> bool:
+    async def _read_of(self, importer: Importer, files: list[File], report: Report, tally: Tally) -> bool:
         try:
             made = await Plan(self._setting, report, importer, files).made()
         except AgentStoreError:
@@ -103,6 +103,7 @@ class Ingest:
             for file in filter(report.is_about, files):
                 await report.failed(file, f"{type(error).__name__}: {error}")
             return False
+        tally.not_masked()
         if made is None:
             return False
         history, tasks = made

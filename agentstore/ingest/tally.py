@@ -73,6 +73,10 @@ class Tally:
         if new := self._new_secrets():
             self.of(agent).secrets.update(new)
 
+    def not_masked(self) -> None:
+        """What was masked since the last call of ``masked`` was only looked at: it is masked again when it is read."""
+        self._new_secrets()
+
     def summary(self) -> IngestSummary:
         """All of it."""
         self.masked("")

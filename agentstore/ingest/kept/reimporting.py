@@ -122,6 +122,7 @@ class _Group:
         if not laid:
             return
         history = await self._survey(self._importer, laid, others)
+        self._tally.not_masked()
         by_path = {file.path: file for file in laid}
         waiting = iter([by_path[path] for path in history.files if path in by_path])
         async with asyncio.TaskGroup() as group:
