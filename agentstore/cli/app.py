@@ -13,6 +13,12 @@ COMMANDS = (
     ("search", "search:search", "Search what was said and what tools were given and gave back."),
     ("import", "importing:import_", "Import what agents have left on this machine."),
     ("reimport", "importing:reimport", "Read the kept records again with this version's importers."),
+    ("status", "local:status", "Tell whether the store's server runs, and where."),
+    ("stop", "local:stop", "End the server of a local store."),
+    ("serve", "local:serve", "Serve a local store to any ClickHouse client."),
+    ("schema", "schema:schema", "Show the version of the store's tables, or upgrade them."),
+    ("doctor", "doctor:doctor", "Look for what is wrong, and say what to do about it."),
+    ("config", "config:config", "Show or change what is configured."),
 )  # fmt: skip
 
 app = App(

@@ -61,7 +61,7 @@ def on_terminal(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in environment.items() if name != "COLUMNS"}
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *command],
+        ["setsid", "--ctty", *command],
         stdin=theirs,
         stdout=theirs if stdout_to is None else stdout_to,
         stderr=theirs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -13,11 +14,14 @@ import pytest
 
 from agentstore.ingest import IngestPreview, IngestSummary
 from tests.cli.running import Cli
+from tests.cli.stores import make_newer
 from tests.cli.terminals import CTRL_C, on_terminal
 from tests.cli.test_hostile import EVIL
 from tests.cli.test_safe import is_harmless
 from tests.cli.trees import age, grown_sample, small_sample
 
+# So many bytes of all.
+HAS_BEGUN = re.compile(rb"[1-9][0-9.]*/[0-9.]+ MB")
 TOKEN = "ghp_" + "a1B2c3D4e5F6" * 3
 
 
@@ -147,7 +151,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_imported(own_cli
     done = own_cli("import", str(tree / "ada"))
     assert done.code == 2
     assert "1 file failed" in done.out
-    assert "gone.jsonl: cannot be read: No such file or directory" in done.out
+    assert "gone.jsonl: cannot be read: No such file or directory" in " ".join(done.out.split())
     assert len(stored(own_cli)) == 2
 
 
@@ -194,7 +198,7 @@ def test_ctrl_c_in_the_middle_leaves_the_store_whole(own_cli: Cli) -> None:
     tree = grown_sample(own_cli.home / "tree", 150)
     command = own_cli.command("import", str(tree))
     with on_terminal(command, own_cli.environment, own_cli.home) as terminal:
-        terminal.wait_until(lambda shown: b"MB" in shown and b"importing" in shown, "the bar shows megabytes")
+        terminal.wait_until(HAS_BEGUN.search, "the bar has begun to move")
         terminal.press(CTRL_C)
         assert terminal.finish() == 130
     shown = terminal.shown.decode()
@@ -214,7 +218,7 @@ def test_ctrl_c_in_the_middle_leaves_the_store_whole(own_cli: Cli) -> None:
 def test_a_second_ctrl_c_ends_it_at_once(own_cli: Cli) -> None:
     tree = grown_sample(own_cli.home / "tree", 100)
     with on_terminal(own_cli.command("import", str(tree)), own_cli.environment, own_cli.home) as terminal:
-        terminal.wait_until(lambda shown: b"MB" in shown and b"importing" in shown, "the bar shows megabytes")
+        terminal.wait_until(HAS_BEGUN.search, "the bar has begun to move")
         terminal.press(CTRL_C)
         terminal.press(CTRL_C)
         assert terminal.finish() == 130
@@ -262,10 +266,31 @@ def test_what_is_imported_is_stored_though_nobody_reads_of_it(own_cli: Cli, redi
     assert len(stored(own_cli)) == 5
 
 
-def test_a_server_that_is_away_and_a_store_of_a_newer_version(own_cli: Cli) -> None:
+def test_a_server_that_is_away_is_told_without_the_password(own_cli: Cli) -> None:
     tree = small_sample(own_cli.home / "tree")
-    done = own_cli("import", str(tree), "--store", "clickhouse://ada:geheim@127.0.0.1:1/x")
-    assert done.code == 2
-    assert "127.0.0.1:1" in done.err
-    assert "geheim" not in done.out + done.err
-    assert "Traceback" not in done.err
+    for command in (["import", str(tree)], ["import", "--dry-run", str(tree)], ["reimport"], ["import", "--watch"]):
+        done = own_cli(*command, "--store", "clickhouse://ada:geheim@127.0.0.1:1/x")
+        assert (done.code, done.out) == (2, "")
+        assert "127.0.0.1:1" in done.err
+        assert "geheim" not in done.err
+        assert "Traceback" not in done.err
+
+
+def test_a_store_of_a_newer_version_is_left_alone(own_cli: Cli) -> None:
+    tree = small_sample(own_cli.home / "tree")
+    make_newer(own_cli.dsn)
+    for command in (["import", str(tree)], ["reimport"]):
+        done = own_cli(*command)
+        assert (done.code, done.out) == (2, "")
+        assert "schema version 9999" in done.err.splitlines()[0]
+        assert "upgrade agentstore" in done.err.splitlines()[1]
+
+
+def test_sigterm_ends_an_import_as_ctrl_c_does(own_cli: Cli) -> None:
+    tree = grown_sample(own_cli.home / "tree", 100)
+    with on_terminal(own_cli.command("import", str(tree)), own_cli.environment, own_cli.home) as terminal:
+        terminal.wait_until(HAS_BEGUN.search, "the bar has begun to move")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.finish() == 143
+    assert b"terminated: " in terminal.shown
+    assert summary_of(own_cli, str(tree)).files["unchanged"] > 0

@@ -101,15 +101,15 @@ def reimport(
 def _preview(settings: Settings, places: list[pathlib.Path] | None, given: Whose, common: Common, shown: Shown) -> int:
     """What would be read. A local store that does not exist yet is not made for it."""
     import asyncio
-    import os
 
     from agentstore.cli.importing import running
     from agentstore.cli.opening import run
+    from agentstore.cli.tables_version import is_there
     from agentstore.cli.terminal.screen import screen_of
     from agentstore.settings import resolve_target
 
     local = resolve_target(settings["store"], {}).local_path
-    if local and not os.path.exists(os.path.expanduser(local)):
+    if local and not is_there(local):
         screen = screen_of()
         return asyncio.run(running.previewed(screen, None, settings, places, given, json=shown.json))
 

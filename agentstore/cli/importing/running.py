@@ -144,8 +144,13 @@ class _Telling:
         else:
             for name, figures in summary.agents.items():
                 if figures.sessions:
-                    said = f"{count(figures.messages)} messages, {count(figures.tool_calls)} calls"
-                    screen.fold(self._now(), Piece(name, "cyan"), f"  {_number(figures.sessions, 'session')}, {said}")
+                    numbers = (
+                        (figures.sessions, "session"),
+                        (figures.messages, "message"),
+                        (figures.tool_calls, "call"),
+                    )
+                    said = ", ".join(_number(number, what) for number, what in numbers)
+                    screen.fold(self._now(), Piece(name, "cyan"), f"  {said}")
         self._followed.failures.clear()
         sys.stdout.flush()
 
