@@ -11,7 +11,6 @@ from pathlib import Path
 from agentstore.cli.state import size_of
 from agentstore.local.client.acquire import running
 from tests.cli.running import Cli
-from tests.cli.stores import execute
 from tests.local.server_processes import is_running, logged_in
 
 
@@ -20,7 +19,7 @@ def test_status_starts_nothing_and_tells_what_runs(own_cli: Cli) -> None:
     assert done.code == 1
     assert "there is no store yet" in done.out
     assert not (own_cli.home / "store").exists()
-    execute(own_cli.dsn, "SELECT 1")
+    assert own_cli("schema", "upgrade").code == 0
     endpoint = running(own_cli.home / "store")
     assert endpoint is not None
     with logged_in(endpoint) as client:
@@ -38,7 +37,7 @@ def test_stop_ends_the_server_and_the_next_command_starts_another(own_cli: Cli) 
     done = own_cli("stop")
     assert (done.code, done.out) == (1, "")
     assert "no server runs" in done.err
-    execute(own_cli.dsn, "SELECT 1")
+    assert own_cli("schema", "upgrade").code == 0
     endpoint = running(own_cli.home / "store")
     assert endpoint is not None
     done = own_cli("stop")
