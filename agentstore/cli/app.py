@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App, Parameter
 
+from agentstore.cli.helping import HelpLayout
 from agentstore.version import __version__
 
 # Name, where it is, and what ``--help`` says of it: in the order that help shows.
@@ -19,6 +20,7 @@ COMMANDS = (
     ("schema", "schema:schema", "Show the version of the store's tables, or upgrade them."),
     ("doctor", "doctor:doctor", "Look for what is wrong, and say what to do about it."),
     ("config", "config:config", "Show or change what is configured."),
+    ("completion", "completion:completion", "Print what completes commands and options in your shell."),
 )  # fmt: skip
 
 app = App(
@@ -28,11 +30,13 @@ app = App(
     version_flags=["--version"],
     help_format="plaintext",
     # Rich's frames would cost a quarter of the start, and say no more.
-    help_formatter="plain",
+    help_formatter=HelpLayout(),
     default_parameter=Parameter(show_default=False, negative=()),
     result_action="return_value",
     exit_on_error=False,
     print_error=False,
+    # Who interrupted is told so where all other ends are told (ending.py).
+    suppress_keyboard_interrupt=False,
     sort_key=None,
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from cyclopts.exceptions import CycloptsError
 
 from agentstore.cli.app import app
+from agentstore.cli.arranging import arranged
 from agentstore.cli.failing import FAILED, FOUND, INTERRUPTED, NOBODY_READS, CommandError
 from agentstore.cli.terminal import safe
 from agentstore.cli.terminal.pager import PagerLeft
@@ -24,7 +25,7 @@ def carry_out(given: Sequence[str]) -> int:
     if not given:
         app.help_print([])
         return FAILED
-    return ended(lambda: app(given), debug=debug)
+    return ended(lambda: app(arranged(given)), debug=debug)
 
 
 def keep_outputs() -> None:
@@ -50,6 +51,7 @@ def ended(call: Callable[[], object], *, debug: bool = False) -> int:
         code = call()
         sys.stdout.flush()
     except KeyboardInterrupt as error:
+        _forget_output()  # it may be what was waited for
         said = str(error)
         return _ended(INTERRUPTED, said or "interrupted", [], error if debug else None)
     except PagerLeft:

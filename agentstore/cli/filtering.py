@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from agentstore.cli.options import Scope, Which
-from agentstore.cli.resolving import project_filter
+from agentstore.cli.resolving import project_filter, project_known
 from agentstore.cli.terminal.times import parse_when
 
 if TYPE_CHECKING:
@@ -34,6 +34,14 @@ def filter_of(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter
     )
 
 
+async def sessions_wanted(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
+    """The same as ``filter_of``; a project that is named by a path is one that the store knows, where it does."""
+    from msgspec.structs import replace
+
+    project = await project_known(opened.store, opened.org, which.project)
+    return replace(filter_of(opened, which, limit=limit), **project)
+
+
 def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None, dt.datetime | None]:
     """``--since`` and ``--until`` as moments."""
     return (
@@ -52,3 +60,8 @@ def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
         "date_to": until,
         **project_filter(scope.project),
     }
+
+
+async def scope_wanted(opened: Opened, scope: Scope) -> dict[str, Any]:
+    """The same as ``scope_of``; a project that is named by a path is one that the store knows, where it does."""
+    return {**scope_of(opened, scope), **await project_known(opened.store, opened.org, scope.project)}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from agentstore.cli.resolving import title_of
 from agentstore.cli.resuming import resume_command
-from agentstore.cli.showing import Detail
+from agentstore.cli.showing import Detail, spent_lines
 from agentstore.cli.talk import first_lines, parts_of
+from agentstore.cli.telling import Spent, Told
 from agentstore.cli.terminal.safe import line, lines
 from agentstore.cli.terminal.screen import Screen
 from agentstore.cli.terminal.times import moment
@@ -17,7 +18,7 @@ from agentstore.cli.terminal.times import moment
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from agentstore import GitLink, Message, Session, ToolCall
+    from agentstore import CostRow, GitLink, Session
 
 _FENCES = re.compile(r"`{3,}")
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|])")
@@ -44,29 +45,41 @@ def write_head(screen: Screen, zone: ZoneInfo, session: Session, links: Sequence
             screen.line(f"- {label}: {_code(text) if label in ('Session', 'Resume') else _plain(text)}")
 
 
-def write_message(
-    screen: Screen, zone: ZoneInfo, message: Message, calls: Sequence[ToolCall], pins: Sequence[str], detail: Detail
-) -> None:
+def write_message(screen: Screen, zone: ZoneInfo, told: Told, detail: Detail) -> None:
     """A message under a heading of its own. What was said stays the Markdown that it is."""
+    message = told.message
     parts = [part for part in parts_of(message.content) if detail.thinking or not part.is_thinking]
-    shown_calls = calls if detail.tools else ()
-    if not parts and not shown_calls:
+    if not parts and not told.calls and not told.pins and not told.links:
         return
     screen.line()
     said = " · ".join(filter(None, [message.role, moment(message.timestamp, zone), _plain(message.model)]))
     screen.line(f"## {message.ordinal} · {said}")
-    for note in pins:
+    for note in told.pins:
         screen.line()
         screen.line(f"Pinned: {_plain(note)}" if note else "Pinned")
     for part in parts:
         screen.line()
         for one in lines(part.text):
             screen.line(f"> {one}" if part.is_thinking else one)
-    for call in shown_calls:
+    for call in told.calls:
         screen.line()
         screen.line(f"**{_plain(call.tool_name)}**{' failed' if call.is_error else ''}")
         _write_block(screen, call.input_json, "json", detail.lines)
         _write_block(screen, call.result_content, "", detail.lines)
+    for link in told.links:
+        screen.line()
+        screen.line(f"→ {'commit' if link.link_type == 'commit' else 'PR'} {_plain(link.pr_url or link.commit_sha)}")
+
+
+def write_foot(screen: Screen, spent: Spent, cost: CostRow | None) -> None:
+    """What it took."""
+    lines = spent_lines(spent, cost)
+    if lines:
+        screen.line()
+        screen.line("---")
+        screen.line()
+    for label, text in lines:
+        screen.line(f"- {label.title()}: {text}")
 
 
 def _write_block(screen: Screen, text: str, language: str, most: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pathlib
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -66,10 +68,26 @@ def run(
     settings = settings or settings_of(common, shown)
     if shown.utc and shown.tz:
         raise CommandError("--utc and --tz cannot be given together")
-    if pages and not shown.json:
-        with paged(wanted=shown.pager) as screen:
-            return asyncio.run(_run(work, settings, shown, screen, use))
-    return asyncio.run(_run(work, settings, shown, screen_of(), use))
+    with _ends_at_once() if use == "read" else contextlib.nullcontext():
+        if pages and not shown.json:
+            with paged(wanted=shown.pager) as screen:
+                return asyncio.run(_run(work, settings, shown, screen, use))
+        return asyncio.run(_run(work, settings, shown, screen_of(), use))
+
+
+@contextlib.contextmanager
+def _ends_at_once() -> Iterator[None]:
+    """Ctrl-C ends what only reads wherever it is, also in the middle of writing to a pipe that nobody reads. asyncio's
+    own way, which lets what writes to a store tidy up, would wait there."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _run(work: Work, settings: Settings, shown: Shown, screen: Screen, use: Use) -> int:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agentstore.cli.terminal import safe
 
 if TYPE_CHECKING:
     from agentstore import Session
 
-# By agent_type; what is not here cannot be resumed by a command that we know.
-_COMMANDS = {
-    "claude-code": ("claude", "--resume"),
-    "codex": ("codex", "resume"),
-    "copilot": ("copilot", "--resume"),
-    "cursor": ("cursor-agent", "--resume"),
-    "gemini": ("gemini", "--resume"),
-    "opencode": ("opencode", "--session"),
-    "pi": ("pi", "--session"),
-    "qwen-code": ("qwen", "--resume"),
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class _Resumed(NamedTuple):
+    """``words`` before the agent's own id, which is what follows ``prefix`` in the store's."""
+
+    words: tuple[str, ...]
+    prefix: str = ""
+    id: re.Pattern[str] = _UUID
+
+
+# By agent_type, as the agents' own documentation has it in 2026; what is not here cannot be resumed by a command that
+# we know. Each looks for the id among the sessions of the directory it is started in, or of all.
+_AGENTS = {
+    "claude-code": _Resumed(("claude", "--resume")),
+    "codex": _Resumed(("codex", "resume"), "codex:"),
+    "copilot": _Resumed(("copilot", "--resume"), "copilot:"),
+    # Its command-line agent; what was said in the editor's window is not known there.
+    "cursor": _Resumed(("cursor-agent", "--resume"), "cursor:"),
+    "gemini": _Resumed(("gemini", "--resume"), "gemini:"),
+    "opencode": _Resumed(("opencode", "--session"), "opencode:", re.compile(r"ses_[0-9A-Za-z]+")),
+    "pi": _Resumed(("pi", "--session"), "pi:"),
+    "qwen-code": _Resumed(("qwen", "--resume")),
 }
 
 
@@ -28,12 +42,14 @@ def resume_command(session: Session) -> str:
 
     A path or an id that would not come to a terminal as it is, is not offered to be pasted into one.
     """
-    words = _COMMANDS.get(session.agent_type)
-    # A subagent's or a fork's id is the store's own: what the agent knows is the part before the mark.
-    id = session.id.partition("~")[0]
-    if words is None or ":" in id or session.relationship_type == "subagent" or not id:
+    agent = _AGENTS.get(session.agent_type)
+    if agent is None or session.relationship_type == "subagent" or not session.id.startswith(agent.prefix):
         return ""
-    command = shlex.join([*words, id])
+    # A fork's id is the store's own: what the agent knows is the part before the mark.
+    id = session.id.removeprefix(agent.prefix).partition("~")[0]
+    if not agent.id.fullmatch(id):
+        return ""
+    command = shlex.join([*agent.words, id])
     if session.project_path:
         command = f"cd {shlex.quote(session.project_path)} && {command}"
     return command if safe.line(command) == command else ""

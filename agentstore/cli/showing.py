@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from agentstore.cli.resolving import short_ids, title_of
 from agentstore.cli.resuming import resume_command
-from agentstore.cli.talk import first_lines, parts_of
+from agentstore.cli.talk import first_lines, input_text, parts_of
+from agentstore.cli.telling import Spent, Told
 from agentstore.cli.terminal import safe
-from agentstore.cli.terminal.money import count
+from agentstore.cli.terminal.money import count, dollars
 from agentstore.cli.terminal.screen import Cell, Piece, Screen
 from agentstore.cli.terminal.times import clock, moment, span
 from agentstore.cli.terminal.width import cut
@@ -19,7 +20,7 @@ from agentstore.cli.terminal.width import cut
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from agentstore import GitLink, Message, Session, ToolCall
+    from agentstore import CostRow, GitLink, Session, ToolCall
 
 _INDENT = "  "
 _LABEL = 10
@@ -57,6 +58,8 @@ def show_head(
         _fact(screen, link.link_type, link.pr_url or link.commit_sha)
     if session.parent_session_id:
         _fact(screen, session.relationship_type or "parent", f"of {session.parent_session_id}")
+    if session.copied_message_count:
+        _fact(screen, "copied", f"{count(session.copied_message_count)} messages of {session.origin_session_id}")
     ids = short_ids([session.id, *(one.id for one in subagents)])
     for one in subagents:
         title = cut(safe.line(title_of(one)), screen.width - _LABEL - len(ids[one.id]) - 2)
@@ -72,13 +75,11 @@ def _fact(screen: Screen, label: str, text: str) -> None:
         screen.line(Piece(label.ljust(_LABEL), "dim"), text)
 
 
-def show_message(
-    screen: Screen, zone: ZoneInfo, message: Message, calls: Sequence[ToolCall], pins: Sequence[str], detail: Detail
-) -> None:
-    """One message, with its tool calls where they are asked for. Nothing, where nothing of it is to be seen."""
+def show_message(screen: Screen, zone: ZoneInfo, told: Told, detail: Detail) -> None:
+    """One message, with its calls and what came of them. Nothing, where nothing of it is to be seen."""
+    message = told.message
     parts = [part for part in parts_of(message.content) if detail.thinking or not part.is_thinking]
-    shown_calls = calls if detail.tools else ()
-    if not parts and not shown_calls and not pins:
+    if not parts and not told.calls and not told.pins and not told.links:
         return
     head: list[Cell] = [Piece(f"#{message.ordinal}", "dim"), " ", Piece(message.role, _ROLES.get(message.role, "bold"))]
     if message.timestamp:
@@ -87,12 +88,40 @@ def show_message(
         head += [" ", Piece(message.model, "dim")]
     screen.line()
     screen.line(*head)
-    for note in pins:
-        screen.fold(f"pinned: {note}" if note else "pinned", indent=_INDENT, style="mark")
+    for note in told.pins:
+        screen.fold(f"pinned: {note}" if note else "pinned", indent=_INDENT, style="note")
     for part in parts:
         screen.block(part.text, indent=_INDENT, style="dim" if part.is_thinking else "")
-    for call in shown_calls:
+    for call in told.calls:
         _show_call(screen, call, detail)
+    for link in told.links:
+        screen.line(_INDENT, Piece(f"● {link.link_type} {link.pr_url or link.commit_sha}", "note"))
+
+
+def show_foot(screen: Screen, spent: Spent, cost: CostRow | None) -> None:
+    """What it took."""
+    lines = spent_lines(spent, cost)
+    if lines:
+        screen.line()
+    for label, text in lines:
+        _fact(screen, label, text)
+
+
+def spent_lines(spent: Spent, cost: CostRow | None) -> list[tuple[str, str]]:
+    """Labels and texts of what a session took: the tokens of its own messages, the money with its subagents'."""
+    kinds = [
+        (spent.input, "input"),
+        (spent.from_cache, "from the cache"),
+        (spent.to_cache, "to the cache"),
+        (spent.output, "output"),
+    ]
+    tokens = " · ".join(f"{count(number)} {kind}" for number, kind in kinds if number)
+    found = [("tokens", tokens)] if tokens else []
+    if cost is not None and (cost.cost_nanodollars or cost.unpriced_tokens):
+        price = f"{dollars(cost.cost_nanodollars)} at list prices, with subagents" if cost.cost_nanodollars else ""
+        unpriced = f"{count(cost.unpriced_tokens)} tokens without a price" if cost.unpriced_tokens else ""
+        found.append(("cost", " · ".join(filter(None, [price, unpriced]))))
+    return found
 
 
 def _show_call(screen: Screen, call: ToolCall, detail: Detail) -> None:
@@ -100,7 +129,7 @@ def _show_call(screen: Screen, call: ToolCall, detail: Detail) -> None:
     screen.line(_INDENT, Piece(f"▸ {call.tool_name}", "yellow"), Piece(state, "red"))
     deeper = _INDENT * 2
     if call.input_json and call.input_json != "{}":
-        _cut_block(screen, call.input_json, deeper, detail.lines, "")
+        _cut_block(screen, input_text(call.input_json), deeper, detail.lines, "")
     if call.subagent_session_id:
         screen.line(deeper, Piece(f"subagent {call.subagent_session_id}", "dim"))
     if call.result_content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -38,3 +39,22 @@ def first_lines(text: str, most: int) -> tuple[str, int]:
     if not most or len(lines) <= most + 1:  # to say that one is missing takes a line, too
         return text, 0
     return "\n".join(lines[:most]), len(lines) - most
+
+
+def input_text(input_json: str) -> str:
+    """What a tool was given, to be read: a line for each argument, texts of many lines below its name."""
+    try:
+        given = json.loads(input_json)
+    except (ValueError, RecursionError):
+        return input_json
+    if not isinstance(given, dict):
+        return input_json
+    return "\n".join(_argument(name, value) for name, value in given.items())
+
+
+def _argument(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        return f"{name}: {json.dumps(value, ensure_ascii=False)}"
+    if "\n" not in value.strip("\n"):
+        return f"{name}: {value.strip(chr(10))}"
+    return f"{name}:\n" + "\n".join(f"  {line}" for line in value.strip("\n").split("\n"))

@@ -25,7 +25,7 @@ from agentstore.read.floors import MARKS
 from agentstore.read.keys import keys_above_floors
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.responses import of_rows_or_largest, several
-from agentstore.read.totals import OF_MANY_SESSIONS, corrections, counted_sessions, root_of_row, spent_rows
+from agentstore.read.totals import OF_MANY_SESSIONS, corrections, counted_sessions, spent_rows
 
 TOP_TOOLS = 20
 
@@ -111,10 +111,9 @@ class AnalyticsReads(ReadLanes):
         columns = await self._heavy.fetch(
             sql(
                 "SELECT toString(tool_name) AS name, toString(tool_category) AS category, count() AS usage_count,"
-                " countIf(is_error) AS error_count, uniqExact({root}),"
+                " countIf(is_error) AS error_count, uniqExact(root),"
                 " sum(usage_count) OVER (), sum(error_count) OVER () FROM ({rows})"
                 " GROUP BY name, category ORDER BY usage_count DESC, name, category LIMIT {most}",
-                root=root_of_row(org_id),
                 rows=spent_rows(org_id, filter, sql("tool_call_facts"), sql("message_ordinal")),
                 most=TOP_TOOLS,
             ),

@@ -13,6 +13,7 @@ import pytest
 
 from agentstore import AsyncClickHouseStore
 from agentstore.ingest import ingest
+from tests.cli.long_session import write_long_session
 from tests.cli.running import Cli
 from tests.local.server_processes import end_all_servers
 
@@ -40,6 +41,14 @@ def sample_cli() -> Iterator[Cli]:
     finally:
         end_all_servers(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def long_cli() -> Iterator[Cli]:
+    """A store with one long session in it, that no test writes to."""
+    for cli in fresh_cli():
+        asyncio.run(write_long_session(cli.dsn))
+        yield cli
 
 
 @pytest.fixture

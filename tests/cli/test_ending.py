@@ -27,18 +27,30 @@ def shell(cli: Cli, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_reader_that_goes_away_is_141_and_quiet(sample_cli: Cli) -> None:
-    done = shell(sample_cli, '"$0" "$@" sessions --json | true; echo ${PIPESTATUS[0]}')
+READING = [
+    "sessions",
+    "sessions --json",
+    "show 0b6e --tools",
+    "show 0b6e --raw",
+    "search tide -n 0",
+    "search tide -C 2",
+]
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_reader_that_goes_away_is_141_and_quiet(sample_cli: Cli, command: str) -> None:
+    done = shell(sample_cli, f'"$0" "$@" {command} | true; echo ${{PIPESTATUS[0]}}')
     assert (done.stdout, done.stderr) == ("141\n", "")
-    done = shell(sample_cli, '"$0" "$@" sessions | head -1')
+    done = shell(sample_cli, f'"$0" "$@" {command} | head -1')
     assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
 
 
-def test_a_closed_stdout_is_told_and_nothing_is_written_elsewhere(sample_cli: Cli) -> None:
-    done = shell(sample_cli, '"$0" "$@" sessions >&-')
+@pytest.mark.parametrize("command", READING)
+def test_a_closed_stdout_is_told_and_nothing_is_written_elsewhere(sample_cli: Cli, command: str) -> None:
+    done = shell(sample_cli, f'"$0" "$@" {command} >&-')
     assert done.returncode == 2
     assert done.stderr == "agentstore: Bad file descriptor\n"
-    assert shell(sample_cli, '"$0" "$@" sessions 2>&-').returncode == 0
+    assert shell(sample_cli, f'"$0" "$@" {command} 2>&-').returncode == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

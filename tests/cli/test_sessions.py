@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from agentstore import AsyncClickHouseStore, Session
-from agentstore.importers.projects import project_of
+from agentstore.importers.git_directory import repository_of
+from agentstore.importers.projects import Project, project_of
 from tests.cli.running import Cli, check_snapshots
 
 TIDE = "0b6e2f4a-51c7-4f0e-9a53-2d8c6a1e7b01"
@@ -119,6 +120,33 @@ def test_the_repository_one_stands_in_is_a_project_also_from_its_worktrees(own_c
         done = own_cli("sessions", "--json", "--project", ".", cwd=folder)
         assert [session.id for session in read(done.lines)] == ["here"]
         assert own_cli("sessions", "--json", "--project", str(folder)).out == done.out
+
+
+def test_a_project_that_was_imported_without_its_remote_is_found_by_its_path(own_cli: Cli) -> None:
+    repository = own_cli.home / "tideclock"
+    git(own_cli.home, "init", "-q", str(repository))
+    (repository / "inside").mkdir()
+    path = str(repository)
+
+    async def write(id: str, project: Project) -> None:
+        async with AsyncClickHouseStore(own_cli.dsn) as store:
+            await store.ensure_schema()
+            session = Session(id=id, project_id=project.id, project_path=path, message_count=1, user_message_count=1)
+            await store.write_session("local", session)
+
+    def found() -> list[str]:
+        done = own_cli("sessions", "--json", "-p", ".", cwd=repository / "inside")
+        return sorted(session.id for session in read(done.lines))
+
+    git(repository, "remote", "add", "origin", "https://github.com/harbour-example/tideclock.git")
+    asyncio.run(write("of a former remote", Project("0123456789abcdef", "tideclock", path)))
+    assert found() == ["of a former remote"]
+    asyncio.run(write("of its path", project_of(path)))
+    assert found() == ["of its path"]
+    asyncio.run(write("of its remote", project_of(path, repository_of(path).remote)))
+    assert found() == ["of its remote"]
+    hits = own_cli("search", "x", "--project", path, "--json")
+    assert (hits.code, hits.err) == (1, "")
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -43,7 +43,7 @@ def search(
 
     async def searched(opened: Opened) -> int:
         from agentstore import SearchQuery
-        from agentstore.cli.filtering import scope_of
+        from agentstore.cli.filtering import scope_wanted
         from agentstore.cli.resolving import session_of
 
         query = SearchQuery(
@@ -53,7 +53,7 @@ def search(
             tool_name=tool,
             session_id=(await session_of(opened.store, opened.org, session)).id if session else "",
             limit=min(limit or _LARGEST_PAGE, _LARGEST_PAGE),
-            **scope_of(opened, scope),
+            **await scope_wanted(opened, scope),
         )
         if shown.json:
             return await _json(opened, query, limit)

@@ -38,11 +38,11 @@ def sessions(
 
 
 async def _json(opened: Opened, which: Which, limit: int) -> int:
-    from agentstore.cli.filtering import filter_of
+    from agentstore.cli.filtering import sessions_wanted
     from agentstore.cli.terminal.jsons import print_json
 
     printed = 0
-    async for session in opened.store.iter_sessions(opened.org, filter_of(opened, which)):
+    async for session in opened.store.iter_sessions(opened.org, await sessions_wanted(opened, which)):
         print_json(opened.screen, session)
         printed += 1
         if printed == limit:
@@ -51,14 +51,14 @@ async def _json(opened: Opened, which: Which, limit: int) -> int:
 
 
 async def _table(opened: Opened, which: Which, limit: int) -> int:
-    from agentstore.cli.filtering import filter_of
+    from agentstore.cli.filtering import sessions_wanted
 
     if 1 <= limit <= _LARGEST_PAGE:
-        page = await opened.store.list_sessions(opened.org, filter_of(opened, which, limit=limit))
+        page = await opened.store.list_sessions(opened.org, await sessions_wanted(opened, which, limit=limit))
         found, more = page.sessions, page.total - len(page.sessions)
     else:
         found, more = [], 0
-        async for session in opened.store.iter_sessions(opened.org, filter_of(opened, which)):
+        async for session in opened.store.iter_sessions(opened.org, await sessions_wanted(opened, which)):
             if len(found) == limit != 0:
                 break
             found.append(session)

@@ -11,9 +11,7 @@ from agentstore.cli.failing import FOUND, CommandError, NothingFound
 from agentstore.cli.options import Common, Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from agentstore import Message, Session, ToolCall
+    from agentstore import Session
     from agentstore.cli.opening import Opened
     from agentstore.cli.showing import Detail
 
@@ -52,66 +50,59 @@ def show(
 
 
 async def _text(opened: Opened, session: Session, detail: Detail, *, is_markdown: bool) -> int:
-    from agentstore import SessionFilter
     from agentstore.cli import markdown, showing
+    from agentstore.cli.telling import Spent, children_of, cost_of, told
 
     store, org, screen, zone = opened.store, opened.org, opened.screen, opened.zone
     links = await store.get_session_git_links(org, session.id)
+    children = await children_of(store, org, session)
     if is_markdown:
         markdown.write_head(screen, zone, session, links)
     else:
-        wanted = SessionFilter(parent_session_id=session.id, include_subagents=True, limit=100)
-        children = (await store.list_sessions(org, wanted)).sessions
         showing.show_head(screen, zone, session, links, children)
-    calls = _by_message(await store.get_session_tool_calls(org, session.id) if detail.tools else [])
-    pins: dict[int, list[str]] = {}
-    for pin in await store.list_message_pins(org, session.id):
-        pins.setdefault(pin.message_ordinal, []).append(pin.note)
     tell = markdown.write_message if is_markdown else showing.show_message
-    async for message in store.iter_messages(org, session.id):
-        ordinal = message.ordinal
-        tell(screen, zone, message, calls.get(ordinal, []), pins.get(ordinal, []), detail)
+    spent = Spent()
+    async for one in told(store, org, session, links, tools=detail.tools):
+        spent.add(one.message)
+        tell(screen, zone, one, detail)
+    # After the messages, since it is asked of many sessions: nobody waits for it to read.
+    cost = await cost_of(store, org, session)
+    (markdown.write_foot if is_markdown else showing.show_foot)(screen, spent, cost)
     return FOUND
 
 
-def _by_message(calls: Sequence[ToolCall]) -> dict[int, list[ToolCall]]:
-    found: dict[int, list[ToolCall]] = {}
-    for call in calls:
-        found.setdefault(call.message_ordinal, []).append(call)
-    return found
-
-
 async def _json(opened: Opened, session: Session) -> int:
-    from agentstore.cli.terminal.jsons import print_json
+    """One object, written as it is read."""
+    from agentstore.cli.telling import calls_of
+    from agentstore.cli.terminal.jsons import as_json
 
-    store, org = opened.store, opened.org
-    messages: list[Message] = await store.get_session_messages(org, session.id)
-    print_json(
-        opened.screen,
-        {
-            "session": session,
-            "messages": messages,
-            "tool_calls": await store.get_session_tool_calls(org, session.id),
-            "git_links": await store.get_session_git_links(org, session.id),
-        },
-    )
+    store, org, screen = opened.store, opened.org, opened.screen
+    screen.raw(f'{{"session":{as_json(session)},"messages":[')
+    between = ""
+    async for message in store.iter_messages(org, session.id):
+        screen.raw(between + as_json(message))
+        between = ","
+    screen.raw('],"tool_calls":[')
+    between = ""
+    async for call in calls_of(store, org, session.id):
+        screen.raw(between + as_json(call))
+        between = ","
+    screen.raw(f'],"git_links":{as_json(await store.get_session_git_links(org, session.id))}}}\n')
     return FOUND
 
 
 async def _raw(opened: Opened, session: Session) -> int:
-    """The bytes that were kept; on a terminal as safe lines."""
-    files = await opened.store.list_source_files(opened.org, session_id=session.id)
+    """The bytes that were kept of the session's own file; on a terminal as safe lines."""
+    from agentstore.cli.telling import originals_of
+
     printed = False
-    for id in sorted({file.original_id for file in files if file.original_id}):
-        for part in await opened.store.get_originals(opened.org, id):
-            if part.session_id not in ("", session.id):
-                continue
-            printed = True
-            if not opened.screen.is_terminal:
-                sys.stdout.buffer.write(part.data)
-                continue
-            for one in part.data.decode("utf-8", errors="replace").splitlines():
-                opened.screen.line(one)
+    async for part in originals_of(opened.store, opened.org, session):
+        printed = True
+        if not opened.screen.is_terminal:
+            sys.stdout.buffer.write(part.data)
+            continue
+        for one in part.data.decode("utf-8", errors="replace").splitlines():
+            opened.screen.line(one)
     if not printed:
         raise NothingFound(
             f"no original is kept of session {session.id}", hint="it was imported without, or is a database's"

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import IO
 
+from agentstore.cli.failing import CommandError
 from agentstore.cli.terminal.screen import Screen, wants_colours, width_of
 
 VARIABLES = ("AGENTSTORE_PAGER", "PAGER")
+_USUAL = "less"
+# What a shell ends with where there is no such command, or none that can be run.
+_CANNOT_BE_RUN = (126, 127)
 # As git sets them where the user has not: leave at once where all fits, pass on colours, leave the screen as it is.
 _DEFAULTS = {"LESS": "FRX", "LV": "-c"}
 
@@ -27,7 +32,7 @@ def pager_command(environment: Mapping[str, str] = os.environ) -> str:
         if variable in environment:
             named = environment[variable].strip()
             return "" if named == "cat" else named
-    return "less"
+    return _USUAL if shutil.which(_USUAL, path=environment.get("PATH")) else ""
 
 
 @contextlib.contextmanager
@@ -39,14 +44,19 @@ def paged(*, wanted: bool = True) -> Iterator[Screen]:
     is_terminal = sys.stdout.isatty()
     command = pager_command() if wanted and is_terminal else ""
     pager = _Pager(command, sys.stdout)
+    has_left = False
     try:
         yield Screen(pager.write, width_of(is_terminal), colours=wants_colours(is_terminal), is_terminal=is_terminal)
     except BrokenPipeError:
-        if pager.is_running:
-            raise PagerLeft from None
-        raise
+        if not pager.is_running:
+            raise
+        has_left = True
     finally:
-        pager.close()
+        code = pager.close()
+    if code in _CANNOT_BE_RUN:
+        raise CommandError(f"the pager {command!r} cannot be run", hint="--no-pager, or another in AGENTSTORE_PAGER")
+    if has_left:
+        raise PagerLeft
 
 
 class _Pager:
@@ -81,16 +91,17 @@ class _Pager:
                 errors="backslashreplace",
             )
 
-    def close(self) -> None:
-        """Wait until the user has left the pager. Ctrl-C is the pager's while it runs."""
+    def close(self) -> int:
+        """Wait until the user has left the pager; its exit code, 0 where there is none. Ctrl-C is the pager's while it
+        runs."""
         process = self._process
         if process is None:
-            return
+            return 0
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             if process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.close()
-            process.wait()
+            return process.wait()
         finally:
             signal.signal(signal.SIGINT, before)

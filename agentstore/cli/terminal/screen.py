@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TextIO
 
 from agentstore.cli.terminal import safe
-from agentstore.cli.terminal.width import folded
+from agentstore.cli.terminal.width import folded, width
 
 # Bold, dim and the eight colours that every terminal has, and that follow its theme.
 _CODES = {
@@ -26,6 +26,7 @@ _CODES = {
     "magenta": "35",
     "cyan": "36",
     "mark": "1;33",
+    "note": "33",
     "head": "1",
 }
 NARROWEST = 20
@@ -53,9 +54,9 @@ def pieces(cell: Cell) -> tuple[Piece, ...]:
 class Screen:
     """Lines of text, styled or not, as wide as there is room. ``printed`` counts them."""
 
-    def __init__(self, write: Callable[[str], object], width: int, *, colours: bool, is_terminal: bool) -> None:
+    def __init__(self, write: Callable[[str], object], columns: int, *, colours: bool, is_terminal: bool) -> None:
         self._write = write
-        self.width = max(NARROWEST, width)
+        self.width = max(NARROWEST, columns)
         self.colours = colours
         self.is_terminal = is_terminal
         self.printed = 0
@@ -67,7 +68,7 @@ class Screen:
 
     def fold(self, *cells: Cell, indent: str = "", style: str = "") -> None:
         """Text of one line as lines within the width; ``style`` is for what has none of its own."""
-        given = [Piece(one.text, one.style or style) for cell in cells for one in pieces(cell)]
+        given = [self._marked(Piece(one.text, one.style or style)) for cell in cells for one in pieces(cell)]
         for room in folded("".join(one.text for one in given), self.width - len(indent)):
             line, left = [], len(room)
             while given and left >= len(given[0].text):
@@ -81,12 +82,20 @@ class Screen:
     def block(self, text: str, *, indent: str = "", style: str = "") -> None:
         """Text of many lines, each folded."""
         for one in safe.lines(text):
-            self.fold(one, indent=indent, style=style)
+            if width(one) <= self.width - len(indent):  # most are, and a session has very many
+                self._write(f"{indent}{self.painted(Piece(one, style))}".rstrip(" ") + "\n")
+                self.printed += 1
+            else:
+                self.fold(one, indent=indent, style=style)
 
     def raw(self, text: str) -> None:
         """What is safe already: JSON of ``jsons``."""
         self._write(text)
         self.printed += 1
+
+    def _marked(self, piece: Piece) -> Piece:
+        """Where there are no colours, what was looked for is between marks."""
+        return Piece(f"»{piece.text}«", piece.style) if piece.style == "mark" and not self.colours else piece
 
     def painted(self, piece: Piece) -> str:
         """A piece of safe text with its style, where there are colours."""
