@@ -21,6 +21,7 @@ class AnalyticsKeywords(TypedDict, total=False):
 
     project_name: str
     user_id: str
+    agent_type: str
     date_from: DateLike
     date_to: DateLike
     tz: str
@@ -28,13 +29,14 @@ class AnalyticsKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticsFilter:
-    """Which sessions are counted: of one project and one user, or all ("").
+    """Which sessions are counted: of one project, one user and one agent, or all ("").
 
     Started in a span of dates, as they are in the zone ``tz``.
     """
 
     project_name: str = ""
     user_id: str = ""
+    agent_type: str = ""
     date_from: DateLike = None
     date_to: DateLike = None
     tz: str = "UTC"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from agentstore.connection.detached import warn_of_detached_parts
 from agentstore.connection.lanes import Lanes
@@ -29,6 +29,9 @@ from agentstore.write.mending import Mender
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.writer import Writer
 from agentstore.write.writes import Writes
+
+if TYPE_CHECKING:
+    from agentstore.frames.reads import ArrowReads
 
 
 class AsyncClickHouseStore(Reads, Writes):
@@ -202,6 +205,13 @@ class AsyncClickHouseStore(Reads, Writes):
         if self._writer is not None:  # in whatever loop or thread: figures are only read
             return self._writer.statistics()
         return self._final_statistics or self._open_writer.statistics()
+
+    @property
+    def arrow(self) -> ArrowReads:
+        """The same reads, answered with Arrow tables and batches. ``pip install 'agentstore[frames]'``."""
+        from agentstore.frames import ArrowReads  # here: pyarrow takes longer to load than all the rest
+
+        return ArrowReads(self)
 
     # --- inside -------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ from agentstore.ingest import ImportWriter
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLE = Path(str(files("agentstore") / "samples"))
 SAMPLE_NEEDLE = "tide"
+# In which Claude Code, Codex and Gemini CLI keep their history.
+PLACES = ("projects", "sessions", "tmp")
 LISTED_SESSIONS = 10
 LISTED_MESSAGES = 12
 LISTED_HITS = 5
@@ -79,10 +81,11 @@ async def import_transcripts(
 
 
 def owner_of(file: Path, root: Path) -> str:
-    """Whose transcript it is: the folder above ``projects`` tells; without one it is yours."""
+    """Whose transcript it is: the folder above that of an agent tells; without one it is yours."""
     folders = file.relative_to(root).parts if root.is_dir() else ()
-    if "projects" in folders[1:]:
-        return folders[folders.index("projects", 1) - 1]
+    for place in PLACES:
+        if place in folders[1:]:
+            return folders[folders.index(place, 1) - 1]
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that nobody gave a name

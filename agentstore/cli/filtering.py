@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from agentstore.cli.failing import NothingFound
 from agentstore.cli.options import Scope, Which
 from agentstore.cli.resolving import project_filter, project_known
 from agentstore.cli.terminal.times import parse_when
@@ -12,6 +13,7 @@ from agentstore.cli.terminal.times import parse_when
 if TYPE_CHECKING:
     from agentstore import SessionFilter
     from agentstore.cli.opening import Opened
+    from agentstore.filters import AnalyticsKeywords
 
 
 def filter_of(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
@@ -51,7 +53,7 @@ def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None
 
 
 def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
-    """The fields that a search, and the arguments that a statistic has for this scope."""
+    """The fields that a search has for this scope, and a filter of sessions."""
     since, until = dates_of(opened, scope.since, scope.until)
     return {
         "user_id": scope.user,
@@ -65,3 +67,15 @@ def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
 async def scope_wanted(opened: Opened, scope: Scope) -> dict[str, Any]:
     """The same as ``scope_of``; a project that is named by a path is one that the store knows, where it does."""
     return {**scope_of(opened, scope), **await project_known(opened.store, opened.org, scope.project)}
+
+
+async def span_of(opened: Opened, scope: Scope) -> AnalyticsKeywords:
+    """The arguments that a statistic has for this scope. It knows projects by their names alone."""
+    asked = await scope_wanted(opened, scope)
+    if id := asked.pop("project_id", ""):
+        names = [one.name for one in await opened.store.list_projects(opened.org) if one.id == id]
+        if not names:
+            raise NothingFound(f"no session is of the repository {scope.project}", hint="agentstore projects")
+        asked["project_name"] = names[0]
+    asked["tz"] = opened.zone.key
+    return cast("AnalyticsKeywords", asked)

@@ -20,8 +20,9 @@ from agentstore.cli.terminal.times import zone_of
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore
 
-# What a command does with the store: it reads what is there; it makes the tables it needs; it looks after them itself.
-Use = Literal["read", "write", "as it is"]
+# What a command does with the store: it reads what is there; it changes what is there; it makes the tables it needs; it
+# looks after them itself.
+Use = Literal["read", "change", "write", "as it is"]
 
 
 class Opened:
@@ -98,7 +99,7 @@ async def _run(work: Work, settings: Settings, shown: Shown, screen: Screen, use
     show_warnings(debug=settings.debug)
     store = AsyncClickHouseStore(settings["store"])
     local = store.options.local_path
-    if use == "read" and local and not _is_there(local):
+    if use in ("read", "change") and local and not _is_there(local):
         raise NothingFound(f"there is no store in {local} yet", hint="agentstore import")
     opened = Opened(store, settings, shown, screen)
     async with store:
@@ -107,7 +108,7 @@ async def _run(work: Work, settings: Settings, shown: Shown, screen: Screen, use
         try:
             return await work(opened) or FOUND
         except SchemaError as error:
-            if use != "read" or not local or screen.printed:
+            if use not in ("read", "change") or not local or screen.printed:
                 raise _explained(error) from None
         try:
             await store.ensure_schema()

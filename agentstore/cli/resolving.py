@@ -10,20 +10,44 @@ from agentstore.cli.failing import CommandError, NothingFound
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, Session, SessionPage
+    from agentstore.cli.opening import Opened
 
 _CANDIDATES = 10
 _LOOKED_AT = 1000
 _TITLE = 60
 _SHORTEST_ID = 8
 _SHORTEST_TAIL = 9
+# Agents whose sessions have their name in front of the agent's own id.
+_IN_FRONT = frozenset(
+    [
+        "antigravity",
+        "antigravity-cli",
+        "codex",
+        "copilot",
+        "cursor",
+        "gemini",
+        "icodemate",
+        "kilo",
+        "mimocode",
+        "mini-swe-agent",
+        "omp",
+        "openclaw",
+        "opencode",
+        "pi",
+        "prime-agent",
+        "qclaw",
+        "swe-agent",
+        "vscode-copilot",
+    ]
+)
 
 
 async def session_of(store: AsyncClickHouseStore, org: str, prefix: str, *, deleted: bool = True) -> Session:
     """The one session whose id begins so, or is just this; deleted ones are found, too.
 
-    Where all others are its subagents, whose ids begin with its own, it is the session itself; a subagent is also known
-    by the beginnings of both (``0b6e2f4a:7c1``). None is ``NothingFound``; several are a ``CommandError`` that lists
-    them.
+    The name of the agent in front of an id (``codex:``) may be left out. Where all others are its subagents, whose ids
+    begin with its own, it is the session itself; a subagent is also known by the beginnings of both
+    (``0b6e2f4a:7c1``). None is ``NothingFound``; several are a ``CommandError`` that lists them.
     """
     from agentstore import NotFoundError
 
@@ -33,21 +57,26 @@ async def session_of(store: AsyncClickHouseStore, org: str, prefix: str, *, dele
         return await store.get_session(org, prefix)
     except NotFoundError:
         pass
-    page = await _beginning_with(store, org, prefix, deleted)
+    begins = [prefix]
+    if ":" not in prefix:
+        begins += [f"{agent}:{prefix}" for agent in await store.list_agents(org) if agent in _IN_FRONT]
+    pages = [await _beginning_with(store, org, one, deleted) for one in begins]
     head, colon, tail = prefix.partition(":")
-    if not page.sessions and head and colon:
+    if not pages[0].sessions and head and colon:
         parent = await session_of(store, org, head, deleted=deleted)
-        page = await _beginning_with(store, org, f"{parent.id}:{tail}", deleted)
-    if not page.sessions:
+        pages = [await _beginning_with(store, org, f"{parent.id}:{tail}", deleted)]
+    sessions = [session for page in pages for session in page.sessions]
+    total = sum(page.total for page in pages)
+    if not sessions:
         raise NothingFound(f"no session begins with {prefix!r} in the organisation {org!r}", hint="agentstore sessions")
-    shortest = min(page.sessions, key=lambda session: len(session.id))
-    own = await _beginning_with(store, org, f"{shortest.id}:", deleted) if page.total > 1 else None
-    if page.total == 1 or (own is not None and own.total == page.total - 1):
+    shortest = min(sessions, key=lambda session: len(session.id))
+    own = await _beginning_with(store, org, f"{shortest.id}:", deleted) if total > 1 else None
+    if total == 1 or (own is not None and own.total == total - 1):
         return shortest
-    shown = [f"{session.id}  {title_of(session)[:_TITLE]}" for session in page.sessions[:_CANDIDATES]]
-    if page.total > _CANDIDATES:
-        shown.append(f"… and {page.total - _CANDIDATES} more")
-    raise CommandError(f"{prefix!r} is the beginning of {page.total} ids", hint="one of:", candidates=shown)
+    shown = [f"{session.id}  {title_of(session)[:_TITLE]}" for session in sessions[:_CANDIDATES]]
+    if total > _CANDIDATES:
+        shown.append(f"… and {total - _CANDIDATES} more")
+    raise CommandError(f"{prefix!r} is the beginning of {total} ids", hint="one of:", candidates=shown)
 
 
 async def _beginning_with(store: AsyncClickHouseStore, org: str, prefix: str, deleted: bool) -> SessionPage:
@@ -60,6 +89,11 @@ async def _beginning_with(store: AsyncClickHouseStore, org: str, prefix: str, de
 def title_of(session: Session) -> str:
     """What a session is about: its name, else the first line of its first message."""
     return session.display_name or session.first_message.strip().partition("\n")[0]
+
+
+async def titles_of(opened: Opened, ids: Iterable[str]) -> dict[str, str]:
+    """What these sessions are about, by their ids; of one that is gone nothing."""
+    return {session.id: title_of(session) for session in await opened.store.get_sessions(opened.org, ids)}
 
 
 def project_filter(named: str) -> dict[str, Any]:
@@ -113,17 +147,21 @@ def _place(named: str) -> _Place:
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
-    """What tells each id from all the others, and what ``session_of`` takes: its beginning, of a subagent both's."""
-    by_head: dict[str, list[str]] = {}
+    """What tells each id from all the others, and what ``session_of`` takes: its beginning, without the agent's name;
+    of a subagent both's."""
+    by_head: dict[str, dict[str, str]] = {}
     for id in sorted(set(ids)):
-        head, _, tail = id.partition(":")
-        by_head.setdefault(head, []).append(tail)
-    heads = _shortest(list(by_head), _SHORTEST_ID)
+        agent, _, rest = id.partition(":")
+        head, _, tail = (rest if agent in _IN_FRONT and rest else id).partition(":")
+        if tail in by_head.get(head, {}):  # two agents have this one: only the whole tells them apart
+            head, tail = id, ""
+        by_head.setdefault(head, {})[tail] = id
+    heads = _shortest(sorted(by_head), _SHORTEST_ID)
     found = {}
     for head, tails in by_head.items():
-        short = _shortest([tail for tail in tails if tail], _SHORTEST_TAIL)
-        for tail in tails:
-            found[f"{head}:{tail}" if tail else head] = f"{heads[head]}:{short[tail]}" if tail else heads[head]
+        short = _shortest(sorted(tail for tail in tails if tail), _SHORTEST_TAIL)
+        for tail, id in tails.items():
+            found[id] = f"{heads[head]}:{short[tail]}" if tail else heads[head]
     return found
 
 

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import LiteralString, NamedTuple
+from contextlib import aclosing
+from typing import LiteralString
 
 from agentstore.connection.sql import Sql, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import Message, ToolCall
-from agentstore.protocols import Executor
+from agentstore.protocols import Columns, Executor
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import text
 from agentstore.read.decoding import selection
-from agentstore.read.floors import above_floor, above_floors
+from agentstore.read.floors import above_floor
 from agentstore.read.lanes import ReadLanes
+from agentstore.read.slices import Sliced, slices
 
 # org_id and session_id are known: they need not travel with every row.
 _MESSAGE_COLUMNS, _MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id", "session_id")
 _TOOL_CALL_COLUMNS, _TOOL_CALL_TIMES = selection(ToolCall.__struct_fields__, "org_id", "session_id")
 # Of several sessions.
 _ANY_MESSAGE_COLUMNS, _ANY_MESSAGE_TIMES = selection(Message.__struct_fields__, "org_id")
+_ANY_TOOL_CALL_COLUMNS, _ = selection(ToolCall.__struct_fields__, "org_id")
+MESSAGES = Sliced(sql("messages"), _ANY_MESSAGE_COLUMNS, ("ordinal",), sql("length(content) + length(token_usage)"))
+TOOL_CALLS = Sliced(
+    sql("tool_calls"),
+    _ANY_TOOL_CALL_COLUMNS,
+    ("message_ordinal", "tool_use_id", "call_index"),
+    sql("length(input_json) + length(result_content)"),
+)
 
 # Blocks are decoded one column at a time, and each column holds the loop. In smaller blocks than usual it is held for
 # less, and a large session is read faster.
@@ -28,11 +38,6 @@ _IN_BLOCKS = {"max_block_size": 8192}
 # Ordinals have 32 bits, so a session has no more messages. A larger limit is lowered to this: the server would refuse
 # one beyond 64 bits.
 _LARGEST_LIMIT = 2**32
-
-# Of an iterator: of how many rows the sizes are asked at a time, and how many bytes of text are then fetched at a time.
-# The caller's memory has to hold the latter.
-_PLANNED_ROWS = 5000
-_FETCHED_BYTES = 4 * 1024 * 1024
 
 
 class MessageReads(ReadLanes):
@@ -53,6 +58,15 @@ class MessageReads(ReadLanes):
         ``before_ordinal`` the last ones before it, ascending all the same: a page can grow in both directions. A long
         session is decoded in slices, some milliseconds each, between which other tasks run.
         """
+        columns = await self._message_columns(org_id, session_id, after_ordinal, before_ordinal, limit)
+        return await build_in_slices(
+            Message, columns, time_columns=_MESSAGE_TIMES, constants=constants(Message, org_id, session_id)
+        )
+
+    async def _message_columns(
+        self, org_id: str, session_id: str, after_ordinal: int | None, before_ordinal: int | None, limit: int | None
+    ) -> Columns:
+        """The fields of messages without ``org_id`` and ``session_id``; times in microseconds."""
         backwards = before_ordinal is not None
         columns = await self._open_pool.fetch(
             sql(
@@ -70,11 +84,7 @@ class MessageReads(ReadLanes):
             _IN_BLOCKS,
         )
         # Read from the end, where the limit counts, and shown from the start.
-        if backwards:
-            columns = [column[::-1] for column in columns]
-        return await build_in_slices(
-            Message, columns, time_columns=_MESSAGE_TIMES, constants=_constants(Message, org_id, session_id)
-        )
+        return [column[::-1] for column in columns] if backwards else columns
 
     async def get_session_tool_calls(
         self, org_id: str, session_id: str, *, after: tuple[int, str, int] | None = None, limit: int | None = None
@@ -83,7 +93,16 @@ class MessageReads(ReadLanes):
 
         ``after`` is such a key, of the last call of the page before; the call itself is left out.
         """
-        columns = await self._open_pool.fetch(
+        columns = await self._tool_call_columns(org_id, session_id, after, limit)
+        return await build_in_slices(
+            ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=constants(ToolCall, org_id, session_id)
+        )
+
+    async def _tool_call_columns(
+        self, org_id: str, session_id: str, after: tuple[int, str, int] | None, limit: int | None
+    ) -> Columns:
+        """The fields of tool calls without ``org_id`` and ``session_id``."""
+        return await self._open_pool.fetch(
             sql(
                 "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id}"
                 " AND {after} AND {seen} ORDER BY message_ordinal, tool_use_id, call_index {limit}",
@@ -96,8 +115,6 @@ class MessageReads(ReadLanes):
             ),
             _IN_BLOCKS,
         )
-        constants = _constants(ToolCall, org_id, session_id)
-        return await build_in_slices(ToolCall, columns, time_columns=_TOOL_CALL_TIMES, constants=constants)
 
     def iter_messages(self, org_id: str, session_id: str = "") -> AsyncIterator[Message]:
         """All messages of a session, or ("") of the whole organisation, by session_id and ordinal, in bounded memory.
@@ -108,89 +125,18 @@ class MessageReads(ReadLanes):
         return _iterate(self._heavy, org_id, session_id)
 
 
-class _Key(NamedTuple):
-    """Where a message stands in its organisation."""
-
-    session_id: str
-    ordinal: int
-
-
 async def _iterate(executor: Executor, org_id: str, session_id: str) -> AsyncIterator[Message]:
-    text(org_id, "org_id")
-    scope = (
-        sql("session_id = {id} AND {seen}", id=session_id, seen=above_floor(org_id, session_id))
-        if text(session_id, "session_id")
-        else above_floors(org_id)
-    )
-    # Nothing is held on the server between two pages, and each begins after a key: rows that are written or removed
-    # while the caller takes its time shift no other row into a page or out of one.
-    last: _Key | None = None
-    while True:
-        stops = await _plan_slices(executor, org_id, scope, last)
-        # In the slices that were planned, whatever was written since: then one may be larger than planned, but no row
-        # of the plan is fetched twice or left out.
-        for stop in stops:
-            for message in await _fetch_slice(executor, org_id, scope, last, stop):
-                yield message
-            # The last row planned, also where it was removed since: the next plan begins after it, and the loop ends.
-            last = stop
-        if not stops:
-            return
-
-
-async def _plan_slices(executor: Executor, org_id: str, scope: Sql, last: _Key | None) -> list[_Key]:
-    """Keys up to which the next rows can be fetched, each time some megabytes. Sizes travel, texts do not."""
-    columns = await executor.fetch(
-        sql(
-            "SELECT session_id, ordinal, length(content) + length(token_usage) FROM messages FINAL"
-            " WHERE org_id = {org_id} AND {scope} AND {after} ORDER BY session_id, ordinal LIMIT {count}",
-            org_id=org_id,
-            scope=scope,
-            after=_after_key(last),
-            count=_PLANNED_ROWS,
-        )
-    )
-    stops: list[_Key] = []
-    size, key = 0, None
-    for session_id, ordinal, byte_count in zip(*columns, strict=True):
-        # A row that is larger than all that may be fetched at a time is fetched alone.
-        if key is not None and size + byte_count > _FETCHED_BYTES:
-            stops.append(key)
-            size = 0
-        size += byte_count
-        key = _Key(session_id, ordinal)
-    return stops if key is None else [*stops, key]
-
-
-async def _fetch_slice(executor: Executor, org_id: str, scope: Sql, last: _Key | None, stop: _Key) -> list[Message]:
-    columns = await executor.fetch(
-        sql(
-            "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND {scope} AND {after}"
-            " AND session_id <= {id} AND (session_id < {id} OR ordinal <= {ordinal}) ORDER BY session_id, ordinal",
-            columns=_ANY_MESSAGE_COLUMNS,
-            org_id=org_id,
-            scope=scope,
-            after=_after_key(last),
-            id=stop.session_id,
-            ordinal=stop.ordinal,
-        )
-    )
     position = Message.__struct_fields__.index("org_id")
-    return await build_in_slices(
-        Message, columns, time_columns=_ANY_MESSAGE_TIMES, constants={position: valid_text(org_id)}
-    )
+    async with aclosing(slices(executor, org_id, session_id, MESSAGES)) as found:
+        async for columns in found:
+            for message in await build_in_slices(
+                Message, columns, time_columns=_ANY_MESSAGE_TIMES, constants={position: valid_text(org_id)}
+            ):
+                yield message
 
 
-def _after_key(key: _Key | None) -> Sql:
-    if key is None:
-        return sql("1")
-    # The first comparison follows from the second. It is there for the primary key, which skips granules by it.
-    return sql(
-        "session_id >= {id} AND (session_id > {id} OR ordinal > {ordinal})", id=key.session_id, ordinal=key.ordinal
-    )
-
-
-def _constants(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:
+def constants(record: type[Message] | type[ToolCall], org_id: str, session_id: str) -> dict[int, str]:
+    """What is equal in all rows of a session, by the positions of the fields."""
     fields = record.__struct_fields__
     return {fields.index("org_id"): valid_text(org_id), fields.index("session_id"): valid_text(session_id)}
 

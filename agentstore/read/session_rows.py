@@ -46,6 +46,13 @@ class _Found:
 
 async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys: Sql | None = None) -> list[Session]:
     """Those of the sessions that there are, in the order of ``ids``. ``keys`` are their keys, where they are known."""
+    return [Session(*values) for values in await session_values(executor, org_id, ids, keys)]
+
+
+async def session_values(
+    executor: Executor, org_id: str, ids: Sequence[str], keys: Sql | None = None
+) -> list[list[Any]]:
+    """The same as the values of their fields."""
     keys = keys or keys_of(ids)
     rows, derived = await gather_both(
         lambda: executor.fetch(rows_and_links(org_id, tuple(ids), keys)),
@@ -56,11 +63,10 @@ async def sessions_of(executor: Executor, org_id: str, ids: Sequence[str], keys:
     for key, version in found.links:
         links[key] += version >= marks.get(key, 0)
     calls = await _calls(executor, org_id, found)
-    built = {}
+    built: dict[str, list[Any]] = {}
     for id, key, fields in found.rows:
         copied, origin = found.copied.get(key, (0, ""))
-        values: list[Any] = [id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin]
-        built[id] = Session(*values)
+        built[id] = [id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin]
     return [built[id] for id in ids if id in built]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+from typing import Any
 
 from agentstore.connection.sql import Sql, from_ticks, sql, valid_text
 from agentstore.errors import InvalidArgumentError, NotFoundError
@@ -14,7 +16,7 @@ from agentstore.read.conditions import FILLED, expect, page_limit, session_condi
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.session_filter import matching
-from agentstore.read.session_rows import known_keys, sessions_of
+from agentstore.read.session_rows import known_keys, session_values, sessions_of
 
 _NOTHING = sql("")
 
@@ -124,6 +126,14 @@ async def _count(executor: Executor, org_id: str, filter: SessionFilter) -> int:
 
 
 async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) -> AsyncIterator[Session]:
+    async with aclosing(all_values(executor, org_id, filter)) as found:
+        async for some in found:
+            for values in some:
+                yield Session(*values)
+
+
+async def all_values(executor: Executor, org_id: str, filter: SessionFilter) -> AsyncGenerator[list[list[Any]], None]:
+    """The values of the fields of all sessions that match, in the order of a list, some hundreds at a time."""
     sessions = matching(org_id, filter)
     after = _after_cursor(filter.cursor)
     while True:
@@ -131,8 +141,7 @@ async def _all_in_order(executor: Executor, org_id: str, filter: SessionFilter) 
         if not columns:
             return
         ids, moments, keys = columns
-        for session in await sessions_of(executor, org_id, ids, known_keys(keys)):
-            yield session
+        yield await session_values(executor, org_id, ids, known_keys(keys))
         if len(ids) < _SESSIONS_AT_ONCE:
             return
         after = _after(from_ticks(moments[-1]), ids[-1])

@@ -1,6 +1,6 @@
 """Which sessions statistics count, and what they have beside the sessions themselves: subagents, less copies. Pure.
 
-What a subagent spends counts on its own day, for user and project of its root session. All that is asked for here is
+What a subagent spends counts on its own day, for user, project and agent of its root session. All that is asked for here is
 repeated in ``session_floors`` when sessions are written (``write/families.py``): a statistic sums up the sessions, and
 corrects that by these few rows. A deletion mark on a subagent hides it alone, one on its root all of them.
 
@@ -158,4 +158,4 @@ def _counted(org_id: str, filter: AnalyticsFilter) -> Sql:
 
 
 def _equal(filter: AnalyticsFilter) -> dict[str, str]:
-    return {"project_name": filter.project_name, "user_id": filter.user_id}
+    return {"project_name": filter.project_name, "user_id": filter.user_id, "agent_type": filter.agent_type}

@@ -34,13 +34,16 @@ def encode_varint(number: int) -> bytes:
 
 
 class _Varints(dict[int, bytes]):
-    """Lengths below 16 KiB come from a table; longer texts are rare, and keeping theirs would grow without bound."""
+    """Lengths below 16 KiB are kept once they were met; longer texts are rare, and theirs would grow without bound."""
 
     def __missing__(self, number: int) -> bytes:
-        return encode_varint(number)
+        found = encode_varint(number)
+        if number < 1 << 14:
+            self[number] = found
+        return found
 
 
-_VARINTS = _Varints((number, encode_varint(number)) for number in range(1 << 14))
+_VARINTS = _Varints()
 
 
 def encode_strings(values: Sequence[str]) -> Segments:

@@ -26,6 +26,7 @@ from agentstore.organisation import organisation
 from agentstore.write.calls import Call, version_of
 from agentstore.write.looptime import loop_time
 from agentstore.write.normalize import checked_ids, listed
+from agentstore.write.pipeline import Pipeline, Settled
 from agentstore.write.purge import Purge, erase, with_subagents
 from agentstore.write.receipt import Receipt
 from agentstore.write.rows import (
@@ -191,6 +192,15 @@ class Writes(ABC):
     def submit_git_links(self, org_id: str, links: Iterable[GitLink]) -> Receipt:
         """``write_git_links`` without waiting; see ``submit_session``."""
         return self._submit(org_id, GIT_LINKS, links, "links")
+
+    def submit_file_touches(self, org_id: str, touches: Iterable[FileTouch]) -> Receipt:
+        """``write_file_touches`` without waiting; see ``submit_session``."""
+        return self._submit(org_id, FILE_TOUCHES, touches, "touches")
+
+    def pipeline(self, *, max_in_flight: int = 64, on_settled: Settled | None = None) -> Pipeline:
+        """For a worker with endless input: writes that return as soon as there is room for them. See ``Pipeline``."""
+        _ = self._open_writer
+        return Pipeline(self, max_in_flight, on_settled)
 
     async def delete_sessions(self, org_id: str, session_ids: Iterable[str]) -> None:
         """Remove sessions and all their rows from every read, for good; an unknown id is no error.

@@ -21,12 +21,14 @@ SAMPLES = Path(str(files("agentstore"))) / "samples"
 USERS = {"ada": "Ada", "jonas": "Jonas", "mei": "Mei 美"}
 
 
-async def import_sample(dsn: str, org: str = "local") -> None:
+async def import_sample(dsn: str, org: str = "local", *, again: bool = False) -> None:
     """The sample, each user's part as theirs."""
     async with AsyncClickHouseStore(dsn) as store:
         await store.ensure_schema()
         for user, name in USERS.items():
-            async for _ in ingest(store, org, places=SAMPLES / user, user=user, user_name=name, machine="tide"):
+            async for _ in ingest(
+                store, org, places=SAMPLES / user, user=user, user_name=name, machine="tide", again=again
+            ):
                 pass
 
 

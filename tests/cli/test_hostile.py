@@ -6,8 +6,9 @@ import asyncio
 import re
 
 import pytest
+from msgspec.structs import replace
 
-from agentstore import AsyncClickHouseStore, Message, Session, ToolCall
+from agentstore import AsyncClickHouseStore, FileTouch, GitLink, Message, Session, SessionDelete, ToolCall
 from tests.cli.running import Cli
 from tests.cli.test_safe import is_harmless
 
@@ -24,6 +25,32 @@ COMMANDS = [
     ["search", "needle"],
     ["search", "needle", "-C", "2"],
     ["search", "needle", "--json"],
+    ["commits"],
+    ["commits", "--json"],
+    ["commits", "abcd"],
+    ["files", "--anywhere", "src/"],
+    ["files", "--anywhere", "src/", "--json"],
+    ["usage"],
+    ["users"],
+    ["projects"],
+    ["projects", "--json"],
+    ["models"],
+    ["tools"],
+    ["summary"],
+    ["summary", "--json"],
+    *[["cost", "--by", by] for by in ("model", "user", "project", "agent", "session", "agent-model")],
+    ["cost", "--json"],
+    ["star", "hostile"],
+    ["unstar", "hostile"],
+    ["pin", "hostile", "0", EVIL.replace("\x00", "")],
+    ["show", "hostile"],
+    ["delete", "--list"],
+    ["delete", "--undo", "hidden"],
+    ["restore", "hostile"],
+    ["export"],
+    ["commits", "https://" + EVIL.replace("\x00", "")],
+    ["files", EVIL.replace("\x00", "")],
+    ["purge", "-y", EVIL.replace("\x00", "")],
     ["show", EVIL.replace("\x00", "")],
     ["search", "no " + EVIL.replace("\x00", "")],
 ]
@@ -48,12 +75,21 @@ async def fill(dsn: str) -> None:
             user_message_count=1,
         )
         content = f"[Thinking]\n{EVIL}\n[/Thinking]\n{EVIL}\n```\n{EVIL}"
-        message = Message(ordinal=0, session_id=session.id, role=EVIL, content=content, model=EVIL)
+        message = Message(ordinal=0, session_id=session.id, role=EVIL, content=content, model=EVIL, output_tokens=5)
         call = ToolCall(
             message_ordinal=0, session_id=session.id, tool_use_id=EVIL, tool_name=EVIL, input_json=EVIL,
             result_content=EVIL, result_content_length=len(EVIL), subagent_session_id=EVIL,
         )  # fmt: skip
-        await store.write_batch("local", sessions=[session], messages=[message], tool_calls=[call])
+        hidden = replace(session, id=f"hidden{EVIL}")
+        await store.write_batch("local", sessions=[session, hidden], messages=[message], tool_calls=[call])
+        await store.write_session_deletes("local", [SessionDelete(session_id=hidden.id)])
+        links = [
+            GitLink(session_id=session.id, link_type="commit", confidence="high", commit_sha=f"abcd{EVIL}"),
+            GitLink(session_id=session.id, link_type="pr", confidence="high", pr_url=f"https://{EVIL}/pull/1"),
+        ]
+        await store.write_git_links("local", links)
+        touch = FileTouch(session_id=session.id, path=f"src/{EVIL}", operation="edit", tool_use_id=EVIL)
+        await store.write_file_touches("local", [touch])
 
 
 @pytest.fixture(scope="module")

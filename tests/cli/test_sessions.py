@@ -15,7 +15,15 @@ from agentstore.importers.git_directory import repository_of
 from agentstore.importers.projects import Project, project_of
 from tests.cli.running import Cli, check_snapshots
 
-TIDE = "0b6e2f4a-51c7-4f0e-9a53-2d8c6a1e7b01"
+# What ids of the sample begin with, the latest first.
+REVIEW, GEMINI, HARBOURS, CODEX, SPAETZLE, TIDE = (
+    "e94b3a07",
+    "gemini:b",
+    "c2f81d65",
+    "codex:01",
+    "6d0a9b7e",
+    "0b6e2f4a",
+)
 
 
 def read(lines: list[str]) -> list[Session]:
@@ -28,7 +36,7 @@ def test_the_table(sample_cli: Cli) -> None:
 
 def test_json_is_the_records_themselves(sample_cli: Cli) -> None:
     found = read(sample_cli("sessions", "--json").lines)
-    assert [session.id[:8] for session in found] == ["e94b3a07", "c2f81d65", "6d0a9b7e", "0b6e2f4a"]
+    assert [session.id[:8] for session in found] == [REVIEW, GEMINI, HARBOURS, CODEX, SPAETZLE, TIDE]
     assert found[-1].project_name == "tideclock"
     assert found[-1].user_name == "Ada"
 
@@ -36,16 +44,18 @@ def test_json_is_the_records_themselves(sample_cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("options", "ids"),
     [
-        (["--user", "jonas"], ["6d0a9b7e"]),
-        (["--project", "brotzeit"], ["6d0a9b7e"]),
+        (["--user", "jonas"], [CODEX, SPAETZLE]),
+        (["--project", "brotzeit"], [CODEX, SPAETZLE]),
+        (["--agent", "gemini"], [GEMINI]),
+        (["--with-commits"], [HARBOURS, CODEX, SPAETZLE, TIDE]),
         (["--title", "HARBOURS"], []),
-        (["--title", "TIDE clock"], ["c2f81d65", "0b6e2f4a"]),
-        (["--since", "2026-03-05", "--until", "2026-03-05"], ["c2f81d65"]),
+        (["--title", "TIDE clock"], [GEMINI, HARBOURS, TIDE]),
+        (["--since", "2026-03-05", "--until", "2026-03-05"], [HARBOURS]),
         # Half past one at night in Tokyo is another day than in Berlin.
-        (["--until", "2026-03-04"], ["6d0a9b7e", "0b6e2f4a"]),
-        (["--tz", "America/New_York", "--until", "2026-03-04"], ["c2f81d65", "6d0a9b7e", "0b6e2f4a"]),
-        (["-n", "1"], ["e94b3a07"]),
-        (["-n", "0", "--agent", "claude-code", "--branch", "main", "--user", "mei"], ["e94b3a07"]),
+        (["--until", "2026-03-04"], [CODEX, SPAETZLE, TIDE]),
+        (["--tz", "America/New_York", "--until", "2026-03-04"], [HARBOURS, CODEX, SPAETZLE, TIDE]),
+        (["-n", "1"], [REVIEW]),
+        (["-n", "0", "--agent", "claude-code", "--branch", "main", "--user", "mei"], [REVIEW]),
         (["--starred"], []),
     ],
 )

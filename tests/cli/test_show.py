@@ -31,6 +31,10 @@ def test_with_tools_and_thinking(sample_cli: Cli) -> None:
     check_snapshots(sample_cli, "show-tools", "show", "c2f8", "--tools", "--thinking")
 
 
+def test_of_another_agent(sample_cli: Cli) -> None:
+    check_snapshots(sample_cli, "show-codex", "show", "019cb8d2", "--tools", "--thinking")
+
+
 def test_as_markdown(sample_cli: Cli) -> None:
     check_snapshots(sample_cli, "show-md", "show", "0b6e2f4a", "--tools", "--format", "md")
 
@@ -52,6 +56,11 @@ def test_raw_is_the_agents_own_records(sample_cli: Cli) -> None:
 @pytest.mark.parametrize("prefix", ["0b6e2f4a:agent", f"{TIDE}:agent-7c1e0b2", f"{TIDE}:"])
 def test_a_subagent_is_known_by_both_beginnings(sample_cli: Cli, prefix: str) -> None:
     assert f"id        {TIDE}:agent-7c1e0b2" in sample_cli("show", prefix).lines
+
+
+@pytest.mark.parametrize("prefix", ["b7e4", "gemini:", "gemini:b7e4c1d8-26f3-4a95-8d10-3c9f5e7a2b64"])
+def test_the_agents_name_may_be_left_out(sample_cli: Cli, prefix: str) -> None:
+    assert "id        gemini:b7e4c1d8-26f3-4a95-8d10-3c9f5e7a2b64" in sample_cli("show", prefix).lines
 
 
 def test_what_is_ambiguous_is_listed(own_cli: Cli) -> None:

@@ -70,6 +70,7 @@ async def test_usage_by_user(store: AsyncClickHouseStore, org: str) -> None:
     ]
     assert await store.usage_by_user(org) == expected
     assert await store.usage_by_user(org, project_name="app") == [expected[3]]
+    assert await store.usage_by_user(org, agent_type="codex") == [expected[4]]
     assert await store.usage_by_user(org, date_from=at(2), date_to=at(2)) == [
         UserUsage("u1", "New", "claude", "web", 1, 20, 1, 200, 9)
     ]
@@ -233,6 +234,7 @@ async def test_an_empty_organisation_has_empty_lists(store: AsyncClickHouseStore
         {"date_to": dt.datetime(2026, 1, 1)},
         {"date_to": 5},
         {"project_name": None},
+        {"agent_type": None},
         {"user_id": None},
         {"user_id": 7},
     ],

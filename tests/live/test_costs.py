@@ -76,9 +76,9 @@ async def test_costs_are_a_plain_sum(server: Server, database: str, org: str, se
         for key in KEYS:
             tz = rng.choice(["UTC", "Pacific/Auckland", "America/New_York"])
             await agree(await store.cost_by(org, key, tz=tz), plain_costs(key, responses, price, tz), key)
-        for user, project in (("ada", ""), ("", "q"), ("bob", "p")):
-            some = [one for one in responses if matches(one, user, project)]
-            found = await store.cost_by(org, "model", user_id=user, project_name=project)
+        for user, project, agent in (("ada", "", ""), ("", "q", ""), ("bob", "p", ""), ("", "", "codex")):
+            some = [one for one in responses if matches(one, user, project, agent)]
+            found = await store.cost_by(org, "model", user_id=user, project_name=project, agent_type=agent)
             await agree(found, plain_costs("model", some, price), "model")
         day = dt.date(2026, 10, 13)
         since = [one for one in responses if (started := one.of.session.started_at) and started.date() >= day]
@@ -98,9 +98,10 @@ def tokens_of(row: CostRow | ModelTokenUsage) -> tuple[int, ...]:
     return row.input_tokens, row.cache_read_tokens, row.cache_write_tokens, row.output_tokens
 
 
-def matches(response: Response, user: str, project: str) -> bool:
+def matches(response: Response, user: str, project: str, agent: str) -> bool:
     payer = response.of.payer
-    return user in ("", payer.user_id) and project in ("", payer.project_name)
+    wanted = (user, payer.user_id), (project, payer.project_name), (agent, payer.agent_type)
+    return all(one in ("", theirs) for one, theirs in wanted)
 
 
 async def agree(found: CostReport, expected: dict[str, CostRow], key: str) -> None:

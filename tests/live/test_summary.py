@@ -63,7 +63,7 @@ async def test_a_summary_is_its_parts_and_their_sums(server: Server, database: s
         spans: list[dict[str, Any]] = [
             {},
             {"user_id": "Zoë"},
-            {"project_name": "web", "date_from": "2026-01-06", "tz": "Asia/Tokyo"},
+            {"project_name": "web", "agent_type": "a", "date_from": "2026-01-06", "tz": "Asia/Tokyo"},
         ]
         for given in spans:
             found = await store.summary(org, **given)

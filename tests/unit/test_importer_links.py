@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import collections
 import pathlib
 
 import pytest
 
 import agentstore
-from agentstore.importers import ImportProblem, find_claude_code, import_claude_code, import_claude_code_tree
+from agentstore.importers import (
+    ImportProblem,
+    find_claude_code,
+    import_claude_code,
+    import_claude_code_tree,
+    import_tree,
+)
 from tests.unit.importer_lines import FILE, SESSION, assistant, at, data, line, result, use, user
 
 SAMPLES = pathlib.Path(agentstore.__file__).parent / "samples"
@@ -100,4 +107,16 @@ def test_the_sample_shows_everything_a_store_can_tell() -> None:
     assert any(c.is_error for c in calls)
     assert {c.subagent_session_id for c in calls} - {""} <= {s.id for s in sessions}
     assert "横浜: a second hand for the tide clock" in {s.display_name for s in sessions}
+    assert all(s.total_output_tokens and s.user_message_count for s in sessions)
+
+
+def test_the_sample_is_of_three_agents() -> None:
+    read = list(import_tree(SAMPLES))
+    assert not [problem for r in read for problem in r.problems]
+    assert not [name for r in read for name in r.unknown_records]
+    sessions = [s for r in read for s in r.sessions]
+    agents = collections.Counter(s.agent_type for s in sessions)
+    assert agents == {"claude-code": 5, "codex": 1, "gemini": 1}
+    assert {s.project_name for s in sessions} == {"tideclock", "brotzeit"}
+    assert len({s.project_id for s in sessions if s.project_name == "brotzeit"}) == 1
     assert all(s.total_output_tokens and s.user_message_count for s in sessions)

@@ -37,8 +37,9 @@ LAYERS = [
     {"schema.migrate", "schema.fitness", "schema.cluster", "schema.database"},
     {"read"},
     {"write"},
+    {"frames"},
     {"store"},
-    {"ingest"},
+    {"ingest", "integrations"},
     {""},
     {"cli", "__main__"},
 ]  # fmt: skip

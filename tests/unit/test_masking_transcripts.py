@@ -21,7 +21,7 @@ CHECKED: dict[str, Counter[str]] = {}
 
 FILES = sorted(path for path in ROOT.rglob("*") if path.is_file()) if ROOT.exists() else []
 CONVERSATIONS = [path for path in FILES if path.suffix == ".jsonl" and path.is_relative_to(ROOT / "claude-code")]
-SAMPLES = sorted((pathlib.Path(__file__).parents[2] / "agentstore" / "samples").rglob("*.jsonl"))
+SAMPLES = sorted((pathlib.Path(__file__).parents[2] / "agentstore" / "samples").rglob("projects/**/*.jsonl"))
 needs_transcripts = pytest.mark.skipif(not FILES, reason=f"no real transcripts in {ROOT} (AGENTSTORE_TRANSCRIPTS)")
 
 SECRETS = [

@@ -23,7 +23,7 @@ NAMES = [
     "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
     "WriteMark", "WrongLoopError", "__version__",
 ]  # fmt: skip
-SCOPE = "project_name='', user_id='', date_from=None, date_to=None, tz='UTC'"
+SCOPE = "project_name='', user_id='', agent_type='', date_from=None, date_to=None, tz='UTC'"
 WRITES = {
     "write_session": "org_id, session, messages=(), tool_calls=(), *, replace=False",
     "write_batch": "org_id, sessions, messages=(), tool_calls=(), *, replace=False",

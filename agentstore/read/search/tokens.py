@@ -21,7 +21,7 @@ from agentstore.read.search import folding
 _WORD_CATEGORIES = "LMN"
 _UNASSIGNED = "Cn"
 # Blocks of the scripts without spaces: Thai, Lao, Myanmar, Khmer, Tai; Han, kana, Bopomofo, Tangut, Khitan, Nüshu.
-_SPACELESS = re.compile(
+_SPACELESS = (
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"
     "\u2e80-\u312f\u3190-\u9fff\uf900-\ufaff\uff66-\uff9f"
     "\U00016fe0-\U00018d8f\U0001aff0-\U0001b2ff\U00020000-\U0003ffff]"
@@ -91,11 +91,12 @@ def joining_class() -> str:
     third as long, which the server compiles for every block of rows.
     """
     ranges: list[list[str]] = []
+    spaceless = re.compile(_SPACELESS)
     for plane in _PLANES:
         goes_on = False
         for character in map(chr, plane):
             kind = category(character)
-            if kind[0] in _WORD_CATEGORIES and not _SPACELESS.match(character):
+            if kind[0] in _WORD_CATEGORIES and not spaceless.match(character):
                 if goes_on:
                     ranges[-1][1] = character
                 else:
