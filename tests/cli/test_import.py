@@ -18,7 +18,7 @@ from tests.cli.stores import make_newer
 from tests.cli.terminals import CTRL_C, on_terminal
 from tests.cli.test_hostile import EVIL
 from tests.cli.test_safe import is_harmless
-from tests.cli.trees import age, grown_sample, small_sample
+from tests.cli.trees import FILES, age, grown_sample, small_sample
 
 # So many bytes of all.
 HAS_BEGUN = re.compile(rb"[1-9][0-9.]*/[0-9.]+ MB")
@@ -44,13 +44,19 @@ def test_from_nothing_to_a_table_and_again_to_no_change(own_cli: Cli) -> None:
     assert done.lines[0].startswith(f"into {store}, organisation local, as ada on ")
     assert "agentstore config" in done.lines[1]
     assert done.lines[3].split() == ["agent", "files", "sessions", "messages", "calls", "commits"]
-    assert done.lines[4].split() == ["claude-code", "5", "5", "41", "27", "3"]
+    rows = {line.split()[0]: line.split()[1:] for line in done.lines[4:-1]}
+    assert set(rows) == {"claude-code", "codex", "gemini", "all"}
+    assert rows["claude-code"][:2] == ["5", "5"]
+    assert rows["all"][:2] == [str(FILES), str(FILES)]
     before = stored(own_cli)
-    assert len(before) == 5
+    assert len(before) == FILES
     again = own_cli("import", str(tree))
     assert again.code == 0
     assert again.lines[4].split() == ["claude-code", "0", "0", "0", "0", "5", "unchanged"]
     assert stored(own_cli) == before
+    narrow = own_cli("import", "--again", str(tree), width=40)
+    assert max(map(len, narrow.lines[3:])) <= 40
+    assert narrow.lines[-2].split()[:3] == ["all", str(FILES), str(FILES)]
 
 
 def test_without_paths_the_places_of_the_agents_are_listed_and_read(own_cli: Cli) -> None:
@@ -76,24 +82,24 @@ def test_flags_and_the_environment_say_whose_it_is(own_cli: Cli) -> None:
         assert (session["user_id"], session["user_name"], session["machine"]) == ("mei", "Mei 美", "reef")
     # The name that git knows is that of the user that git knows.
     (own_cli.home / ".gitconfig").write_text("[user]\n\tname = Git's\n\temail = git@example.org\n")
-    assert "as jonas on" in own_cli("import", str(tree / "jonas"), AGENTSTORE_USER="jonas").out
+    assert "as jonas on" in own_cli("import", str(tree / "jonas" / "projects"), AGENTSTORE_USER="jonas").out
     assert "as git@example.org (Git's)" in own_cli("import", str(tree / "ada"), AGENTSTORE_USER="").out
 
 
 def test_secrets_are_masked_unless_one_says_otherwise(own_cli: Cli) -> None:
     tree = small_sample(own_cli.home / "tree")
-    (path,) = (tree / "jonas").rglob("*.jsonl")
+    (path,) = (tree / "jonas" / "projects").rglob("*.jsonl")
     path.write_text(path.read_text().replace("brotzeit", f"brotzeit {TOKEN}", 1))
     age(tree)
-    assert sum(summary_of(own_cli, str(tree / "jonas")).agents["claude-code"].secrets.values()) == 1
+    assert sum(summary_of(own_cli, str(tree / "jonas" / "projects")).agents["claude-code"].secrets.values()) == 1
     assert TOKEN not in own_cli("show", "6d0a9b7e", "--json").out
     assert own_cli("search", TOKEN).code == 1
-    assert summary_of(own_cli, str(tree / "jonas"), "--again", "--no-mask").secrets == {}
-    summary_of(own_cli, str(tree / "jonas"), "--again", "--org", "open", "--no-mask", "--no-raw")
+    assert summary_of(own_cli, str(tree / "jonas" / "projects"), "--again", "--no-mask").secrets == {}
+    summary_of(own_cli, str(tree / "jonas" / "projects"), "--again", "--org", "open", "--no-mask", "--no-raw")
     nothing_kept = own_cli("reimport", "--org", "open")
     assert "1 no original" in nothing_kept.out
     (own_cli.home / "config.toml").write_text('mask = "perhaps"\n')
-    done = own_cli("import", str(tree / "jonas"))
+    done = own_cli("import", str(tree / "jonas" / "projects"))
     assert (done.code, done.out) == (2, "")
     assert "neither true nor false" in done.err
 
@@ -107,7 +113,8 @@ def test_a_dry_run_writes_nothing_and_makes_no_store(own_cli: Cli) -> None:
     summary_of(own_cli, str(tree / "ada"))
     before = stored(own_cli)
     done = own_cli("import", "--dry-run", str(tree))
-    assert done.lines[-2].split()[:4] == ["claude-code", "3", "0", "2"]
+    rows = {line.split()[0]: line.split()[1:4] for line in done.lines[4:-1]}
+    assert rows == {"claude-code": ["3", "0", "2"], "codex": ["1", "0", "0"], "gemini": ["1", "0", "0"]}
     assert stored(own_cli) == before
 
 
@@ -116,10 +123,10 @@ def test_reimport_reads_what_is_kept(own_cli: Cli) -> None:
     assert own_cli("reimport").code == 1
     summary_of(own_cli, str(tree))
     before = stored(own_cli)
-    for path in tree.rglob("*.jsonl"):
+    for path in tree.rglob("*.json*"):
         path.unlink()
     done = own_cli("reimport", "--json")
-    assert msgspec.json.decode(done.out, type=IngestSummary).files == {"read": 5}
+    assert msgspec.json.decode(done.out, type=IngestSummary).files == {"read": FILES}
     assert stored(own_cli) == before
     one = own_cli("reimport", "6d0a", "--agent", "claude-code")
     assert one.lines[1].split()[:3] == ["claude-code", "1", "1"]
@@ -169,7 +176,7 @@ def test_hostile_names_of_files_and_folders_command_nothing(own_cli: Cli) -> Non
         assert done.code == 2  # of the link
         assert all(is_harmless(line) for line in (done.out + done.err).split("\n"))
         assert "Traceback" not in done.err
-    assert len(stored(own_cli)) == 5
+    assert len(stored(own_cli)) == FILES
 
 
 def test_the_bar_is_on_the_terminal_and_nowhere_else(own_cli: Cli) -> None:
@@ -247,7 +254,7 @@ def test_ctrl_c_before_anything_is_read(own_cli: Cli) -> None:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert b"Traceback" not in err
-    assert summary_of(own_cli, str(tree)).files == {"read": 5}
+    assert summary_of(own_cli, str(tree)).files == {"read": FILES}
 
 
 @pytest.mark.parametrize(
@@ -263,7 +270,7 @@ def test_what_is_imported_is_stored_though_nobody_reads_of_it(own_cli: Cli, redi
     )  # fmt: skip
     assert done.returncode == code
     assert "Traceback" not in done.stderr
-    assert len(stored(own_cli)) == 5
+    assert len(stored(own_cli)) == FILES
 
 
 def test_a_server_that_is_away_is_told_without_the_password(own_cli: Cli) -> None:

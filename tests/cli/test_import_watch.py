@@ -13,7 +13,7 @@ import msgspec
 
 from agentstore.ingest import IngestSummary
 from tests.cli.running import Cli
-from tests.cli.trees import small_sample
+from tests.cli.trees import FILES, small_sample
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def watching(cli: Cli, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def add_a_prompt(tree: Path) -> None:
-    (path,) = (tree / "jonas").rglob("*.jsonl")
+    (path,) = (tree / "jonas" / "projects").rglob("*.jsonl")
     lines = path.read_text().splitlines()
     said = next(one for one in map(json.loads, reversed(lines)) if one.get("type") == "user")
     said |= {"uuid": "11111111-2b64-4e0a-8f35-6a1b2c3d4e5f", "message": {"role": "user", "content": "one thing more"}}
@@ -47,7 +47,7 @@ def test_it_goes_on_with_what_is_written_and_sigterm_is_a_good_end(own_cli: Cli)
     with watching(own_cli, "--json", str(tree)) as process:
         assert process.stdout is not None
         first = msgspec.json.decode(process.stdout.readline(), type=IngestSummary)
-        assert first.files == {"read": 5}
+        assert first.files == {"read": FILES}
         add_a_prompt(tree)
         later = msgspec.json.decode(process.stdout.readline(), type=IngestSummary)
         assert (later.sessions, later.messages) == (1, 1)
@@ -62,13 +62,13 @@ def test_for_people_it_prints_a_table_and_then_lines_and_ctrl_c_says_what_was_do
     with watching(own_cli, str(tree)) as process:
         assert process.stdout is not None
         seen = list(iter(process.stdout.readline, "watching; Ctrl-C ends it\n"))
-        assert seen[-2].split()[:3] == ["claude-code", "5", "5"]
+        assert seen[-2].split()[:3] == ["all", str(FILES), str(FILES)]
         add_a_prompt(tree)
         assert process.stdout.readline().endswith("  claude-code  1 session, 1 message, 0 calls\n")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert "5 sessions were stored since it began" in err
+    assert f"{FILES} sessions were stored since it began" in err
     assert "Traceback" not in err
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from agentstore.cli.state import size_of
 from agentstore.local.client.acquire import running
 from tests.cli.running import Cli
-from tests.local.server_processes import is_running, logged_in
+from tests.local.server_processes import logged_in, wait_for_end
 
 
 def test_status_starts_nothing_and_tells_what_runs(own_cli: Cli) -> None:
@@ -42,7 +42,7 @@ def test_stop_ends_the_server_and_the_next_command_starts_another(own_cli: Cli) 
     assert endpoint is not None
     done = own_cli("stop")
     assert (done.code, done.err) == (0, "")
-    assert not is_running(endpoint.pid)
+    wait_for_end(endpoint.pid)
     assert running(own_cli.home / "store") is None
     assert own_cli("status").code == 1
     assert own_cli("schema").code == 0

@@ -13,6 +13,7 @@ from tests.cli.conftest import SAMPLES, USERS
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ID = re.compile(r"\b(msg|req|toolu)_sample[0-9a-f]+")
 LONG_AGO = 10.0
+FILES = sum(1 for user in USERS for path in (SAMPLES / user).rglob("*.json*"))
 
 
 def grown_sample(folder: Path, copies: int) -> Path:
