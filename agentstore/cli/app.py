@@ -9,6 +9,7 @@ from agentstore.version import __version__
 
 # Name, where it is, and what ``--help`` says of it: in the order that help shows.
 COMMANDS = (
+    ("import", "importing:import_", "Import what agents have left on this machine."),
     ("sessions", "sessions:sessions", "List sessions, the latest first."),
     ("show", "show:show", "Show a session as one would want to read it."),
     ("search", "search:search", "Search what was said and what tools were given and gave back."),
@@ -31,6 +32,13 @@ COMMANDS = (
     ("purge", "purge:purge", "Erase a session from the store, for good."),
     ("restore", "restore:restore", "Write the agent's own files of a session back."),
     ("export", "export:export", "Write sessions with all that is in them as lines of JSON."),
+    ("reimport", "importing:reimport", "Read the kept records again with this version's importers."),
+    ("status", "local:status", "Tell whether the store's server runs, and where."),
+    ("stop", "local:stop", "End the server of a local store."),
+    ("serve", "local:serve", "Serve a local store to any ClickHouse client."),
+    ("schema", "schema:schema", "Show the version of the store's tables, or upgrade them."),
+    ("doctor", "doctor:doctor", "Look for what is wrong, and say what to do about it."),
+    ("config", "config:config", "Show or change what is configured."),
     ("completion", "completion:completion", "Print what completes commands and options in your shell."),
 )  # fmt: skip
 

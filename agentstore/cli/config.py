@@ -73,7 +73,10 @@ class Settings:
         flags: Mapping[str, str | None],
         environment: Mapping[str, str] = os.environ,
         path: pathlib.Path | None = None,
+        *,
+        debug: bool = False,
     ) -> None:
+        self.debug = debug
         self.path = path or config_path()
         self._flags = flags
         self._environment = environment

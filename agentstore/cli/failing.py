@@ -26,6 +26,12 @@ class CommandError(Exception):
         self.candidates = tuple(candidates)
 
 
+class Interrupted(CommandError):
+    """The user has ended it before its end. What it says is what was done."""
+
+    code = INTERRUPTED
+
+
 class NothingFound(CommandError):
     """What was asked for is not there."""
 

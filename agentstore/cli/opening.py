@@ -49,7 +49,7 @@ Work = Callable[[Opened], Awaitable[int | None]]
 
 def settings_of(common: Common, shown: Shown = Shown(), **flags: str | None) -> Settings:
     """What the flags, the environment and the file say. ``flags`` are those that only some commands have."""
-    return Settings({"store": common.store, "org": common.org, "tz": shown.tz, **flags})
+    return Settings({"store": common.store, "org": common.org, "tz": shown.tz, **flags}, debug=common.debug)
 
 
 def run(
@@ -94,7 +94,9 @@ def _ends_at_once() -> Iterator[None]:
 async def _run(work: Work, settings: Settings, shown: Shown, screen: Screen, use: Use) -> int:
     # Here, since both take a while to load, and a mistake in the options should be told before that.
     from agentstore import AsyncClickHouseStore, SchemaError
+    from agentstore.cli.terminal.logs import show_warnings
 
+    show_warnings(debug=settings.debug)
     store = AsyncClickHouseStore(settings["store"])
     local = store.options.local_path
     if use in ("read", "change") and local and not _is_there(local):

@@ -13,7 +13,7 @@ logger = logging.getLogger("agentstore")
 _SHOWN = 20
 # What a server does when it starts or checks a part; anything else was a statement of somebody's.
 _DAMAGED = ("broken", "broken-on-start", "broken-from-backup", "covered-by-broken", "unexpected", "noquorum")
-_QUERY = sql(
+QUERY = sql(
     "SELECT database, table, name, coalesce(reason, '') FROM system.detached_parts "
     "WHERE database = currentDatabase() ORDER BY table, name"
 )
@@ -26,7 +26,7 @@ async def warn_of_detached_parts(executor: Executor) -> None:
     nothing, and neither are those of a server without this table.
     """
     try:
-        columns = await executor.fetch(_QUERY)
+        columns = await executor.fetch(QUERY)
     except QueryError as error:
         logger.debug("cannot look for detached parts: %s", error)
         return
@@ -37,10 +37,15 @@ async def warn_of_detached_parts(executor: Executor) -> None:
         logger.warning("%d more parts are detached: SELECT * FROM system.detached_parts", len(rows) - _SHOWN)
 
 
+def is_damaged(reason: str) -> bool:
+    """Whether a part was set aside because something is wrong with it, and not by somebody's statement."""
+    return reason in _DAMAGED
+
+
 def warning(database: str, table: str, name: str, reason: str) -> str:
     """One part in one sentence that says what is lost and what can be done."""
     what = f"part {name} of {database}.{table} is detached"
-    if reason not in _DAMAGED:
+    if not is_damaged(reason):
         return f"{what} ({reason or 'by a statement'}): its rows are not read until it is attached again"
     drop = f"ALTER TABLE {database}.{table} DROP DETACHED PART '{name}' SETTINGS allow_drop_detached = 1"
     return (

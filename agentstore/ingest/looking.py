@@ -7,16 +7,24 @@ import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agentstore.importers.importer import Importer
 from agentstore.ingest.identity import head_of, source_id
-from agentstore.ingest.ledger import AROUND, Ledger
+from agentstore.ingest.ledger import AROUND
 from agentstore.ingest.places import Found, find, stat_of, walk, walk_below
 from agentstore.models import SourceFile
 
 _logger = logging.getLogger("agentstore")
 Fails = Callable[[pathlib.Path, str], None]
+
+
+class Known(Protocol):
+    """What is known of files."""
+
+    def at(self, name: str) -> list[SourceFile]:
+        """The rows of a path."""
+        ...
 
 
 class File(NamedTuple):
@@ -53,7 +61,7 @@ class Look(NamedTuple):
 class Looker:
     """Looks at the places, again and again. A file that has not changed is not opened."""
 
-    def __init__(self, places: Sequence[pathlib.Path], importers: Sequence[Importer], ledger: Ledger) -> None:
+    def __init__(self, places: Sequence[pathlib.Path], importers: Sequence[Importer], ledger: Known) -> None:
         self.places = places
         self._importers = {importer.name: importer for importer in importers}
         self._ledger = ledger

@@ -93,7 +93,8 @@ class Reading:
         try:
             while True:
                 await self._room.enter()
-                is_cut = self._setting.is_stopping
+                # Of what was read to its end nothing is left but to say so.
+                is_cut = self._setting.is_stopping and not storer.is_at_end
                 result = await self._next(results) if not is_cut else None
                 if writing is not None:  # pieces of a file are written in their order
                     await writing
@@ -106,9 +107,11 @@ class Reading:
                 writing = asyncio.create_task(self._store(storer, result, size))
         finally:
             await ended(writing)
-        if not is_cut:  # else the next run goes on behind what was read
-            await storer.finish()
-            await self._report.ended(task, storer.stored)
+        if is_cut:  # the next run goes on behind what was read
+            self._report.cut(task.file, has_begun=storer.has_begun)
+            return
+        await storer.finish()
+        await self._report.ended(task, storer.stored)
 
     async def _next(self, results: Iterator[ImportResult]) -> ImportResult | None:
         """The next piece of a file; None at its end."""
@@ -129,7 +132,7 @@ class Reading:
         if isinstance(error, AgentStoreError) and _is_of_the_store(error):
             # Not told of each file: others would wait as long for the same, and the pass ends with it.
             self._failure = self._failure or error
-            self._report.gave_up()
+            self._report.gave_up(task.file)
         else:
             await self._report.failed(task.file, f"{type(error).__name__}: {error}", task.context)
 

@@ -12,7 +12,7 @@ from agentstore.ingest.events import EventKind, IngestEvent
 from agentstore.ingest.looking import File, Look
 from agentstore.ingest.remembered import Remembered
 from agentstore.ingest.storing import Stored
-from agentstore.ingest.tally import Tally
+from agentstore.ingest.tally import Figures, Tally
 
 Emit = Callable[[IngestEvent], Awaitable[None]]
 
@@ -32,10 +32,10 @@ class Report:
         self._tally.unrecognised.update(look.unrecognised)
         for file in look.files:
             if self._looked is None or (file.path in self._looked and not file.is_same):
-                self._tally.bytes_found += file.found.size
+                self._of(file).bytes_found += file.found.size
                 await self._emit(_event("found", file, size=file.found.size))
         for path, reason in look.failed:
-            self._tally.files["failed"] += 1
+            self._tally.of("").files["failed"] += 1
             if self._remembered.is_news(name := name_of(path), reason):
                 await self._emit(IngestEvent(kind="failed", path=name, reason=f"cannot be read: {reason}"))
 
@@ -44,43 +44,52 @@ class Report:
         self._remembered.note(file, context, is_read=True)
         if reason == "unchanged" and self._looked is not None:
             return  # its times have changed, or nothing has
-        self._tally.files[reason] += 1
+        self._of(file).files[reason] += 1
         await self._emit(_event("skipped", file, size=file.found.size, reason=reason))
 
     async def read(self, file: File, size: int) -> None:
         """A piece of a file was read."""
-        self._tally.bytes_read += size
+        self._of(file).bytes_read += size
         await self._emit(_event("read", file, size=size))
 
     async def stored(self, file: File, result: ImportResult, size: int, session_ids: tuple[str, ...]) -> None:
         """A piece of a file was stored, if there was anything to store."""
-        self._tally.add(result)
+        self._tally.add(file.importer.name, result)
+        self._of(file).sessions.update(session_ids)
         if session_ids:
             await self._emit(_event("stored", file, size=size, session_ids=session_ids))
 
     async def ended(self, task: Task, stored: Stored) -> None:
         """All of a file was read."""
         outcome = stored.outcome
-        self._tally.sessions.update(stored.session_ids)
+        self._of(task.file).sessions.update(stored.session_ids)
         if stored.has_gaps or outcome == "unreadable":
             await self.failed(task.file, stored.reason, task.context)
         elif outcome == "purged":
             await self.skipped(task.file, outcome, task.context)
         else:
             self._remembered.note(task.file, task.context, is_read=True)
-            self._tally.files[outcome] += 1
+            self._of(task.file).files[outcome] += 1
+
+    def cut(self, file: File, *, has_begun: bool) -> None:
+        """The pass is to end before all of a file was read."""
+        if has_begun:
+            self._of(file).files["begun"] += 1
 
     async def failed(self, file: File, reason: str, context: str = "") -> None:
         """A file could not be read, or not be stored; where that was told before, it is counted. ``context``: what
         others said of it, if that is known."""
         self._remembered.note(file, context, is_read=False)
-        self._tally.files["failed"] += 1
+        self._of(file).files["failed"] += 1
         if self._remembered.is_news(file.name, reason, file.found.size, file.stat):
             await self._emit(_event("failed", file, reason=reason))
 
-    def gave_up(self) -> None:
+    def gave_up(self, file: File) -> None:
         """A file could not be stored because the store fails: that is told once, by the pass."""
-        self._tally.files["failed"] += 1
+        self._of(file).files["failed"] += 1
+
+    def _of(self, file: File) -> Figures:
+        return self._tally.of(file.importer.name)
 
 
 def _event(

@@ -66,7 +66,7 @@ class Ingest:
         report = Report(emit, tally, self._setting.remembered, look.looked)
         await report.found(look)
         try:
-            had_work = await self._read(look.files, report)
+            had_work = await self._read(look.files, report, tally)
         except AgentStoreError:
             with contextlib.suppress(AgentStoreError):
                 await ledger.settle()
@@ -77,25 +77,35 @@ class Ingest:
         await ledger.settle()
         return had_work
 
-    async def _read(self, files: list[File], report: Report) -> bool:
+    async def _read(self, files: list[File], report: Report, tally: Tally) -> bool:
         by_importer: dict[str, list[File]] = {importer.name: [] for importer in self._importers}
         for file in files:
             by_importer[file.importer.name].append(file)
         had_work = False
         # In the order of the importers: records of other programs come after those of the agents themselves.
-        for some in filter(None, by_importer.values()):
-            try:
-                made = await Plan(self._setting, report, some[0].importer, some).made()
-            except AgentStoreError:
-                raise
-            except Exception as error:
-                # A fault in an importer must not end the others, nor be silent.
-                _logger.exception("files of %s could not be looked at together", some[0].importer.name)
-                for file in filter(report.is_about, some):
-                    await report.failed(file, f"{type(error).__name__}: {error}")
+        for name, some in by_importer.items():
+            if not some or self._setting.is_stopping:
                 continue
-            if made is not None:
-                history, tasks = made
-                await Reading(self._setting, report, history).run(tasks)
-                had_work |= bool(tasks)
+            try:
+                had_work |= await self._read_of(some[0].importer, some, report, tally)
+            finally:
+                tally.masked(name)
         return had_work
+
+    async def _read_of(self, importer: Importer, files: list[File], report: Report, tally: Tally) -> bool:
+        try:
+            made = await Plan(self._setting, report, importer, files).made()
+        except AgentStoreError:
+            raise
+        except Exception as error:
+            # A fault in an importer must not end the others, nor be silent.
+            _logger.exception("files of %s could not be looked at together", importer.name)
+            for file in filter(report.is_about, files):
+                await report.failed(file, f"{type(error).__name__}: {error}")
+            return False
+        tally.not_masked()
+        if made is None:
+            return False
+        history, tasks = made
+        await Reading(self._setting, report, history).run(tasks)
+        return bool(tasks)

@@ -62,6 +62,12 @@ class FileStorer:
         self._mark: WriteMark | None = None
         state, known = task.state, task.session_ids if task.state is not None else ()
         self.stored = Stored(known, state, state.offset if state is not None else 0)
+        self.has_begun = False
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all that was there of the file when it was looked at was read by now."""
+        return self.has_begun and self.stored.read_to >= self._end
 
     async def write(self, result: ImportResult, size: int) -> None:
         """Store a piece of so many bytes; what it says of the file is noted when all of it is committed."""
@@ -118,7 +124,7 @@ class FileStorer:
 
     def size_of(self, result: ImportResult) -> int:
         """Bytes of the file that a piece is of, about; pieces come in their order."""
-        end = 0
+        end, self.has_begun = 0, True
         if result.state is not None:
             end = result.state.offset
         elif self._is_main(result):  # and not a subagent that is embedded in it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from agentstore.importers.importer import Importer
@@ -35,6 +35,7 @@ async def ingest(
     keep_raw: bool = True,
     importers: Sequence[Importer] = IMPORTERS,
     again: bool = False,
+    stop: asyncio.Event | None = None,
 ) -> AsyncGenerator[IngestEvent | IngestSummary, None]:
     """Bring what agents have left below ``places`` into the store, and yield what happens; last an ``IngestSummary``.
 
@@ -49,6 +50,7 @@ async def ingest(
     ``keep_raw``: also the records as they are, masked, for ``reimport`` and ``restore``. ``mask`` and ``keep_raw`` hold
     for what is read: files that do not change stay as they were stored until ``again``.
     ``again``: read everything once more, also what was deleted from the store; what was purged stays away.
+    ``stop``: when it is set, nothing more is read; what was read is stored, and the summary tells what was done.
 
     A file that cannot be read or stored is an event "failed", and is tried by the next run. Where the store itself
     cannot be reached, its error is raised after the summary. Whoever ends the iteration early should close the
@@ -58,9 +60,24 @@ async def ingest(
     options = options_of(user, user_name, machine, masker, keep_raw=keep_raw)
     secrets = Secrets(masker)
     run = Ingest(store, org_id, paths_of(places, importers), importers, options, again=again)
-    async with contextlib.aclosing(told(run, secrets)) as events:
+    async with _calling(run.stop, stop), contextlib.aclosing(told(run, secrets)) as events:
         async for event in events:
             yield event
+
+
+@contextlib.asynccontextmanager
+async def _calling(call: Callable[[], None], when: asyncio.Event | None) -> AsyncIterator[None]:
+    """Inside of it ``call`` is called as soon as the event is set."""
+
+    async def wait(event: asyncio.Event) -> None:
+        await event.wait()
+        call()
+
+    task = asyncio.create_task(wait(when), name="agentstore-ingest-stop") if when is not None else None
+    try:
+        yield
+    finally:
+        await ended(task)
 
 
 class Runnable(Protocol):
@@ -72,7 +89,7 @@ class Runnable(Protocol):
 
 async def told(run: Runnable, secrets: Secrets) -> AsyncGenerator[IngestEvent | IngestSummary, None]:
     """The events of a pass, its summary, and then, where it failed, its error."""
-    tally = Tally()
+    tally = Tally(secrets.new)
     error: BaseException | None = None
     # Closed at once where this is: what reads and writes must not go on until the garbage is collected.
     async with contextlib.aclosing(events_of(run, tally)) as events:
@@ -81,7 +98,7 @@ async def told(run: Runnable, secrets: Secrets) -> AsyncGenerator[IngestEvent | 
                 error = event
             else:
                 yield event
-    yield tally.summary(secrets.new())
+    yield tally.summary()
     if error is not None:
         raise error
 

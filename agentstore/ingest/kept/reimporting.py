@@ -70,6 +70,7 @@ class Reimport:
         try:
             await _Group(self, importer, rows, owners, folder, emit, tally).run()
         finally:
+            tally.masked(rows[0].importer)
             # Not awaited where this is cancelled: the thread does it all the same.
             await asyncio.shield(self.in_thread(partial(shutil.rmtree, folder, ignore_errors=True)))
 
@@ -92,7 +93,7 @@ class _Group:
     ) -> None:
         self._run, self._importer, self._rows, self._owners = run, importer, rows, owners
         self._layer = Layer(folder)
-        self._emit, self._tally = emit, tally
+        self._emit, self._tally, self._figures = emit, tally, tally.of(rows[0].importer)
         self._writer = ImportWriter(run._store, run._org_id)
         self._in_thread = run.in_thread
         self._failure: AgentStoreError | None = None
@@ -108,7 +109,7 @@ class _Group:
         chosen = [rows for rows in files if any(map(choice.has, rows))]
         others = [rows for rows in files if not any(map(choice.has, rows))]
         for rows in chosen:
-            self._tally.bytes_found += rows[0].size
+            self._figures.bytes_found += rows[0].size
             await self._emit(_event("found", rows[0], size=rows[0].size))
         if self._importer is None:
             for rows in chosen:
@@ -121,6 +122,7 @@ class _Group:
         if not laid:
             return
         history = await self._survey(self._importer, laid, others)
+        self._tally.not_masked()
         by_path = {file.path: file for file in laid}
         waiting = iter([by_path[path] for path in history.files if path in by_path])
         async with asyncio.TaskGroup() as group:
@@ -222,19 +224,19 @@ class _Group:
                 rereading.take_ids(again)
             end = result.state.offset if result.state is not None else file.size
             size, begun = max(0, end - begun), max(begun, end)
-            self._tally.bytes_read += size
+            self._figures.bytes_read += size
             await self._emit(_event("read", file.row, size=size))
             stored = await rereading.write(result)
             left_out = left_out or rereading.reason
             ids |= dict.fromkeys(stored)
-            self._tally.add(_named(result, file))
+            self._tally.add(file.row.importer, _named(result, file))
             await self._emit(_event("stored", file.row, size=size, session_ids=tuple(ids)))
         await rereading.finish()
         if left_out and not ids:
             await self._skip(file.row, left_out)
             return
-        self._tally.files["read"] += 1
-        self._tally.sessions.update(ids)
+        self._figures.files["read"] += 1
+        self._figures.sessions.update(ids)
         if rereading.has_purged:
             return  # facts are text of the file
         # What was left out stays noted: a purge finds by it what is kept.
@@ -266,11 +268,11 @@ class _Group:
     # --- what is told -----------------------------------------------------------------------------------------------
 
     async def _skip(self, row: SourceFile, reason: str) -> None:
-        self._tally.files[reason] += 1
+        self._figures.files[reason] += 1
         await self._emit(_event("skipped", row, size=row.size, reason=reason))
 
     async def _fail(self, row: SourceFile, reason: str) -> None:
-        self._tally.files["failed"] += 1
+        self._figures.files["failed"] += 1
         await self._emit(_event("failed", row, reason=reason))
 
 

@@ -168,7 +168,7 @@ class Follower:
     async def _pass(self) -> None:
         if self._stopping.is_set():
             return
-        only, tally, began = self._changes.take(), Tally(), time.monotonic()
+        only, tally, began = self._changes.take(), Tally(self._secrets), time.monotonic()
         tell = self._emit if self._is_first else _Quietly(self._emit).tell
         try:
             had_work = await self._ingest.run(tell, tally, only)
@@ -182,7 +182,7 @@ class Follower:
                 self._pace.everything, min(200 * took, _SELDOM) if not had_work else 0.0
             )
         if had_work or self._is_first:
-            await self._emit(tally.summary(self._secrets()))
+            await self._emit(tally.summary())
         self._is_first = False
 
     async def _failed(self, error: BaseException) -> None:

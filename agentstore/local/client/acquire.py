@@ -21,7 +21,7 @@ from agentstore.local.directory.layout import StoreDirectory, prepare, resolve
 from agentstore.local.directory.lock import FileLock, is_held
 from agentstore.local.directory.log_file import log_tail
 
-__all__ = ["Endpoint", "acquire", "stop"]
+__all__ = ["Endpoint", "acquire", "running", "stop"]
 
 DEFAULT_IDLE_SECONDS = 60.0
 IDLE_VARIABLE = "AGENTSTORE_LOCAL_IDLE_SECONDS"
@@ -83,6 +83,14 @@ def stop(path: str | os.PathLike[str], timeout_seconds: float = 10.0) -> bool:
             raise OperationTimeoutError(f"the local server on {directory.root} still runs after {timeout_seconds:g} s")
         time.sleep(_POLL_SECONDS)
     return was_running
+
+
+def running(path: str | os.PathLike[str]) -> Endpoint | None:
+    """The server that runs on ``path`` now; None if there is none, or it is starting or ending. None is started.
+
+    Raises ``ConfigError`` if its files cannot be used.
+    """
+    return _look(path)[1]
 
 
 def find_running(directory: StoreDirectory) -> Endpoint | None:

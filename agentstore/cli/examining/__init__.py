@@ -1,0 +1,1 @@
+"""What ``agentstore doctor`` looks at: this installation and its machine, the agents on it, and the store's server."""
