@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         from agentstore.cli.ending import carry_out
+    except KeyboardInterrupt:
+        return 130
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in EXTRA:
             raise

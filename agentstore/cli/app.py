@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
+
 from cyclopts import App, Parameter
 
 from agentstore.cli.helping import HelpLayout
@@ -42,6 +45,8 @@ COMMANDS = (
     ("completion", "completion:completion", "Print what completes commands and options in your shell."),
 )  # fmt: skip
 
+HELP = frozenset({"--help", "-h"})
+
 app = App(
     name="agentstore",
     help="The history of AI coding agents in ClickHouse.",
@@ -63,6 +68,15 @@ app = App(
 def _assemble() -> None:
     for order, (name, place, help) in enumerate(COMMANDS):
         app.command(f"agentstore.cli.commands.{place}", name=name, help=help, sort_key=order)
+
+
+def described(given: Sequence[str]) -> None:
+    """Where a command's own help is asked for it says all that its docstring says, not only what is beside its name."""
+    if not given or given[0] not in {name for name, _, _ in COMMANDS} or not HELP.intersection(given):
+        return
+    command = app[given[0]]
+    paragraphs = (inspect.getdoc(command.default_command) or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 _assemble()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from cyclopts.exceptions import CycloptsError
 
-from agentstore.cli.app import app
+from agentstore.cli.app import app, described
 from agentstore.cli.arranging import arranged
 from agentstore.cli.failing import FAILED, FOUND, INTERRUPTED, NOBODY_READS, CommandError
 from agentstore.cli.terminal import safe
@@ -25,7 +25,13 @@ def carry_out(given: Sequence[str]) -> int:
     if not given:
         app.help_print([])
         return FAILED
-    return ended(lambda: app(arranged(given)), debug=debug)
+
+    def call() -> object:
+        wanted = arranged(given)
+        described(wanted)
+        return app(wanted)
+
+    return ended(call, debug=debug)
 
 
 def keep_outputs() -> None:

@@ -78,7 +78,9 @@ def _plain(text: Any) -> str:
 
 def _paragraph(console: Console, text: str) -> None:
     for one in text.split("\n"):
-        for line in textwrap.wrap(one, min(console.width, _WIDEST), break_long_words=False, break_on_hyphens=False):
+        for line in textwrap.wrap(one, min(console.width, _WIDEST), break_long_words=False, break_on_hyphens=False) or [
+            ""
+        ]:
             _write(console, line)
     _write(console, "")
 

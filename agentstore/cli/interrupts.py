@@ -15,7 +15,8 @@ SECONDS = 10.0
 
 class Interrupts:
     """Within it SIGINT and SIGTERM do not end the process. ``asked`` is set by the first of them; ``signal`` is its
-    number, 0 while there was none.
+    number, 0 while there was none. Where the loop does not come to the first, because what is printed goes nowhere,
+    the second raises ``KeyboardInterrupt`` wherever that is.
 
     ``cancels``: the first cancels the task that has entered, as the second does otherwise. Whoever catches the
     ``CancelledError`` asks ``is_own`` whether it came from here.
@@ -28,18 +29,17 @@ class Interrupts:
         self._task: asyncio.Task[Any] | None = None
         self._cancelled = 0
         self._before: dict[int, Any] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting = 0  # signals that the loop has not come to
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        self._task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
+        self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.getsignal(number)
-            if before is signal.SIG_IGN:  # of a command in the background it is the shell's wish
+            if signal.getsignal(number) is signal.SIG_IGN:  # of a command in the background it is the shell's wish
                 continue
-            with contextlib.suppress(NotImplementedError, ValueError):  # Windows, another thread
-                loop.add_signal_handler(number, self._take, number)
-                self._before[number] = before
+            with contextlib.suppress(ValueError):  # in another thread than the first
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -48,9 +48,7 @@ class Interrupts:
         if self._timer is not None:
             self._timer.cancel()
         for number, before in self._before.items():
-            asyncio.get_running_loop().remove_signal_handler(number)
-            if before is not None:
-                signal.signal(number, before)
+            signal.signal(number, before if before is not None else signal.SIG_DFL)
 
     def is_own(self) -> bool:
         """Whether the task was cancelled from here; then it goes on as if it had not been."""
@@ -61,7 +59,15 @@ class Interrupts:
             self._task.uncancel()
         return True
 
+    def _handle(self, number: int, frame: object) -> None:
+        """Called between any two steps of the program, so that nothing is done here that the loop could be at."""
+        if self._waiting or self._loop is None:
+            raise KeyboardInterrupt
+        self._waiting += 1
+        self._loop.call_soon_threadsafe(self._take, number)
+
     def _take(self, number: int) -> None:
+        self._waiting -= 1
         is_first = not self.signal
         self.signal = self.signal or number
         self.asked.set()

@@ -1,8 +1,8 @@
 """Which sessions statistics count, and what they have beside the sessions themselves: subagents, less copies. Pure.
 
-What a subagent spends counts on its own day, for user, project and agent of its root session. All that is asked for here is
-repeated in ``session_floors`` when sessions are written (``write/families.py``): a statistic sums up the sessions, and
-corrects that by these few rows. A deletion mark on a subagent hides it alone, one on its root all of them.
+What a subagent spends counts on its own day, for user, project and agent of its root session. All that is asked for
+here is repeated in ``session_floors`` when sessions are written (``write/families.py``): a statistic sums up the
+sessions, and corrects that by these few rows. A deletion mark on a subagent hides it alone, one on its root all of it.
 
 Statistics read the narrow copies (ddl/0011).
 """

@@ -13,7 +13,8 @@ from agentstore import AsyncClickHouseStore, FileHistoryEntry, FileTouch, GitLin
 from agentstore.cli.placing import placed
 from agentstore.importers.projects import project_of
 from tests.cli.running import Cli, check_snapshots
-from tests.cli.test_sessions import TIDE, git
+from tests.cli.test_sessions import git
+from tests.cli.test_show import TIDE
 
 PULL = "https://github.com/harbour-example/tideclock/pull/17"
 
@@ -44,7 +45,7 @@ def test_one_commit_or_pull_request(sample_cli: Cli) -> None:
 
 def test_json_of_all_is_what_each_is_looked_up_as(sample_cli: Cli) -> None:
     found = links(sample_cli)
-    assert len(found) == 4
+    assert len(found) == 5
     for one in found:
         assert one in links(sample_cli, one.commit_sha or one.pr_url)
     assert links(sample_cli, "-n", "2") == found[:2]

@@ -27,7 +27,8 @@ from agentstore import (
 )
 from tests.cli.conftest import import_sample
 from tests.cli.running import ROOT, Cli
-from tests.cli.test_sessions import TIDE
+from tests.cli.test_sessions import CODEX, GEMINI, HARBOURS, REVIEW, SPAETZLE
+from tests.cli.test_show import TIDE
 
 RECORDS: dict[str, Any] = {
     "session": Session,
@@ -76,7 +77,7 @@ def test_lines_are_the_records_themselves(own_cli: Cli) -> None:
     found = records(done.out)
     assert found == asyncio.run(everything(own_cli.dsn))
     assert Counter(kind for kind, _ in found) == {
-        "session": 5, "message": 41, "tool_call": 27, "git_link": 4, "file_touch": 9, "session_star": 1,
+        "session": 7, "message": 56, "tool_call": 35, "git_link": 5, "file_touch": 15, "session_star": 1,
         "message_pin": 1,
     }  # fmt: skip
     # A subagent that is asked for by itself is not told twice.
@@ -89,10 +90,10 @@ def sessions(text: str) -> list[str]:
 
 def test_the_filters_are_those_of_sessions(sample_cli: Cli) -> None:
     assert sessions(sample_cli("export", "--user", "ada").out) == [TIDE, AGENT]
-    assert [id[:8] for id in sessions(sample_cli("export", "-n", "2").out)] == ["e94b3a07", "c2f81d65"]
-    assert [id[:8] for id in sessions(sample_cli("export", "--since", "2026-03-05").out)] == ["e94b3a07", "c2f81d65"]
+    assert [id[:8] for id in sessions(sample_cli("export", "-n", "2").out)] == [REVIEW, GEMINI]
+    assert [id[:8] for id in sessions(sample_cli("export", "--since", "2026-03-05").out)] == [REVIEW, GEMINI, HARBOURS]
     late = sample_cli("export", "--until", "2026-03-04", "--tz", "America/New_York").out
-    assert [id[:8] for id in sessions(late)] == ["c2f81d65", "6d0a9b7e", "0b6e2f4a", "0b6e2f4a"]
+    assert [id[:8] for id in sessions(late)] == [HARBOURS, CODEX, SPAETZLE, TIDE[:8], TIDE[:8]]
     done = sample_cli("export", "--user", "nobody")
     assert (done.code, done.out) == (1, "")
     assert sample_cli("export", "-n", "-1").code == 2
@@ -105,7 +106,7 @@ def test_a_file_is_there_as_a_whole_or_as_it_was(sample_cli: Cli, tmp_path: Path
     assert (nothing.code, target.read_text(), os.listdir(tmp_path)) == (1, "before", ["all.jsonl"])
     done = sample_cli("export", "--output", str(target), width=200)
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"{target}: 5 sessions, 41 messages, 27 tool calls, 4 git links, 9 file touches\n"
+    assert done.out == f"{target}: 7 sessions, 56 messages, 35 tool calls, 5 git links, 15 file touches\n"
     assert target.read_text() == sample_cli("export").out
     assert target.stat().st_mode & 0o077 == 0
     assert os.listdir(tmp_path) == ["all.jsonl"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,6 +21,7 @@ from tests.cli.terminals import CTRL_C, on_terminal
 from tests.cli.test_hostile import EVIL
 from tests.cli.test_safe import is_harmless
 from tests.cli.trees import FILES, age, grown_sample, small_sample
+from tests.local.server_processes import wait_until
 
 # So many bytes of all.
 HAS_BEGUN = re.compile(rb"[1-9][0-9.]*/[0-9.]+ MB")
@@ -271,6 +274,47 @@ def test_what_is_imported_is_stored_though_nobody_reads_of_it(own_cli: Cli, redi
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert len(stored(own_cli)) == FILES
+
+
+@contextlib.contextmanager
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe that takes nothing more."""
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writing, b"x" * 4096):
+                pass
+        os.set_blocking(writing, True)
+        yield reading, writing
+    finally:
+        os.close(reading)
+
+
+def test_a_full_pipe_is_waited_for_or_left_by_ctrl_c(own_cli: Cli) -> None:
+    tree = small_sample(own_cli.home / "tree")
+    for code in (0, 130):
+        with full_pipe() as (reading, writing):
+            process = subprocess.Popen(
+                own_cli.command("import", "--json", str(tree), "--org", str(code)),
+                env=own_cli.environment, cwd=own_cli.home, stdout=writing, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            os.close(writing)
+            wait_until(lambda org=str(code): len(stored(own_cli, org)) == FILES, "all is stored")  # type: ignore[misc]
+            if code:
+                while process.poll() is None:  # the first asks, and the loop may not come to it
+                    process.send_signal(signal.SIGINT)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(0.1)
+            else:
+                read = b""
+                while data := os.read(reading, 65536):
+                    read += data
+                summary = msgspec.json.decode(read.strip(b"x"), type=IngestSummary)
+                assert summary.files == {"read": FILES}
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == code, err
+            assert b"Traceback" not in err
 
 
 def test_a_server_that_is_away_is_told_without_the_password(own_cli: Cli) -> None:

@@ -10,7 +10,8 @@ import pytest
 from agentstore import AsyncClickHouseStore, MessagePin, Session, SessionDelete, SessionStar
 from tests.cli.conftest import import_sample
 from tests.cli.running import Cli
-from tests.cli.test_sessions import TIDE, read
+from tests.cli.test_sessions import read
+from tests.cli.test_show import TIDE
 
 SECOND = "c2f81d65-9a0e-4f3b-b6d4-0e7a5c93d103"
 Marks = tuple[list[SessionStar], list[MessagePin], list[SessionDelete]]

@@ -14,7 +14,8 @@ from tests.cli.conftest import SAMPLES, import_sample
 from tests.cli.long_session import ID, write_long_session
 from tests.cli.pseudo_terminal import on_terminal
 from tests.cli.running import Cli
-from tests.cli.test_sessions import TIDE, read
+from tests.cli.test_sessions import read
+from tests.cli.test_show import TIDE
 
 AGENT = f"{TIDE}:agent-7c1e0b2"
 IN_SAMPLE = SAMPLES / "ada" / "projects" / "-home-ada-tideclock"
@@ -140,3 +141,12 @@ def test_without_a_folder_it_is_where_the_agent_looks(filled_cli: Cli) -> None:
 def test_wrong_usage_is_two(sample_cli: Cli, arguments: list[str]) -> None:
     done = sample_cli(*arguments)
     assert (done.code, done.out) == (2, "")
+
+
+def test_its_help_says_what_cannot_be_undone(sample_cli: Cli) -> None:
+    for arguments in (["purge", "--help"], ["--store", "local:/nowhere", "purge", "-h"]):
+        told = sample_cli(*arguments, width=60)
+        assert (told.code, told.err) == (0, "")
+        assert "It cannot be undone." in told.out
+        assert all(len(line) <= 60 for line in told.lines)
+    assert "It cannot be undone." not in sample_cli("--help").out

@@ -71,13 +71,14 @@ def test_nothing_to_count_is_one(sample_cli: Cli, command: str) -> None:
 @pytest.mark.parametrize(
     ("options", "sessions"),
     [
-        (["--user", "mei"], 2),
-        (["--project", "tideclock"], 3),
+        (["--user", "mei"], 3),
+        (["--project", "tideclock"], 4),
         (["--agent", "claude-code"], 4),
-        (["--agent", "codex"], 0),
-        (["--since", "2026-03-03", "--until", "2026-03-05"], 2),
+        (["--agent", "codex"], 1),
+        (["--agent", "pi"], 0),
+        (["--since", "2026-03-03", "--until", "2026-03-05"], 3),
         # Twenty past two in the night in Berlin is the evening before in New York.
-        (["--tz", "America/New_York", "--until", "2026-03-04"], 3),
+        (["--tz", "America/New_York", "--until", "2026-03-04"], 4),
     ],
 )
 def test_filters(sample_cli: Cli, options: list[str], sessions: int) -> None:

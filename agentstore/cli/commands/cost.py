@@ -28,7 +28,11 @@ def cost(
     shown: Shown = Shown(),
     common: Common = Common(),
 ) -> int:
-    """Show what it cost at API prices, and of which models no price is known."""
+    """Show what it cost at API prices, and of which models no price is known.
+
+    What subagents spend is their session's. What agents themselves say that it cost stands beside. --by agent-model
+    asks for each agent by itself: with --json that is a line for each, {"agent_type": …, "report": …}.
+    """
     from agentstore.cli.opening import run
 
     if not 1 <= limit <= _LARGEST_PAGE:

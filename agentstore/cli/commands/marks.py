@@ -31,6 +31,7 @@ def unstar(*ids: Ids, user: User = None, common: Common = Common()) -> int:
 def pin(
     id: Annotated[str, Parameter(help="the session's id, or its beginning")],
     message: Ordinal,
+    /,
     *note: Annotated[str, Parameter(help="what to remember of it")],
     user: User = None,
     common: Common = Common(),
@@ -69,6 +70,7 @@ def pin(
 def unpin(
     id: Annotated[str, Parameter(help="the session's id, or its beginning")],
     message: Ordinal,
+    /,
     *,
     user: User = None,
     common: Common = Common(),
