@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet
 
 from agentstore import (
     AsyncClickHouseStore,
@@ -199,3 +200,32 @@ def test_a_reader_that_goes_away_is_141(long_cli: Cli) -> None:
     command = ["bash", "-c", '"$0" "$@" | head -c 100 >/dev/null; echo ${PIPESTATUS[0]}', *long_cli.command("export")]
     done = subprocess.run(command, env=long_cli.environment, capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def test_parquet_has_the_records_of_the_lines(own_cli: Cli, tmp_path: Path) -> None:
+    asyncio.run(import_sample(own_cli.dsn))
+    told = Counter(kind for kind, _ in records(own_cli("export").out))
+    folder = tmp_path / "out"
+    done = own_cli("export", "--format", "parquet", "--output", str(folder))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{folder}: ")
+    files = {path.stem.removesuffix("s"): pyarrow.parquet.read_table(path) for path in folder.glob("*.parquet")}
+    assert {kind: table.num_rows for kind, table in files.items()} == told
+    for kind, table in files.items():
+        assert table.schema.names == list(RECORDS[kind].__struct_fields__)
+    lines = [msgspec.structs.asdict(one) for kind, one in records(own_cli("export").out) if kind == "message"]
+    assert files["message"].to_pylist() == lines
+    # A folder that is there is nobody's to overwrite.
+    again = own_cli("export", "--format", "parquet", "--output", str(folder))
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+
+
+def test_parquet_without_a_match_or_a_folder_writes_nothing(sample_cli: Cli, tmp_path: Path) -> None:
+    none = sample_cli("export", "--format", "parquet", "-o", str(tmp_path / "none"), "--user", "nobody")
+    assert none.code == 1
+    nowhere = sample_cli("export", "--format", "parquet")
+    assert (nowhere.code, "--output FOLDER" in nowhere.err) == (2, True)
+    away = sample_cli("export", "--format", "parquet", "-o", str(tmp_path / "not" / "there"))
+    assert away.code == 2
+    assert list(tmp_path.iterdir()) == []
