@@ -150,7 +150,7 @@ def test_it_is_read_again_as_documented(own_cli: Cli, tmp_path: Path) -> None:
     assert own_cli("star", "0b6e").code == own_cli("pin", "0b6e", "3", "note").code == 0
     first = tmp_path / "first.jsonl"
     assert own_cli("export", "-o", str(first)).code == 0
-    text = (ROOT / "docs" / "export.md").read_text()
+    text = (ROOT / "docs" / "guides" / "export.md").read_text()
     [program] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     dsn = f"local:{own_cli.home / 'second'}"
     environment = {**own_cli.environment, "PYTHONWARNINGS": "default"}
