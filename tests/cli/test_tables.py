@@ -58,6 +58,7 @@ def test_folding_loses_nothing_and_fits(text: str, room: int) -> None:
     found = folded(text, room)
     assert "".join(found) == text
     assert all(width(line.rstrip()) <= room for line in found)
+    assert not any(line.startswith(" ") for line in found[1:])
 
 
 def test_what_is_printed_is_safe_whoever_prints_it() -> None:

@@ -31,14 +31,16 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 
 
 def folded(text: str, columns: int) -> list[str]:
-    """One line of text as lines of so many columns, broken between words where that is possible."""
+    """One line of text as lines of so many columns, broken between words where that is possible.
+
+    Spaces at a break stay at the end of the line before it.
+    """
     columns = max(1, columns)
     if width(text) <= columns:
         return [text]
     if text.isascii():
-        return textwrap.wrap(
-            text, columns, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False
-        ) or [""]
+        wrapped = textwrap.wrap(text, columns, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False)
+        return _without_leading_spaces(wrapped)
     found, current, used = [], "", 0
     for word in _words(text):
         for piece in chop_cells(word, columns) if width(word) > columns else [word]:
@@ -48,6 +50,17 @@ def folded(text: str, columns: int) -> list[str]:
             current += piece
             used += width(piece)
     return [*found, current]
+
+
+def _without_leading_spaces(lines: list[str]) -> list[str]:
+    found: list[str] = []
+    for line in lines:
+        rest = line.lstrip(" ")
+        if found:
+            found[-1] += line[: len(line) - len(rest)]
+        if not found or rest:
+            found.append(rest if found else line)
+    return found or [""]
 
 
 def _words(text: str) -> list[str]:
