@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 
 from agentstore.filters import AnalyticsFilter
+from agentstore.models import Record
 from agentstore.schema.plan import load_migrations
 from agentstore.settings import ConnectOptions
 
@@ -31,7 +33,7 @@ _UNITS = {
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called by mkdocs for each page."""
     made = {"options": _options, "filters": _filters, "columns": _columns}
-    markdown = _MADE.sub(lambda found: made[found[1]](), markdown)
+    markdown = _MADE.sub(lambda found: made[found[1]]() if found[1] in made else _records(found[1]), markdown)
     depth = page.file.src_uri.count("/")
 
     def leads_out(found: re.Match[str]) -> str:
@@ -91,6 +93,28 @@ def _columns() -> str:
         rows = [f"| `{name}` | `{kind.replace('|', '&#124;')}` |" for name, kind in found[table].items()]
         parts.append("\n".join([f"### {table}", "", "| Column | Type |", "| --- | --- |", *rows]))
     return "\n\n".join(parts)
+
+
+def _records(module: str) -> str:
+    """The Structs of a module of ``agentstore.models``: what they are, and their fields with types and defaults."""
+    home = importlib.import_module(f"agentstore.models.{module}")
+    parts = []
+    for name, kind in vars(home).items():
+        if not (inspect.isclass(kind) and kind.__module__ == home.__name__ and issubclass(kind, Record)):
+            continue
+        rows = ["| Field | Type | Default |", "| --- | --- | --- |"]
+        for field in msgspec.structs.fields(kind):
+            hint = kind.__annotations__[field.name].replace("_Date", "DateLike").replace("|", "&#124;")
+            rows.append(f"| `{field.name}` | <code>{hint}</code> | {_default(field)} |")
+        text = (inspect.getdoc(kind) or "").replace("``", "`")
+        parts.append("\n".join([f"### {name}", "", text, "", *rows]))
+    return "\n\n".join(parts)
+
+
+def _default(field: Any) -> str:
+    if field.default is not msgspec.NODEFAULT:
+        return f"`{field.default!r}`"
+    return "" if field.default_factory is msgspec.NODEFAULT else f"`{field.default_factory()!r}`"
 
 
 def _filters() -> str:

@@ -9,16 +9,22 @@ import importlib.util
 import inspect
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+import tomllib
+import uuid
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
 
 import agentstore
 from agentstore import AsyncClickHouseStore
 from agentstore.connection.sql import of_package
+from agentstore.settings import resolve_target
 from tests.builders import message, session
 from tests.servers import Server
 
@@ -145,6 +151,51 @@ def run(dsn: str, folder: Path, *command: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+SHELL = [path for path in PAGES if blocks(path, "sh")]
+
+
+@pytest.mark.parametrize("page", SHELL, ids=name_of)
+async def test_the_commands_of_a_page_run(page: Path, server: Server, tmp_path: Path) -> None:
+    """All commands of a page in order, on a machine of one's own on which an agent has left something."""
+    shutil.copytree(SAMPLES / "ada", tmp_path / ".claude")
+    database = f"agentstore_test_{uuid.uuid4().hex[:12]}"
+    dsn = f"{server.dsn}{'&' if '?' in server.dsn else '?'}database={database}"
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "AGENTSTORE_DSN": dsn}
+    try:
+        for line in "".join(blocks(page, "sh")).splitlines():
+            await asyncio.to_thread(_command, shlex.split(line, comments=True), environment, tmp_path)
+    finally:
+        async with AsyncClickHouseStore(server.dsn, database="default") as store:
+            await store._open_pool.execute(of_package(f"DROP DATABASE IF EXISTS {database}"))
+
+
+def _command(words: list[str], environment: dict[str, str], folder: Path) -> None:
+    if words[:1] == ["export"]:
+        name, _, dsn = words[1].partition("=")
+        assert name == "AGENTSTORE_DSN"
+        resolve_target(dsn, {})  # its form; there is no such host
+    elif words[:2] == ["pip", "install"]:
+        asked = Requirement(words[2])
+        assert asked.name == "agentstore"
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert asked.extras <= set(project["optional-dependencies"])
+    elif words:
+        assert words[0] == "agentstore"
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "agentstore", *words[1:]],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        # 1 is that there is nothing to find in the sample.
+        assert done.returncode in ((0, 1) if words[1] in ("sessions", "search", "cost") else (0,)), done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("page", [path for path in PAGES if blocks(path, "sql")], ids=name_of)
