@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from agentstore.connection.sql import valid_text
 from agentstore.filters import AnalyticsKeywords, takes_analytics_keywords
 from agentstore.frames.schemas import schema_of
-from agentstore.frames.tables import batch_of, to_arrow
+from agentstore.frames.tables import Same, batch_of, to_arrow
 from agentstore.models import (
     CostRow,
     DailyActivity,
@@ -159,9 +159,9 @@ def _table(record: type[msgspec.Struct], columns: Columns, constants: dict[int, 
     return pa.Table.from_batches([batch_of(record, _with(columns, constants))])
 
 
-def _with(columns: Iterable[Sequence[Any]], constants: dict[int, str]) -> list[Sequence[Any]]:
+def _with(columns: Columns, constants: dict[int, str]) -> list[Sequence[Any] | Same]:
     """The columns, and between them those that have one value."""
-    found = list(columns)
+    found: list[Sequence[Any] | Same] = list(columns)
     for position, value in constants.items():
-        found.insert(position, [value] * len(found[0]))
+        found.insert(position, Same(value, len(columns[0])))
     return found

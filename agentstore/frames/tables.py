@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -76,15 +76,27 @@ def pandas_of(table: pa.Table) -> pandas.DataFrame:
     return frame
 
 
-def batch_of(record: type[msgspec.Struct], columns: Sequence[Sequence[Any]]) -> pa.RecordBatch:
+class Same(NamedTuple):
+    """A column that has one text in all its rows."""
+
+    value: str
+    rows: int
+
+
+def batch_of(record: type[msgspec.Struct], columns: Sequence[Sequence[Any] | Same]) -> pa.RecordBatch:
     """A batch of columns in the order of the fields. Times may be microseconds since 1970."""
     schema = schema_of(record)
     arrays = [_array(field, column) for field, column in zip(schema, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(field: pa.Field, column: Sequence[Any]) -> pa.Array:
+def _array(field: pa.Field, column: Sequence[Any] | Same) -> pa.Array:
     kind = field.type
+    if isinstance(column, Same):
+        if pa.types.is_dictionary(kind):
+            places = pa.repeat(pa.scalar(0, kind.index_type), column.rows)
+            return pa.DictionaryArray.from_arrays(places, pa.array([column.value], kind.value_type))
+        return pa.repeat(pa.scalar(column.value, kind), column.rows)
     try:
         if pa.types.is_dictionary(kind):
             return pa.array(column, kind.value_type).dictionary_encode()
