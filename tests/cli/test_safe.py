@@ -59,3 +59,11 @@ def test_json_says_the_same(text: str) -> None:
     encoded = safe.in_json(json.dumps({"text": text}, ensure_ascii=False))
     assert json.loads(encoded) == {"text": text}
     assert is_harmless(encoded)
+
+
+def test_a_megabyte_of_anything_is_looked_through_once() -> None:
+    """Where each of its characters is looked at from each of the others, this takes longer than any test may."""
+    for run in (" ", "\t", "\n", "\r", " \r", "\x1b", "\u200d", "é\u200d"):
+        text = run * (1_000_000 // len(run)) + "x"
+        assert safe.line(text).endswith("x")
+        assert "".join(safe.lines(text)).endswith("x")

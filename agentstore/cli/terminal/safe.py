@@ -38,7 +38,8 @@ def in_json(text: str) -> str:
     return _UNSAFE.sub(lambda found: _escaped(ord(found.group())), text)
 
 
-_WHITE = re.compile(r"[ ]*(?:\r\n|[\n\t])[ \t\n]*")
+# From the first space of a run on: from each of them, a megabyte of spaces would take minutes.
+_WHITE = re.compile(r"(?<! )[ ]*(?:\r\n|[\n\t])[ \t\n]*")
 
 
 def _shown(found: re.Match[str]) -> str:

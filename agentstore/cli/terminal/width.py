@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 ELLIPSIS = "…"
@@ -39,8 +37,7 @@ def folded(text: str, columns: int) -> list[str]:
     if width(text) <= columns:
         return [text]
     if text.isascii():
-        wrapped = textwrap.wrap(text, columns, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False)
-        return _without_leading_spaces(wrapped)
+        return _folded_ascii(text, columns)
     found, current, used = [], "", 0
     for word in _words(text):
         for piece in chop_cells(word, columns) if width(word) > columns else [word]:
@@ -52,15 +49,18 @@ def folded(text: str, columns: int) -> list[str]:
     return [*found, current]
 
 
-def _without_leading_spaces(lines: list[str]) -> list[str]:
-    found: list[str] = []
-    for line in lines:
-        rest = line.lstrip(" ")
-        if found:
-            found[-1] += line[: len(line) - len(rest)]
-        if not found or rest:
-            found.append(rest if found else line)
-    return found or [""]
+def _folded_ascii(text: str, columns: int) -> list[str]:
+    # Not textwrap: it copies what is left for each line, and a line of a megabyte has many.
+    found, start = [], 0
+    while len(text) - start > columns:
+        cut = text.rfind(" ", start, start + columns + 1)
+        # Not behind an indentation alone.
+        end = cut + 1 if cut > start and text[start:cut].strip(" ") else start + columns
+        while text[end : end + 1] == " ":
+            end += 1
+        found.append(text[start:end])
+        start = end
+    return [*found, text[start:]] if start < len(text) or not found else found
 
 
 def _words(text: str) -> list[str]:
