@@ -109,7 +109,10 @@ async def work(queue: Queue, org: str, *, until_empty: bool, stop: asyncio.Event
                 for taken in jobs:
                     try:
                         job = msgspec.json.decode(taken.body, type=Job)
-                    except msgspec.DecodeError as error:  # no number of attempts will change what it is
+                    except (
+                        msgspec.DecodeError,
+                        RecursionError,
+                    ) as error:  # no number of attempts will change what it is
                         queue.put_aside(taken.id, f"not understood: {error}")
                         continue
                     await pipeline.write_session(org, job.session, job.messages, job.tool_calls, label=taken)

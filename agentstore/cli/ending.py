@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
 from cyclopts.exceptions import CycloptsError
 
@@ -57,13 +58,13 @@ def ended(call: Callable[[], object], *, debug: bool = False) -> int:
         code = call()
         sys.stdout.flush()
     except KeyboardInterrupt as error:
-        _forget_output()  # it may be what was waited for
+        _forget(sys.stdout)  # it may be what was waited for
         said = str(error)
         return _ended(INTERRUPTED, said or "interrupted", [], error if debug else None)
     except PagerLeft:
         return FOUND
     except BrokenPipeError:
-        _forget_output()
+        _forget(sys.stdout)
         return NOBODY_READS
     except CommandError as error:
         hints = [error.hint, *error.candidates]
@@ -72,7 +73,7 @@ def ended(call: Callable[[], object], *, debug: bool = False) -> int:
         return _ended(FAILED, _usage(error), ["agentstore --help"], error if debug else None)
     except Exception as error:
         if isinstance(error, OSError):
-            _forget_output()
+            _forget(sys.stdout)
         message, hint = _foreign(error)
         return _ended(FAILED, message, [hint], error if debug else None)
     return code if isinstance(code, int) else FOUND
@@ -103,14 +104,14 @@ def _ended(code: int, message: str, hints: Sequence[str], error: BaseException |
         sys.stderr.writelines(f"  {safe.line(hint)}\n" for hint in hints if hint)
         sys.stderr.flush()
     except OSError:  # nobody is told; the exit code still says it
-        pass
+        _forget(sys.stderr)
     return code
 
 
-def _forget_output() -> None:
-    """What is still buffered cannot be written: without this the interpreter would try at its end, and complain."""
+def _forget(stream: TextIO) -> None:
+    """What is still buffered cannot be written: without this the interpreter would try at its end, and end with 120."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
     except (OSError, ValueError):
         pass

@@ -88,9 +88,9 @@ async def _contents(opened: Opened, session: Session, named: list[str]) -> Async
     if session.commit_count:
         for link in await opened.store.get_session_git_links(opened.org, session.id):
             yield "git_link", link
-    if session.tool_call_count:
-        async for touch in _touches(opened, session):
-            yield "file_touch", touch
+    # Asked of every session: who writes by the library may write touches without calls.
+    async for touch in _touches(opened, session):
+        yield "file_touch", touch
 
 
 async def _calls(opened: Opened, session: Session) -> AsyncIterator[ToolCall]:

@@ -65,8 +65,10 @@ async def session_of(store: AsyncClickHouseStore, org: str, prefix: str, *, dele
     if not pages[0].sessions and head and colon:
         parent = await session_of(store, org, head, deleted=deleted)
         pages = [await _beginning_with(store, org, f"{parent.id}:{tail}", deleted)]
-    sessions = [session for page in pages for session in page.sessions]
-    total = sum(page.total for page in pages)
+    sessions = list({session.id: session for page in pages for session in page.sessions}.values())
+    # "c" is the beginning of "codex:c1" in two ways.
+    twice = sum(len(page.sessions) for page in pages) - len(sessions)
+    total = sum(page.total for page in pages) - twice
     if not sessions:
         raise NothingFound(f"no session begins with {prefix!r} in the organisation {org!r}", hint="agentstore sessions")
     shortest = min(sessions, key=lambda session: len(session.id))

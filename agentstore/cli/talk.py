@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_THINKING = re.compile(r"\[Thinking\]\n(.*?)\n\[/Thinking\]\n?", re.DOTALL)
+_BEGINS, _ENDS = "[Thinking]\n", "\n[/Thinking]"
 
 
 class Part(NamedTuple):
@@ -20,11 +19,16 @@ class Part(NamedTuple):
 def parts_of(content: str) -> Iterator[Part]:
     """The stretches of a message, in order, none of them empty."""
     position = 0
-    for found in _THINKING.finditer(content):
-        yield from _said(content[position : found.start()])
-        if found.group(1).strip():
-            yield Part(found.group(1).strip("\n"), is_thinking=True)
-        position = found.end()
+    while (begins := content.find(_BEGINS, position)) >= 0:
+        inside = begins + len(_BEGINS)
+        # Looked for once: where there is no end, none of the later beginnings has one either.
+        if (ends := content.find(_ENDS, inside)) < 0:
+            break
+        yield from _said(content[position:begins])
+        if content[inside:ends].strip():
+            yield Part(content[inside:ends].strip("\n"), is_thinking=True)
+        position = ends + len(_ENDS)
+        position += content.startswith("\n", position)
     yield from _said(content[position:])
 
 

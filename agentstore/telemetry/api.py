@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 SCOPE = "agentstore"
 # Looked for once: a program that installs it while it runs is not worth a look for each statement.
-IS_INSTALLED = importlib.util.find_spec("opentelemetry") is not None
+# ``opentelemetry`` alone is a folder that other packages (its protocol's messages) are in, too.
+IS_INSTALLED = importlib.util.find_spec("opentelemetry") is not None and all(
+    importlib.util.find_spec(f"opentelemetry.{part}") is not None for part in ("trace", "metrics")
+)
 
 
 @cache

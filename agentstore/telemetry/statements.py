@@ -86,9 +86,8 @@ def _table(text: str) -> str:
 
 @cache
 def _duration() -> Any:
-    return meter().create_histogram(
-        "db.client.operation.duration",
-        unit="s",
-        description="Duration of statements",
-        explicit_bucket_boundaries_advisory=_BUCKETS,
-    )
+    name, about = "db.client.operation.duration", "Duration of statements"
+    try:
+        return meter().create_histogram(name, "s", about, explicit_bucket_boundaries_advisory=_BUCKETS)
+    except TypeError:  # older APIs know no such thing, and no statement is to fail for it
+        return meter().create_histogram(name, "s", about)

@@ -65,8 +65,10 @@ class Pipeline:
     Without ``on_settled``, the first failure is raised by the write that comes after it, or where the block is left;
     what was accepted is carried on all the same. With it, nothing is raised for a write that fails: it is called for
     each, in the order in which they are settled, with ``StoredWrite`` or ``FailedWrite`` and the ``label`` that the
-    write was given: to acknowledge a message of a queue, to try again or to put aside. What it raises itself counts as
-    a failure. A write that cannot be accepted at all (a record that is refused) is its failure, too.
+    write was given: to acknowledge a message of a queue, to note it to be tried again, or to put it aside. It must not
+    await another write of the pipeline, or ``drain``: there may be no room before it has returned. What it raises
+    itself counts as a failure. A write of which a record is refused is its failure, too; what is no list of records at
+    all is raised at once.
 
     When the block is left by an error, what was accepted is settled before the error goes on.
     """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from agentstore.cli.ending import ended
 from agentstore.cli.failing import CommandError, NothingFound
-from tests.cli.running import Cli
+from tests.cli.running import ROOT, Cli
 
 
 def shell(cli: Cli, script: str) -> subprocess.CompletedProcess[str]:
@@ -103,3 +105,10 @@ def test_what_ends_a_command_is_a_code_and_a_sentence(
         os.dup2(before, 1)
         os.close(before)
     assert capfd.readouterr().err == f"agentstore: {said}\n"
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "<&- 2>&-"])
+def test_the_exit_code_is_the_same_where_nobody_is_told(closed: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m agentstore nonsense {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, stdout=subprocess.DEVNULL, check=False, timeout=60)
+    assert done.returncode == 2

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentstore import AsyncClickHouseStore, Session
 from agentstore.cli.resolving import short_ids
+from tests.cli.running import Cli
 
 IDS = st.lists(
     st.builds(
@@ -42,3 +46,16 @@ def test_no_two_are_the_same(ids: list[str]) -> None:
     found = short_ids(ids)
     assert set(found) == set(ids)
     assert len(set(found.values())) == len(found)
+
+
+def test_a_beginning_of_the_agents_name_and_of_its_id_is_one_candidate(own_cli: Cli) -> None:
+    async def fill() -> None:
+        async with AsyncClickHouseStore(own_cli.dsn) as store:
+            await store.ensure_schema()
+            one = Session(id="codex:c1", agent_type="codex", display_name="One", user_message_count=1)
+            await store.write_session("local", one)
+
+    asyncio.run(fill())
+    done = own_cli("show", "c")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0] == "One"

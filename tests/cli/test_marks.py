@@ -132,3 +132,9 @@ def test_marks_are_records(marked_cli: Cli) -> None:
     [line] = marked_cli("delete", "--list", "--json").lines
     assert msgspec.json.decode(line, type=Session).id == SECOND
     assert marked_cli("delete", "--undo", SECOND).code == 0
+
+
+def test_a_number_of_thousands_of_digits_is_no_message(sample_cli: Cli) -> None:
+    done = sample_cli("pin", TIDE, "9" * 5000)
+    assert done.code == 2
+    assert "is no number of a message" in done.err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentstore import AsyncClickHouseStore
+from agentstore import AsyncClickHouseStore, Session
 from tests.cli.conftest import SAMPLES, import_sample
 from tests.cli.long_session import ID, write_long_session
 from tests.cli.pseudo_terminal import on_terminal
@@ -150,3 +150,26 @@ def test_its_help_says_what_cannot_be_undone(sample_cli: Cli) -> None:
         assert "It cannot be undone." in told.out
         assert all(len(line) <= 60 for line in told.lines)
     assert "It cannot be undone." not in sample_cli("--help").out
+
+
+@pytest.mark.parametrize("answer", ["\n", "  \n", "\x04"])
+def test_of_a_session_without_a_title_enter_erases_nothing(own_cli: Cli, answer: str) -> None:
+    asyncio.run(_write(own_cli, Session(id="untitled", message_count=1, user_message_count=1)))
+    code, text = answered(own_cli, answer, "purge", "untitled")
+    assert code == 2
+    assert "nothing is erased" in text
+    assert own_cli("show", "untitled").code == 0
+
+
+def test_nobody_goes_on_with_a_purge_that_was_not_begun(own_cli: Cli) -> None:
+    asyncio.run(_write(own_cli, Session(id="whole", message_count=1, user_message_count=1)))
+    done = own_cli("purge", "--go-on", "whole")
+    assert (done.code, done.out) == (2, "")
+    assert "agentstore purge whole" in done.err
+    assert own_cli("show", "whole").code == 0
+
+
+async def _write(cli: Cli, session: Session) -> None:
+    async with AsyncClickHouseStore(cli.dsn) as store:
+        await store.ensure_schema()
+        await store.write_session("local", session)

@@ -56,3 +56,12 @@ def test_the_zone_of_this_machine_is_what_tz_names(monkeypatch: pytest.MonkeyPat
     assert zone_of("").key
     with pytest.raises(CommandError, match="Mars"):
         zone_of("Mars")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00", "9999-12-31", "9999-12-31T23:59"])
+@pytest.mark.parametrize("name", ["Asia/Tokyo", "America/New_York", "UTC"])
+def test_the_first_and_the_last_day_are_moments_in_every_zone(text: str, name: str) -> None:
+    for is_end in (False, True):
+        found = parse_when(text, ZoneInfo(name), option="--since", is_end=is_end)
+        assert found is not None
+        assert found.astimezone(dt.UTC).year in (1, 9999)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentstore import Session, SessionStar
     from agentstore.cli.opening import Opened
 
+_DIGITS = 10  # of 32 bits
 Ids = Annotated[str, Parameter(help="the ids, or as much of their beginnings as no other has")]
 User = Annotated[str | None, Parameter(help="as this user [AGENTSTORE_USER]")]
 Ordinal = Annotated[str, Parameter(help="the number of the message, as show has it: 12 or #12")]
@@ -100,7 +101,7 @@ def unpin(
 
 def _ordinal(text: str) -> int:
     number = text.removeprefix("#")
-    if not (number.isascii() and number.isdigit()):
+    if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
         raise CommandError(f"{text!r} is no number of a message", hint="12 or '#12', as agentstore show has it")
     return int(number)
 

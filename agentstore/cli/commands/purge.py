@@ -76,16 +76,24 @@ def _ask(doomed: Doomed) -> None:
     screen = screen_of(sys.stderr)
     told(screen, doomed)
     title = safe.line(title_of(doomed.session).strip())
-    names = {doomed.session.id, doomed.session.id[:8], title[:_LONGEST].strip()} - {""}
+    # Of a session without a title "" is none of them: Enter, and the end of the input, erase nothing.
+    names = {doomed.session.id, doomed.session.id[:8], title, title[:_LONGEST].strip()} - {""}
     screen.fold(f"To erase it for good, type its title or {doomed.session.id[:8]}:", style="bold")
     sys.stderr.flush()
-    if sys.stdin.readline().strip() not in {*names, title}:
+    if sys.stdin.readline().strip() not in names:
         raise CommandError("nothing is erased: that is neither its title nor its id")
 
 
 async def _go_on(opened: Opened, id: str, timeout: float) -> int:
+    from agentstore import NotFoundError
     from agentstore.cli.erasing import finish
 
+    try:
+        await opened.store.get_session(opened.org, id)
+    except NotFoundError:
+        pass
+    else:  # nothing of it is erased yet, and nobody was asked
+        raise CommandError(f"no purge of {id} was begun: it is there", hint=f"agentstore purge {id}")
     return await finish(opened, id, timeout)
 
 

@@ -38,8 +38,14 @@ def in_json(text: str) -> str:
     return _UNSAFE.sub(lambda found: _escaped(ord(found.group())), text)
 
 
-# From the first space of a run on: from each of them, a megabyte of spaces would take minutes.
-_WHITE = re.compile(r"(?<! )[ ]*(?:\r\n|[\n\t])[ \t\n]*")
+def in_ascii(text: str) -> str:
+    """JSON that says the same in ASCII."""
+    return text if text.isascii() else _BEYOND_ASCII.sub(lambda found: _escaped(ord(found.group())), text)
+
+
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+# Spaces are looked at from where they begin: from each of them it would take minutes for some 100,000 in a row.
+_WHITE = re.compile(r"(?:(?<! )[ ]++)?(?:\r\n|[\n\t])[ \t\n]*")
 
 
 def _shown(found: re.Match[str]) -> str:

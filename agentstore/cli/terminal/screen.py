@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import sys
@@ -54,12 +55,22 @@ def pieces(cell: Cell) -> tuple[Piece, ...]:
 class Screen:
     """Lines of text, styled or not, as wide as there is room. ``printed`` counts them."""
 
-    def __init__(self, write: Callable[[str], object], columns: int, *, colours: bool, is_terminal: bool) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        columns: int,
+        *,
+        colours: bool,
+        is_terminal: bool,
+        is_unicode: bool = True,
+    ) -> None:
         self._write = write
         self.width = max(NARROWEST, columns)
         self.colours = colours
         self.is_terminal = is_terminal
         self.printed = 0
+        # JSON is UTF-8: to a stream of another encoding it goes in the characters that all have.
+        self._is_unicode = is_unicode
 
     def line(self, *cells: Cell) -> None:
         """One line, as long as it is."""
@@ -90,7 +101,7 @@ class Screen:
 
     def raw(self, text: str) -> None:
         """What is safe already: JSON of ``jsons``."""
-        self._write(text)
+        self._write(text if self._is_unicode else safe.in_ascii(text))
         self.printed += 1
 
     def _marked(self, piece: Piece) -> Piece:
@@ -112,6 +123,7 @@ def screen_of(stream: TextIO | None = None, environment: Mapping[str, str] = os.
         width_of(is_terminal, environment),
         colours=wants_colours(is_terminal, environment),
         is_terminal=is_terminal,
+        is_unicode=codecs.lookup(stream.encoding or "utf-8").name == "utf-8",
     )
 
 

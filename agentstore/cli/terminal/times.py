@@ -57,12 +57,21 @@ def parse_when(
             raise CommandError(f"{option}: {text!r} is before all time", hint=_HINT) from None
     day = _day(text, moment.astimezone(zone).date())
     if day is not None:
-        return _edge(day, zone, is_end)
+        return _within_all_time(_edge(day, zone, is_end))
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
         raise CommandError(f"{option}: {text!r} is no time", hint=_HINT) from None
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+    return _within_all_time(found if found.tzinfo else found.replace(tzinfo=zone))
+
+
+def _within_all_time(when: dt.datetime) -> dt.datetime:
+    """The moment, or the first or last there is: in other zones the year 1 begins before that, and 9999 ends later."""
+    try:
+        when.astimezone(dt.UTC)
+    except OverflowError:
+        return (dt.datetime.min if when.year == 1 else dt.datetime.max).replace(tzinfo=dt.UTC)
+    return when
 
 
 def _day(text: str, today: dt.date) -> dt.date | None:
