@@ -202,7 +202,6 @@ def test_a_reader_that_goes_away_is_141(long_cli: Cli) -> None:
     assert (done.stdout, done.stderr) == ("141\n", "")
 
 
-<<<<<<< HEAD
 def test_parquet_has_the_records_of_the_lines(own_cli: Cli, tmp_path: Path) -> None:
     asyncio.run(import_sample(own_cli.dsn))
     told = Counter(kind for kind, _ in records(own_cli("export").out))
@@ -230,7 +229,8 @@ def test_parquet_without_a_match_or_a_folder_writes_nothing(sample_cli: Cli, tmp
     away = sample_cli("export", "--format", "parquet", "-o", str(tmp_path / "not" / "there"))
     assert away.code == 2
     assert list(tmp_path.iterdir()) == []
-=======
+
+
 def test_touches_without_calls_and_any_encoding(own_cli: Cli) -> None:
     async def fill() -> None:
         async with AsyncClickHouseStore(own_cli.dsn) as store:
@@ -250,4 +250,3 @@ def test_touches_without_calls_and_any_encoding(own_cli: Cli) -> None:
             timeout=60,
         )
         assert [msgspec.json.decode(line) for line in done.stdout.decode(encoding).splitlines()] == whole
->>>>>>> review

@@ -62,14 +62,14 @@ def test_json_says_the_same(text: str) -> None:
     assert is_harmless(encoded)
 
 
-<<<<<<< HEAD
 def test_a_megabyte_of_anything_is_looked_through_once() -> None:
     """Where each of its characters is looked at from each of the others, this takes longer than any test may."""
     for run in (" ", "\t", "\n", "\r", " \r", "\x1b", "\u200d", "é\u200d"):
         text = run * (1_000_000 // len(run)) + "x"
         assert safe.line(text).endswith("x")
         assert "".join(safe.lines(text)).endswith("x")
-=======
+
+
 @pytest.mark.timeout(20)
 def test_very_many_spaces_take_no_longer_than_their_number() -> None:
     text = "é" + " " * 1_000_000 + "x"  # a pattern that is tried at each of them takes hours
@@ -88,4 +88,3 @@ def test_json_in_ascii_says_the_same(text: str) -> None:
     told = safe.in_ascii(json.dumps(text, ensure_ascii=False))
     assert told.isascii()
     assert json.loads(told) == text
->>>>>>> review
