@@ -24,8 +24,8 @@ export FROM FIND
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.local ## import transcripts into a local store and show them: [FROM=~/.claude/projects] [FIND=text]
-	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-1} \
+demo: $(VENV)/.local ## import history into a local store and look at it, command by command: [FROM=~/.claude/projects] [FIND=text]
+	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-3} \
 		$(PY) examples/demo.py --store 'local:$(STORE)' $${FROM:+--from="$$FROM"} $${FIND:+--find="$$FIND"}
 
 test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS='--server docker'] [ARGS='-n 0'] [WORKERS=4]
@@ -126,7 +126,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 
 $(VENV)/.local: pyproject.toml | $(PY)
 	@echo "Installing agentstore and the ClickHouse engine into $(VENV) (some 180 MB, once) …" >&2
-	@$(PY) $(PIP_INSTALL) --editable '.[local,cli]'
+	@$(PY) $(PIP_INSTALL) --editable '.[local,ingest,cli,cost]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(PY)

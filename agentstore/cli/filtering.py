@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentstore.cli.failing import NothingFound
 from agentstore.cli.options import Scope, Which
-from agentstore.cli.resolving import project_filter, project_known
+from agentstore.cli.resolving import project_known
 from agentstore.cli.terminal.times import parse_when
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agentstore.filters import AnalyticsKeywords
 
 
-def filter_of(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
+async def sessions_wanted(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
     """The sessions that ``which`` means: those that were going on at some moment of the time asked for."""
     from agentstore import SessionFilter
 
@@ -32,16 +32,8 @@ def filter_of(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter
         active_from=since,
         active_to=until,
         limit=limit,
-        **project_filter(which.project),
+        **await project_known(opened.store, opened.org, which.project),
     )
-
-
-async def sessions_wanted(opened: Opened, which: Which, *, limit: int = 50) -> SessionFilter:
-    """The same as ``filter_of``; a project that is named by a path is one that the store knows, where it does."""
-    from msgspec.structs import replace
-
-    project = await project_known(opened.store, opened.org, which.project)
-    return replace(filter_of(opened, which, limit=limit), **project)
 
 
 def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None, dt.datetime | None]:
@@ -52,7 +44,7 @@ def dates_of(opened: Opened, since: str, until: str) -> tuple[dt.datetime | None
     )
 
 
-def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
+async def scope_wanted(opened: Opened, scope: Scope) -> dict[str, Any]:
     """The fields that a search has for this scope, and a filter of sessions."""
     since, until = dates_of(opened, scope.since, scope.until)
     return {
@@ -60,13 +52,8 @@ def scope_of(opened: Opened, scope: Scope) -> dict[str, Any]:
         "agent_type": scope.agent,
         "date_from": since,
         "date_to": until,
-        **project_filter(scope.project),
+        **await project_known(opened.store, opened.org, scope.project),
     }
-
-
-async def scope_wanted(opened: Opened, scope: Scope) -> dict[str, Any]:
-    """The same as ``scope_of``; a project that is named by a path is one that the store knows, where it does."""
-    return {**scope_of(opened, scope), **await project_known(opened.store, opened.org, scope.project)}
 
 
 async def span_of(opened: Opened, scope: Scope) -> AnalyticsKeywords:

@@ -98,23 +98,16 @@ async def titles_of(opened: Opened, ids: Iterable[str]) -> dict[str, str]:
     return {session.id: title_of(session) for session in await opened.store.get_sessions(opened.org, ids)}
 
 
-def project_filter(named: str) -> dict[str, Any]:
+async def project_known(store: AsyncClickHouseStore, org: str, named: str) -> dict[str, Any]:
     """The fields of a filter that ``--project`` stands for: a name, or with a path (``.``) the repository there.
 
-    Worktrees and clones are the repository they are of, as importing decides it.
+    Worktrees and clones are the repository they are of, as importing decides it. What was imported before the
+    repository had this remote, or where the remote was not known, is found by its path.
     """
     if not named:
         return {}
     if not _is_path(named):
         return {"project_name": named}
-    return {"project_id": _place(named).ids[0]}
-
-
-async def project_known(store: AsyncClickHouseStore, org: str, named: str) -> dict[str, Any]:
-    """The same, as the store knows it: what was imported before the repository had this remote, or where the remote was
-    not known, is found by its path."""
-    if not _is_path(named):
-        return project_filter(named)
     place = _place(named)
     from agentstore import SessionFilter
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet
 
 from agentstore import (
     AsyncClickHouseStore,
@@ -149,7 +150,7 @@ def test_it_is_read_again_as_documented(own_cli: Cli, tmp_path: Path) -> None:
     assert own_cli("star", "0b6e").code == own_cli("pin", "0b6e", "3", "note").code == 0
     first = tmp_path / "first.jsonl"
     assert own_cli("export", "-o", str(first)).code == 0
-    text = (ROOT / "docs" / "export.md").read_text()
+    text = (ROOT / "docs" / "guides" / "export.md").read_text()
     [program] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     dsn = f"local:{own_cli.home / 'second'}"
     environment = {**own_cli.environment, "PYTHONWARNINGS": "default"}
@@ -220,3 +221,32 @@ def test_touches_without_calls_and_any_encoding(own_cli: Cli) -> None:
             timeout=60,
         )
         assert [msgspec.json.decode(line) for line in done.stdout.decode(encoding).splitlines()] == whole
+
+
+def test_parquet_has_the_records_of_the_lines(own_cli: Cli, tmp_path: Path) -> None:
+    asyncio.run(import_sample(own_cli.dsn))
+    told = Counter(kind for kind, _ in records(own_cli("export").out))
+    folder = tmp_path / "out"
+    done = own_cli("export", "--format", "parquet", "--output", str(folder))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{folder}: ")
+    files = {path.stem.removesuffix("s"): pyarrow.parquet.read_table(path) for path in folder.glob("*.parquet")}
+    assert {kind: table.num_rows for kind, table in files.items()} == told
+    for kind, table in files.items():
+        assert table.schema.names == list(RECORDS[kind].__struct_fields__)
+    lines = [msgspec.structs.asdict(one) for kind, one in records(own_cli("export").out) if kind == "message"]
+    assert files["message"].to_pylist() == lines
+    # A folder that is there is nobody's to overwrite.
+    again = own_cli("export", "--format", "parquet", "--output", str(folder))
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+
+
+def test_parquet_without_a_match_or_a_folder_writes_nothing(sample_cli: Cli, tmp_path: Path) -> None:
+    none = sample_cli("export", "--format", "parquet", "-o", str(tmp_path / "none"), "--user", "nobody")
+    assert none.code == 1
+    nowhere = sample_cli("export", "--format", "parquet")
+    assert (nowhere.code, "--output FOLDER" in nowhere.err) == (2, True)
+    away = sample_cli("export", "--format", "parquet", "-o", str(tmp_path / "not" / "there"))
+    assert away.code == 2
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,9 @@ def export(
     output: Annotated[
         str, Parameter(name=("--output", "-o"), help="into this file, which is there when all of it is")
     ] = "",
+    format: Annotated[
+        Literal["jsonl", "parquet"], Parameter(help="lines of JSON, or a folder of Parquet files (--output names it)")
+    ] = "jsonl",
     limit: Annotated[int, Parameter(name=("--limit", "-n"), help="at most so many sessions; 0: all")] = 0,
     which: Which = Which(),
     utc: Annotated[bool, Parameter(help="--since and --until in UTC")] = False,
@@ -37,8 +40,12 @@ def export(
 
     if limit < 0:
         raise CommandError(f"--limit: {limit} is less than 0", hint="0 is all")
+    if format == "parquet" and output in ("", "-"):
+        raise CommandError("Parquet files need a folder", hint="--output FOLDER")
 
     async def exported(opened: Opened) -> int:
+        if format == "parquet":
+            return await _to_parquet(opened, output, which, limit)
         if output in ("", "-"):
             await _write(opened, opened.screen, which, limit)
             return FOUND
@@ -55,6 +62,22 @@ def export(
         return FOUND
 
     return run(exported, common, Shown(json=True, utc=utc, tz=tz))
+
+
+async def _to_parquet(opened: Opened, folder: str, which: Which, limit: int) -> int:
+    from agentstore.cli.exporting import counted, records_of
+    from agentstore.errors import ConfigError
+
+    try:
+        from agentstore.cli.exporting_parquet import write_parquet
+    except (ImportError, ConfigError):
+        raise CommandError("Parquet needs pyarrow", hint="pip install 'agentstore[frames]'") from None
+
+    counts = await write_parquet(records_of(opened, which, limit), folder)
+    if not counts:
+        raise NothingFound("no session matches", hint="without filters: agentstore export")
+    opened.screen.fold(f"{folder}: {counted(counts)}")
+    return FOUND
 
 
 async def _write(opened: Opened, screen: Screen, which: Which, limit: int) -> Counter[str]:
