@@ -8,7 +8,9 @@ The queue is a file of SQLite here; put yours in its place: what matters is ``wo
 server stores (``pipeline``), takes a message off the queue when the server has committed it, tries again what may
 succeed later, and puts aside what never will. Run as many as you like: a message belongs to one of them for a while
 (``LEASE_SECONDS``). SIGTERM: what was taken is stored, nothing more is taken. A worker that is killed leaves its
-messages to the others; to write them again is harmless.
+messages to the others; to write them again is harmless. But what is written last is what is seen: of a session that is
+in the queue several times, as it grows, an old state that is tried again would win. Put it there once, when it is
+whole, or give all messages of a session to one worker, in order.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ import msgspec
 
 from agentstore import AgentStoreError, AsyncClickHouseStore, FailedWrite, Message, Session, StoredWrite, ToolCall
 
-# Longer than a write may take (write_timeout_seconds, 60): else two workers would do the same, which is a waste.
-LEASE_SECONDS = 120.0
+# Longer than a message may wait for room and be written (write_timeout_seconds, 60, each): else two workers would do
+# the same, which is a waste.
+LEASE_SECONDS = 180.0
 ATTEMPTS = 5
 AT_ONCE = 64
 
@@ -107,6 +110,9 @@ async def work(queue: Queue, org: str, *, until_empty: bool, stop: asyncio.Event
             while not stop.is_set():
                 jobs = queue.take(AT_ONCE)
                 for taken in jobs:
+                    if taken.attempts > ATTEMPTS:  # each time its worker ended, whatever the reason
+                        queue.put_aside(taken.id, f"given up after {ATTEMPTS} attempts")
+                        continue
                     try:
                         job = msgspec.json.decode(taken.body, type=Job)
                     except (

@@ -57,6 +57,8 @@ class Scope:
 
     since: Annotated[str, Parameter(help="of sessions begun then or later: 2w, 3d, 12h, yesterday, 2026-11-01")] = ""
     until: Annotated[str, Parameter(help="of sessions begun then or earlier")] = ""
-    project: Annotated[str, Parameter(name=("--project", "-p"), help="of this project; . is the repository here")] = ""
+    project: Annotated[
+        str, Parameter(name=("--project", "-p"), help="of projects with this name; . is the repository here")
+    ] = ""
     user: Annotated[str, Parameter(name=("--user", "-u"), help="of this user's id")] = ""
     agent: Annotated[str, Parameter(name=("--agent", "-a"), help="of this agent")] = ""

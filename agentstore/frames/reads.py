@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Unpack
@@ -36,6 +37,9 @@ from agentstore.read.slices import Sliced, slices
 if TYPE_CHECKING:
     from agentstore.store import AsyncClickHouseStore
 
+# Some milliseconds of the event loop.
+_ROWS_AT_ONCE = 5_000
+
 
 class ArrowReads:
     """The reads of a store under the same names, with the same arguments and errors.
@@ -69,14 +73,14 @@ class ArrowReads:
     ) -> pa.Table:
         """The messages of a session, by ordinal."""
         columns = await self._store._message_columns(org_id, session_id, after_ordinal, before_ordinal, limit)
-        return _table(Message, columns, constants(Message, org_id, session_id))
+        return await _table(Message, columns, constants(Message, org_id, session_id))
 
     async def get_session_tool_calls(
         self, org_id: str, session_id: str, *, after: tuple[int, str, int] | None = None, limit: int | None = None
     ) -> pa.Table:
         """The tool calls of a session, by their keys."""
         columns = await self._store._tool_call_columns(org_id, session_id, after, limit)
-        return _table(ToolCall, columns, constants(ToolCall, org_id, session_id))
+        return await _table(ToolCall, columns, constants(ToolCall, org_id, session_id))
 
     async def get_session_git_links(self, org_id: str, session_id: str) -> pa.Table:
         """The git links of a session."""
@@ -153,10 +157,15 @@ async def _rows(
             yield batch_of(record, _with(columns, {position: valid_text(org_id)}))
 
 
-def _table(record: type[msgspec.Struct], columns: Columns, constants: dict[int, str]) -> pa.Table:
-    if not columns:
-        return schema_of(record).empty_table()
-    return pa.Table.from_batches([batch_of(record, _with(columns, constants))])
+async def _table(record: type[msgspec.Struct], columns: Columns, constants: dict[int, str]) -> pa.Table:
+    """In slices, between which other tasks run: so a column of the table may also have more than two gigabytes."""
+    count = len(columns[0]) if columns else 0
+    batches = []
+    for start in range(0, count, _ROWS_AT_ONCE):
+        part = [column[start : start + _ROWS_AT_ONCE] for column in columns]
+        batches.append(batch_of(record, _with(part, constants)))
+        await asyncio.sleep(0)
+    return pa.Table.from_batches(batches, schema_of(record))
 
 
 def _with(columns: Columns, constants: dict[int, str]) -> list[Sequence[Any] | Same]:

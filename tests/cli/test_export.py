@@ -202,6 +202,27 @@ def test_a_reader_that_goes_away_is_141(long_cli: Cli) -> None:
     assert (done.stdout, done.stderr) == ("141\n", "")
 
 
+def test_touches_without_calls_and_any_encoding(own_cli: Cli) -> None:
+    async def fill() -> None:
+        async with AsyncClickHouseStore(own_cli.dsn) as store:
+            await store.ensure_schema()
+            await store.write_session("local", Session(id="p", first_message="é 🐙", user_message_count=1))
+            await store.write_file_touches("local", [FileTouch(session_id="p", path="a.py", operation="edit")])
+
+    asyncio.run(fill())
+    whole = [msgspec.json.decode(line) for line in own_cli("export").lines]
+    assert [(one["type"], one.get("path")) for one in whole] == [("session", None), ("file_touch", "a.py")]
+    for encoding in ("ascii", "latin-1", "utf-16-le"):
+        done = subprocess.run(
+            own_cli.command("export"),
+            env={**own_cli.environment, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        assert [msgspec.json.decode(line) for line in done.stdout.decode(encoding).splitlines()] == whole
+
+
 def test_parquet_has_the_records_of_the_lines(own_cli: Cli, tmp_path: Path) -> None:
     asyncio.run(import_sample(own_cli.dsn))
     told = Counter(kind for kind, _ in records(own_cli("export").out))
