@@ -250,24 +250,3 @@ def test_parquet_without_a_match_or_a_folder_writes_nothing(sample_cli: Cli, tmp
     away = sample_cli("export", "--format", "parquet", "-o", str(tmp_path / "not" / "there"))
     assert away.code == 2
     assert list(tmp_path.iterdir()) == []
-
-
-def test_touches_without_calls_and_any_encoding(own_cli: Cli) -> None:
-    async def fill() -> None:
-        async with AsyncClickHouseStore(own_cli.dsn) as store:
-            await store.ensure_schema()
-            await store.write_session("local", Session(id="p", first_message="é 🐙", user_message_count=1))
-            await store.write_file_touches("local", [FileTouch(session_id="p", path="a.py", operation="edit")])
-
-    asyncio.run(fill())
-    whole = [msgspec.json.decode(line) for line in own_cli("export").lines]
-    assert [(one["type"], one.get("path")) for one in whole] == [("session", None), ("file_touch", "a.py")]
-    for encoding in ("ascii", "latin-1", "utf-16-le"):
-        done = subprocess.run(
-            own_cli.command("export"),
-            env={**own_cli.environment, "PYTHONIOENCODING": encoding},
-            capture_output=True,
-            check=True,
-            timeout=60,
-        )
-        assert [msgspec.json.decode(line) for line in done.stdout.decode(encoding).splitlines()] == whole
