@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from agentstore.version import __version__
 
 EXTRA = {"attrs", "cyclopts", "docstring_parser", "platformdirs", "rich"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, on_interrupt: Callable[[], None] = lambda: None) -> int:
     """Carry out one command line. Exit codes are grep's: 0 found or done, 1 nothing found, 2 failed or wrong usage.
 
     130: interrupted. 141: nobody reads the output any more (``| head``), as of a program that SIGPIPE ends.
@@ -33,7 +35,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"agentstore: the command line needs {error.name}: pip install 'agentstore[cli]'", file=sys.stderr)
         return 2
-    return carry_out(given)
+    return carry_out(given, on_interrupt)
+
+
+def program() -> NoReturn:
+    """The process: ``main``, and its exit code, which stays what it is however often Ctrl-C is pressed while it ends."""
+    code = main(on_interrupt=deaf)  # else one that is pressed while the first is told would end it otherwise
+    deaf()
+    raise SystemExit(code)
+
+
+def deaf() -> None:
+    """Do not hear Ctrl-C any more: this process is about to end. Elsewhere but in the first thread nothing happens."""
+    import signal  # here: it takes longer to load than what is printed by --version
+
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _serve(given: list[str]) -> int:

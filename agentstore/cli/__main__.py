@@ -1,5 +1,5 @@
 """``python -m agentstore.cli``, for where the script is not on the path."""
 
-from agentstore.cli import main
+from agentstore.cli import program
 
-raise SystemExit(main())
+program()

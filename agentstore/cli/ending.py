@@ -19,7 +19,7 @@ from agentstore.cli.terminal.pager import PagerLeft
 DEBUG = "--debug"
 
 
-def carry_out(given: Sequence[str]) -> int:
+def carry_out(given: Sequence[str], on_interrupt: Callable[[], None] = lambda: None) -> int:
     """The exit code of a command line. Only with ``--debug`` an error shows where it came from."""
     keep_outputs()
     debug = DEBUG in given
@@ -32,7 +32,7 @@ def carry_out(given: Sequence[str]) -> int:
         described(wanted)
         return app(wanted)
 
-    return ended(call, debug=debug)
+    return ended(call, debug=debug, on_interrupt=on_interrupt)
 
 
 def keep_outputs() -> None:
@@ -52,12 +52,13 @@ def keep_outputs() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def ended(call: Callable[[], object], *, debug: bool = False) -> int:
-    """Call it, and say on stderr what went wrong."""
+def ended(call: Callable[[], object], *, debug: bool = False, on_interrupt: Callable[[], None] = lambda: None) -> int:
+    """Call it, and say on stderr what went wrong. ``on_interrupt`` is called first where it is Ctrl-C."""
     try:
         code = call()
         sys.stdout.flush()
     except KeyboardInterrupt as error:
+        on_interrupt()
         _forget(sys.stdout)  # it may be what was waited for
         said = str(error)
         return _ended(INTERRUPTED, said or "interrupted", [], error if debug else None)

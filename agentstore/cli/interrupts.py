@@ -6,17 +6,20 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from types import TracebackType
 from typing import Any, Self
 
 # How long what was read may take to be stored. After that it is ended as by a second Ctrl-C.
 SECONDS = 10.0
+# How long the loop may take to come to a signal.
+_PATIENCE = 1.0
 
 
 class Interrupts:
     """Within it SIGINT and SIGTERM do not end the process. ``asked`` is set by the first of them; ``signal`` is its
-    number, 0 while there was none. Where the loop does not come to the first, because what is printed goes nowhere,
-    the second raises ``KeyboardInterrupt`` wherever that is.
+    number, 0 while there was none. Where the loop does not come to the first within a second, because what is printed
+    goes nowhere, the next raises ``KeyboardInterrupt`` wherever that is.
 
     ``cancels``: the first cancels the task that has entered, as the second does otherwise. Whoever catches the
     ``CancelledError`` asks ``is_own`` whether it came from here.
@@ -31,6 +34,7 @@ class Interrupts:
         self._before: dict[int, Any] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting = 0  # signals that the loop has not come to
+        self._since = 0.0  # when the first of them came
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
@@ -61,8 +65,11 @@ class Interrupts:
 
     def _handle(self, number: int, frame: object) -> None:
         """Called between any two steps of the program, so that nothing is done here that the loop could be at."""
-        if self._waiting or self._loop is None:
+        # Not sooner: it may be raised where a lock was just taken, and nobody would ever give that back.
+        if self._loop is None or (self._waiting and time.monotonic() - self._since > _PATIENCE):
             raise KeyboardInterrupt
+        if not self._waiting:
+            self._since = time.monotonic()
         self._waiting += 1
         self._loop.call_soon_threadsafe(self._take, number)
 
