@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, *, on_interrupt: Callable[[], None] 
 
 
 def program() -> NoReturn:
-    """The process: ``main``, and its exit code, which stays what it is however often Ctrl-C is pressed while it ends."""
+    """The process: ``main``, and its exit code, which stays what it is however often Ctrl-C is pressed at the end."""
     code = main(on_interrupt=deaf)  # else one that is pressed while the first is told would end it otherwise
     deaf()
     raise SystemExit(code)

@@ -21,6 +21,11 @@ async def awaited(receipt: Any) -> None:
     await receipt
 
 
+async def piped(store: AsyncClickHouseStore, org: Any) -> None:
+    async with store.pipeline() as pipeline:
+        await pipeline.write_session(org, session("s"))
+
+
 def marked(case: Callable[[AsyncClickHouseStore, Any, str], Awaitable[Any]]) -> Case:
     return lambda store, org: case(store, org, "mark")
 
@@ -30,6 +35,9 @@ CASES: dict[str, Case] = {
     "submit_session": lambda store, org: awaited(store.submit_session(org, session("s"), [message(0)])),
     "submit_batch": lambda store, org: awaited(store.submit_batch(org, [session("s")])),
     "submit_git_links": lambda store, org: awaited(store.submit_git_links(org, [])),
+    "submit_file_touches": lambda store, org: awaited(store.submit_file_touches(org, [])),
+    "pipeline": lambda store, org: piped(store, org),
+    "arrow": lambda store, org: store.arrow.list_sessions(org),
     "iter_sessions": lambda store, org: first_of(store.iter_sessions(org)),
     "iter_messages": lambda store, org: first_of(store.iter_messages(org)),
     # With nothing to write or to remove it is wrong all the same.
