@@ -59,8 +59,9 @@ class Pipeline:
     """``async with store.pipeline(max_in_flight=64) as pipeline: await pipeline.write_session(…)``.
 
     A write returns as soon as there is room for it, and is stored later, together with others: when the block is left,
-    all of them are settled. Where so many are under way, it waits until one is done: who reads from a queue or a socket
-    reads no faster than the server stores.
+    all of them are settled. Where so many are under way, it waits until half of them are done: who reads from a queue
+    or a socket reads no faster than the server stores. Cancelled while it waits for room, it takes back nothing that
+    was accepted before.
 
     Without ``on_settled``, the first failure is raised by the write that comes after it, or where the block is left;
     what was accepted is carried on all the same. With it, nothing is raised for a write that fails: it is called for
