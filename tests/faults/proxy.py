@@ -115,6 +115,11 @@ class Proxy:
         """As if its host's processes were stopped: nothing moves, new connections are accepted and hear nothing."""
         self._moves.clear()
 
+    @property
+    def held_late(self) -> int:
+        """How many inserts were swallowed and are not delivered yet."""
+        return len(self._late)
+
     async def moves(self) -> None:
         """Returns when it does not hang."""
         await self._moves.wait()

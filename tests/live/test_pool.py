@@ -17,12 +17,12 @@ from agentstore import (
     OperationTimeoutError,
     QueryError,
     StoreClosedError,
-    WriteError,
 )
 from agentstore.connection.dial import dial, new_pool
 from agentstore.connection.pool import Pool
 from agentstore.connection.sql import Sql, sql
 from tests.builders import message, session
+from tests.live.patience import in_the_end
 from tests.live.relay import Relay, address_of, relaying, until
 from tests.servers import Server
 
@@ -233,16 +233,5 @@ async def test_a_store_without_its_server_says_so_and_recovers(relayed: tuple[Re
             await store.write_session(org, session("s"), [message(0)])
         assert caught.value.retriable
         relay.lead_to(*relay.home)
-        await written(store, org)
+        await in_the_end(lambda: store.write_session(org, session("s"), [message(0)]))
         assert (await store.list_sessions(org)).total == 1
-
-
-async def written(store: AsyncClickHouseStore, org: str) -> None:
-    """Written in the end: the deadline is short for the sake of the outage, and a busy machine may miss it after it."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                return await store.write_session(org, session("s"), [message(0)])
-            except WriteError as error:
-                if not error.retriable:
-                    raise

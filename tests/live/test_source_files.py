@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
 
-from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurgedError, WriteError
+from agentstore import AsyncClickHouseStore, InvalidArgumentError, SessionPurgedError
 from agentstore.connection.sql import identifier, sql
 from agentstore.models import OriginalPart, SourceFile
 from agentstore.write.sweep import sweep
 from tests.builders import call, message, session
+from tests.live.patience import in_the_end, swallowed
 from tests.live.test_versions import LATE, own
 from tests.live.test_writer import behind_a_proxy
 from tests.servers import Server
@@ -246,29 +245,17 @@ async def test_what_is_packed_of_a_purged_session_is_refused(store: AsyncClickHo
 
 async def test_a_purge_takes_what_arrives_late_along(server: Server, database: str, org: str) -> None:
     async with behind_a_proxy(server, database, write_timeout_seconds=0.5) as (store, proxy):
-        await store.write_session(org, session("s"))
-        for write in (
-            store.write_originals(org, [part(0, b"text", session_id="s")]),
-            store.write_source_files(org, [SourceFile(path="/x", session_ids=("s",), state=b"text")]),
-        ):
-            proxy.on_insert = lambda table: LATE if table in ("originals", "source_files") else None
-            with pytest.raises(WriteError):
-                await write
+        await in_the_end(lambda: store.write_session(org, session("s")))
+        proxy.on_insert = lambda table: LATE if table in ("originals", "source_files") else None
+        await swallowed(proxy, lambda: store.write_originals(org, [part(0, b"text", session_id="s")]))
+        file = SourceFile(path="/x", session_ids=("s",), state=b"text")
+        await swallowed(proxy, lambda: store.write_source_files(org, [file]))
         proxy.heal()
-        await purged(store, org, "s")
+        await in_the_end(lambda: store.purge_sessions(org, ["s"]))
         assert await proxy.release_late() > 0
         assert await store.get_originals(org, "o") == []
-        await purged(store, org, "s")
+        await in_the_end(lambda: store.purge_sessions(org, ["s"]))
         assert await left(store, org, "originals", "data") == await left(store, org, "source_files", "path") == []
-
-
-async def purged(store: AsyncClickHouseStore, org: str, id: str) -> None:
-    # In half a second a busy machine may not be done; purging again goes on.
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(WriteError):
-                await store.purge_sessions(org, [id])
-                return
 
 
 async def test_a_sweep_leaves_originals_of_deleted_sessions_gone(own: AsyncClickHouseStore, org: str) -> None:
