@@ -63,7 +63,7 @@ def check(key: str, value: str) -> str:
 
         resolve_target(value, {})
     elif key == "tz" and value:
-        from agentstore.cli.terminal.times import zone_of
+        from agentstore.faces.times import zone_of
 
         zone_of(value)
     elif key == "mask":

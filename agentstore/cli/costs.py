@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from agentstore.cli.figures import labels, named, some
 from agentstore.cli.resolving import short_ids
-from agentstore.cli.terminal.money import count, dollars
 from agentstore.cli.terminal.screen import Cell, Piece, Screen
 from agentstore.cli.terminal.tables import Column, table
+from agentstore.faces.money import count, dollars
 
 if TYPE_CHECKING:
     from agentstore import CostReport, CostRow, UnpricedModel

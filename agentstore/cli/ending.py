@@ -13,8 +13,8 @@ from cyclopts.exceptions import CycloptsError
 from agentstore.cli.app import app, described
 from agentstore.cli.arranging import arranged
 from agentstore.cli.failing import FAILED, FOUND, INTERRUPTED, NOBODY_READS, CommandError
-from agentstore.cli.terminal import safe
 from agentstore.cli.terminal.pager import PagerLeft
+from agentstore.faces import safe
 
 DEBUG = "--debug"
 

@@ -6,11 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from agentstore.cli.failing import FOUND
-from agentstore.cli.resolving import session_of, title_of
+from agentstore.cli.resolving import session_of
 from agentstore.cli.subagents import all_below
-from agentstore.cli.terminal.money import count
 from agentstore.cli.terminal.screen import Piece, Screen
-from agentstore.cli.terminal.times import moment
+from agentstore.faces.money import count
+from agentstore.faces.times import moment
+from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
     from agentstore import Purge, Session, SourceFile

@@ -10,7 +10,7 @@ import msgspec
 from agentstore.cli.filtering import sessions_wanted
 from agentstore.cli.options import Which
 from agentstore.cli.subagents import children_of
-from agentstore.cli.terminal import safe
+from agentstore.faces import safe
 
 if TYPE_CHECKING:
     from agentstore import FileTouch, Session, ToolCall

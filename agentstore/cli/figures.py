@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from agentstore.cli.terminal import charts
-from agentstore.cli.terminal.money import count, short_count
 from agentstore.cli.terminal.screen import Cell, Piece, Screen
 from agentstore.cli.terminal.tables import Column, table
+from agentstore.faces.money import count, short_count
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

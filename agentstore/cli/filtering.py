@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agentstore.cli.failing import NothingFound
 from agentstore.cli.options import Scope, Which
 from agentstore.cli.resolving import project_known
-from agentstore.cli.terminal.times import parse_when
+from agentstore.faces.times import parse_when
 
 if TYPE_CHECKING:
     from agentstore import SessionFilter

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from agentstore.cli.failing import CommandError
 from agentstore.cli.filtering import scope_wanted
 from agentstore.cli.options import Scope
-from agentstore.cli.resolving import title_of, titles_of
+from agentstore.cli.resolving import titles_of
+from agentstore.faces.addresses import is_sha, plain_request
+from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
     from agentstore import GitLink, GitLinkResult, Session
     from agentstore.cli.opening import Opened
 
-_SHA = re.compile(r"[0-9a-fA-F]{4,64}")
-_REQUEST = re.compile(
-    r"(https?://[^/\s]+/(\S+?)/(?:-/)?(?:pulls?|merge_requests|pull-requests|pullrequest)/(\d+))(?!\d)\S*"
-)
-_SHORT_SHA = 12
 _AT_ONCE = 8
 _NEVER = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 
@@ -33,24 +29,16 @@ class Linked(NamedTuple):
     title: str = ""
 
 
-def name_of(link: GitLinkResult) -> str:
-    """A commit's SHA as far as it is needed, a pull request as its repository's last name and its number."""
-    if link.commit_sha:
-        return link.commit_sha[:_SHORT_SHA]
-    found = _REQUEST.fullmatch(link.pr_url)
-    return f"{found.group(2).rpartition('/')[2]}#{found.group(3)}" if found else link.pr_url
-
-
 async def looked_up(opened: Opened, what: str) -> list[Linked]:
     """The links of one commit or pull request; what was copied from its address is not all taken literally."""
     what = what.strip()
-    if _SHA.fullmatch(what):
+    if is_sha(what):
         found = await opened.store.lookup_git_links(opened.org, sha=what)
     elif "://" in what:
         found = await opened.store.lookup_git_links(opened.org, pr_url=what)
-        plain = _REQUEST.fullmatch(what)
-        if not found and plain and plain.group(1) != what:
-            found = await opened.store.lookup_git_links(opened.org, pr_url=plain.group(1))
+        plain = plain_request(what)
+        if not found and plain and plain != what:
+            found = await opened.store.lookup_git_links(opened.org, pr_url=plain)
     else:
         raise CommandError(
             f"{what!r} is neither a SHA nor an address",
@@ -91,9 +79,9 @@ async def _links_of(opened: Opened, sessions: list[Session]) -> list[Linked]:
 
 async def _is_its_own(opened: Opened, link: GitLink) -> bool:
     """What a fork copied is the other session's: a look for it tells whose it is."""
-    if not _SHA.fullmatch(link.commit_sha) and not link.pr_url:
+    if not is_sha(link.commit_sha) and not link.pr_url:
         return True
-    sha = link.commit_sha if _SHA.fullmatch(link.commit_sha) else ""
+    sha = link.commit_sha if is_sha(link.commit_sha) else ""
     found = await opened.store.lookup_git_links(opened.org, sha=sha, pr_url=link.pr_url)
     return any(one.session_id == link.session_id for one in found)
 

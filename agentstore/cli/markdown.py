@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agentstore.cli.resolving import title_of
-from agentstore.cli.resuming import resume_command
 from agentstore.cli.showing import Detail, spent_lines
-from agentstore.cli.talk import first_lines, parts_of
 from agentstore.cli.telling import Spent, Told
-from agentstore.cli.terminal.safe import line, lines
 from agentstore.cli.terminal.screen import Screen
-from agentstore.cli.terminal.times import moment
+from agentstore.faces.resuming import resume_command
+from agentstore.faces.safe import line, lines
+from agentstore.faces.talk import first_lines, parts_of
+from agentstore.faces.times import moment
+from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -15,7 +15,7 @@ from agentstore.cli.failing import FOUND, CommandError, NothingFound
 from agentstore.cli.options import Common, Shown
 from agentstore.cli.terminal.pager import paged
 from agentstore.cli.terminal.screen import Screen, screen_of
-from agentstore.cli.terminal.times import zone_of
+from agentstore.faces.times import zone_of
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentstore.cli.failing import CommandError, NothingFound
+from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, Session, SessionPage
@@ -86,11 +87,6 @@ async def _beginning_with(store: AsyncClickHouseStore, org: str, prefix: str, de
 
     wanted = SessionFilter(id_prefix=prefix, include_subagents=True, include_deleted=deleted, limit=_LOOKED_AT)
     return await store.list_sessions(org, wanted)
-
-
-def title_of(session: Session) -> str:
-    """What a session is about: its name, else the first line of its first message."""
-    return session.display_name or session.first_message.strip().partition("\n")[0]
 
 
 async def titles_of(opened: Opened, ids: Iterable[str]) -> dict[str, str]:

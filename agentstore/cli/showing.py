@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentstore.cli.resolving import short_ids, title_of
-from agentstore.cli.resuming import resume_command
-from agentstore.cli.talk import first_lines, input_text, parts_of
+from agentstore.cli.resolving import short_ids
 from agentstore.cli.telling import Spent, Told
-from agentstore.cli.terminal import safe
-from agentstore.cli.terminal.money import count, dollars
 from agentstore.cli.terminal.screen import Cell, Piece, Screen
-from agentstore.cli.terminal.times import clock, moment, span
 from agentstore.cli.terminal.width import cut
+from agentstore.faces import safe
+from agentstore.faces.money import count, dollars
+from agentstore.faces.resuming import resume_command
+from agentstore.faces.talk import first_lines, input_text, parts_of
+from agentstore.faces.times import clock, moment, span
+from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

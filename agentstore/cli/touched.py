@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agentstore.cli.resolving import short_ids
-from agentstore.cli.terminal.money import count
 from agentstore.cli.terminal.tables import Column, table
-from agentstore.cli.terminal.times import moment, zone_title
+from agentstore.faces.money import count
+from agentstore.faces.times import moment, zone_title
+from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
     from agentstore import FileHistoryEntry
@@ -65,7 +66,7 @@ def show_touched(opened: Opened, found: Sequence[Touched], *, is_folder: bool) -
                 last.user_name or last.user_id if len(users) > 1 else "",
                 last.agent_type,
                 last.project_name,
-                last.display_name or last.first_message.strip().partition("\n")[0],
+                title_of(last),
             )
         )
     table(opened.screen, columns, rows)

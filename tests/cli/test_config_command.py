@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agentstore.cli.config_file import changed
 from tests.cli.running import Cli
 from tests.cli.test_hostile import EVIL
-from tests.cli.test_safe import is_harmless
+from tests.faces.test_safe import is_harmless
 
 UNSET = {"AGENTSTORE_DSN": "", "AGENTSTORE_USER": ""}
 

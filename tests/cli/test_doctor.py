@@ -23,8 +23,8 @@ from agentstore.cli.tables_version import PendingMigration, SchemaState
 from agentstore.read.search.parts import PartsState, TableSize, TableSizes
 from tests.cli.running import Cli
 from tests.cli.test_hostile import EVIL
-from tests.cli.test_safe import is_harmless
 from tests.cli.trees import small_sample
+from tests.faces.test_safe import is_harmless
 
 
 def findings(cli: Cli, *arguments: str, code: int = 0) -> list[Finding]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, FileTouch, GitLink, Message, Session, SessionDelete, ToolCall
 from tests.cli.running import Cli
-from tests.cli.test_safe import is_harmless
+from tests.faces.test_safe import is_harmless
 
 EVIL = "needle \x1b]0;title\x07\x1b[2J\x9b31m\rover\u202egnp\u2066\u200b\x00\b\x85\u2028end\U000e0041"
 # What our own colours are.

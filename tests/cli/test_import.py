@@ -19,8 +19,8 @@ from tests.cli.running import Cli
 from tests.cli.stores import make_newer
 from tests.cli.terminals import CTRL_C, on_terminal
 from tests.cli.test_hostile import EVIL
-from tests.cli.test_safe import is_harmless
 from tests.cli.trees import FILES, age, grown_sample, small_sample
+from tests.faces.test_safe import is_harmless
 from tests.local.server_processes import wait_until
 
 # So many bytes of all.

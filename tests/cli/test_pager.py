@@ -14,7 +14,7 @@ from agentstore.cli.terminal.pager import pager_command
 from tests.cli.pseudo_terminal import on_terminal
 from tests.cli.running import Cli
 from tests.cli.test_hostile import COLOUR, fill
-from tests.cli.test_safe import is_harmless
+from tests.faces.test_safe import is_harmless
 
 needs_less = pytest.mark.skipif(shutil.which("less") is None, reason="there is no less here")
 # A pager that writes down what it is given, and how it was set up.

@@ -40,7 +40,9 @@ LAYERS = [
     {"frames"},
     {"store"},
     {"ingest", "integrations"},
+    {"faces"},
     {""},
+    {"web"},
     {"cli", "__main__"},
 ]  # fmt: skip
 PURE = {*LAYERS[0], *LAYERS[1], *LAYERS[2], *LAYERS[3], *LAYERS[5], *LAYERS[6]}

@@ -58,10 +58,10 @@ def commits(
 
 
 def _show(opened: Opened, found: Sequence[Linked]) -> None:
-    from agentstore.cli.linked import name_of
     from agentstore.cli.resolving import short_ids
     from agentstore.cli.terminal.tables import Column, table
-    from agentstore.cli.terminal.times import moment, zone_title
+    from agentstore.faces.addresses import name_of
+    from agentstore.faces.times import moment, zone_title
 
     ids = short_ids([one.link.session_id for one in found])
     users = {one.link.user_id for one in found}

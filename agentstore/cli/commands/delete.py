@@ -44,8 +44,9 @@ async def _marked(opened: Opened, ids: tuple[str, ...], *, undo: bool) -> int:
     import datetime as dt
 
     from agentstore import SessionDelete
-    from agentstore.cli.resolving import session_of, title_of
+    from agentstore.cli.resolving import session_of
     from agentstore.cli.terminal.screen import Piece
+    from agentstore.faces.titles import title_of
 
     sessions = [await session_of(opened.store, opened.org, id) for id in ids]
     hidden = {one.session_id for one in await opened.store.list_session_deletes(opened.org)}

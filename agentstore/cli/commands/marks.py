@@ -141,7 +141,7 @@ async def _take_off(opened: Opened, stars: list[SessionStar]) -> None:
 
 
 def _say(opened: Opened, what: str, session: Session) -> None:
-    from agentstore.cli.resolving import title_of
     from agentstore.cli.terminal.screen import Piece
+    from agentstore.faces.titles import title_of
 
     opened.screen.line(f"{what} ", Piece(session.id, "yellow"), f"  {title_of(session)}")

@@ -69,9 +69,9 @@ def purge(
 def _ask(doomed: Doomed) -> None:
     """Have the id or the title typed; anything else is no."""
     from agentstore.cli.erasing import told
-    from agentstore.cli.resolving import title_of
-    from agentstore.cli.terminal import safe
     from agentstore.cli.terminal.screen import screen_of
+    from agentstore.faces import safe
+    from agentstore.faces.titles import title_of
 
     screen = screen_of(sys.stderr)
     told(screen, doomed)

@@ -90,7 +90,7 @@ async def _json(opened: Opened, query: SearchQuery, limit: int) -> int:
 
 
 async def _text(opened: Opened, query: SearchQuery, limit: int, context: int) -> int:
-    from agentstore.cli.terminal.money import count
+    from agentstore.faces.money import count
 
     hits: list[SearchResult] = []
     total = 0
@@ -116,10 +116,10 @@ async def _show_sessions(
 ) -> None:
     from agentstore.cli.resolving import short_ids
     from agentstore.cli.surroundings import lines_around
-    from agentstore.cli.terminal import safe
     from agentstore.cli.terminal.screen import Piece
-    from agentstore.cli.terminal.times import moment
     from agentstore.cli.terminal.width import cut, width
+    from agentstore.faces import safe
+    from agentstore.faces.times import moment
 
     screen, ids = opened.screen, short_ids(sessions)
     for position, (id, hits) in enumerate(sessions.items()):

@@ -72,10 +72,11 @@ async def _table(opened: Opened, which: Which, limit: int) -> int:
 
 def show_sessions(opened: Opened, found: Sequence[Session]) -> None:
     """A table of sessions, in the order given. Nothing is printed where there are none."""
-    from agentstore.cli.resolving import short_ids, title_of
-    from agentstore.cli.terminal.money import count, short_count
+    from agentstore.cli.resolving import short_ids
     from agentstore.cli.terminal.tables import Column, table
-    from agentstore.cli.terminal.times import moment, zone_title
+    from agentstore.faces.money import count, short_count
+    from agentstore.faces.times import moment, zone_title
+    from agentstore.faces.titles import title_of
 
     if not found:
         return

@@ -68,7 +68,7 @@ def _head(screen: Screen, name: str, more: str) -> None:
 
 
 def _show_totals(screen: Screen, found: Summary) -> None:
-    from agentstore.cli.terminal.money import count, dollars
+    from agentstore.faces.money import count, dollars
 
     totals = found.totals
     failed = f" ({count(totals.tool_error_count)} failed)" if totals.tool_error_count else ""
@@ -87,6 +87,6 @@ def _show_totals(screen: Screen, found: Summary) -> None:
 
 
 def _counted(number: int, name: str) -> str:
-    from agentstore.cli.terminal.money import count
+    from agentstore.faces.money import count
 
     return f"{count(number)} {name if number == 1 else name + 's'}"

@@ -13,7 +13,7 @@ import msgspec
 from agentstore.cli.examining.finding import Finding, ok, warn
 from agentstore.cli.importing.places import places_by_agent
 from agentstore.cli.terminal import sizes
-from agentstore.cli.terminal.money import count
+from agentstore.faces.money import count
 
 CLAUDE_DAYS = 30
 _LONG = 365

@@ -8,8 +8,8 @@ from agentstore.cli.config import Settings
 from agentstore.cli.examining.finding import Finding, fail, ok, warn
 from agentstore.cli.importing.whose import whose
 from agentstore.cli.terminal import sizes
-from agentstore.cli.terminal.money import count
 from agentstore.errors import AgentStoreError
+from agentstore.faces.money import count
 from agentstore.settings import ConnectOptions
 
 

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from agentstore.cli.examining.finding import Finding, fail, ok, warn
 from agentstore.cli.tables_version import Fetch, SchemaState, connected, state_of
 from agentstore.cli.terminal import sizes
-from agentstore.cli.terminal.money import count
 from agentstore.connection import detached
 from agentstore.connection.known_versions import defects_of, warnings
 from agentstore.connection.sql import identifier, sql
 from agentstore.errors import AgentStoreError, QueryError, SchemaError
+from agentstore.faces.money import count
 from agentstore.read.search import parts
 from agentstore.schema.fitness import is_missing
 from agentstore.settings import ConnectOptions

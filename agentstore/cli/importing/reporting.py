@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from agentstore.cli.importing.following import Failure
 from agentstore.cli.terminal import sizes
-from agentstore.cli.terminal.money import count
 from agentstore.cli.terminal.screen import Piece, Screen
 from agentstore.cli.terminal.tables import Column, table
+from agentstore.faces.money import count
 
 if TYPE_CHECKING:
     from agentstore.ingest import AgentSummary, IngestPreview, IngestSummary

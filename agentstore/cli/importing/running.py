@@ -22,10 +22,10 @@ from agentstore.cli.opening import Opened
 from agentstore.cli.resolving import session_of
 from agentstore.cli.terminal import sizes
 from agentstore.cli.terminal.jsons import print_json
-from agentstore.cli.terminal.money import count
 from agentstore.cli.terminal.progress import progress
 from agentstore.cli.terminal.screen import Piece, Screen
 from agentstore.cli.terminal.tables import Column, table
+from agentstore.faces.money import count
 from agentstore.ingest import IngestEvent, IngestSummary, ingest, preview, reimport, watch
 
 Events = AsyncGenerator[IngestEvent | IngestSummary, None]

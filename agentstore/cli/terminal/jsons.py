@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from agentstore.cli.terminal import safe
 from agentstore.cli.terminal.screen import Screen
+from agentstore.faces import safe
 
 
 def as_json(record: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from agentstore.cli.terminal import safe
+from agentstore.faces import safe
 
 
 class SafeHandler(logging.Handler):

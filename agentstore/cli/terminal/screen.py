@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TextIO
 
-from agentstore.cli.terminal import safe
 from agentstore.cli.terminal.width import folded, width
+from agentstore.faces import safe
 
 # Bold, dim and the eight colours that every terminal has, and that follow its theme.
 _CODES = {

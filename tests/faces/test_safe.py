@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentstore.cli.terminal import safe
+from agentstore.faces import safe
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 

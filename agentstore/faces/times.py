@@ -8,7 +8,7 @@ import pathlib
 import re
 from zoneinfo import ZoneInfo
 
-from agentstore.cli.failing import CommandError
+from agentstore.errors import InvalidArgumentError
 
 _AGO = re.compile(r"(\d{1,6})\s*(m|min|h|d|w|mo|y)(?:\s*ago)?", re.IGNORECASE)
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "mo": 30 * 86400, "y": 365 * 86400}
@@ -20,7 +20,9 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name) if name else _own_zone()
     except (ValueError, OSError, KeyError):
-        raise CommandError(f"there is no time zone {name!r}", hint="a name like Europe/Berlin, or --utc") from None
+        raise InvalidArgumentError(
+            f"there is no time zone {name!r}", hint="a name like Europe/Berlin, or --utc"
+        ) from None
 
 
 def _own_zone() -> ZoneInfo:
@@ -54,14 +56,14 @@ def parse_when(
         try:
             return moment - dt.timedelta(seconds=int(ago.group(1)) * _UNITS[ago.group(2).lower()])
         except OverflowError:
-            raise CommandError(f"{option}: {text!r} is before all time", hint=_HINT) from None
+            raise InvalidArgumentError(f"{option}: {text!r} is before all time", hint=_HINT) from None
     day = _day(text, moment.astimezone(zone).date())
     if day is not None:
         return _within_all_time(_edge(day, zone, is_end))
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{option}: {text!r} is no time", hint=_HINT) from None
+        raise InvalidArgumentError(f"{option}: {text!r} is no time", hint=_HINT) from None
     return _within_all_time(found if found.tzinfo else found.replace(tzinfo=zone))
 
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agentstore.cli.failing import CommandError
-from agentstore.cli.terminal.times import moment, parse_when, span, zone_of, zone_title
+from agentstore.errors import InvalidArgumentError
+from agentstore.faces.times import moment, parse_when, span, zone_of, zone_title
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = dt.datetime(2026, 3, 29, 22, 30, tzinfo=dt.UTC)  # the 30th, half past midnight; the 29th had 23 hours
@@ -36,7 +36,7 @@ def test_what_texts_mean(text: str, begin: str, end: str) -> None:
 def test_nothing_is_no_bound_and_nonsense_is_refused() -> None:
     assert parse_when("", BERLIN, option="--since") is None
     for text in ("soon", "2x", "2026-13-01", "999999y", "-1d"):
-        with pytest.raises(CommandError, match="--until"):
+        with pytest.raises(InvalidArgumentError, match="--until"):
             parse_when(text, BERLIN, option="--until")
 
 
@@ -54,7 +54,7 @@ def test_the_zone_of_this_machine_is_what_tz_names(monkeypatch: pytest.MonkeyPat
     assert zone_of("").key == "Asia/Tokyo"
     monkeypatch.setenv("TZ", "no zone at all")
     assert zone_of("").key
-    with pytest.raises(CommandError, match="Mars"):
+    with pytest.raises(InvalidArgumentError, match="Mars"):
         zone_of("Mars")
 
 

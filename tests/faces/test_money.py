@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentstore.cli.terminal.money import count, dollars, short_count
+from agentstore.faces.money import count, dollars, short_count
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from agentstore.cli.terminal import safe
+from agentstore.faces import safe
 
 if TYPE_CHECKING:
     from agentstore import Session

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentstore.cli.talk import Part, parts_of
+from agentstore.faces.talk import Part, parts_of
 
 PLAIN = re.compile(r"\[Thinking\]\n(.*?)\n\[/Thinking\]\n?", re.DOTALL)
 PIECES = st.sampled_from(["[Thinking]\n", "\n[/Thinking]", "\n", "a", " ", "[Thinking]", "[/Thinking]"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentstore import Session
-from agentstore.cli.resuming import resume_command
+from agentstore.faces.resuming import resume_command
 
 ID = "6d0a9b7e-3f42-4b1d-8c77-91e5f2a4c302"
 

@@ -1,0 +1,1 @@
+"""The history in a browser: pages, live, and the same as JSON (``pip install 'agentstore[web]'``)."""
