@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         Message,
         MessageOutline,
         MessagePin,
+        MessageVersion,
         ModelPrice,
         ModelTokenUsage,
         OriginalPart,
@@ -122,6 +123,7 @@ __all__ = [
     "Message",
     "MessageOutline",
     "MessagePin",
+    "MessageVersion",
     "ModelPrice",
     "ModelTokenUsage",
     "NotFoundError",
@@ -175,9 +177,10 @@ _HOMES = {
     ),
     "models": (
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
-        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
-        "OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFile "
-        "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
+        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin MessageVersion ModelPrice "
+        "ModelTokenUsage OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session "
+        "SessionDelete SessionFile SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary "
+        "SummaryTotals TextPart ToolCall "
         "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
     ),
     "protocols": "ReadStore Store",

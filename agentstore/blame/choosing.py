@@ -99,6 +99,8 @@ class Chooser:
             self._distinct[at] and self._file_counts[line.text] == 1 and self._counts[line.text] == 1
         ):
             return Choice(line.origin, "medium", COMMON) if self._is_telling(at) else None
+        if set(self._live(line.text, until)[0]) - {line.origin}:
+            return Choice(line.origin, "medium", SEVERAL)
         return Choice(line.origin, "medium", line.doubt) if line.doubt else Choice(line.origin, "high", WROTE)
 
     def _is_anchored(self, at: int) -> bool:

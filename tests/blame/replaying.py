@@ -290,7 +290,7 @@ def blamed_until(top: Path, path: str) -> list[int]:
     """When each line was committed, as seconds; 0: it is not."""
     if not git(top, "ls-tree", "HEAD", "--", path) if git(top, "rev-list", "-1", "--all") else True:
         return [0] * len((top / path).read_text(encoding="utf-8").removesuffix("\n").split("\n"))
-    found, when = [], 0
+    found, when, is_committed = [], 0, False
     for line in git(top, "blame", "--line-porcelain", "--", path).split("\n"):
         if line.startswith("committer-time "):
             when = int(line.split(" ")[1])
