@@ -1,0 +1,36 @@
+"""Where the pages are. Every address in a page is made here. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+SESSIONS = "/sessions"
+SEARCH = "/search"
+OVERVIEW = "/overview"
+COMMITS = "/commits"
+FILES = "/files"
+
+
+def session_path(session_id: str) -> str:
+    """The page of a session, whatever characters its id has."""
+    return f"{SESSIONS}/{quote(session_id, safe='')}"
+
+
+def message_path(session_id: str, ordinal: int, source_id: str = "") -> str:
+    """A message on it. The source's own id is carried along: after a re-import it tells where the message is now."""
+    return with_query(session_path(session_id), {"at": ordinal, "id": source_id}) + f"#m{ordinal}"
+
+
+def with_query(path: str, values: Mapping[str, Any]) -> str:
+    """The path with these values, without those that are "" or None or False; True is 1."""
+    told = {name: 1 if value is True else value for name, value in values.items() if value not in ("", None, False)}
+    query = urlencode({name: str(value) for name, value in told.items()}, errors="replace")
+    return f"{path}?{query}" if query else path
+
+
+def inside(path: str) -> str:
+    """The path where it is one of these pages; else the first one. What a link asks to go on to may be anywhere."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
+    return path if is_ours else "/"
