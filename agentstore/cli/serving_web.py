@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import secrets
+import sys
 import threading
 import webbrowser
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class _Teller:
         """Where they are, if no link of a token says it."""
         if self._settings.token or self._settings.user_header:
             self._screen.line(f"{self._address}/  (Ctrl-C ends it)")
-            self._screen.flush()
+            sys.stdout.flush()
             if self._opens:
                 _open(f"{self._address}/")
 
@@ -102,7 +103,7 @@ class _Teller:
         """The link for the next browser."""
         link = f"{self._address}/login?token={quote(token)}"
         self._screen.line(f"{link}  (Ctrl-C ends it)" if not self._told else f"for another browser: {link}")
-        self._screen.flush()
+        sys.stdout.flush()
         if self._opens and not self._told:
             _open(link)
         self._told += 1

@@ -77,9 +77,7 @@ def make_app(
     """
     logins = Logins(settings.key, settings.token, on_used=on_token)
     hub = Hub(store)
-    state = State(
-        {"store": store, "settings": settings, "logins": logins, "choices": KnownChoices(store), "hub": hub}
-    )
+    state = State({"store": store, "settings": settings, "logins": logins, "choices": KnownChoices(store), "hub": hub})
     app = Litestar(
         [*PAGES, static_file, favicon, health],
         dependencies=DEPENDENCIES,

@@ -80,7 +80,9 @@ def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
 
 def _of_ours(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     _logger.error("%s: %s", request.url.path, type(error).__name__, exc_info=error)
-    return answer(request, Problem(500, "A fault of ours", hint="what happened stands where agentstore web was started"))
+    return answer(
+        request, Problem(500, "A fault of ours", hint="what happened stands where agentstore web was started")
+    )
 
 
 def _gone(request: Request[Any, Any, Any], error: ClientGoneError) -> Response[None]:

@@ -77,7 +77,8 @@ def _surroundings(request: Any) -> dict[str, Any]:
     return {
         "viewer": viewer_of(request.scope) if is_let_in(request.scope) else None,
         "path": request.scope["path"],
-        "here": request.scope["path"] + (f"?{query}" if (query := request.scope["query_string"].decode("latin-1")) else ""),
+        "here": request.scope["path"]
+        + (f"?{query}" if (query := request.scope["query_string"].decode("latin-1")) else ""),
         "zone": zone,
         "zone_name": zone.key.removeprefix("Etc/"),
         "moment": lambda when: times.moment(when, zone),

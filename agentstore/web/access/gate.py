@@ -27,6 +27,10 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOGIN = "/login"
+# Who comes by a link on a foreign page has not sent the cookie, which is for our own pages only: asked for once more by
+# a page of ours it is sent.
+_ONCE_MORE = b"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0"><title>agentstore</title>"""
 # Files of ours that say nothing of anybody, the login and who asks whether this process lives.
 _OPEN_TO_ALL = ("/static/", LOGIN, "/favicon.ico")
 
@@ -110,18 +114,24 @@ class Gate:
 
     async def _refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
         if refusal.goes_to and wants_html(scope):
-            headers = [(b"location", refusal.goes_to.encode()), (b"content-length", b"0")]
-            await send({"type": "http.response.start", "status": 303, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
+            if header(scope, "sec-fetch-site") == "cross-site":
+                await _send(scope, send, 200, [(b"content-type", b"text/html; charset=utf-8")], _ONCE_MORE)
+            else:
+                await _send(scope, send, 303, [(b"location", refusal.goes_to.encode())], b"")
             return
         media_type, body = self._told(scope, refusal.problem)
-        headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
+        headers = [(b"content-type", media_type)]
         if refusal.problem.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         # What is left of a body is not read: the connection ends with this answer.
         headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": refusal.problem.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await _send(scope, send, refusal.problem.status, headers, body)
+
+
+async def _send(scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 def _proxied(value: str) -> str:

@@ -20,7 +20,7 @@ _MOST_IDS = 500
 
 
 class News(msgspec.Struct, frozen=True):
-    """What has changed since the last time. ``many``: more than would be listed. ``away``: the store does not answer."""
+    """What has changed since the last time. ``many``: more than is listed. ``away``: the store does not answer."""
 
     session_ids: list[str] = msgspec.field(default_factory=list)
     deleted_session_ids: list[str] = msgspec.field(default_factory=list)

@@ -30,7 +30,9 @@ class LoginForm(msgspec.Struct):
 
 
 @get(LOGIN)
-async def login(request: Request[Any, Any, Any], token: FromQuery[str] = "", next: FromQuery[str] = "/") -> Response[Any]:
+async def login(
+    request: Request[Any, Any, Any], token: FromQuery[str] = "", next: FromQuery[str] = "/"
+) -> Response[Any]:
     """The form, or with a token the way in."""
     if is_let_in(request.scope):
         return Redirect(inside(next))
@@ -63,8 +65,7 @@ def _decided(request: Request[Any, Any, Any], token: str, next: str) -> Response
     if not logins.accepts(token.partition("&")[0]):
         wrong = "That token is wrong or was used before. The one that is good now is printed where agentstore web runs."
         return page("login.html", request, status=401, next=inside(next), wrong=wrong)
-    status = 302 if request.method in SAFE_METHODS else 303
-    let_in: Redirect = Redirect(inside(next), status_code=status)
+    let_in: Redirect = Redirect(inside(next), status_code=302 if request.method in SAFE_METHODS else 303)
     let_in.set_cookie(_cookie(request, logins.cookie(), seconds=COOKIE_SECONDS))
     return let_in
 
@@ -72,4 +73,4 @@ def _decided(request: Request[Any, Any, Any], token: str, next: str) -> Response
 def _cookie(request: Request[Any, Any, Any], value: str, *, seconds: int) -> Cookie:
     settings = request.app.state.settings
     assert isinstance(settings, WebSettings)
-    return Cookie(settings.cookie, value, path="/", max_age=seconds, httponly=True, samesite="strict")
+    return Cookie(key=settings.cookie, value=value, path="/", max_age=seconds, httponly=True, samesite="strict")

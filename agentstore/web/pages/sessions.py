@@ -15,7 +15,7 @@ from litestar.response import Redirect
 from agentstore.models import Session, SessionPage
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
-from agentstore.web.filters import SPANS, Asked
+from agentstore.web.filters import SPANS
 from agentstore.web.handling import AskedFor, Choices_, Store, Text, Who
 from agentstore.web.links import SESSIONS
 from agentstore.web.templating import page
