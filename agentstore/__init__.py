@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Changes,
         CostReport,
         CostRow,
+        CutText,
         DailyActivity,
         FileHistory,
         FileHistoryEntry,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         HeatmapCell,
         Highlight,
         Message,
+        MessageOutline,
         MessagePin,
         ModelPrice,
         ModelTokenUsage,
@@ -69,9 +71,11 @@ if TYPE_CHECKING:
         SessionFilter,
         SessionPage,
         SessionStar,
+        SessionWindow,
         SourceFile,
         Summary,
         SummaryTotals,
+        TextPart,
         ToolCall,
         ToolUsageStat,
         UnpricedModel,
@@ -98,6 +102,7 @@ __all__ = [
     "ConnectionFailedError",
     "CostReport",
     "CostRow",
+    "CutText",
     "DailyActivity",
     "FailedWrite",
     "FileHistory",
@@ -110,6 +115,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidCursorError",
     "Message",
+    "MessageOutline",
     "MessagePin",
     "ModelPrice",
     "ModelTokenUsage",
@@ -134,6 +140,7 @@ __all__ = [
     "SessionPage",
     "SessionPurgedError",
     "SessionStar",
+    "SessionWindow",
     "SourceFile",
     "Store",
     "StoreClosedError",
@@ -141,6 +148,7 @@ __all__ = [
     "Summary",
     "SummaryTotals",
     "TableStatistics",
+    "TextPart",
     "ToolCall",
     "ToolUsageStat",
     "UnpricedModel",
@@ -160,11 +168,11 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
-        "Changes CostReport CostRow DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
-        "HeatmapCell Highlight Message MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
+        "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
+        "HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
         "ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
-        "SessionStar SourceFile Summary SummaryTotals ToolCall ToolUsageStat UnpricedModel UserInfo UserUsage "
-        "WriteMark"
+        "SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall ToolUsageStat UnpricedModel "
+        "UserInfo UserUsage WriteMark"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Literal
 
 import msgspec
 
 from agentstore.models.record import Record
-from agentstore.models.written import Session
+from agentstore.models.written import Message, Session, ToolCall
+
+TextKind = Literal["content", "usage", "input", "result"]
 
 
 class SessionPage(Record, frozen=True):
@@ -15,6 +18,56 @@ class SessionPage(Record, frozen=True):
 
     sessions: list[Session] = msgspec.field(default_factory=list)
     next_cursor: str = ""
+    total: int = 0
+
+
+class MessageOutline(Record, frozen=True):
+    """A message without its text, and what its tool calls come to.
+
+    Lengths are as they were written: ``content_length`` that of the message, ``result_length`` the sum of the results'
+    ``result_content_length``.
+    """
+
+    ordinal: int
+    role: str = ""
+    timestamp: dt.datetime | None = None
+    model: str = ""
+    content_length: int = 0
+    has_thinking: bool = False
+    has_tool_use: bool = False
+    source_id: str = ""
+    call_count: int = 0
+    error_count: int = 0
+    result_length: int = 0
+
+
+class CutText(Record, frozen=True):
+    """A text of which a window has the beginning only; ``total`` is how many characters there are of it.
+
+    ``part`` is "content" or "usage" (``token_usage``) of a message; of a tool call "input" (``input_json``) or "result"
+    (``result_content``). The rest is asked for with ``message_text``, which takes the same names.
+    """
+
+    ordinal: int
+    part: TextKind
+    tool_use_id: str = ""
+    call_index: int = 0
+    total: int = 0
+
+
+class SessionWindow(Record, frozen=True):
+    """Some messages of a session in a row, and their tool calls. What is not in ``cut`` is whole."""
+
+    messages: list[Message] = msgspec.field(default_factory=list)
+    tool_calls: list[ToolCall] = msgspec.field(default_factory=list)
+    cut: list[CutText] = msgspec.field(default_factory=list)
+
+
+class TextPart(Record, frozen=True):
+    """Characters of a long text, from ``first`` on; ``total`` is how many there are of it."""
+
+    text: str = ""
+    first: int = 0
     total: int = 0
 
 

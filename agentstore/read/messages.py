@@ -141,8 +141,15 @@ def constants(record: type[Message] | type[ToolCall], org_id: str, session_id: s
     return {fields.index("org_id"): valid_text(org_id), fields.index("session_id"): valid_text(session_id)}
 
 
+def whole_number(value: int, name: str) -> int:
+    """The value if it is an int, else ``InvalidArgumentError``."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidArgumentError(f"{name}: expected int, got {type(value).__name__}", field=name)
+    return value
+
+
 def _ordinal_condition(condition: LiteralString, ordinal: int | None, name: str) -> Sql:
-    return sql("1") if ordinal is None else sql(condition, value=_integer(ordinal, name))
+    return sql("1") if ordinal is None else sql(condition, value=whole_number(ordinal, name))
 
 
 def _after_call(key: tuple[int, str, int] | None) -> Sql:
@@ -156,16 +163,10 @@ def _after_call(key: tuple[int, str, int] | None) -> Sql:
     return sql(
         "message_ordinal >= {ordinal} AND (message_ordinal > {ordinal} OR tool_use_id > {id}"
         " OR (tool_use_id = {id} AND call_index > {index}))",
-        ordinal=_integer(key[0], "after"),
+        ordinal=whole_number(key[0], "after"),
         id=text(key[1], "after"),
-        index=_integer(key[2], "after"),
+        index=whole_number(key[2], "after"),
     )
-
-
-def _integer(value: int, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidArgumentError(f"{name}: expected int, got {type(value).__name__}", field=name)
-    return value
 
 
 def _limit(limit: int | None, what: str) -> Sql:

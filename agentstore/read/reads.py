@@ -12,10 +12,11 @@ from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.stars_and_pins import MarkReads
 from agentstore.read.summary import SummaryReads
+from agentstore.read.windows import WindowReads
 from agentstore.telemetry.methods import traced
 
 
-class Reads(MessageReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads):
+class Reads(MessageReads, WindowReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.

@@ -16,7 +16,7 @@ import uvloop
 
 from agentstore import AsyncClickHouseStore, NotFoundError, WriteError, WrongLoopError
 from tests.builders import message, session
-from tests.live.test_tenancy import READS, WRITES
+from tests.live.test_tenancy import ALL_READS, WRITES
 from tests.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,7 +33,7 @@ async def called(submit: Callable[..., Any], *args: Any) -> Any:
 
 CASES: dict[str, Callable[[AsyncClickHouseStore, str, str], Any]] = {
     **WRITES,
-    **READS,
+    **ALL_READS,
     "submit_session": lambda store, org, mark: called(store.submit_session, org, session("s")),
     "submit_batch": lambda store, org, mark: called(store.submit_batch, org, [session("s")]),
     "submit_git_links": lambda store, org, mark: called(store.submit_git_links, org, []),

@@ -24,7 +24,7 @@ from agentstore import (
 from agentstore.connection.turns import Turns
 from tests.builders import message, session
 from tests.live.relay import address_of, relaying, until
-from tests.live.test_tenancy import READS
+from tests.live.test_tenancy import ALL_READS
 from tests.servers import Server
 
 HEAVY = {
@@ -37,7 +37,7 @@ HEAVY = {
     "cost_by",
     "summary",
 }
-LIGHT = set(READS) - HEAVY
+LIGHT = set(ALL_READS) - HEAVY
 
 
 @pytest.fixture
@@ -89,19 +89,19 @@ async def test_writes_need_no_connection_of_the_reads(own: AsyncClickHouseStore,
 
 @pytest.mark.parametrize("method", sorted(LIGHT))
 async def test_a_small_read_does_not_wait_behind_heavy_ones(own: AsyncClickHouseStore, org: str, method: str) -> None:
-    await own.write_session(org, session("s"))
+    await own.write_session(org, session("s"), [message(0)])
     async with heavy_taken(own):
-        found = await READS[method](own, org, "x")
-    assert await READS[method](own, org, "x") == found
+        found = await ALL_READS[method](own, org, "x")
+    assert await ALL_READS[method](own, org, "x") == found
 
 
 @pytest.mark.parametrize("method", sorted(HEAVY))
 async def test_a_heavy_read_waits_for_its_turn(own: AsyncClickHouseStore, org: str, method: str) -> None:
     async with heavy_taken(own):
         with pytest.raises(PoolTimeoutError, match="all 1 turns for searches, analytics and iterators") as caught:
-            await READS[method](own, org, "x")
+            await ALL_READS[method](own, org, "x")
     assert caught.value.hint == "pool_heavy_size=1, pool_size=2, pool_timeout_seconds=0.05"
-    await READS[method](own, org, "x")
+    await ALL_READS[method](own, org, "x")
 
 
 async def test_an_iterator_holds_its_turn_only_while_it_reads(own: AsyncClickHouseStore, org: str) -> None:

@@ -26,7 +26,7 @@ from agentstore import (
 from tests.builders import message, session
 from tests.live.conftest import drop
 from tests.live.relay import address_of, relaying, until
-from tests.live.test_tenancy import READS, WRITES
+from tests.live.test_tenancy import ALL_READS, WRITES
 from tests.servers import Server
 
 PASSWORD = "hunter2-äöü-Zq9"
@@ -93,13 +93,13 @@ async def test_opening_twice_at_once_opens_once(server: Server, database: str, o
     await store.aclose()
 
 
-@pytest.mark.parametrize("name", [*WRITES, *READS, "flush", "ensure_schema", "reset_database"])
+@pytest.mark.parametrize("name", [*WRITES, *ALL_READS, "flush", "ensure_schema", "reset_database"])
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_every_method_needs_an_open_store(server: Server, database: str, org: str, name: str) -> None:
     store = AsyncClickHouseStore(server.dsn, database=database)
 
     async def call() -> None:
-        case = WRITES.get(name) or READS.get(name)
+        case = WRITES.get(name) or ALL_READS.get(name)
         args = (database,) if name == "reset_database" else ()
         await (case(store, org, "mark") if case else getattr(store, name)(*args))
 

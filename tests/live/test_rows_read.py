@@ -114,6 +114,15 @@ ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
         lambda reads: reads.get_session_tool_calls("o", "s03000"),
         {"tool_calls": FEW_TEXTS},
     ),
+    "session_outline": (
+        lambda reads: reads.session_outline("o", "s03000"),
+        {"messages": FEW_TEXTS, "tool_calls": FEW_TEXTS},
+    ),
+    "session_window": (
+        lambda reads: reads.session_window("o", "s03000", first_ordinal=1, last_ordinal=2),
+        {"messages": FEW_TEXTS, "tool_calls": FEW_TEXTS},
+    ),
+    "message_text": (lambda reads: reads.message_text("o", "s03000", 2), {"messages": FEW_TEXTS}),
     "get_session_git_links": (
         lambda reads: reads.get_session_git_links("o", "s03000"),
         {"git_links": FEW_SESSIONS},
@@ -174,3 +183,15 @@ async def test_the_recorder_sees_texts(pool: Pool) -> None:
     recorder = Recorder(pool)
     await ReadsThrough(recorder).get_session_messages("o", "s03000", after_ordinal=None, limit=None)
     assert await recorder.texts() == {"content", "token_usage"}
+
+
+async def test_an_outline_reads_no_text(pool: Pool) -> None:
+    recorder = Recorder(pool)
+    assert len(await ReadsThrough(recorder).session_outline("o", "s03000")) == MESSAGES
+    assert await recorder.texts() == set()
+
+
+async def test_one_text_is_read_alone(pool: Pool) -> None:
+    recorder = Recorder(pool)
+    await ReadsThrough(recorder).message_text("o", "s03000", 2, part="input", tool_use_id="t", characters=1)
+    assert await recorder.texts() == {"input_json"}

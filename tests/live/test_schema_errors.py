@@ -13,11 +13,11 @@ from agentstore.schema.plan import load_migrations
 from tests.builders import message, session
 from tests.live.conftest import drop
 from tests.live.connections import connected
-from tests.live.test_tenancy import READS, WRITES
+from tests.live.test_tenancy import ALL_READS, WRITES
 from tests.servers import Server
 
 HINT = "await store.ensure_schema()"
-CASES = {**READS, **WRITES}
+CASES = {**ALL_READS, **WRITES}
 
 
 async def refusal(store: AsyncClickHouseStore, org: str, name: str) -> SchemaError:

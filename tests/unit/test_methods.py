@@ -13,6 +13,7 @@ from agentstore.filters import AnalyticsFilter, AnalyticsKeywords
 from agentstore.protocols import Executor
 from agentstore.read.reads import Reads
 from agentstore.write.writes import Writes
+from tests.unit.test_public import BESIDE
 
 METHODS = sorted(name for name in dir(AsyncClickHouseStore) if not name.startswith("_"))
 PROMISED = [(protocol, name) for protocol in (Store, ReadStore) for name in vars(protocol) if not name.startswith("_")]
@@ -38,8 +39,8 @@ def test_a_protocol_says_what_the_store_does(protocol: type, name: str) -> None:
 
 
 def test_what_no_protocol_promises() -> None:
-    """Iterators, receipts and pipelines, which another store need not have: all else is promised."""
-    assert of(Reads) - of(ReadStore) == {"iter_messages", "iter_sessions"}
+    """Iterators, receipts and pipelines, and what the pages and tools ask for; another store need not have them."""
+    assert of(Reads) - of(ReadStore) == {"iter_messages", "iter_sessions", *BESIDE}
     assert {name for name in of(Writes) - of(Store) if not name.startswith("submit_")} == {"pipeline"}
     assert of(ReadStore) | of(Store) <= of(AsyncClickHouseStore)
     assert not of(Reads) & of(Writes)

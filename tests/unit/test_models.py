@@ -73,6 +73,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "source_id": "",
     },
     "Changes": {"version": 0, "session_ids": [], "deleted_session_ids": [], "seen": {}},
+    "MessageOutline": {
+        "ordinal": REQUIRED, "role": "", "timestamp": None, "model": "", "content_length": 0, "has_thinking": False,
+        "has_tool_use": False, "source_id": "", "call_count": 0, "error_count": 0, "result_length": 0,
+    },
+    "CutText": {"ordinal": REQUIRED, "part": REQUIRED, "tool_use_id": "", "call_index": 0, "total": 0},
+    "SessionWindow": {"messages": [], "tool_calls": [], "cut": []},
+    "TextPart": {"text": "", "first": 0, "total": 0},
     "Highlight": {"start": REQUIRED, "end": REQUIRED},
     "GitLinkResult": {
         "session_id": "", "user_id": "", "user_name": "", "project_id": "", "project_name": "", "agent_type": "",

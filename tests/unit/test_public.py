@@ -23,6 +23,7 @@ NAMES = [
     "SessionStar", "SourceFile", "Store",
     "StoreClosedError", "StoredWrite", "Summary", "SummaryTotals",
     "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
+    "CutText", "MessageOutline", "SessionWindow", "TextPart",
     "WriteMark", "WrongLoopError", "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', user_id='', agent_type='', date_from=None, date_to=None, tz='UTC'"
@@ -75,6 +76,13 @@ READS = {
     "summary": f"org_id, *, {SCOPE}",
     "aclose": "",
 }
+BESIDE = {
+    "session_outline": "org_id, session_id",
+    "session_window": "org_id, session_id, *, first_ordinal, last_ordinal, max_characters=4000",
+    "message_text": (
+        "org_id, session_id, ordinal, *, tool_use_id='', call_index=0, part='content', first=0, characters=100000"
+    ),
+}
 LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
 
 
@@ -108,7 +116,7 @@ def test_the_methods_of_the_protocols() -> None:
 
 
 def test_the_signature_of_every_method() -> None:
-    for name, expected in {**WRITES, **READS, **LIFE}.items():
+    for name, expected in {**WRITES, **READS, **BESIDE, **LIFE}.items():
         method = getattr(AsyncClickHouseStore, name)
         assert inspect.iscoroutinefunction(method), name
         assert signature(method) == expected, name
