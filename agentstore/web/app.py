@@ -19,7 +19,7 @@ from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import login, sessions
+from agentstore.web.pages import login, panels, session, sessions, texts
 from agentstore.web.settings import WebSettings
 
 _LARGEST_BODY = 64 * 1024
@@ -31,6 +31,14 @@ PAGES: list[Any] = [
     login.log_out,
     sessions.home,
     sessions.sessions,
+    session.session,
+    panels.costs,
+    panels.spent,
+    panels.prompts,
+    panels.files,
+    panels.links,
+    panels.thread,
+    texts.text,
     live,
 ]
 

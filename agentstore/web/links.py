@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,9 +19,17 @@ def session_path(session_id: str) -> str:
     return f"{SESSIONS}/{quote(session_id, safe='')}"
 
 
-def message_path(session_id: str, ordinal: int, source_id: str = "") -> str:
-    """A message on it. The source's own id is carried along: after a re-import it tells where the message is now."""
-    return with_query(session_path(session_id), {"at": ordinal, "id": source_id}) + f"#m{ordinal}"
+def message_path(session_id: str, ordinal: int, source_id: str = "", when: dt.datetime | None = None) -> str:
+    """A message on it. The source's own id, or else its time, tells after a re-import where the message is now."""
+    values: dict[str, Any] = {"at": ordinal, "source": source_id}
+    if not source_id and when is not None:
+        values["t"] = micros(when)
+    return with_query(session_path(session_id), values) + f"#m{ordinal}"
+
+
+def micros(when: dt.datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return int(when.replace(microsecond=0).timestamp()) * 1_000_000 + when.microsecond
 
 
 def with_query(path: str, values: Mapping[str, Any]) -> str:

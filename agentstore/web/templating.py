@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from agentstore.faces import money, times
 from agentstore.faces.addresses import name_of
@@ -18,7 +18,8 @@ from agentstore.faces.titles import title_of
 from agentstore.web import links
 from agentstore.web.access.viewer import is_let_in, viewer_of
 from agentstore.web.assets import asset_path
-from agentstore.web.rendering.text import visible
+from agentstore.integrations.hits import marked_html
+from agentstore.web.rendering import message_parts, visible
 from agentstore.web.zones import zone_for
 
 
@@ -42,6 +43,9 @@ def environment() -> Environment:
         link_name=name_of,
         quoted=lambda text: quote(str(text), safe=""),
         iso=_iso,
+        marked=lambda hit: Markup(marked_html(hit)),
+        value=_value,
+        prompt_line=_prompt_line,
     )
     made.globals.update(
         asset=asset_path,
@@ -55,6 +59,17 @@ def environment() -> Environment:
 
 def _finalized(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _prompt_line(content: str) -> str:
+    """What a person said, on a line: without what programs put around it."""
+    said = (part.html.striptags() for part in message_parts(content) if not part.is_folded)
+    return " ".join(" ".join(said).split())[:200]
+
+
+def _value(text: str) -> Markup:
+    """What comes back to us from an attribute, as it is."""
+    return escape(text)
 
 
 def _iso(when: dt.datetime | None) -> str:
