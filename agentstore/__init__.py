@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         OriginalPart,
         ProjectInfo,
         ProjectUsage,
+        Prompt,
         SearchPage,
         SearchQuery,
         SearchResult,
@@ -126,6 +127,7 @@ __all__ = [
     "PoolTimeoutError",
     "ProjectInfo",
     "ProjectUsage",
+    "Prompt",
     "Purge",
     "QueryError",
     "ReadStore",
@@ -170,7 +172,7 @@ _HOMES = {
     "models": (
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
         "HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
-        "ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
+        "ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
         "SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall ToolUsageStat UnpricedModel "
         "UserInfo UserUsage WriteMark"
     ),
