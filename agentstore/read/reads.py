@@ -28,8 +28,6 @@ class Reads(
     ChangeReads,
     IngestReads,
 ):
-    MessageReads, WindowReads, PromptReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads
-):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.
