@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         FileHistoryEntry,
         FileTouch,
         GitLink,
+        GitLinkEntry,
+        GitLinkPage,
         GitLinkResult,
         HeatmapCell,
         Highlight,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         SearchResult,
         Session,
         SessionDelete,
+        SessionFile,
         SessionFilter,
         SessionPage,
         SessionStar,
@@ -110,6 +113,8 @@ __all__ = [
     "FileHistoryEntry",
     "FileTouch",
     "GitLink",
+    "GitLinkEntry",
+    "GitLinkPage",
     "GitLinkResult",
     "HeatmapCell",
     "Highlight",
@@ -138,6 +143,7 @@ __all__ = [
     "SearchResult",
     "Session",
     "SessionDelete",
+    "SessionFile",
     "SessionFilter",
     "SessionPage",
     "SessionPurgedError",
@@ -170,11 +176,19 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
+<<<<<<< HEAD
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
         "HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
         "ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
         "SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall ToolUsageStat UnpricedModel "
         "UserInfo UserUsage WriteMark"
+=======
+        "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
+        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
+        "OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFile "
+        "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
+        "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
+>>>>>>> windows
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

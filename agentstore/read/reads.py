@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentstore.models import SearchPage, SearchQuery
 from agentstore.read.changes import ChangeReads
+from agentstore.read.children import ChildReads
 from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
 from agentstore.read.ingested import IngestReads
@@ -21,6 +22,7 @@ class Reads(
     MessageReads,
     WindowReads,
     PromptReads,
+    ChildReads,
     GitLinkReads,
     FileReads,
     MarkReads,
