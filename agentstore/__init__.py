@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         FileHistoryEntry,
         FileTouch,
         GitLink,
+        GitLinkEntry,
+        GitLinkPage,
         GitLinkResult,
         HeatmapCell,
         Highlight,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
         SearchResult,
         Session,
         SessionDelete,
+        SessionFile,
         SessionFilter,
         SessionPage,
         SessionStar,
@@ -109,6 +112,8 @@ __all__ = [
     "FileHistoryEntry",
     "FileTouch",
     "GitLink",
+    "GitLinkEntry",
+    "GitLinkPage",
     "GitLinkResult",
     "HeatmapCell",
     "Highlight",
@@ -136,6 +141,7 @@ __all__ = [
     "SearchResult",
     "Session",
     "SessionDelete",
+    "SessionFile",
     "SessionFilter",
     "SessionPage",
     "SessionPurgedError",
@@ -168,11 +174,11 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
-        "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
-        "HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
-        "ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
-        "SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall ToolUsageStat UnpricedModel "
-        "UserInfo UserUsage WriteMark"
+        "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
+        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
+        "OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFile "
+        "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
+        "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

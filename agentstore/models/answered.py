@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from agentstore.models.record import Record
-from agentstore.models.written import Message, Session, ToolCall
+from agentstore.models.written import FileOperation, Message, Session, ToolCall
 
 TextKind = Literal["content", "usage", "input", "result"]
 
@@ -136,6 +136,23 @@ class GitLinkResult(Record, frozen=True):
     message_ordinal: int = 0
 
 
+class GitLinkEntry(GitLinkResult, frozen=True):
+    """A git link with its session, and when it was made, as far as that is known.
+
+    ``display_name`` is that of the session; where it has none, its first message says what it is about.
+    """
+
+    detected_at: dt.datetime | None = None
+    display_name: str = ""
+
+
+class GitLinkPage(Record, frozen=True):
+    """One page of git links, newest first; ``next_cursor`` is "" on the last one."""
+
+    links: list[GitLinkEntry] = msgspec.field(default_factory=list)
+    next_cursor: str = ""
+
+
 class FileHistoryEntry(Record, frozen=True):
     """What a tool call did with a file, together with the session that it was made in. Its fields as in ``FileTouch``.
 
@@ -165,6 +182,15 @@ class FileHistory(Record, frozen=True):
 
     touches: list[FileHistoryEntry] = msgspec.field(default_factory=list)
     next_cursor: str = ""
+
+
+class SessionFile(Record, frozen=True):
+    """A file that a session touched: how often by each operation, and in which messages first and last."""
+
+    path: str
+    operations: dict[FileOperation, int] = msgspec.field(default_factory=dict)
+    first_ordinal: int = 0
+    last_ordinal: int = 0
 
 
 class UserInfo(Record, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentstore.models import SearchPage, SearchQuery
 from agentstore.read.changes import ChangeReads
+from agentstore.read.children import ChildReads
 from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
 from agentstore.read.ingested import IngestReads
@@ -16,7 +17,17 @@ from agentstore.read.windows import WindowReads
 from agentstore.telemetry.methods import traced
 
 
-class Reads(MessageReads, WindowReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads):
+class Reads(
+    MessageReads,
+    WindowReads,
+    ChildReads,
+    GitLinkReads,
+    FileReads,
+    MarkReads,
+    SummaryReads,
+    ChangeReads,
+    IngestReads,
+):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.
