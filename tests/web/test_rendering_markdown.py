@@ -149,6 +149,10 @@ def test_code_is_highlighted_within_its_bounds_only() -> None:
     assert can_be_highlighted("x" * LONGEST_LINE, "python")
     assert not can_be_highlighted("x" * (LONGEST_LINE + 1), "python")
     assert not can_be_highlighted("x", "brainfuck")
+    assert can_be_highlighted("\t\n" * 90, "c")
+    assert not can_be_highlighted("\t\n" * 100, "c")
+    assert can_be_highlighted("\\\n" * 300, "go")
+    assert not can_be_highlighted("\\\n" * 301, "go")
 
 
 def test_all_code_of_a_text_has_one_bound() -> None:

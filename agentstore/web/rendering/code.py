@@ -19,12 +19,15 @@ from pygments.token import STANDARD_TYPES, Error, Text, Whitespace, _TokenType
 from agentstore.web.rendering.marks import Find, marked, nothing, spread
 from agentstore.web.rendering.text import visible
 
-HIGHLIGHTED = 8_000  # characters; the worst texts, of a token for each, take 6 µs for one
+HIGHLIGHTED = 5_000  # characters; the worst texts, of a token for each, take 6 µs for one
 LONGEST_LINE = 400
 # Lexers of C look from each white space to the end of the run: 12,000 of them took 4.5 s.
 _GAP = re.compile(r"\s{200}")
+# Strings that never end are looked through once for each escape in them.
+_ESCAPES = 300
 
-# Without C#: 1,500 short lines took its lexer 2.4 s.
+# The lexers of Java and C# took seconds for some thousand short lines; that of JavaScript knows most of their words.
+# Terraform's and Markdown's are as slow, and nothing is like them.
 # Pygments' name, and what else is said for it: in fences, and as the end of a file's name.
 _LANGUAGES = {
     "bash": "sh shell zsh ksh bashrc zshrc",
@@ -36,13 +39,11 @@ _LANGUAGES = {
     "go": "golang",
     "html": "htm",
     "ini": "cfg conf editorconfig",
-    "java": "",
-    "javascript": "js mjs cjs jsx",
+    "javascript": "js mjs cjs jsx java cs csharp c#",
     "json": "jsonl json5 jsonc webmanifest",
     "kotlin": "kt kts",
     "lua": "",
     "make": "makefile mk",
-    "markdown": "md mdx",
     "php": "",
     "powershell": "ps1 psm1",
     "protobuf": "proto",
@@ -52,7 +53,6 @@ _LANGUAGES = {
     "scss": "",
     "sql": "ddl",
     "swift": "",
-    "terraform": "tf hcl",
     "toml": "",
     "typescript": "ts tsx mts cts",
     "xml": "svg xsd xsl plist",
@@ -110,6 +110,7 @@ def can_be_highlighted(text: str, language: str) -> bool:
         and len(text) <= HIGHLIGHTED
         and max(map(len, text.split("\n")), default=0) <= LONGEST_LINE
         and not _GAP.search(text)
+        and text.count("\\") <= _ESCAPES
     )
 
 
