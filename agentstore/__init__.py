@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         OriginalPart,
         ProjectInfo,
         ProjectUsage,
+        Prompt,
         SearchPage,
         SearchQuery,
         SearchResult,
@@ -131,6 +132,7 @@ __all__ = [
     "PoolTimeoutError",
     "ProjectInfo",
     "ProjectUsage",
+    "Prompt",
     "Purge",
     "QueryError",
     "ReadStore",
@@ -176,7 +178,8 @@ _HOMES = {
     "models": (
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
         "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
-        "OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFile "
+        "OriginalPart ProjectInfo ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete "
+        "SessionFile "
         "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
         "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
     ),

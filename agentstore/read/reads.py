@@ -9,6 +9,7 @@ from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
 from agentstore.read.ingested import IngestReads
 from agentstore.read.messages import MessageReads
+from agentstore.read.prompts import PromptReads
 from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.stars_and_pins import MarkReads
@@ -20,6 +21,7 @@ from agentstore.telemetry.methods import traced
 class Reads(
     MessageReads,
     WindowReads,
+    PromptReads,
     ChildReads,
     GitLinkReads,
     FileReads,
