@@ -57,7 +57,7 @@ def _cost_of_prose(text: str) -> int:
         len(text) // 2
         + 35 * text.count("\n")
         + 40 * len(_BLOCKS.findall(text))
-        + 25 * len(_DELIMITERS.findall(text))
+        + 35 * len(_DELIMITERS.findall(text))
         + 70 * len(_ADDRESSES.findall(text))
         + 5 * len(_OTHERS.findall(text))
         + 35 * brackets

@@ -12,7 +12,7 @@ Kind = Literal["added", "removed", "kept", "place", "file"]
 
 # What is compared line by line: beyond, all old lines and then all new ones are as true. Pairs of equal lines are what
 # the comparison takes its time for.
-_COMPARED = 2_000
+_COMPARED = 1_200
 _PAIRS = 20_000
 _BEGINS = "*** Begin Patch"
 _FILE = re.compile(r"\*\*\* (?:(Add|Update|Delete) File|Move to): (.*)")
