@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         OriginalPart,
         ProjectInfo,
         ProjectUsage,
+        Prompt,
         SearchPage,
         SearchQuery,
         SearchResult,
@@ -133,6 +134,7 @@ __all__ = [
     "PoolTimeoutError",
     "ProjectInfo",
     "ProjectUsage",
+    "Prompt",
     "Purge",
     "QueryError",
     "ReadStore",
@@ -178,7 +180,7 @@ _HOMES = {
     "models": (
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
         "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin MessageVersion ModelPrice "
-        "ModelTokenUsage OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session "
+        "ModelTokenUsage OriginalPart ProjectInfo ProjectUsage Prompt SearchPage SearchQuery SearchResult Session "
         "SessionDelete SessionFile SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary "
         "SummaryTotals TextPart ToolCall "
         "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"

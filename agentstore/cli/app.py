@@ -40,6 +40,7 @@ COMMANDS = (
     ("mcp", "mcp:mcp", "Serve the history as tools to an agent."),
     ("status", "local:status", "Tell whether the store's server runs, and where."),
     ("stop", "local:stop", "End the server of a local store."),
+    ("web", "web:web", "Show the history in a browser."),
     ("serve", "local:serve", "Serve a local store to any ClickHouse client."),
     ("schema", "schema:schema", "Show the version of the store's tables, or upgrade them."),
     ("doctor", "doctor:doctor", "Look for what is wrong, and say what to do about it."),

@@ -41,6 +41,16 @@ class MessageOutline(Record, frozen=True):
     result_length: int = 0
 
 
+class Prompt(Record, frozen=True):
+    """What a person said: the beginning of it. ``content_length`` is that of the whole text."""
+
+    ordinal: int
+    timestamp: dt.datetime | None = None
+    content: str = ""
+    content_length: int = 0
+    source_id: str = ""
+
+
 class CutText(Record, frozen=True):
     """A text of which a window has the beginning only; ``total`` is how many characters there are of it.
 

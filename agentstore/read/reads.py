@@ -9,6 +9,7 @@ from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
 from agentstore.read.ingested import IngestReads
 from agentstore.read.messages import MessageReads
+from agentstore.read.prompts import PromptReads
 from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.stars_and_pins import MarkReads
@@ -22,6 +23,7 @@ class Reads(
     MessageReads,
     WindowReads,
     VersionReads,
+    PromptReads,
     ChildReads,
     GitLinkReads,
     FileReads,

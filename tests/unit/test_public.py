@@ -16,7 +16,8 @@ NAMES = [
     "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
     "OperationTimeoutError", "OriginalPart",
-    "Pipeline", "PoolTimeoutError", "ProjectInfo", "ProjectUsage", "Purge", "QueryError", "ReadStore", "Receipt",
+    "Pipeline", "PoolTimeoutError", "ProjectInfo", "ProjectUsage", "Prompt", "Purge", "QueryError", "ReadStore",
+    "Receipt",
     "SchemaError",
     "SearchPage",
     "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionPurgedError",
@@ -88,6 +89,7 @@ BESIDE = {
     "session_costs": "org_id, session_ids, *, own=False",
     "list_git_links": "org_id, filter=None, *, limit=100, cursor=''",
     "session_files": "org_id, session_id",
+    "session_prompts": "org_id, session_id, *, max_characters=200",
 }
 LIFE = {"open": "*, create=True", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
 

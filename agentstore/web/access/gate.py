@@ -1,0 +1,201 @@
+"""The gate in front of all pages: nothing is answered that did not pass it, a 404 neither."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from html import escape
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from agentstore.integrations.problems import Problem
+from agentstore.web.access.headers import with_headers
+from agentstore.web.access.logins import Logins
+from agentstore.web.access.requests import (
+    SAFE_METHODS,
+    TwiceError,
+    cookie,
+    header,
+    is_from_our_own_page,
+    path_in_pieces,
+    path_of,
+    raw_path,
+    wants_html,
+)
+from agentstore.web.access.viewer import Viewer, set_viewer
+from agentstore.web.settings import WebSettings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+LOGIN = "/login"
+# Who comes by a link on a foreign page has not sent the cookie, which is for our own pages only: asked for once more by
+# a page of ours it is sent.
+_ONCE_MORE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}"><title>agentstore</title>"""
+# Files of ours that say nothing of anybody, the login and who asks whether this process lives.
+_OPEN_TO_ALL = ("/static/", LOGIN, "/favicon.ico")
+
+
+class Refusal(NamedTuple):
+    """Why a request is not answered. ``goes_to``: where a browser is sent instead, with a page that takes it there."""
+
+    problem: Problem
+    goes_to: str = ""
+
+
+class Gate:
+    """An ASGI application around another one. ``told`` makes the page, or the JSON, that a refusal is told by."""
+
+    def __init__(
+        self, app: App, settings: WebSettings, logins: Logins, told: Callable[[Scope, Problem], tuple[bytes, bytes]]
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._logins = logins
+        self._told = told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        send = with_headers(send)
+        try:
+            refusal = self._refusal(scope)
+        except TwiceError as error:
+            refusal = Refusal(Problem(400, "Refused request", f"the header {error} is there more than once"))
+        if refusal is not None:
+            await self._refuse(refusal, scope, send)
+            return
+        scope["path"] = path_in_pieces(scope)
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        host = header(scope, "host").lower()
+        # Behind a proxy, too: a page elsewhere whose name is made to mean this machine could set the proxy's header.
+        if host not in self._settings.allowed_hosts:
+            return Refusal(_unknown_host(host))
+        is_bearer = self._is_bearer(scope)
+        if scope["method"] not in SAFE_METHODS and not is_bearer and not is_from_our_own_page(scope):
+            return Refusal(_foreign_origin(scope))
+        if self._settings.user_header:
+            return self._let_in_by_proxy(scope)
+        if is_bearer or self._has_cookie(scope):
+            set_viewer(scope, Viewer(self._settings.org, self._settings.user, may_log_out=not is_bearer))
+            return None
+        if path_of(scope).startswith(_OPEN_TO_ALL):
+            return None
+        return Refusal(_nobody(), goes_to=_login_for(scope))
+
+    def _let_in_by_proxy(self, scope: Scope) -> Refusal | None:
+        settings = self._settings
+        user = _proxied(header(scope, settings.user_header))
+        if not user:
+            return Refusal(_not_proxied(settings.user_header, "--trust-proxy-header"))
+        org = settings.org
+        if settings.org_header:
+            org = _proxied(header(scope, settings.org_header))
+            if not org:
+                return Refusal(_not_proxied(settings.org_header, "--trust-proxy-org-header"))
+        set_viewer(scope, Viewer(org, user))
+        return None
+
+    def _is_bearer(self, scope: Scope) -> bool:
+        scheme, _, token = header(scope, "authorization").partition(" ")
+        if scheme.lower() != "bearer" or self._logins.is_guessed_at():
+            return False
+        return self._logins.is_bearer(token.strip())
+
+    def _has_cookie(self, scope: Scope) -> bool:
+        value = cookie(scope, self._settings.cookie)
+        return bool(value) and self._logins.is_cookie(value)
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
+        if refusal.goes_to and wants_html(scope):
+            if header(scope, "sec-fetch-site") == "cross-site":
+                page = _ONCE_MORE.format(escape(_here(scope))).encode()
+                await _send(scope, send, 200, [(b"content-type", b"text/html; charset=utf-8")], page)
+            else:
+                await _send(scope, send, 303, [(b"location", refusal.goes_to.encode())], b"")
+            return
+        media_type, body = self._told(scope, refusal.problem)
+        headers = [(b"content-type", media_type)]
+        if refusal.problem.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        # What is left of a body is not read: the connection ends with this answer.
+        headers.append((b"connection", b"close"))
+        await _send(scope, send, refusal.problem.status, headers, body)
+
+
+async def _send(scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _proxied(value: str) -> str:
+    """Headers are bytes; proxies write UTF-8 into them, which ASGI hands on as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return ""
+
+
+def _login_for(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    wanted = quote(path_of(scope), safe="/") + (f"?{query}" if query else "")
+    return LOGIN if wanted == "/" else f"{LOGIN}?next={quote(wanted, safe='')}"
+
+
+def _here(scope: Scope) -> str:
+    """This address, as a page on it calls it: from its last "/" on, so that it cannot be one of another host.
+
+    Without an address a page with a "#" in its own one would not be asked for again: a browser would only look for that
+    place in it.
+    """
+    query = scope["query_string"].decode("latin-1")
+    return f"./{raw_path(scope).rpartition('/')[2]}" + (f"?{query}" if query else "")
+
+
+def _unknown_host(host: str) -> Problem:
+    return Problem(
+        421,
+        "Unknown host",
+        f"the header Host is {host[:200]!r}, which is no name of this server",
+        field="Host",
+        hint="agentstore web --allow-host NAME lets a name in, with its port where it is not this one's",
+    )
+
+
+def _foreign_origin(scope: Scope) -> Problem:
+    origin = header(scope, "origin") or header(scope, "sec-fetch-site") or "not there"
+    return Problem(
+        403,
+        "Not from a page of ours",
+        f"what changes something has to come from one of these pages; the header Origin is {origin[:200]}",
+        field="Origin",
+        hint="programs send Authorization: Bearer and the token of --token-file; a proxy has to hand on Host as it is",
+    )
+
+
+def _nobody() -> Problem:
+    return Problem(
+        401,
+        "Not logged in",
+        "open the link that agentstore web has printed",
+        hint="programs send Authorization: Bearer and the token of --token-file",
+    )
+
+
+def _not_proxied(name: str, flag: str) -> Problem:
+    return Problem(
+        401,
+        "Not let in",
+        f"the proxy in front has not said who you are: the header {name} is missing or cannot be read",
+        field=name,
+        hint=f"{flag} {name} says that the proxy sets it",
+    )

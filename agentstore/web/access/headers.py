@@ -1,0 +1,52 @@
+"""What every answer says to the browser, errors and files too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Send = Callable[[Any], Awaitable[None]]
+
+# Nothing inline and nothing from elsewhere: text of a transcript that came through as HTML could neither run nor
+# ask anybody for anything.
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+_HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    # Nobody else is told where a viewer was. With "no-referrer" a browser would not say either where our own forms
+    # come from: their Origin would be "null", as a foreign one's may be.
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_OURS = frozenset(name for name, _ in _HEADERS)
+# What stands in the history is not for the disk of a browser, nor for a cache on the way.
+_UNCACHED = (b"cache-control", b"no-store")
+
+
+def with_headers(send: Send) -> Send:
+    """Sends the same with these headers, in place of what an answer says itself."""
+
+    async def sent(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            kept = [(name.lower(), value) for name, value in message.get("headers", ())]
+            kept = [one for one in kept if one[0] not in _OURS]
+            if not any(name == b"cache-control" for name, _ in kept):
+                kept.append(_UNCACHED)
+            message = {**message, "headers": [*kept, *_HEADERS]}
+        await send(message)
+
+    return sent

@@ -1,0 +1,76 @@
+"""What of an ASGI request decides whether it is answered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import unquote
+
+SAFE_METHODS = frozenset(["GET", "HEAD"])
+
+
+class TwiceError(ValueError):
+    """A header that counts came more than once, so that two readers may not see the same."""
+
+
+def header(scope: Mapping[str, Any], name: str) -> str:
+    """The value of a header; "" where it is missing. ``TwiceError`` where it is there twice."""
+    wanted = name.lower().encode("latin-1")
+    found = [value for one, value in scope["headers"] if one.lower() == wanted]
+    if len(found) > 1:
+        raise TwiceError(name)
+    return found[0].decode("latin-1").strip() if found else ""
+
+
+def cookie(scope: Mapping[str, Any], name: str) -> str:
+    """The value of a cookie; "" where there is none, or where the header is none of cookies."""
+    pairs = b"; ".join(value for one, value in scope["headers"] if one.lower() == b"cookie").decode("latin-1")
+    for pair in pairs.split(";"):
+        one, equals, value = pair.strip().partition("=")
+        if equals and one == name:
+            try:
+                jar = SimpleCookie(f"x={value}")
+            except CookieError:
+                return ""
+            return jar["x"].value if "x" in jar else ""
+    return ""
+
+
+def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
+    """Whether a browser says that one of our pages sent this. What says nothing is no browser, and not let to write."""
+    site = header(scope, "sec-fetch-site")
+    origin = header(scope, "origin")
+    if site and site != "same-origin":
+        return False
+    # A form of a page that sends no referrer says null, and so does a foreign one: only the browser's word tells them
+    # apart.
+    if origin in ("", "null"):
+        return site == "same-origin"
+    host = header(scope, "host").lower()
+    # Behind a proxy the browser's own scheme is https, and ours is not.
+    return origin.lower() in (f"http://{host}", f"https://{host}")
+
+
+def wants_html(scope: Mapping[str, Any]) -> bool:
+    """Whether this is a page that a browser opens, and no data that a program asks for."""
+    return "text/html" in header(scope, "accept") and not path_of(scope).startswith("/api/")
+
+
+def path_of(scope: Mapping[str, Any]) -> str:
+    """The path as it was decoded."""
+    return str(scope["path"])
+
+
+def path_in_pieces(scope: Mapping[str, Any]) -> str:
+    """The path decoded but for "/" and "%" inside of a piece of it, which stay as ``%2F`` and ``%25``.
+
+    The id of a session may hold any character. Decoded at once, one with a "/" would be another path.
+    """
+    return "/".join(unquote(one).replace("%", "%25").replace("/", "%2F") for one in raw_path(scope).split("/"))
+
+
+def raw_path(scope: Mapping[str, Any]) -> str:
+    """The path as it was sent."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")

@@ -1,0 +1,81 @@
+"""What a filter can be set to: the projects, users and agents that there are, asked for now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from agentstore.models import ProjectInfo, UserInfo
+from agentstore.store import AsyncClickHouseStore
+
+_SECONDS = 20.0
+_MOST_ORGANISATIONS = 256
+
+
+class Choices(NamedTuple):
+    """Each sorted by its name."""
+
+    projects: list[ProjectInfo]
+    users: list[UserInfo]
+    agents: list[str]
+
+    @property
+    def project_options(self) -> list[tuple[str, str]]:
+        """Of a list to choose from: the value and what it is called. Names that are there twice have their paths."""
+        names = Counter(one.name for one in self.projects)
+        return [(one.id, one.name if names[one.name] == 1 else f"{one.name} ({one.path})") for one in self.projects]
+
+    @property
+    def user_options(self) -> list[tuple[str, str]]:
+        """The same of users."""
+        return [(one.id, one.name or one.id) for one in self.users]
+
+    @property
+    def agent_options(self) -> list[tuple[str, str]]:
+        """The same of agents."""
+        return [(one, one) for one in self.agents]
+
+    def project_named(self, id: str) -> str:
+        """The name of the project with this id; the id where there is none."""
+        return next((one.name for one in self.projects if one.id == id and one.name), id)
+
+    def user_named(self, id: str) -> str:
+        """The name of the user with this id; the id where there is none."""
+        return next((one.name for one in self.users if one.id == id and one.name), id)
+
+
+class KnownChoices:
+    """The choices of each organisation, at most some seconds old. Many who ask at once ask once."""
+
+    def __init__(self, store: AsyncClickHouseStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: dict[str, tuple[float, asyncio.Task[Choices]]] = {}
+
+    async def of(self, org: str) -> Choices:
+        """What this organisation has."""
+        asked_at, task = self._known.get(org, (0.0, None))
+        if task is None or self._clock() - asked_at > _SECONDS or (task.done() and not _went_well(task)):
+            if len(self._known) >= _MOST_ORGANISATIONS:
+                self._known.clear()
+            task = asyncio.create_task(self._ask(org))
+            self._known[org] = (self._clock(), task)
+        # Not the task itself: who leaves must not end it for the others.
+        return await asyncio.shield(task)
+
+    async def _ask(self, org: str) -> Choices:
+        projects, users, agents = await asyncio.gather(
+            self._store.list_projects(org), self._store.list_users(org), self._store.list_agents(org)
+        )
+        return Choices(
+            sorted((one for one in projects if one.id or one.name), key=lambda one: (one.name.casefold(), one.id)),
+            sorted((one for one in users if one.id), key=lambda one: ((one.name or one.id).casefold(), one.id)),
+            sorted(one for one in agents if one),
+        )
+
+
+def _went_well(task: asyncio.Task[Choices]) -> bool:
+    return not task.cancelled() and task.exception() is None

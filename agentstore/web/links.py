@@ -1,0 +1,50 @@
+"""Where the pages are. Every address in a page is made here. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+SESSIONS = "/sessions"
+SEARCH = "/search"
+OVERVIEW = "/overview"
+COMMITS = "/commits"
+FILES = "/files"
+
+
+def session_path(session_id: str) -> str:
+    """The page of a session, whatever characters its id has."""
+    return f"{SESSIONS}/{quote(session_id, safe='')}"
+
+
+def message_path(session_id: str, ordinal: int, source_id: str = "", when: dt.datetime | None = None) -> str:
+    """A message on it. The source's own id, or else its time, tells after a re-import where the message is now."""
+    values: dict[str, Any] = {"at": ordinal, "source": source_id}
+    if not source_id and when is not None:
+        values["t"] = micros(when)
+    return with_query(session_path(session_id), values) + f"#m{ordinal}"
+
+
+def micros(when: dt.datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return int(when.replace(microsecond=0).timestamp()) * 1_000_000 + when.microsecond
+
+
+def with_query(path: str, values: Mapping[str, Any]) -> str:
+    """The path with these values, without those that are "" or None or False; True is 1."""
+    # 0 is a number, and a message has it.
+    told = {
+        name: 1 if value is True else value
+        for name, value in values.items()
+        if value is not None and value is not False and value != ""
+    }
+    query = urlencode({name: str(value) for name, value in told.items()}, errors="replace")
+    return f"{path}?{query}" if query else path
+
+
+def inside(path: str) -> str:
+    """The path where it is one of these pages; else the first one. What a link asks to go on to may be anywhere."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
+    return path if is_ours else "/"

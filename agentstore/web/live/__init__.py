@@ -1,0 +1,1 @@
+"""What is new, told to browsers as it happens."""

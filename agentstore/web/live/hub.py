@@ -1,0 +1,139 @@
+"""One question a second to the store, however many watch; none where nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+
+import msgspec
+
+from agentstore.errors import AgentStoreError
+from agentstore.models import Changes
+from agentstore.store import AsyncClickHouseStore
+
+_logger = logging.getLogger("agentstore.web")
+_SECONDS = 1.0
+# A tab that sleeps does not hold more than this: told that too much has changed it asks for all anew.
+_MOST_IDS = 500
+
+
+class News(msgspec.Struct, frozen=True):
+    """What has changed since the last time. ``many``: more than is listed. ``away``: the store does not answer."""
+
+    session_ids: list[str] = msgspec.field(default_factory=list)
+    deleted_session_ids: list[str] = msgspec.field(default_factory=list)
+    many: bool = False
+    away: bool = False
+
+
+class _Watcher:
+    """What one stream has still to be told."""
+
+    def __init__(self) -> None:
+        self.changed: set[str] = set()
+        self.deleted: set[str] = set()
+        self.away: bool | None = None
+        self.something = asyncio.Event()
+
+    def tell(self, changes: Changes) -> None:
+        self.deleted.update(changes.deleted_session_ids)
+        self.changed.update(changes.session_ids)
+        self.changed -= self.deleted - set(changes.session_ids)
+        self.deleted -= set(changes.session_ids)
+        self.something.set()
+
+    def tell_away(self, away: bool) -> None:
+        self.away = away
+        self.something.set()
+
+    def taken(self) -> News:
+        many = len(self.changed) + len(self.deleted) > _MOST_IDS
+        news = News([], [], many) if many else News(sorted(self.changed), sorted(self.deleted))
+        news = msgspec.structs.replace(news, away=bool(self.away))
+        self.changed, self.deleted = set(), set()
+        self.something.clear()
+        return news
+
+
+class Hub:
+    """The streams of all organisations of a store."""
+
+    def __init__(self, store: AsyncClickHouseStore, *, seconds: float = _SECONDS) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._watchers: dict[str, set[_Watcher]] = {}
+        self._pollers: dict[str, asyncio.Task[None]] = {}
+        self._ended = asyncio.Event()
+
+    @property
+    def watching(self) -> int:
+        """How many streams there are."""
+        return sum(len(one) for one in self._watchers.values())
+
+    def end(self) -> None:
+        """All streams end now, and none begins any more. To be called on the event loop."""
+        self._ended.set()
+        for task in self._pollers.values():
+            task.cancel()
+
+    async def news(self, org: str, *, quiet_seconds: float = 15.0) -> AsyncGenerator[News | None]:
+        """What changes in an organisation from now on; None now and then where nothing does, to keep a line open."""
+        watcher = _Watcher()
+        self._watchers.setdefault(org, set()).add(watcher)
+        if org not in self._pollers and not self._ended.is_set():
+            self._pollers[org] = asyncio.create_task(self._poll(org))
+        try:
+            while not self._ended.is_set():
+                if await self._waited(watcher, quiet_seconds):
+                    yield watcher.taken()
+                elif not self._ended.is_set():
+                    yield None
+        finally:
+            self._leave(org, watcher)
+
+    async def _waited(self, watcher: _Watcher, seconds: float) -> bool:
+        """Whether there is something to tell before that time, and before all ends."""
+        waits = [asyncio.ensure_future(one.wait()) for one in (watcher.something, self._ended)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return watcher.something.is_set() and not self._ended.is_set()
+        finally:
+            for one in waits:
+                one.cancel()
+
+    def _leave(self, org: str, watcher: _Watcher) -> None:
+        watchers = self._watchers[org]
+        watchers.discard(watcher)
+        if not watchers:
+            del self._watchers[org]
+            if (task := self._pollers.pop(org, None)) is not None:
+                task.cancel()
+
+    async def _poll(self, org: str) -> None:
+        since: Changes | None = None
+        away = False
+        while True:
+            try:
+                # The first answer is where things stand: nothing of it is new.
+                found = await self._store.changes(org, since)
+                if away:
+                    away = False
+                    self._tell_away(org, away)
+                if since is not None and (found.session_ids or found.deleted_session_ids):
+                    for watcher in self._watchers.get(org, ()):
+                        watcher.tell(found)
+                since = found
+            except AgentStoreError as error:
+                if not away:
+                    _logger.warning("what is new cannot be asked for: %s", error)
+                    away = True
+                    self._tell_away(org, away)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._seconds)
+                return
+
+    def _tell_away(self, org: str, away: bool) -> None:
+        for watcher in self._watchers.get(org, ()):
+            watcher.tell_away(away)
