@@ -19,7 +19,8 @@ from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import login, panels, session, sessions, texts
+from agentstore.web.pages import login, panels, search, session, sessions, texts
+from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
 
 _LARGEST_BODY = 64 * 1024
@@ -39,6 +40,7 @@ PAGES: list[Any] = [
     panels.links,
     panels.thread,
     texts.text,
+    search.search,
     live,
 ]
 
@@ -85,7 +87,16 @@ def make_app(
     """
     logins = Logins(settings.key, settings.token, on_used=on_token)
     hub = Hub(store)
-    state = State({"store": store, "settings": settings, "logins": logins, "choices": KnownChoices(store), "hub": hub})
+    state = State(
+        {
+            "store": store,
+            "settings": settings,
+            "logins": logins,
+            "choices": KnownChoices(store),
+            "searches": Searches(),
+            "hub": hub,
+        }
+    )
     app = Litestar(
         [*PAGES, static_file, favicon, health],
         dependencies=DEPENDENCIES,

@@ -13,11 +13,13 @@ from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
 from agentstore.web.filters import USUAL_SPAN, Asked
+from agentstore.web.searching import Searches
 
 Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
+Found = NamedDependency[Searches]
 Text = FromQuery[str]
 
 
@@ -33,6 +35,13 @@ def choices_in(state: State) -> KnownChoices:
     choices = state.choices
     assert isinstance(choices, KnownChoices)
     return choices
+
+
+def searches_in(state: State) -> Searches:
+    """What runs searches."""
+    searches = state.searches
+    assert isinstance(searches, Searches)
+    return searches
 
 
 def viewer_in(request: Request[Any, Any, Any]) -> Viewer:
@@ -76,6 +85,7 @@ def _is_ticked(value: str) -> bool:
 DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
+    "searches": Provide(searches_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),
 }
