@@ -17,9 +17,10 @@ from agentstore.web.assets import assets
 from agentstore.web.choices import KnownChoices
 from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
+from agentstore.web.heads import Heads
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import login, panels, search, session, sessions, texts
+from agentstore.web.pages import login, markdown, marks, panels, purge, search, session, sessions, texts
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
 
@@ -41,6 +42,13 @@ PAGES: list[Any] = [
     panels.thread,
     texts.text,
     search.search,
+    marks.star,
+    marks.hide,
+    marks.pin,
+    marks.put_pin,
+    purge.purge,
+    purge.erase,
+    markdown.as_markdown,
     live,
 ]
 
@@ -108,4 +116,4 @@ def make_app(
         debug=False,
         pdb_on_exception=False,
     )
-    return WebApp(Gate(app, settings, logins, told), logins, hub)  # type: ignore[arg-type]
+    return WebApp(Gate(Heads(app), settings, logins, told), logins, hub)  # type: ignore[arg-type]
