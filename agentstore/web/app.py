@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
+from agentstore.web.api.router import router
 from agentstore.web.assets import assets
 from agentstore.web.choices import KnownChoices
 from agentstore.web.errors import HANDLERS, told
@@ -106,7 +107,7 @@ def make_app(
         }
     )
     app = Litestar(
-        [*PAGES, static_file, favicon, health],
+        [*PAGES, router(), static_file, favicon, health],
         dependencies=DEPENDENCIES,
         exception_handlers=HANDLERS,
         request_max_body_size=_LARGEST_BODY,
