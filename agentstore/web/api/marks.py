@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 
 from agentstore.models import MessagePin, SessionStar
 from agentstore.web import marking
@@ -59,7 +59,7 @@ async def list_message_pins(store: Store, viewer: Who, id: Id) -> list[MessagePi
 
 
 @puts("/sessions/{session_id:str}/pins/{ordinal:int}", tags=["marks"])
-async def put_pin(store: Store, viewer: Who, id: Id, ordinal: Ordinal, data: PinNote | None = None) -> None:
+async def put_pin(store: Store, viewer: Who, id: Id, ordinal: Ordinal, data: JSONBody[PinNote | None] = None) -> None:
     """Put one's own pin on a message, with a note in place of the one before."""
     await marking.pin(store, viewer, id, ordinal, data.note if data else "")
 
