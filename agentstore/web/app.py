@@ -24,6 +24,7 @@ from agentstore.web.live.stream import live
 from agentstore.web.pages import login, markdown, marks, panels, purge, search, session, sessions, texts
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
+from agentstore.web.spending import KnownCosts
 
 _LARGEST_BODY = 64 * 1024
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -39,6 +40,7 @@ PAGES: list[Any] = [
     panels.spent,
     panels.prompts,
     panels.files,
+    panels.children,
     panels.links,
     panels.thread,
     texts.text,
@@ -103,6 +105,7 @@ def make_app(
             "logins": logins,
             "choices": KnownChoices(store),
             "searches": Searches(),
+            "spending": KnownCosts(store),
             "hub": hub,
         }
     )
