@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 from urllib.parse import quote
@@ -48,10 +53,11 @@ from agentstore.read.costs_sql import KEYS
 from agentstore.web.api import parameters
 from agentstore.web.api.sessions import ToolCallPage
 from agentstore.web.api.statistics import CostKey
-from tests.cli.running import Cli
-from tests.web.serving import Pages
+from tests.cli.running import ROOT, Cli
+from tests.web.serving import SECONDS, Pages, served
 
 API = "/api/v1"
+PAGE = ROOT / "docs" / "reference" / "http.md"
 TIDE = "0b6e2f4a-51c7-4f0e-9a53-2d8c6a1e7b01"
 GEMINI = "gemini:b7e4c1d8-26f3-4a95-8d10-3c9f5e7a2b64"
 SPAN: dict[str, Any] = {"date_from": "2026-03-02", "date_to": "2026-03-04", "tz": "Asia/Tokyo"}
@@ -413,6 +419,35 @@ def check(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     elif "type" in schema and isinstance(schema["type"], str):
         types: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "object": dict}
         assert isinstance(value, types[schema["type"]])
+
+
+def test_the_page_about_it_names_every_path(document: dict[str, Any]) -> None:
+    named = re.findall(r"^\| `(/[^`]*)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(path.removeprefix(API) for path in document["paths"])
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_the_commands_of_the_page_run(sample_cli: Cli, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-token-of-sixteen-or-more")
+    token.chmod(0o600)
+    blocks = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    with served(sample_cli, "--token-file", str(token)) as pages:
+        script = "\n".join(block for block in blocks if "curl" in block)
+        script = script.replace("http://127.0.0.1:8377", pages.address).replace(
+            "curl -sS", "curl -sS --fail-with-body -w '\\n'"
+        )
+        environment = {**os.environ, "TOKEN": token.read_text()}
+        done = subprocess.run(
+            ["bash", "-e", "-c", script], env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    sessions, hits, cost, history, messages = [json.loads(line) for line in done.stdout.splitlines() if line]
+    assert {one["user_id"] for one in sessions["sessions"]} == {"mei"}
+    assert hits["total"] > 0
+    assert cost["rows"]
+    assert {one["operation"] for one in history["touches"]} == {"edit"}
+    assert [one["ordinal"] for one in messages][:1] == [2]
 
 
 def test_the_parameters_are_the_fields_of_the_filters() -> None:
