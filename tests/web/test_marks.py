@@ -7,6 +7,7 @@ import datetime as dt
 import html
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -42,7 +43,7 @@ BEGUN = dt.datetime(2026, 3, 2, 8, 0, tzinfo=dt.UTC)
 LARGE = 5_000_000
 
 
-def session(id: str, title: str = "", **more: str) -> Session:
+def session(id: str, title: str = "", **more: Any) -> Session:
     return Session(
         id=id, display_name=title, user_id="ada", started_at=BEGUN, message_count=1, user_message_count=1, **more
     )
@@ -178,7 +179,7 @@ def test_two_organisations_never_see_each_other(one: httpx.Client, two: httpx.Cl
     for client_says in ({"org": "one"}, {"org_id": "one"}):
         assert two.get(API, params=client_says).status_code == 400
         assert "one: " not in two.get("/sessions", params={**client_says, "since": "all"}).text
-    assert pins(one, "kept") == stars(one, "kept") == []
+    assert (pins(one, "kept"), stars(one, "kept")) == ([], [])
 
 
 def test_marks_are_those_of_who_puts_them(pages: Pages, one: httpx.Client) -> None:
@@ -193,7 +194,7 @@ def test_marks_are_those_of_who_puts_them(pages: Pages, one: httpx.Client) -> No
         for client in (one, mei):
             assert client.delete(address("large", "/star")).status_code == 204
         assert mei.delete(address("large", "/pins/2")).status_code == 204
-    assert stars(one, "large") == pins(one, "large") == []
+    assert (stars(one, "large"), pins(one, "large")) == ([], [])
 
 
 # --- pins by a form --------------------------------------------------------------------------------------------------
