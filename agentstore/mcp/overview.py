@@ -23,25 +23,17 @@ UTC = ZoneInfo("UTC")
 
 async def overview(holder: Holder, store: AsyncClickHouseStore, session: Session, characters: int) -> str:
     """The facts of a session, and a line of each of its prompts, as many as there is room for."""
-    outline = await store.session_outline(holder.org, session.id)
-    prompts = [one for one in outline if one.role == "user"]
-    chosen = prompts[: max(1, characters // _LINE)]
-    windows, handles = await asyncio.gather(
-        asyncio.gather(
-            *(
-                store.session_window(
-                    holder.org, session.id, first_ordinal=one.ordinal, last_ordinal=one.ordinal, max_characters=_PROMPT
-                )
-                for one in chosen
-            )
-        ),
-        pointing(holder, store, [(session.id, one.ordinal) for one in chosen]),
+    outline, prompts = await asyncio.gather(
+        store.session_outline(holder.org, session.id),
+        store.session_prompts(holder.org, session.id, max_characters=_PROMPT),
     )
+    chosen = prompts[: max(1, characters // _LINE)]
+    handles = await pointing(holder, store, [(session.id, one.ordinal) for one in chosen])
     quotation = Quotation(f"session {of_session(session.id)} {moment(session.started_at, UTC)} UTC")
     quotation.quoted_line(f"{session.agent_type}, {session.project_name}: {title_of(session)}", 2 * _PROMPT)
-    for one, window in zip(chosen, windows, strict=True):
+    for one in chosen:
         quotation.own(f"{handles.at(session.id, one.ordinal)} {moment(one.timestamp, UTC)}")
-        quotation.quoted_line(window.messages[0].content.strip() if window.messages else "", _PROMPT)
+        quotation.quoted_line(one.content.strip(), _PROMPT)
     calls, errors = sum(one.call_count for one in outline), sum(one.error_count for one in outline)
     took = span(session.started_at, session.ended_at)
     facts = (
