@@ -59,9 +59,10 @@ class Pipeline:
     """``async with store.pipeline(max_in_flight=64) as pipeline: await pipeline.write_session(…)``.
 
     A write returns as soon as there is room for it, and is stored later, together with others: when the block is left,
-    all of them are settled. Where so many are under way, it waits until half of them are done: who reads from a queue
-    or a socket reads no faster than the server stores. Cancelled while it waits for room, it takes back nothing that
-    was accepted before.
+    all of them are settled. Where so many are under way, it waits until three quarters of them are done: who reads
+    from a queue or a socket reads no faster than the server stores. Cancelled while it waits for room, it takes back
+    nothing that was accepted before. One producer with it stores about as fast as ``max_in_flight`` tasks that each
+    await their writes.
 
     Without ``on_settled``, the first failure is raised by the write that comes after it, or where the block is left;
     what was accepted is carried on all the same. With it, nothing is raised for a write that fails: it is called for
@@ -167,8 +168,9 @@ class Pipeline:
             self._failure = self._failure or error
         finally:
             self._in_flight -= 1
-            # Not for each that is done: what is written one by one is stored in small inserts, at half the rate.
-            if self._in_flight <= self._most // 2:
+            # Not for each that is done: what is written one by one is stored in small inserts, at half the rate. Nor at
+            # half of them: writes that once came in two groups would go on in two, with twice the inserts.
+            if self._in_flight <= self._most // 4:
                 self._has_room.set()
 
     def _raise_failure(self) -> None:

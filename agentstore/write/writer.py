@@ -32,6 +32,7 @@ from agentstore.write.rows import BATCHED, KEPT, SESSIONS
 from agentstore.write.statistics import TableStatistics
 from agentstore.write.sweep import Sweeper
 from agentstore.write.touched import Touched
+from agentstore.write.turns import Turns
 from agentstore.write.unlisted import UnlistedWarning
 from agentstore.write.versions import Versions
 
@@ -65,7 +66,7 @@ class Writer:
         }
         self._unlisted = UnlistedWarning()
         self._submitted: set[asyncio.Task[None]] = set()
-        self._last_turn: asyncio.Future[None] | None = None
+        self._turns = Turns()
         self._closing = False
 
     def start(self) -> list[asyncio.Task[None]]:
@@ -82,8 +83,7 @@ class Writer:
         try:
             self._request_flush()
             # The last turn ends after all others: until then the batchers go on accepting.
-            if self._last_turn is not None and not self._last_turn.done():
-                await asyncio.wait([self._last_turn], timeout=seconds)
+            await self._turns.ended_within(seconds)
             await asyncio.gather(*(batcher.aclose(deadline) for batcher in self._batchers.values()))
             # The calls whose rows were settled last have their turn first: they still have it decided.
             await asyncio.sleep(0)
@@ -119,9 +119,7 @@ class Writer:
         Cancelled before anything of it is accepted, nothing of it is stored. Cancelled later it is carried on as if it
         had been submitted: all of it is stored, or what fails is logged.
         """
-        # Evaluated before anything is awaited: this call waits for what was submitted before it, not for what is
-        # submitted meanwhile.
-        await _turn_ended(self._last_turn)
+        await self._turns.ended()
         call = await prepare()
         entries, touched = await self._accepted(call), call.touched
         del call  # it holds all entries, and they are freed as they are stored
@@ -142,29 +140,29 @@ class Writer:
 
     def submit(self, prepare: Prepare) -> Receipt:
         """Returns at once. Submitted writes are accepted one after the other, in the order of the calls."""
-        previous, turn = self._last_turn, asyncio.get_running_loop().create_future()
-        # Before this returns: turns are in the order of the calls, whenever their tasks begin.
-        self._last_turn = turn
+        turn = self._turns.take()  # before this returns: the order is that of the calls, whenever their tasks begin
 
         async def carry_out() -> None:
-            await _turn_ended(previous)
+            await turn.is_near()
+            # Before its turn comes: those that are prepared side by side are accepted at once, and stored together.
             call = await prepare()
+            await turn.comes()
             entries, touched = await self._accepted(call), call.touched
             del call
             missing = self._take_at_once(entries)
             await self._put_all(missing, begun=len(missing) < len(entries))
             # As soon as it is accepted: the next one need not wait for the server.
-            _end_turn(turn)
+            turn.end()
             await self._stored_and_counted_once(entries, touched)
 
         receipt = self._receipt(carry_out())
         # However it ends, also when it is cancelled before its first step: the next one must not wait for ever.
-        receipt.task.add_done_callback(lambda task: _end_turn(turn))
+        receipt.task.add_done_callback(lambda task: turn.give_up())
         return receipt
 
     async def mark(self) -> int:
         """A version that is drawn for no row: what was submitted before is below it, what is accepted later above."""
-        await _turn_ended(self._last_turn)
+        await self._turns.ended()
         await self.versions.ready(self._deadline_seconds)
         version, _ = self.versions.draw()
         # As a call would, it returns after the server's time has passed its version: so other stores are above it, too.
@@ -177,7 +175,7 @@ class Writer:
         # Twice: what was submitted may be waiting for room, which lingering rows take up; and once it is accepted, it
         # is not to linger either.
         self._request_flush()
-        await _turn_ended(self._last_turn)
+        await self._turns.ended()
         self._request_flush()
         for batcher in self._batchers.values():
             await batcher.drained()
@@ -327,14 +325,3 @@ class Writer:
         logger.warning("a submitted or cancelled write failed, and nobody awaited it: %s", error)
         table = getattr(error, "table", "") or SESSIONS.name
         self._batchers[table].counters.unobserved_failures += 1
-
-
-def _end_turn(turn: asyncio.Future[None]) -> None:
-    if not turn.done():
-        turn.set_result(None)
-
-
-async def _turn_ended(turn: asyncio.Future[None] | None) -> None:
-    """Returns when the submitted write with this turn has been accepted, or has failed or was cancelled before."""
-    if turn is not None and not turn.done():
-        await asyncio.wait([turn])  # not the future itself: a cancelled waiter would cancel it for all

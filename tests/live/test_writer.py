@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agentstore import AsyncClickHouseStore, Message, NotFoundError, StoreClosedError, WriteError
+from agentstore import AsyncClickHouseStore, InvalidArgumentError, Message, NotFoundError, StoreClosedError, WriteError
 from agentstore.connection.dial import dial
 from agentstore.connection.sql import Sql, sql
 from agentstore.local.client.acquire import acquire
@@ -187,6 +187,24 @@ async def test_a_replace_keeps_what_it_writes_though_its_key_is_not_valid_text(
     for _ in range(2):
         await store.write_session(org, session("s"), [], [call(0, tool_use_id="a\ud800")], replace=True)
     assert [one.tool_use_id for one in await store.get_session_tool_calls(org, "s")] == ["a\ufffd"]
+
+
+async def test_a_refused_write_lets_nothing_overtake_what_was_submitted_before_it(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    old = store.submit_session(org, session("s"), [message(n, "old") for n in range(8000)])
+    bad = store.submit_session(org, session("bad"), [message(-1)])
+    cancelled = store.submit_session(org, session("cancelled"), [message(0)])
+    new = store.submit_session(org, session("s"), [message(0, "new")])
+    cancelled.task.cancel()
+    with pytest.raises(InvalidArgumentError):
+        await bad
+    assert not old.done()
+    await old
+    await new
+    found = await contents(store, org, "s")
+    assert (found[0], found[1], len(found)) == ("new", "old", 8000)
+    assert not await is_published(store, org, "cancelled")
 
 
 # --- 3. no loss, no double: also tests/faults -----------------------------------------------------------------------
