@@ -52,6 +52,12 @@ def asked_in(
     starred: FromQuery[str] = "",
     hidden: FromQuery[str] = "",
     parent: FromQuery[str] = "",
+    project_name: FromQuery[str] = "",
+    tool: FromQuery[str] = "",
+    model: FromQuery[str] = "",
+    weekday: FromQuery[str] = "",
+    hour: FromQuery[str] = "",
+    started: FromQuery[str] = "",
 ) -> Asked:
     """The filters in the address. Spaces around them are nobody's wish, and an empty field asks for nothing."""
     return Asked(
@@ -66,6 +72,12 @@ def asked_in(
         starred=_is_ticked(starred),
         hidden=_is_ticked(hidden),
         parent=parent,
+        project_name=project_name,
+        tool=tool,
+        model=model,
+        weekday=weekday.strip(),
+        hour=hour.strip(),
+        started=_is_ticked(started),
     )
 
 
