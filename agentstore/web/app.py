@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
@@ -19,10 +20,12 @@ from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import login, panels, session, sessions, texts
+from agentstore.web.pages import commits, files, login, overview, panels, session, sessions, texts
 from agentstore.web.settings import WebSettings
 
 _LARGEST_BODY = 64 * 1024
+# So many figures are asked for at once, and so many wait: an overview has eight, and some people open theirs together.
+_HEAVY, _WAITING = 4, 96
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 PAGES: list[Any] = [
@@ -39,6 +42,10 @@ PAGES: list[Any] = [
     panels.links,
     panels.thread,
     texts.text,
+    overview.overview,
+    overview.panel,
+    commits.commits,
+    files.files,
     live,
 ]
 
@@ -85,7 +92,7 @@ def make_app(
     """
     logins = Logins(settings.key, settings.token, on_used=on_token)
     hub = Hub(store)
-    state = State({"store": store, "settings": settings, "logins": logins, "choices": KnownChoices(store), "hub": hub})
+    state = State({"store": store, "settings": settings, "logins": logins, "choices": KnownChoices(store), "hub": hub, "turns": Turns(_HEAVY, _WAITING)})
     app = Litestar(
         [*PAGES, static_file, favicon, health],
         dependencies=DEPENDENCIES,

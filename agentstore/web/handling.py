@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery
 
+from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
@@ -18,6 +19,7 @@ Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
+Turns_ = NamedDependency[Turns]
 Text = FromQuery[str]
 
 
@@ -33,6 +35,13 @@ def choices_in(state: State) -> KnownChoices:
     choices = state.choices
     assert isinstance(choices, KnownChoices)
     return choices
+
+
+def turns_in(state: State) -> Turns:
+    """Whose turn it is, of what is heavy."""
+    turns = state.turns
+    assert isinstance(turns, Turns)
+    return turns
 
 
 def viewer_in(request: Request[Any, Any, Any]) -> Viewer:
@@ -88,6 +97,7 @@ def _is_ticked(value: str) -> bool:
 DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
+    "turns": Provide(turns_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),
 }
