@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         FileHistoryEntry,
         FileTouch,
         GitLink,
+        GitLinkEntry,
+        GitLinkPage,
         GitLinkResult,
         HeatmapCell,
         Highlight,
@@ -63,11 +65,13 @@ if TYPE_CHECKING:
         OriginalPart,
         ProjectInfo,
         ProjectUsage,
+        Prompt,
         SearchPage,
         SearchQuery,
         SearchResult,
         Session,
         SessionDelete,
+        SessionFile,
         SessionFilter,
         SessionPage,
         SessionStar,
@@ -109,6 +113,8 @@ __all__ = [
     "FileHistoryEntry",
     "FileTouch",
     "GitLink",
+    "GitLinkEntry",
+    "GitLinkPage",
     "GitLinkResult",
     "HeatmapCell",
     "Highlight",
@@ -126,6 +132,7 @@ __all__ = [
     "PoolTimeoutError",
     "ProjectInfo",
     "ProjectUsage",
+    "Prompt",
     "Purge",
     "QueryError",
     "ReadStore",
@@ -136,6 +143,7 @@ __all__ = [
     "SearchResult",
     "Session",
     "SessionDelete",
+    "SessionFile",
     "SessionFilter",
     "SessionPage",
     "SessionPurgedError",
@@ -168,11 +176,19 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
+<<<<<<< HEAD
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
         "HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
-        "ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
+        "ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
         "SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall ToolUsageStat UnpricedModel "
         "UserInfo UserUsage WriteMark"
+=======
+        "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
+        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
+        "OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFile "
+        "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
+        "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
+>>>>>>> windows
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +13,10 @@ from agentstore.faces.addresses import is_sha, plain_request
 from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
-    from agentstore import GitLink, GitLinkResult, Session
+    from agentstore import GitLinkEntry, GitLinkResult
     from agentstore.cli.opening import Opened
 
-_AT_ONCE = 8
-_NEVER = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+_PAGE = 1000
 
 
 class Linked(NamedTuple):
@@ -49,59 +47,23 @@ async def looked_up(opened: Opened, what: str) -> list[Linked]:
 
 
 async def latest(opened: Opened, scope: Scope, limit: int) -> tuple[list[Linked], bool]:
-    """The links of the latest sessions, the newest first, and whether there are more. Subagents' are among them."""
+    """The latest links, the newest first, and whether there are more; 0 is no limit. Subagents' are among them."""
     from agentstore import SessionFilter
 
-    wanted = SessionFilter(with_commits=True, include_subagents=True, **await scope_wanted(opened, scope))
+    wanted = SessionFilter(include_subagents=True, **await scope_wanted(opened, scope))
     found: list[Linked] = []
-    waiting: list[Session] = []
-    async for session in opened.store.iter_sessions(opened.org, wanted):
-        waiting.append(session)
-        if len(waiting) == _AT_ONCE:
-            found += await _links_of(opened, waiting)
-            waiting = []
-            if 0 < limit < len(found):
-                break
-    found += await _links_of(opened, waiting)
-    found.sort(key=lambda one: one.when or _NEVER, reverse=True)
-    return (found[:limit], len(found) > limit) if limit else (found, False)
+    cursor = ""
+    while True:
+        most = min(limit - len(found), _PAGE) if limit else _PAGE
+        page = await opened.store.list_git_links(opened.org, wanted, limit=most, cursor=cursor)
+        found += [_linked(one) for one in page.links]
+        cursor = page.next_cursor
+        if not cursor or len(found) == limit:
+            return found, bool(cursor)
 
 
-async def _links_of(opened: Opened, sessions: list[Session]) -> list[Linked]:
-    told = await asyncio.gather(*(opened.store.get_session_git_links(opened.org, one.id) for one in sessions))
-    return [
-        _joined(session, link)
-        for session, links in zip(sessions, told, strict=True)
-        for link in links
-        if not session.copied_message_count or await _is_its_own(opened, link)
-    ]
-
-
-async def _is_its_own(opened: Opened, link: GitLink) -> bool:
-    """What a fork copied is the other session's: a look for it tells whose it is."""
-    if not is_sha(link.commit_sha) and not link.pr_url:
-        return True
-    sha = link.commit_sha if is_sha(link.commit_sha) else ""
-    found = await opened.store.lookup_git_links(opened.org, sha=sha, pr_url=link.pr_url)
-    return any(one.session_id == link.session_id for one in found)
-
-
-def _joined(session: Session, link: GitLink) -> Linked:
+def _linked(entry: GitLinkEntry) -> Linked:
     from agentstore import GitLinkResult
 
-    joined = GitLinkResult(
-        session_id=session.id,
-        user_id=session.user_id or link.user_id,
-        user_name=session.user_name,
-        project_id=session.project_id,
-        project_name=session.project_name,
-        agent_type=session.agent_type,
-        started_at=session.started_at,
-        first_message=session.first_message,
-        commit_sha=link.commit_sha,
-        pr_url=link.pr_url,
-        link_type=link.link_type,
-        confidence=link.confidence,
-        message_ordinal=link.message_ordinal,
-    )
-    return Linked(joined, link.detected_at or session.started_at, title_of(session))
+    link = GitLinkResult(*(getattr(entry, name) for name in GitLinkResult.__struct_fields__))
+    return Linked(link, entry.detected_at or entry.started_at, title_of(entry))

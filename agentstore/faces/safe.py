@@ -1,4 +1,4 @@
-"""The only way of foreign text to a terminal. Pure.
+"""The only way of foreign text to a terminal, and the first step of its way to a page (``web.rendering.text``). Pure.
 
 A transcript holds what models, tools and web pages said: escape sequences that move the cursor, set the title or answer
 in the user's name, carriage returns that hide what stood there, controls that turn the direction of writing, characters
@@ -12,10 +12,12 @@ import re
 # C0 and C1 controls with DEL; soft hyphen; Arabic letter mark; fillers that show nothing; zero-width spaces, marks and
 # joiners; line and paragraph separators; directions of writing; invisible operators; lone surrogates; the byte order
 # mark; interlinear marks; noncharacters; tags, and variation selectors that nobody uses but to hide text.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
+_BEYOND = (
+    "\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff"
 )
+_UNSAFE = re.compile(f"[\x00-\x1f{_BEYOND}]")
+_UNSAFE_IN_A_BLOCK = re.compile(f"[\x00-\x08\x0b-\x1f{_BEYOND}]")
 _TAB = 8
 # Between two characters beyond ASCII a joiner is part of a word (Persian, Hindi) or of one emoji.
 _JOINERS = "\u200c\u200d"
@@ -31,6 +33,11 @@ def line(text: str) -> str:
 def lines(text: str) -> list[str]:
     """The lines of a text, each safe: tabs are spaces up to the next eighth column, CR LF is one end of a line."""
     return [_UNSAFE.sub(_shown, one.expandtabs(_TAB)) for one in text.replace("\r\n", "\n").split("\n")]
+
+
+def block(text: str) -> str:
+    """The text with its lines and tabs as they are, all else safe; CR LF is one end of a line."""
+    return _UNSAFE_IN_A_BLOCK.sub(_shown, text.replace("\r\n", "\n"))
 
 
 def in_json(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from agentstore.models.record import Record
-from agentstore.models.written import Message, Session, ToolCall
+from agentstore.models.written import FileOperation, Message, Session, ToolCall
 
 TextKind = Literal["content", "usage", "input", "result"]
 
@@ -39,6 +39,16 @@ class MessageOutline(Record, frozen=True):
     call_count: int = 0
     error_count: int = 0
     result_length: int = 0
+
+
+class Prompt(Record, frozen=True):
+    """What a person said: the beginning of it. ``content_length`` is that of the whole text."""
+
+    ordinal: int
+    timestamp: dt.datetime | None = None
+    content: str = ""
+    content_length: int = 0
+    source_id: str = ""
 
 
 class CutText(Record, frozen=True):
@@ -136,6 +146,23 @@ class GitLinkResult(Record, frozen=True):
     message_ordinal: int = 0
 
 
+class GitLinkEntry(GitLinkResult, frozen=True):
+    """A git link with its session, and when it was made, as far as that is known.
+
+    ``display_name`` is that of the session; where it has none, its first message says what it is about.
+    """
+
+    detected_at: dt.datetime | None = None
+    display_name: str = ""
+
+
+class GitLinkPage(Record, frozen=True):
+    """One page of git links, newest first; ``next_cursor`` is "" on the last one."""
+
+    links: list[GitLinkEntry] = msgspec.field(default_factory=list)
+    next_cursor: str = ""
+
+
 class FileHistoryEntry(Record, frozen=True):
     """What a tool call did with a file, together with the session that it was made in. Its fields as in ``FileTouch``.
 
@@ -165,6 +192,15 @@ class FileHistory(Record, frozen=True):
 
     touches: list[FileHistoryEntry] = msgspec.field(default_factory=list)
     next_cursor: str = ""
+
+
+class SessionFile(Record, frozen=True):
+    """A file that a session touched: how often by each operation, and in which messages first and last."""
+
+    path: str
+    operations: dict[FileOperation, int] = msgspec.field(default_factory=dict)
+    first_ordinal: int = 0
+    last_ordinal: int = 0
 
 
 class UserInfo(Record, frozen=True):

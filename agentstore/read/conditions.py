@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from agentstore.connection.sql import Sql, identifier, join, sql
+from agentstore.connection.sql import Sql, identifier, join, sql, valid_text
 from agentstore.errors import InvalidArgumentError
 from agentstore.organisation import organisation
 from agentstore.read.dates import date_conditions
@@ -13,6 +14,8 @@ EVERYTHING = sql("1")
 BROWSABLE = sql("browsable")
 # Of session_facts and session_rows: that all of it is there (ddl/0011, at its end).
 FILLED = sql("filled")
+# Of so many ids a statement asks at a time.
+SEVERAL_AT_ONCE = 500
 
 
 def session_conditions(
@@ -67,6 +70,13 @@ def expect(value: Any, kind: type, field: str) -> None:
     """Refuse what is not of this type, before an attribute of it is missed."""
     if not isinstance(value, kind):
         raise InvalidArgumentError(f"{field}: expected {kind.__name__}, got {type(value).__name__}", field=field)
+
+
+def several_ids(ids: Any, field: str) -> list[str]:
+    """The ids as they are stored, each once, in order; not one str, whose characters would pass for ids."""
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise InvalidArgumentError(f"{field}: expected several ids, got one {type(ids).__name__}", field=field)
+    return sorted({valid_text(text(id, field)) for id in ids})
 
 
 def page_limit(limit: Any) -> int:

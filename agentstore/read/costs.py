@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Unpack
 
 from agentstore.connection.sql import Sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analytics_keywords
 from agentstore.models import CostReport, CostRow, UnpricedModel
 from agentstore.prices.row import nanodollars
-from agentstore.protocols import Columns
-from agentstore.read.conditions import page_limit
+from agentstore.protocols import Columns, Executor
+from agentstore.read.conditions import expect, page_limit, several_ids, text
 from agentstore.read.costs_sql import KEYS, OF_KEY, OF_MODEL, cost_of_sessions, cost_statement
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
 from agentstore.read.price_rows_sql import Prices, day_of
-from agentstore.read.totals import OF_MANY_SESSIONS
+from agentstore.read.totals import OF_MANY_SESSIONS, OfSessions
+
+# Of which costs are told at a time.
+_MOST_SESSIONS = 1000
 
 
 class CostReads(ReadLanes):
@@ -63,12 +66,50 @@ class CostReads(ReadLanes):
                 return cost_of_sessions(org_id, filter, prices, most)
             return cost_statement(org_id, key, filter, prices)
 
-        statement(Prices())  # what cannot be asked is refused before anything is
-        told = await book.prices(heavy, org_id)
-        found = _Found(await heavy.fetch(statement(told), OF_MANY_SESSIONS))
-        if (more := await book.learn(heavy, org_id, found.models, told)) is not None:
-            found = _Found(await heavy.fetch(statement(more), OF_MANY_SESSIONS))
+        found = await _found(heavy, book, org_id, statement, OF_MANY_SESSIONS)
         return found.report(by_key=key == "day")
+
+    async def session_costs(self, org_id: str, session_ids: Iterable[str], *, own: bool = False) -> CostReport:
+        """What these sessions cost, at most 1,000: a row for each by which anything was spent, as ``cost_by`` has it.
+
+        With ``own`` each for itself, without its subagents; then subagents have rows, too. Else what a subagent spends
+        is in the row of its root session alone. So the own costs of a session and of all subagents below it are what
+        it costs without ``own``.
+
+        It counts as ``cost_by`` does: sessions that are listed, deleted ones not, each response once. What a fork or a
+        resume copied costs nothing there, but in the session that it belongs to. Only these sessions and their
+        subagents are read.
+        """
+        pool, book, organisation = self._open_pool, self._price_book, text(org_id, "org_id")
+        ids = several_ids(session_ids, "session_ids")
+        expect(own, bool, "own")
+        if len(ids) > _MOST_SESSIONS:
+            raise InvalidArgumentError(
+                f"session_ids: expected at most {_MOST_SESSIONS}, got {len(ids)}", field="session_ids"
+            )
+        if not ids:
+            return _Costs([]).report(by_key=False)
+        filter = OfSessions(ids=tuple(ids), own=own)
+        found = await _found(
+            pool, book, organisation, lambda prices: cost_of_sessions(organisation, filter, prices, _MOST_SESSIONS), {}
+        )
+        return found.report(by_key=False)
+
+
+async def _found(
+    executor: Executor,
+    book: PriceBook,
+    org_id: str,
+    statement: Callable[[Prices], Sql],
+    settings: Mapping[str, Any],
+) -> _Costs:
+    """What a statement finds that knows all prices it needs."""
+    statement(Prices())  # what cannot be asked is refused before anything is
+    told = await book.prices(executor, org_id)
+    found = _Costs(await executor.fetch(statement(told), settings))
+    if (more := await book.learn(executor, org_id, found.models, told)) is not None:
+        found = _Costs(await executor.fetch(statement(more), settings))
+    return found
 
 
 class _Sums:
@@ -123,7 +164,7 @@ class _Sums:
         return UnpricedModel(model, *self.amounts[10:])
 
 
-class _Found:
+class _Costs:
     """The rows of a statement by key and by model. A row that is of both is added to both."""
 
     def __init__(self, columns: Columns) -> None:

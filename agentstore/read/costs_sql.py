@@ -14,7 +14,7 @@ from agentstore.filters import AnalyticsFilter
 from agentstore.read.dates import zone
 from agentstore.read.price_rows_sql import ALWAYS_DAY, Prices, chains, changes, is_listed, names_of
 from agentstore.read.responses import of_rows_or_largest, several
-from agentstore.read.totals import payers, spent_rows
+from agentstore.read.totals import OfSessions, payers, spending_sessions, spent_rows
 
 # What a row is of: a key and a model, or one of the two.
 OF_BOTH, OF_KEY, OF_MODEL = 0, 1, 2
@@ -107,9 +107,15 @@ def _rows(org_id: str, filter: AnalyticsFilter) -> Sql:
         " cache_write_tokens, reported_cost_nanodollars, web_searches) > 0",
         size=_SIZE,
         most=2**64 - 1,
-        several=several(org_id),
+        several=_several(org_id, filter),
         rows=spent_rows(org_id, filter, sql("message_facts"), sql("ordinal")),
     )
+
+
+def _several(org_id: str, filter: AnalyticsFilter) -> Sql:
+    if isinstance(filter, OfSessions):  # a few of them: no other rows need be looked at
+        return several(org_id, sql("session IN ({counted})", counted=spending_sessions(org_id, filter)))
+    return several(org_id)
 
 
 def _groups(org_id: str, filter: AnalyticsFilter, *, by_session: bool) -> Sql:

@@ -77,10 +77,21 @@ class FileCursor(msgspec.Struct, frozen=True, array_like=True):
     path: str
 
 
+class LinkCursor(msgspec.Struct, frozen=True, array_like=True):
+    """The key of the last git link of a list; its moment in microseconds, None for one without a time."""
+
+    moment: int | None
+    session_id: str
+    ordinal: _UInt32
+    commit_sha: str
+    pr_url: str
+
+
 _Cursor = TypeVar("_Cursor", SearchCursor, WordsCursor)
+_Dated = TypeVar("_Dated", FileCursor, LinkCursor)
 
 
-def encode_search_cursor(cursor: SearchCursor | WordsCursor | FileCursor) -> str:
+def encode_search_cursor(cursor: SearchCursor | WordsCursor | FileCursor | LinkCursor) -> str:
     """The cursor as text."""
     return _to_base64(msgspec.json.encode(cursor))
 
@@ -97,11 +108,20 @@ def decode_words_cursor(text: str) -> WordsCursor:
 
 def decode_file_cursor(text: str) -> FileCursor:
     """What the text of a file's history says, or ``InvalidCursorError``."""
+    return _dated_cursor(text, FileCursor, "file_history")
+
+
+def decode_link_cursor(text: str) -> LinkCursor:
+    """What the text of a list of git links says, or ``InvalidCursorError``."""
+    return _dated_cursor(text, LinkCursor, "list_git_links")
+
+
+def _dated_cursor(text: str, kind: type[_Dated], method: str) -> _Dated:
     try:
-        cursor = msgspec.json.decode(_from_base64(text), type=FileCursor)
+        cursor = msgspec.json.decode(_from_base64(text), type=kind)
         from_ticks(cursor.moment)
     except (msgspec.MsgspecError, OverflowError):
-        raise InvalidCursorError("cursor: not one of file_history", field="cursor") from None
+        raise InvalidCursorError(f"cursor: not one of {method}", field="cursor") from None
     return cursor
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import get_args
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.errors import InvalidArgumentError
-from agentstore.models import FileHistory, FileHistoryEntry, FileOperation
+from agentstore.models import FileHistory, FileHistoryEntry, FileOperation, SessionFile
 from agentstore.protocols import Executor
+from agentstore.read.beside import told_of_sessions
 from agentstore.read.building import build_in_slices
 from agentstore.read.conditions import named, page_limit, text
 from agentstore.read.copies import own_rows
@@ -18,12 +21,32 @@ from agentstore.read.lanes import ReadLanes
 
 _OPERATIONS = get_args(FileOperation)
 _FIELDS = FileHistoryEntry.__struct_fields__
-_OF_SESSION = 7  # of these fields
 _LONG_AGO = -(2**62)  # of a touch without a time: the last of all
 
 
 class FileReads(ReadLanes):
-    """The read about files."""
+    """Reads about files."""
+
+    async def session_files(self, org_id: str, session_id: str) -> list[SessionFile]:
+        """The files that tool calls of a session did something with, by path; an unknown session has none.
+
+        Like its messages, they are those of the whole session, what a fork copied with them.
+        """
+        columns = await self._open_pool.fetch(
+            sql(
+                "SELECT path, toString(operation), count(), min(message_ordinal), max(message_ordinal)"
+                " FROM file_touches FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
+                " GROUP BY path, operation ORDER BY path, operation",
+                org_id=text(org_id, "org_id"),
+                session_id=text(session_id, "session_id"),
+                seen=above_floor(org_id, session_id),
+            )
+        )
+        found: list[SessionFile] = []
+        for path, group in groupby(zip(*columns, strict=True), key=itemgetter(0)):
+            _, operations, counts, firsts, lasts = zip(*group, strict=True)
+            found.append(SessionFile(path, dict(zip(operations, counts, strict=True)), min(firsts), max(lasts)))
+        return found
 
     async def file_history(
         self,
@@ -118,22 +141,12 @@ def _after(cursor: str) -> list[Sql]:
 
 
 async def _page(executor: Executor, org_id: str, columns: list[tuple[object, ...]], limit: int) -> FileHistory:
-    """The page, with what its sessions are: asked for by their ids, which costs less than joining all there are."""
+    """The page, with what its sessions are."""
     if not columns:
         return FileHistory()
     has_more = len(columns[0]) > limit
     columns = [column[:limit] for column in columns]
-    told = await executor.fetch(
-        sql(
-            "SELECT id, user_id, user_name, project_id, project_name, toString(agent_type), display_name,"
-            " first_message FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
-            org_id=org_id,
-            ids=tuple(sorted({str(id) for id in columns[0]})),
-        )
-    )
-    sessions = {id: rest for id, *rest in zip(*told, strict=True)} if told else {}
-    unknown = [""] * _OF_SESSION
-    beside = zip(*(sessions.get(id, unknown) for id in columns[0]), strict=True)
+    beside = zip(*await told_of_sessions(executor, org_id, columns[0]), strict=True)
     entries = await build_in_slices(FileHistoryEntry, [*columns, *beside], time_columns=[_FIELDS.index("touched_at")])
     if not has_more:
         return FileHistory(entries)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from agentstore.models import SearchPage, SearchQuery
 from agentstore.read.changes import ChangeReads
+from agentstore.read.children import ChildReads
 from agentstore.read.file_history import FileReads
 from agentstore.read.git_links import GitLinkReads
 from agentstore.read.ingested import IngestReads
 from agentstore.read.messages import MessageReads
+from agentstore.read.prompts import PromptReads
 from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.stars_and_pins import MarkReads
@@ -16,7 +18,18 @@ from agentstore.read.windows import WindowReads
 from agentstore.telemetry.methods import traced
 
 
-class Reads(MessageReads, WindowReads, GitLinkReads, FileReads, MarkReads, SummaryReads, ChangeReads, IngestReads):
+class Reads(
+    MessageReads,
+    WindowReads,
+    PromptReads,
+    ChildReads,
+    GitLinkReads,
+    FileReads,
+    MarkReads,
+    SummaryReads,
+    ChangeReads,
+    IngestReads,
+):
     """The read side of a store. Which connections a read may use is said in its body: see ``ReadLanes``."""
 
     # It remembers between searches what is slow to find out.

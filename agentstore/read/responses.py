@@ -11,18 +11,20 @@ from agentstore.read.conditions import text
 
 # The column of an inner SELECT that is its source for a row that may have others, and 0 for all that have none.
 SEVERAL = sql("several")
+_ALL = sql("1")
 
 
-def several(org_id: str) -> Sql:
-    """The expression over ``message_facts`` for ``SEVERAL``.
+def several(org_id: str, among: Sql = _ALL) -> Sql:
+    """The expression over ``message_facts`` for ``SEVERAL``; ``among`` are rows with all others that are counted.
 
     It looks at 32 bits of the source, in all sessions of the organisation: it may take a row for one with others that
     has none. That row is a group by itself, and counts the same.
     """
     return sql(
         "if(toUInt32(source) IN (SELECT toUInt32(source) AS part FROM message_facts FINAL WHERE org_id = {org_id}"
-        " GROUP BY part HAVING count() > 1), source, toUInt128(0))",
+        " AND {among} GROUP BY part HAVING count() > 1), source, toUInt128(0))",
         org_id=text(org_id, "org_id"),
+        among=among,
     )
 
 

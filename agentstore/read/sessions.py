@@ -8,11 +8,19 @@ from contextlib import aclosing
 from typing import Any
 
 from agentstore.connection.sql import Sql, from_ticks, sql, valid_text
-from agentstore.errors import InvalidArgumentError, NotFoundError
+from agentstore.errors import NotFoundError
 from agentstore.models import ProjectInfo, Session, SessionFilter, SessionPage, UserInfo
 from agentstore.protocols import Executor
 from agentstore.read.building import build_in_slices
-from agentstore.read.conditions import FILLED, expect, page_limit, session_conditions, text
+from agentstore.read.conditions import (
+    FILLED,
+    SEVERAL_AT_ONCE,
+    expect,
+    page_limit,
+    session_conditions,
+    several_ids,
+    text,
+)
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.session_filter import matching
@@ -22,9 +30,6 @@ _NOTHING = sql("")
 
 # Where a session has no started_at, any other is later.
 _NEVER = sql("toDateTime64('1900-01-01', 6, 'UTC')")
-
-# What an iterator fetches at a time.
-_SESSIONS_AT_ONCE = 500
 
 
 class SessionReads(ReadLanes):
@@ -69,13 +74,11 @@ class SessionReads(ReadLanes):
 
     async def get_sessions(self, org_id: str, ids: Iterable[str]) -> list[Session]:
         """Those of these sessions that there are, each once, by id."""
-        if isinstance(ids, str):  # each of its characters would pass for an id
-            raise InvalidArgumentError("ids: expected several ids, got one str", field="ids")
         pool, organisation = self._open_pool, text(org_id, "org_id")
-        wanted = sorted({valid_text(text(id, "ids")) for id in ids})
+        wanted = several_ids(ids, "ids")
         sessions: list[Session] = []
-        for start in range(0, len(wanted), _SESSIONS_AT_ONCE):
-            sessions += await sessions_of(pool, organisation, wanted[start : start + _SESSIONS_AT_ONCE])
+        for start in range(0, len(wanted), SEVERAL_AT_ONCE):
+            sessions += await sessions_of(pool, organisation, wanted[start : start + SEVERAL_AT_ONCE])
         return sessions
 
     async def list_users(self, org_id: str) -> list[UserInfo]:
@@ -137,12 +140,12 @@ async def all_values(executor: Executor, org_id: str, filter: SessionFilter) -> 
     sessions = matching(org_id, filter)
     after = _after_cursor(filter.cursor)
     while True:
-        columns = await executor.fetch(_first_keys(sessions, after, _SESSIONS_AT_ONCE))
+        columns = await executor.fetch(_first_keys(sessions, after, SEVERAL_AT_ONCE))
         if not columns:
             return
         ids, moments, keys = columns
         yield await session_values(executor, org_id, ids, known_keys(keys))
-        if len(ids) < _SESSIONS_AT_ONCE:
+        if len(ids) < SEVERAL_AT_ONCE:
             return
         after = _after(from_ticks(moments[-1]), ids[-1])
 

@@ -10,6 +10,7 @@ Statistics read the narrow copies (ddl/0011).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.filters import AnalyticsFilter
@@ -24,6 +25,14 @@ OF_MANY_SESSIONS = {"use_index_for_in_with_subqueries_max_values": 10_000}
 _ALL = sql("")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfSessions(AnalyticsFilter):
+    """Only these sessions: with what their subagents spend, or each for itself (``own``), and then subagents, too."""
+
+    ids: tuple[str, ...]
+    own: bool = False
+
+
 def counted_sessions(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     """The condition over ``session_facts FINAL`` on the browsable sessions that are counted."""
     zone(filter.tz)
@@ -35,7 +44,7 @@ def counted_sessions(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
         filled=FILLED,
     )
     dates = date_conditions(filter.date_from, filter.date_to, filter.tz)
-    return join(" AND ", [shown, *named(_equal(filter)), *dates, *more])
+    return join(" AND ", [shown, *_among(filter), *named(_equal(filter)), *dates, *more])
 
 
 def spending_sessions(org_id: str, filter: AnalyticsFilter) -> Sql:
@@ -109,9 +118,10 @@ def payers(org_id: str, filter: AnalyticsFilter, *more: Sql) -> Sql:
     columns = sql("user_id, user_name, project_name, toString(agent_type) AS agent_type, started_at")
     return sql(
         "SELECT session, id AS root, display_name AS title, 1 AS itself, {columns} FROM session_facts FINAL"
-        " WHERE {sessions} UNION ALL SELECT {key}, origin_session_id, '', 0, {columns} FROM session_floors FINAL"
+        " WHERE {sessions} UNION ALL SELECT {key}, {root}, '', 0, {columns} FROM session_floors FINAL"
         " WHERE scope = {scope} AND {counted}",
         key=SESSION_KEY,
+        root=_payer(filter),
         columns=columns,
         sessions=counted_sessions(org_id, filter, *more),
         scope=SUBAGENTS,
@@ -161,7 +171,22 @@ def _still_subagents(org_id: str) -> Sql:
 
 def _counted(org_id: str, filter: AnalyticsFilter) -> Sql:
     conditions = [sql("org_id = {org_id} AND counts", org_id=text(org_id, "org_id")), *named(_equal(filter))]
+    if isinstance(filter, OfSessions):
+        conditions.append(sql("{payer} IN {ids}", payer=_payer(filter), ids=filter.ids))
     return join(" AND ", [*conditions, *date_conditions(filter.date_from, filter.date_to, filter.tz)])
+
+
+def _among(filter: AnalyticsFilter) -> list[Sql]:
+    """The condition on sessions that they are those which are asked about."""
+    if not isinstance(filter, OfSessions):
+        return []
+    # As a subquery: one by one their keys would be computed while the statement is analysed.
+    return [sql("session IN (SELECT {key})", key=session_key(sql("arrayJoin({ids})", ids=list(filter.ids))))]
+
+
+def _payer(filter: AnalyticsFilter) -> Sql:
+    """Which session a row of a subagent counts for."""
+    return sql("session_id" if isinstance(filter, OfSessions) and filter.own else "origin_session_id")
 
 
 def _equal(filter: AnalyticsFilter) -> dict[str, str]:

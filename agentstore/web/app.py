@@ -20,7 +20,8 @@ from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import commits, files, login, overview, panels, session, sessions, texts
+from agentstore.web.pages import commits, files, login, overview, panels, search, session, sessions, texts
+from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
 
 _LARGEST_BODY = 64 * 1024
@@ -46,6 +47,7 @@ PAGES: list[Any] = [
     overview.panel,
     commits.commits,
     files.files,
+    search.search,
     live,
 ]
 
@@ -92,7 +94,17 @@ def make_app(
     """
     logins = Logins(settings.key, settings.token, on_used=on_token)
     hub = Hub(store)
-    state = State({"store": store, "settings": settings, "logins": logins, "choices": KnownChoices(store), "hub": hub, "turns": Turns(_HEAVY, _WAITING)})
+    state = State(
+        {
+            "store": store,
+            "settings": settings,
+            "logins": logins,
+            "choices": KnownChoices(store),
+            "searches": Searches(),
+            "turns": Turns(_HEAVY, _WAITING),
+            "hub": hub,
+        }
+    )
     app = Litestar(
         [*PAGES, static_file, favicon, health],
         dependencies=DEPENDENCIES,

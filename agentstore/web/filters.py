@@ -115,8 +115,12 @@ class Asked:
     def link(self, path: str, **changed: Any) -> str:
         """The address of a page with these filters, some of them changed."""
         extra = {name: value for name, value in changed.items() if name not in _NAMES}
-        asked = replace(self, **{name: value for name, value in changed.items() if name in _NAMES})
+        asked = self.changed(**{name: value for name, value in changed.items() if name in _NAMES})
         return with_query(path, {**asked.in_address, **extra})
+
+    def changed(self, **changed: Any) -> Asked:
+        """The same with other values."""
+        return replace(self, **changed)
 
 
 def _number(text: str, field: str) -> int | None:

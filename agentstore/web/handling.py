@@ -14,12 +14,14 @@ from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
 from agentstore.web.filters import USUAL_SPAN, Asked
+from agentstore.web.searching import Searches
 
 Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
 Turns_ = NamedDependency[Turns]
+Found = NamedDependency[Searches]
 Text = FromQuery[str]
 
 
@@ -42,6 +44,13 @@ def turns_in(state: State) -> Turns:
     turns = state.turns
     assert isinstance(turns, Turns)
     return turns
+
+
+def searches_in(state: State) -> Searches:
+    """What runs searches."""
+    searches = state.searches
+    assert isinstance(searches, Searches)
+    return searches
 
 
 def viewer_in(request: Request[Any, Any, Any]) -> Viewer:
@@ -98,6 +107,7 @@ DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
     "turns": Provide(turns_in, sync_to_thread=False),
+    "searches": Provide(searches_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),
 }

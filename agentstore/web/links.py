@@ -34,7 +34,12 @@ def micros(when: dt.datetime) -> int:
 
 def with_query(path: str, values: Mapping[str, Any]) -> str:
     """The path with these values, without those that are "" or None or False; True is 1."""
-    told = {name: 1 if value is True else value for name, value in values.items() if value not in ("", None, False)}
+    # 0 is a number, and a message has it.
+    told = {
+        name: 1 if value is True else value
+        for name, value in values.items()
+        if value is not None and value is not False and value != ""
+    }
     query = urlencode({name: str(value) for name, value in told.items()}, errors="replace")
     return f"{path}?{query}" if query else path
 

@@ -15,10 +15,10 @@ from markupsafe import Markup, escape
 from agentstore.faces import money, times
 from agentstore.faces.addresses import name_of
 from agentstore.faces.titles import title_of
+from agentstore.integrations.hits import marked_html
 from agentstore.web import links
 from agentstore.web.access.viewer import is_let_in, viewer_of
 from agentstore.web.assets import asset_path
-from agentstore.integrations.hits import marked_html
 from agentstore.web.rendering import message_parts, visible
 from agentstore.web.zones import zone_for
 

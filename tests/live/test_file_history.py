@@ -15,6 +15,7 @@ from agentstore import (
     InvalidArgumentError,
     InvalidCursorError,
     SessionDelete,
+    SessionFile,
 )
 from agentstore.models import FileOperation
 from tests.builders import at, message, session, touch
@@ -163,3 +164,32 @@ async def test_what_is_not_asked_for_rightly_is_refused(store: AsyncClickHouseSt
     for bad in (touch("", "a"), touch("s", ""), touch("s", "a", "look")):  # type: ignore[arg-type]
         with pytest.raises(InvalidArgumentError, match=r"^touches\[0\]\."):
             await store.write_file_touches(org, [bad])
+
+
+async def test_the_files_of_a_session(store: AsyncClickHouseStore, org: str) -> None:
+    said = [message(n, role="assistant", source_id=f"r{n}", output_tokens=1) for n in range(10)]
+    touches = [
+        touch("s", "b.py", "read", message_ordinal=9),
+        touch("s", "b.py", "edit", message_ordinal=4),
+        touch("s", "b.py", "read", message_ordinal=2),
+        touch("s", "a's.py", "move", message_ordinal=7, moved_to="b.py"),
+    ]
+    await store.write_session(org, session("s"), said)
+    await store.write_file_touches(org, [*touches, touch("t", "b.py", message_ordinal=1)])
+    found = [SessionFile("a's.py", {"move": 1}, 7, 7), SessionFile("b.py", {"read": 2, "edit": 1}, 2, 9)]
+    assert await store.session_files(org, "s") == found
+    assert await store.session_files(org, "unknown") == await store.session_files(f"{org}-other", "s") == []
+    # A fork reads whole, what it copied with it.
+    await store.write_session(org, session("fork", started_at=at(5)), said)
+    await store.write_file_touches(org, [replace(one, session_id="fork") for one in touches])
+    assert await store.session_files(org, "fork") == found
+    await store.write_session_deletes(org, [SessionDelete(session_id="s")])  # hides it from lists only
+    assert await store.session_files(org, "s") == found
+    await store.write_session(org, session("s"), said, replace=True)
+    await store.write_file_touches(org, [touch("s", "late.py", "write", message_ordinal=3)])
+    assert await store.session_files(org, "s") == [SessionFile("late.py", {"write": 1}, 3, 3)]
+    await store.purge_sessions(org, ["s"])
+    assert await store.session_files(org, "s") == []
+    bad: Any = 1
+    with pytest.raises(InvalidArgumentError, match=r"^session_id: "):
+        await store.session_files(org, bad)

@@ -35,7 +35,8 @@ WITHOUT_ORG = {"aclose", "flush", "mark"}
 
 def one(mark: str, **fields: Any) -> Session:
     return session("s", user_id="u", user_name=mark, project_id="p", project_name=mark, project_path=mark,
-                   agent_type=mark, first_message=mark, **fields)  # fmt: skip
+                   agent_type=mark, first_message=mark, parent_session_id="parent", relationship_type="continuation",
+                   **fields)  # fmt: skip
 
 
 async def removed_originals(store: AsyncClickHouseStore, org: str) -> None:
@@ -131,6 +132,10 @@ BESIDE: dict[str, Case] = {
     "session_outline": lambda store, org, mark: store.session_outline(org, "s"),
     "session_window": lambda store, org, mark: store.session_window(org, "s", first_ordinal=0, last_ordinal=9),
     "message_text": lambda store, org, mark: store.message_text(org, "s", 0),
+    "list_children": lambda store, org, mark: store.list_children(org, ["parent"]),
+    "session_costs": lambda store, org, mark: store.session_costs(org, ["s"]),
+    "list_git_links": lambda store, org, mark: store.list_git_links(org),
+    "session_files": lambda store, org, mark: store.session_files(org, "s"),
 }
 ALL_READS = {**READS, **BESIDE}
 REMOVALS = [

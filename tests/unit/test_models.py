@@ -74,6 +74,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "source_id": "",
     },
     "Changes": {"version": 0, "session_ids": [], "deleted_session_ids": [], "seen": {}},
+    "GitLinkEntry": {
+        "session_id": "", "user_id": "", "user_name": "", "project_id": "", "project_name": "", "agent_type": "",
+        "started_at": None, "first_message": "", "commit_sha": "", "pr_url": "", "link_type": "", "confidence": "",
+        "message_ordinal": 0, "detected_at": None, "display_name": "",
+    },
+    "GitLinkPage": {"links": [], "next_cursor": ""},
+    "SessionFile": {"path": REQUIRED, "operations": {}, "first_ordinal": 0, "last_ordinal": 0},
     "MessageOutline": {
         "ordinal": REQUIRED, "role": "", "timestamp": None, "model": "", "content_length": 0, "has_thinking": False,
         "has_tool_use": False, "source_id": "", "call_count": 0, "error_count": 0, "result_length": 0,

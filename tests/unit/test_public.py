@@ -23,7 +23,7 @@ NAMES = [
     "SessionStar", "SourceFile", "Store",
     "StoreClosedError", "StoredWrite", "Summary", "SummaryTotals",
     "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
-    "CutText", "MessageOutline", "SessionWindow", "TextPart",
+    "CutText", "GitLinkEntry", "GitLinkPage", "MessageOutline", "SessionFile", "SessionWindow", "TextPart",
     "WriteMark", "WrongLoopError", "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', user_id='', agent_type='', date_from=None, date_to=None, tz='UTC'"
@@ -82,6 +82,10 @@ BESIDE = {
     "message_text": (
         "org_id, session_id, ordinal, *, tool_use_id='', call_index=0, part='content', first=0, characters=100000"
     ),
+    "list_children": "org_id, session_ids",
+    "session_costs": "org_id, session_ids, *, own=False",
+    "list_git_links": "org_id, filter=None, *, limit=100, cursor=''",
+    "session_files": "org_id, session_id",
 }
 LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
 

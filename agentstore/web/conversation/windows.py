@@ -22,7 +22,7 @@ _MESSAGE, _CALL = 300, 1_500
 
 
 class Window(NamedTuple):
-    """Ordinals, both ends included, and whether there is more on either side. Empty where ``last`` is before ``first``."""
+    """Ordinals, both ends included, and whether there is more on either side. Empty: ``last`` is before ``first``."""
 
     first: int
     last: int
@@ -106,7 +106,7 @@ def _place(outline: Sequence[MessageOutline], ordinal: int) -> int:
 
 
 class Found(NamedTuple):
-    """Where a link points to now. "moved": by the source's own id or its time it is another ordinal; "gone": no more."""
+    """Where a link points to now. "moved": by its source id or its time it is another ordinal; "gone": no more."""
 
     ordinal: int
     state: Literal["here", "moved", "gone"]

@@ -47,10 +47,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 def days(activity: Sequence[DailyActivity], cost: CostReport | None, scope: Scope, show: str) -> Days | None:
     """None where nothing happened."""
-    by_day = {
-        one.date: Amounts(one.session_count, one.message_count, one.total_output_tokens)
-        for one in activity
-    }
+    by_day = {one.date: Amounts(one.session_count, one.message_count, one.total_output_tokens) for one in activity}
     for row in cost.rows if cost else ():
         # Sessions without a start have no day.
         if row.key:
@@ -61,7 +58,9 @@ def days(activity: Sequence[DailyActivity], cost: CostReport | None, scope: Scop
         return None
     first, last = _ends(scope, min(by_day), max(by_day))
     pieces = [(piece, _sum(inside)) for piece, inside in sorted_in(buckets(first, last), by_day)]
-    chart = bar_chart([(piece, getattr(sum, show)) for piece, sum in pieces], _teller(show), _on_axis(show), scope.sessions)
+    chart = bar_chart(
+        [(piece, getattr(sum, show)) for piece, sum in pieces], _teller(show), _on_axis(show), scope.sessions
+    )
     table = [Line(piece, sum, scope.sessions(piece)) for piece, sum in pieces if any(sum)]
     return Days(chart, table, pieces[0][0].size)
 

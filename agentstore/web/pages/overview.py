@@ -10,14 +10,11 @@ from litestar.params import FromPath
 
 from agentstore.errors import InvalidArgumentError
 from agentstore.integrations.running import Turns, while_connected
-from agentstore.store import AsyncClickHouseStore
-from agentstore.web.access.viewer import Viewer
-from agentstore.web.choices import Choices
 from agentstore.web.filters import SPANS
 from agentstore.web.handling import AskedFor, Choices_, Store, Text, Turns_, Who
 from agentstore.web.links import OVERVIEW
 from agentstore.web.overview.panels import PANELS, Panel, Question
-from agentstore.web.overview.scope import Scope, scope_of
+from agentstore.web.overview.scope import scope_of
 from agentstore.web.templating import page, render
 from agentstore.web.zones import zone_for
 

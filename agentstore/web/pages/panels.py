@@ -25,7 +25,7 @@ Ids = Annotated[list[str] | None, QueryParameter()]
 
 @get("/sessions/costs")
 async def costs(store: Store, viewer: Who, id: Ids = None) -> dict[str, str]:
-    """What sessions cost with their subagents, at API prices, as a list shows it; nothing of those that cost nothing."""
+    """What sessions cost with their subagents, at API prices, as a list shows it; without those that cost nothing."""
     ids = id or []
     if len(ids) > _MOST_COSTS:
         raise InvalidArgumentError(f"id: more than {_MOST_COSTS} sessions", field="id")

@@ -130,5 +130,3 @@ async def _hits(store: AsyncClickHouseStore, viewer: Viewer, id: str, q: str, mo
     )
     found.results.sort(key=lambda one: one.ordinal)
     return found
-
-
