@@ -13,7 +13,7 @@ from agentstore.web.charts.heatmap import HOURS, WEEKDAYS, heatmap, hours_of
 from agentstore.web.charts.scales import percent
 from agentstore.web.choices import Choices
 from agentstore.web.overview.days import days
-from agentstore.web.overview.rows import Ranking, Row, bars, is_spent, together
+from agentstore.web.overview.rows import Row, bars, is_spent, ranking, together
 from agentstore.web.overview.scope import Scope
 
 
@@ -73,14 +73,14 @@ async def _models(it: Question) -> dict[str, Any]:
             (
                 short_count(one.input_tokens),
                 short_count(one.cache_read_tokens),
-                short_count(one.cache_write_tokens),
+                short_count(one.cache_write_tokens) if one.cache_write_tokens else "",
                 count(one.message_count),
             ),
         )
         for one, bar in bars(found, lambda one: one.output_tokens)
     ]
     columns = ("Model", "Output", "Input", "Cache read", "Cache write", "Responses")
-    return {"ranking": Ranking("Tokens by model", columns, rows)}
+    return {"ranking": ranking("Tokens by model", "output tokens", columns, rows)}
 
 
 async def _tools(it: Question) -> dict[str, Any]:
@@ -96,7 +96,8 @@ async def _tools(it: Question) -> dict[str, Any]:
         )
         for one, bar in bars(found, lambda one: one.usage_count)
     ]
-    return {"ranking": Ranking("Calls by tool, the 20 most used", ("Tool", "Calls", "Failed", "Sessions"), rows)}
+    columns = ("Tool", "Calls", "Failed", "Sessions")
+    return {"ranking": ranking("Calls by tool, the 20 most used", "calls", columns, rows)}
 
 
 def _errors(errors: int, calls: int) -> str:
@@ -122,7 +123,7 @@ async def _projects(it: Question) -> dict[str, Any]:
         for one, bar in bars(found, lambda one: one.sessions)
     ]
     columns = ("Project", "Sessions", "Messages", "Commits", "Output tokens")
-    return {"ranking": Ranking("Sessions by project", columns, rows)}
+    return {"ranking": ranking("Sessions by project", "sessions", columns, rows)}
 
 
 async def _users(it: Question) -> dict[str, Any]:
@@ -139,7 +140,7 @@ async def _users(it: Question) -> dict[str, Any]:
         for one, bar in bars(found, lambda one: one.sessions)
     ]
     columns = ("User", "Sessions", "Messages", "Commits", "Output tokens")
-    return {"ranking": Ranking("Sessions by user", columns, rows)}
+    return {"ranking": ranking("Sessions by user", "sessions", columns, rows)}
 
 
 async def _cost(it: Question) -> dict[str, Any]:
@@ -161,7 +162,7 @@ async def _cost(it: Question) -> dict[str, Any]:
     ]
     title = dict(PANELS["cost"].shows)[it.show]
     columns = (title, "Cost", "Tokens in", "Tokens out", "Without a price")
-    return {"ranking": Ranking(f"Cost by {title.lower()}", columns, rows), "report": report}
+    return {"ranking": ranking(f"Cost by {title.lower()}", "at API prices", columns, rows), "report": report}
 
 
 def _cost_name(it: Question, row: CostRow) -> str:
@@ -183,8 +184,8 @@ PANELS: dict[str, Panel] = {
     "days": Panel("Over time", "overview_days.html", _MEASURES, _days, is_wide=True),
     "hours": Panel("When sessions begin", "overview_hours.html", (), _hours, is_wide=True),
     "projects": Panel("Projects", "overview_ranking.html", (), _projects),
-    "users": Panel("Users", "overview_ranking.html", (), _users),
-    "models": Panel("Models", "overview_ranking.html", (), _models),
     "tools": Panel("Tools", "overview_ranking.html", (), _tools),
+    "models": Panel("Models", "overview_ranking.html", (), _models),
+    "users": Panel("Users", "overview_ranking.html", (), _users),
     "cost": Panel("Cost", "overview_cost.html", _SPENDERS, _cost, is_wide=True),
 }

@@ -30,6 +30,7 @@ class Ranking(NamedTuple):
     caption: str
     columns: tuple[str, ...]
     rows: list[Row]
+    unit: str
 
     @property
     def first(self) -> list[Row]:
@@ -40,6 +41,17 @@ class Ranking(NamedTuple):
     def rest(self) -> list[Row]:
         """Those that are folded."""
         return self.rows[SHOWN:]
+
+
+def ranking(caption: str, unit: str, columns: tuple[str, ...], rows: list[Row]) -> Ranking:
+    """The table, without columns in which nothing stands. ``unit`` is what the bars count."""
+    kept = [at for at in range(len(columns) - 2) if any(row.cells[at] for row in rows)]
+    return Ranking(
+        caption,
+        (*columns[:2], *(columns[at + 2] for at in kept)),
+        [row._replace(cells=tuple(row.cells[at] for at in kept)) for row in rows],
+        unit,
+    )
 
 
 @dataclass(frozen=True)
