@@ -176,19 +176,12 @@ _HOMES = {
         "SessionPurgedError StoreClosedError WriteError WrongLoopError"
     ),
     "models": (
-<<<<<<< HEAD
-        "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkResult "
-        "HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage OriginalPart ProjectInfo "
-        "ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete SessionFilter SessionPage "
-        "SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall ToolUsageStat UnpricedModel "
-        "UserInfo UserUsage WriteMark"
-=======
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
         "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
-        "OriginalPart ProjectInfo ProjectUsage SearchPage SearchQuery SearchResult Session SessionDelete SessionFile "
+        "OriginalPart ProjectInfo ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete "
+        "SessionFile "
         "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
         "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
->>>>>>> windows
     ),
     "protocols": "ReadStore Store",
     "settings": "ConnectOptions",

@@ -123,6 +123,7 @@ ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
         {"messages": FEW_TEXTS, "tool_calls": FEW_TEXTS},
     ),
     "message_text": (lambda reads: reads.message_text("o", "s03000", 2), {"messages": FEW_TEXTS}),
+    "session_prompts": (lambda reads: reads.session_prompts("o", "s03000"), {"messages": FEW_TEXTS}),
     "session_costs": (
         lambda reads: reads.session_costs("o", ["s03000"]),
         {"session_facts": 2 * SESSIONS, "message_facts": 2 * 8192},

@@ -136,6 +136,7 @@ BESIDE: dict[str, Case] = {
     "session_costs": lambda store, org, mark: store.session_costs(org, ["s"]),
     "list_git_links": lambda store, org, mark: store.list_git_links(org),
     "session_files": lambda store, org, mark: store.session_files(org, "s"),
+    "session_prompts": lambda store, org, mark: store.session_prompts(org, "s"),
 }
 ALL_READS = {**READS, **BESIDE}
 REMOVALS = [

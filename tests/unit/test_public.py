@@ -16,7 +16,7 @@ NAMES = [
     "GitLink", "GitLinkResult", "HeatmapCell", "Highlight",
     "InvalidArgumentError", "InvalidCursorError", "Message", "MessagePin", "ModelTokenUsage", "NotFoundError",
     "OperationTimeoutError", "OriginalPart",
-    "Pipeline", "PoolTimeoutError", "ProjectInfo", "ProjectUsage", "Purge", "QueryError", "ReadStore", "Receipt",
+    "Pipeline", "PoolTimeoutError", "ProjectInfo", "ProjectUsage", "Prompt", "Purge", "QueryError", "ReadStore", "Receipt",
     "SchemaError",
     "SearchPage",
     "SearchQuery", "SearchResult", "Session", "SessionDelete", "SessionFilter", "SessionPage", "SessionPurgedError",
@@ -86,6 +86,7 @@ BESIDE = {
     "session_costs": "org_id, session_ids, *, own=False",
     "list_git_links": "org_id, filter=None, *, limit=100, cursor=''",
     "session_files": "org_id, session_id",
+    "session_prompts": "org_id, session_id, *, max_characters=200",
 }
 LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
 

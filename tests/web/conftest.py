@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -15,6 +19,7 @@ from tests.web.serving import Pages, served
 
 __all__ = ["long_cli", "module_cli", "own_cli", "sample_cli"]
 
+T = TypeVar("T")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -34,17 +39,45 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # As root, and where /dev/shm is small: both are so in containers.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        asyncio._set_running_loop(None)
         yield browser
-        browser.close()
+        with in_use(browser):
+            browser.close()
+        asyncio._set_running_loop(loop_of(browser))
+
+
+def loop_of(browser: Browser) -> asyncio.AbstractEventLoop:
+    """What the browser is driven by."""
+    loop = browser._loop
+    assert isinstance(loop, asyncio.AbstractEventLoop)
+    return loop
+
+
+@contextlib.contextmanager
+def in_use(browser: Browser) -> Iterator[None]:
+    """The loop that drives it runs beside our own frames for as long as the browser lives. Only in here it is the
+    running one of this thread: other tests, and ``asyncio.run`` in fixtures, have loops of their own."""
+    asyncio._set_running_loop(loop_of(browser))
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(None)
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that was never here before."""
-    context = browser.new_context(timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
-    yield context
-    context.close()
+    with in_use(browser):
+        context = browser.new_context(timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(15_000)
+        yield context
+        context.close()
+
+
+def run_aside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """``asyncio.run`` in a thread of its own, for tests that use a browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()
 
 
 @pytest.fixture

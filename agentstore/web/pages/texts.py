@@ -11,6 +11,7 @@ from litestar.params import FromPath, QueryParameter
 
 from agentstore.errors import InvalidArgumentError, NotFoundError
 from agentstore.models import TextPart, ToolCall
+from agentstore.models.answered import TextKind
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.handling import Store, Text, Who
@@ -21,6 +22,7 @@ from agentstore.web.templating import page
 # So much is rendered as what it is (Markdown, a diff, code); a longer text is plain, and comes in parts.
 _RENDERED = 200_000
 _PART = 200_000
+PARTS: dict[str, TextKind] = {"content": "content", "input": "input", "result": "result"}
 Ordinal = Annotated[int, QueryParameter(ge=0, le=2**31 - 1)]
 Number = Annotated[int, QueryParameter(ge=0, le=2**40)]
 
@@ -39,10 +41,10 @@ async def text(
 ) -> Response[str]:
     """One text of a message or a call: all of it, or where it is very long the part from a character on."""
     id = unquote(session_id)
-    if part not in ("content", "input", "result"):
+    if part not in PARTS:
         raise InvalidArgumentError(f"part: expected content, input or result, got {part!r}", field="part")
     found = await store.message_text(
-        viewer.org, id, at, tool_use_id=tool, call_index=call, part=part, first=first, characters=_PART
+        viewer.org, id, at, tool_use_id=tool, call_index=call, part=PARTS[part], first=first, characters=_PART
     )
     is_whole = first == 0 and found.total <= _RENDERED
     html = await _rendered(store, viewer, id, at, part, tool, call, found) if is_whole else plain_html(found.text)
