@@ -23,7 +23,7 @@ SPANS = (
     ("1y", "1 year"),
     ("all", "All time"),
 )
-_LONGEST = 1000
+LONGEST = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,8 @@ class Asked:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if isinstance(value, str) and len(value) > _LONGEST:
-                raise InvalidArgumentError(f"{name}: more than {_LONGEST} characters", field=name)
+            if isinstance(value, str) and len(value) > LONGEST:
+                raise InvalidArgumentError(f"{name}: more than {LONGEST} characters", field=name)
 
     def session_filter(self, zone: ZoneInfo, user: str, *, cursor: str = "", limit: int = 50) -> SessionFilter:
         """The sessions that were going on at some moment of that span, or that ``started`` in it.

@@ -67,7 +67,7 @@ async def _models(it: Question) -> dict[str, Any]:
     rows = [
         Row(
             one.model or "Unknown model",
-            it.scope.sessions(model=one.model) if one.model else "",
+            it.scope.sessions_with(model=one.model),
             bar,
             short_count(one.output_tokens),
             (
@@ -88,7 +88,7 @@ async def _tools(it: Question) -> dict[str, Any]:
     rows = [
         Row(
             one.tool_name or "Unnamed tool",
-            it.scope.sessions(tool=one.tool_name) if one.tool_name else "",
+            it.scope.sessions_with(tool=one.tool_name),
             bar,
             count(one.usage_count),
             (_errors(one.error_count, one.usage_count), count(one.session_count)),
@@ -115,7 +115,7 @@ async def _projects(it: Question) -> dict[str, Any]:
     rows = [
         Row(
             one.name or "No project",
-            it.scope.sessions(project_name=one.key) if one.key else "",
+            it.scope.sessions_with(project_name=one.key),
             bar,
             count(one.sessions),
             (count(one.messages), count(one.commits) if one.commits else "", short_count(one.tokens)),
@@ -132,7 +132,7 @@ async def _users(it: Question) -> dict[str, Any]:
     rows = [
         Row(
             one.name or "Unknown user",
-            it.scope.sessions(user=one.key) if one.key else "",
+            it.scope.sessions_with(user=one.key),
             bar,
             count(one.sessions),
             (count(one.messages), count(one.commits) if one.commits else "", short_count(one.tokens)),
@@ -173,7 +173,7 @@ def _cost_name(it: Question, row: CostRow) -> str:
 
 def _cost_link(it: Question, row: CostRow) -> str:
     field = {"model": "model", "project": "project_name", "agent": "agent", "user": "user"}[it.show]
-    return it.scope.sessions(**{field: row.key}) if row.key else ""
+    return it.scope.sessions_with(**{field: row.key})
 
 
 _MEASURES = (("sessions", "Sessions"), ("messages", "Messages"), ("tokens", "Output tokens"), ("cost", "Cost"))

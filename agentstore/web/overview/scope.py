@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from agentstore.filters import AnalyticsKeywords
 from agentstore.web.charts.buckets import Bucket
 from agentstore.web.choices import Choices
-from agentstore.web.filters import Asked
+from agentstore.web.filters import LONGEST, Asked
 from agentstore.web.links import OVERVIEW, SESSIONS
 
 
@@ -53,6 +53,12 @@ class Scope:
         first, last = (within.first, within.last) if within else (self.first, self.last)
         ends = {"since": first.isoformat() if first else "all", "until": last.isoformat() if last else ""}
         return self.asked.link(SESSIONS, started=bool(first or last), **ends, **more)
+
+    def sessions_with(self, **named: str) -> str:
+        """The address of the list of those with this name; "" where the name is none, or too long for an address."""
+        if not all(0 < len(one) <= LONGEST for one in named.values()):
+            return ""
+        return self.sessions(**named)
 
     def panel(self, name: str, show: str = "") -> str:
         """The address of one panel alone."""
