@@ -78,7 +78,8 @@ def test_figures_are_the_stores_own(client: httpx.Client, sample_cli: Cli) -> No
         assert re.search(rf"<dd[^>]*>(<a [^>]*>)?{count(number)}(</a>)?</dd>", totals), number
     assert dollars(summary.cost.total.cost_nanodollars) in totals
     for days, measure in ((summary.days, "message_count"), (summary.days, "total_output_tokens")):
-        told = panel(client, "days", "since=all")
+        told = panel(client, "days", "since=2026-03-01&until=2026-03-10")
+        assert days
         assert all(f">{count(getattr(one, measure))}</td>" in told for one in days)
     tools = panel(client, "tools", "since=all")
     assert all(f">{one.tool_name}<" in tools for one in summary.tools)
@@ -197,59 +198,12 @@ def hostile(module_cli: Cli) -> Iterator[httpx.Client]:
 
 
 TAGS = frozenset(
-    [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "link",
-        "script",
-        "body",
-        "a",
-        "header",
-        "svg",
-        "path",
-        "nav",
-        "form",
-        "label",
-        "input",
-        "kbd",
-        "button",
-        "div",
-        "main",
-        "section",
-        "h1",
-        "h2",
-        "p",
-        "span",
-        "select",
-        "option",
-        "dl",
-        "dt",
-        "dd",
-        "footer",
-        "strong",
-        "dialog",
-        "details",
-        "summary",
-        "table",
-        "caption",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "rect",
-        "line",
-        "text",
-        "g",
-        "defs",
-        "pattern",
-        "abbr",
-        "code",
-        "ul",
-        "li",
-    ]
+    re.findall(
+        r"\w+",
+        "html head meta title link script body a header svg path nav form label input kbd button div main section h1 h2"
+        " p span select option dl dt dd footer strong dialog details summary table caption thead tbody tr th td rect"
+        " line text g defs pattern abbr code ul li",
+    )
 )
 
 
@@ -270,6 +224,6 @@ def test_hostile_names_are_text(hostile: httpx.Client, name: str) -> None:
 def test_hostile_names_lead_to_their_sessions(hostile: httpx.Client) -> None:
     for name, number in (("projects", 0), ("users", 0), ("tools", -1)):
         found = rows(panel(hostile, name, ""), number)
-        assert len(found) >= 15
-        for link, told in found[:40]:
+        assert len(found) >= 10
+        for link, told in found[:10]:
             assert total(hostile, link) == told, link
