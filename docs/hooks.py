@@ -103,8 +103,10 @@ def _records(module: str) -> str:
         if not (inspect.isclass(kind) and kind.__module__ == home.__name__ and issubclass(kind, Record)):
             continue
         rows = ["| Field | Type | Default |", "| --- | --- | --- |"]
+        # Its own fields, and those of the record that it extends.
+        hints = {field: hint for one in reversed(kind.__mro__) for field, hint in inspect.get_annotations(one).items()}
         for field in msgspec.structs.fields(kind):
-            hint = kind.__annotations__[field.name].replace("_Date", "DateLike").replace("|", "&#124;")
+            hint = hints[field.name].replace("_Date", "DateLike").replace("|", "&#124;")
             rows.append(f"| `{field.name}` | <code>{hint}</code> | {_default(field)} |")
         text = (inspect.getdoc(kind) or "").replace("``", "`")
         parts.append("\n".join([f"### {name}", "", text, "", *rows]))

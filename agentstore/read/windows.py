@@ -125,7 +125,7 @@ class WindowReads(ReadLanes):
         columns = await pool.fetch(
             sql(
                 "SELECT substringUTF8({column}, {begin}, {length}), lengthUTF8({column}), {missing}"
-                " FROM {table} FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {key} AND {seen}",
+                " FROM {table} FINAL PREWHERE org_id = {org_id} AND session_id = {session_id} AND {key} WHERE {seen}",
                 column=column,
                 begin=begin + 1,
                 length=length,
@@ -150,8 +150,10 @@ async def _window(
     """The records of these ordinals, and which of their texts are cut."""
     columns = await pool.fetch(
         sql(
-            "SELECT {columns} FROM {table} FINAL WHERE org_id = {org_id} AND session_id = {session_id}"
-            " AND {ordinal} BETWEEN {first} AND {last} AND {seen} ORDER BY {key}",
+            # First by the key alone: where most sessions are short the server keeps no ordinals in its index, and would
+            # read all texts of this one.
+            "SELECT {columns} FROM {table} FINAL PREWHERE org_id = {org_id} AND session_id = {session_id}"
+            " AND {ordinal} BETWEEN {first} AND {last} WHERE {seen} ORDER BY {key}",
             columns=_cut_columns(held, most),
             table=held.table,
             org_id=org_id,

@@ -23,6 +23,7 @@ from agentstore.web.live.stream import live
 from agentstore.web.pages import commits, files, login, overview, panels, search, session, sessions, texts
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
+from agentstore.web.spending import KnownCosts
 
 _LARGEST_BODY = 64 * 1024
 # So many figures are asked for at once, and so many wait: an overview has eight, and some people open theirs together.
@@ -40,6 +41,7 @@ PAGES: list[Any] = [
     panels.spent,
     panels.prompts,
     panels.files,
+    panels.children,
     panels.links,
     panels.thread,
     texts.text,
@@ -102,6 +104,7 @@ def make_app(
             "choices": KnownChoices(store),
             "searches": Searches(),
             "turns": Turns(_HEAVY, _WAITING),
+            "spending": KnownCosts(store),
             "hub": hub,
         }
     )

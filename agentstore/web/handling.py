@@ -15,6 +15,7 @@ from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
 from agentstore.web.filters import USUAL_SPAN, Asked
 from agentstore.web.searching import Searches
+from agentstore.web.spending import KnownCosts
 
 Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
@@ -22,6 +23,7 @@ Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
 Turns_ = NamedDependency[Turns]
 Found = NamedDependency[Searches]
+Spending = NamedDependency[KnownCosts]
 Text = FromQuery[str]
 
 
@@ -51,6 +53,13 @@ def searches_in(state: State) -> Searches:
     searches = state.searches
     assert isinstance(searches, Searches)
     return searches
+
+
+def spending_in(state: State) -> KnownCosts:
+    """What sessions cost."""
+    spending = state.spending
+    assert isinstance(spending, KnownCosts)
+    return spending
 
 
 def viewer_in(request: Request[Any, Any, Any]) -> Viewer:
@@ -108,6 +117,7 @@ DEPENDENCIES = {
     "choices": Provide(choices_in, sync_to_thread=False),
     "turns": Provide(turns_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
+    "spending": Provide(spending_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),
 }

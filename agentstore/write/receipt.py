@@ -36,6 +36,10 @@ class Receipt:
             self._home.check()
             # Not the task itself: cancelling who awaits the receipt would cancel the write.
             yield from asyncio.wait([self._task]).__await__()
+        return self._result()
+
+    def _result(self) -> Receipt:
+        """What awaiting it tells where it is done."""
         # Only here: a wait that was cancelled has seen no outcome, and a failure is still to be told.
         self._outcome.observed = True
         if self._task.cancelled():

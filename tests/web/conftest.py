@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.cli.conftest import long_cli, module_cli, own_cli, sample_cli
 from tests.cli.running import Cli
@@ -20,6 +20,9 @@ from tests.web.serving import Pages, served
 __all__ = ["long_cli", "module_cli", "own_cli", "sample_cli"]
 
 T = TypeVar("T")
+# How long what is expected may take: machines that run tests are busy.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -69,7 +72,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that was never here before."""
     with in_use(browser):
         context = browser.new_context(timezone_id="Europe/Berlin", viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         yield context
         context.close()
 

@@ -102,9 +102,12 @@ def test_a_long_session_comes_in_windows_in_both_directions(context: BrowserCont
     page.goto(f"{long_pages.address}/sessions/{LONG}?at=600#m600")
     expect(page.locator("#m600")).to_be_in_viewport()
     # What is above grows without moving what is looked at.
-    page.evaluate("window.scrollBy(0, -200)")
-    page.wait_for_function("document.querySelectorAll('#conversation > .window').length > 2")
-    expect(page.locator("#m600")).to_be_in_viewport()
+    first = page.locator("#conversation .message").first.get_attribute("id")
+    page.locator(f"#{first}").scroll_into_view_if_needed()
+    expect(page.locator("#conversation > .window").nth(1)).to_be_attached()
+    expect(page.locator(f"#{first}")).to_be_in_viewport()
+    page.locator("#conversation .message").last.scroll_into_view_if_needed()
+    expect(page.locator("#conversation > .window").nth(2)).to_be_attached()
     numbers = page.locator("#conversation .message").evaluate_all("all => all.map(one => Number(one.dataset.ordinal))")
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
     assert 600 in numbers

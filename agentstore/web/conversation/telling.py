@@ -50,12 +50,16 @@ async def told(
             viewer.org, session.id, first_ordinal=window.first, last_ordinal=window.last, max_characters=TEXT
         ),
         store.list_message_pins(viewer.org, session.id),
-        store.get_session_git_links(viewer.org, session.id),
+        store.get_session_git_links(viewer.org, session.id) if session.commit_count else _none(),
     )
     size = sum(len(one.content) for one in found.messages) + sum(
         len(one.input_json) + len(one.result_content) for one in found.tool_calls
     )
     return await in_thread(size, lambda: _said(found, session, pins, links, find))
+
+
+async def _none() -> list[GitLink]:
+    return []
 
 
 def _said(

@@ -125,17 +125,21 @@ function go(ordinal) {
   return true;
 }
 
+// What is being read: the last message whose beginning has passed the top, the first one before that.
 function current() {
-  let at = -1;
-  for (const one of $$("#conversation > .window > .message")) {
+  const all = $$("#conversation > .window > .message");
+  let at = all[0];
+  for (const one of all) {
     if (one.getBoundingClientRect().top > 140) break;
-    at = Number(one.dataset.ordinal);
+    at = one;
   }
-  return at;
+  return at ? Number(at.dataset.ordinal) : -1;
 }
 
 function jump(by) {
-  const at = current();
+  // At the end of a page the last messages cannot come up to the top.
+  const here = $(".message.here")?.getBoundingClientRect();
+  const at = here && here.bottom > 0 && here.top < innerHeight ? Number($(".message.here").dataset.ordinal) : current();
   const next = by > 0 ? prompts.find((one) => one > at) : prompts.findLast((one) => one < at);
   if (next === undefined) return;
   // Not loaded yet: the server gives the window around it.
@@ -146,7 +150,7 @@ let marking = 0;
 function markPrompt() {
   cancelAnimationFrame(marking);
   marking = requestAnimationFrame(() => {
-    const at = Math.max(current(), 0);
+    const at = current();
     const read = prompts.findLast((one) => one <= at);
     for (const link of $$(".prompts a[data-to]")) {
       if (Number(link.dataset.to) === read) link.setAttribute("aria-current", "true");
