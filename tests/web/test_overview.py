@@ -209,6 +209,7 @@ TAGS = frozenset(
 
 @pytest.mark.parametrize("name", PANELS)
 def test_hostile_names_are_text(hostile: httpx.Client, name: str) -> None:
+    page = ""
     for show in ("", "&show=project", "&show=user", "&show=agent") if name == "cost" else ("",):
         page = hostile.get(f"/overview?panel={name}{show}").text
         found = Elements(page).found

@@ -58,7 +58,7 @@ class Scope:
         """The address of the list of those with this name; "" where the name is none, or too long for an address."""
         if not all(0 < len(one) <= LONGEST for one in named.values()):
             return ""
-        return self.sessions(**named)
+        return self.sessions(None, **named)
 
     def panel(self, name: str, show: str = "") -> str:
         """The address of one panel alone."""
