@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery
 
+from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
@@ -20,6 +21,7 @@ Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
+Turns_ = NamedDependency[Turns]
 Found = NamedDependency[Searches]
 Spending = NamedDependency[KnownCosts]
 Text = FromQuery[str]
@@ -37,6 +39,13 @@ def choices_in(state: State) -> KnownChoices:
     choices = state.choices
     assert isinstance(choices, KnownChoices)
     return choices
+
+
+def turns_in(state: State) -> Turns:
+    """Whose turn it is, of what is heavy."""
+    turns = state.turns
+    assert isinstance(turns, Turns)
+    return turns
 
 
 def searches_in(state: State) -> Searches:
@@ -70,6 +79,12 @@ def asked_in(
     starred: FromQuery[str] = "",
     hidden: FromQuery[str] = "",
     parent: FromQuery[str] = "",
+    project_name: FromQuery[str] = "",
+    tool: FromQuery[str] = "",
+    model: FromQuery[str] = "",
+    weekday: FromQuery[str] = "",
+    hour: FromQuery[str] = "",
+    started: FromQuery[str] = "",
 ) -> Asked:
     """The filters in the address. Spaces around them are nobody's wish, and an empty field asks for nothing."""
     return Asked(
@@ -84,6 +99,12 @@ def asked_in(
         starred=_is_ticked(starred),
         hidden=_is_ticked(hidden),
         parent=parent,
+        project_name=project_name,
+        tool=tool,
+        model=model,
+        weekday=weekday.strip(),
+        hour=hour.strip(),
+        started=_is_ticked(started),
     )
 
 
@@ -94,6 +115,7 @@ def _is_ticked(value: str) -> bool:
 DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
+    "turns": Provide(turns_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
     "spending": Provide(spending_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
