@@ -80,4 +80,4 @@ def told(error: AgentStoreError) -> str:
 
 def _is_there(path: str) -> bool:
     full = pathlib.Path(path).expanduser()
-    return full.is_dir() and any(os.scandir(full))
+    return full.is_dir() and bool(os.listdir(full))

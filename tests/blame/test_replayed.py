@@ -25,7 +25,7 @@ from tests.local.server_processes import end_all_servers
 TRANSCRIPTS = Path("/work/shared/transcripts")
 ORG = "replayed"
 # By the path of their sessions: one with many sessions of several people, one that was written from nothing, one of
-# patches, and one that grew over days. All: REPLAY_ALL=1 would take minutes.
+# patches.
 PROJECTS = [
     "/Users/gtrrz-victor/wks/cli",
     "/Users/testuser/Documents/GitHub/example-org/example-project",
@@ -87,7 +87,7 @@ async def measured(store: AsyncClickHouseStore, replayed: Replayed) -> tuple[Cou
             for number in range(one.first, one.last + 1):
                 true = truth[number - 1]
                 is_right = key_of(one) in true
-                is_persons = true <= {PERSON, CHECKOUT}
+                is_persons = not is_right and bool(true & {PERSON, CHECKOUT})
                 counts["of a person"] += is_persons
                 counts["of a person, named"] += is_persons and one.tool_use_id != ""
                 counts["right"] += is_right
