@@ -111,7 +111,8 @@ bench-startup: $(VENV)/.dev ## how long the command line takes to start, beside 
 build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@rm -rf dist
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@unset PYTHONPATH; for wanted in agentstore/py.typed agentstore/ddl/0001_initial.sql agentstore/samples/README.md .jsonl; do \
+	@unset PYTHONPATH; for wanted in agentstore/py.typed agentstore/ddl/0001_initial.sql agentstore/samples/README.md .jsonl \
+		agentstore/web/templates/base.html agentstore/web/static/app.css; do \
 		$(PY) -m zipfile --list dist/agentstore-*.whl | grep -F "$$wanted" >/dev/null || \
 			{ echo "the wheel lacks $$wanted" >&2; exit 1; }; done
 	@ls dist/*.whl
