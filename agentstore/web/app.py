@@ -15,6 +15,7 @@ from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
 from agentstore.web.assets import assets
 from agentstore.web.choices import KnownChoices
+from agentstore.web.costing import Costs
 from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.live.hub import Hub
@@ -93,6 +94,7 @@ def make_app(
             "settings": settings,
             "logins": logins,
             "choices": KnownChoices(store),
+            "costs": Costs(store),
             "searches": Searches(),
             "hub": hub,
         }

@@ -12,6 +12,7 @@ from litestar.params import FromQuery
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
+from agentstore.web.costing import Costs
 from agentstore.web.filters import USUAL_SPAN, Asked
 from agentstore.web.searching import Searches
 
@@ -20,6 +21,7 @@ Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
 Found = NamedDependency[Searches]
+Costs_ = NamedDependency[Costs]
 Text = FromQuery[str]
 
 
@@ -35,6 +37,13 @@ def choices_in(state: State) -> KnownChoices:
     choices = state.choices
     assert isinstance(choices, KnownChoices)
     return choices
+
+
+def costs_in(state: State) -> Costs:
+    """What asks for costs."""
+    costs = state.costs
+    assert isinstance(costs, Costs)
+    return costs
 
 
 def searches_in(state: State) -> Searches:
@@ -85,6 +94,7 @@ def _is_ticked(value: str) -> bool:
 DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
+    "costing": Provide(costs_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),

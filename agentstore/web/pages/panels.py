@@ -14,7 +14,7 @@ from agentstore.faces.money import dollars
 from agentstore.models import CostRow
 from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
-from agentstore.web.handling import Store, Who
+from agentstore.web.handling import Costs_, Store, Who
 from agentstore.web.links import session_path
 from agentstore.web.templating import page, render
 
@@ -24,13 +24,13 @@ Ids = Annotated[list[str] | None, QueryParameter()]
 
 
 @get("/sessions/costs")
-async def costs(store: Store, viewer: Who, id: Ids = None) -> dict[str, str]:
+async def costs(costing: Costs_, viewer: Who, id: Ids = None) -> dict[str, str]:
     """What sessions cost with their subagents, at API prices, as a list shows it; without those that cost nothing."""
     ids = id or []
     if len(ids) > _MOST_COSTS:
         raise InvalidArgumentError(f"id: more than {_MOST_COSTS} sessions", field="id")
-    report = await store.session_costs(viewer.org, ids) if ids else None
-    return {row.key: shown_cost(row) for row in report.rows if shown_cost(row)} if report else {}
+    found = await costing.of(viewer.org, ids)
+    return {id: shown_cost(row) for id, row in found.items() if shown_cost(row)}
 
 
 def shown_cost(row: CostRow) -> str:
@@ -40,20 +40,19 @@ def shown_cost(row: CostRow) -> str:
 
 
 @get("/sessions/{session_id:str}/spent")
-async def spent(request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]) -> Response[str]:
+async def spent(
+    request: Request[Any, Any, Any], costing: Costs_, viewer: Who, session_id: FromPath[str]
+) -> Response[str]:
     """Tokens and money of a session, its own and with its subagents."""
     id = unquote(session_id)
-    own, whole = await asyncio.gather(
-        store.session_costs(viewer.org, [id], own=True), store.session_costs(viewer.org, [id])
-    )
+    own, whole = await asyncio.gather(costing.of(viewer.org, [id], own=True), costing.of(viewer.org, [id]))
     return _part_or_page(
         request,
         "session_spent.html",
         id,
         "What it took",
-        own=next(iter(own.rows), None),
-        whole=next(iter(whole.rows), None),
-        prices_date=whole.prices_date,
+        own=own.get(id),
+        whole=whole.get(id),
     )
 
 
