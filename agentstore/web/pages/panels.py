@@ -41,11 +41,14 @@ def shown_cost(row: CostRow) -> str:
 
 @get("/sessions/{session_id:str}/spent")
 async def spent(
-    request: Request[Any, Any, Any], costing: Costs_, viewer: Who, session_id: FromPath[str]
+    request: Request[Any, Any, Any], store: Store, costing: Costs_, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """Tokens and money of a session, its own and with its subagents."""
     id = unquote(session_id)
-    own, whole = await asyncio.gather(costing.of(viewer.org, [id], own=True), costing.of(viewer.org, [id]))
+    whole, children = await asyncio.gather(costing.of(viewer.org, [id]), store.list_children(viewer.org, [id]))
+    # Without subagents both are the same, and what is a subagent itself has no row in the first.
+    is_alone = id in whole and not any(one.relationship_type == "subagent" for one in children)
+    own = whole if is_alone else await costing.of(viewer.org, [id], own=True)
     return _part_or_page(
         request,
         "session_spent.html",
