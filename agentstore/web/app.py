@@ -15,7 +15,6 @@ from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
 from agentstore.web.assets import assets
 from agentstore.web.choices import KnownChoices
-from agentstore.web.costing import Costs
 from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.live.hub import Hub
@@ -23,6 +22,7 @@ from agentstore.web.live.stream import live
 from agentstore.web.pages import login, panels, search, session, sessions, texts
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
+from agentstore.web.spending import KnownCosts
 
 _LARGEST_BODY = 64 * 1024
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -38,6 +38,7 @@ PAGES: list[Any] = [
     panels.spent,
     panels.prompts,
     panels.files,
+    panels.children,
     panels.links,
     panels.thread,
     texts.text,
@@ -94,8 +95,8 @@ def make_app(
             "settings": settings,
             "logins": logins,
             "choices": KnownChoices(store),
-            "costs": Costs(store),
             "searches": Searches(),
+            "spending": KnownCosts(store),
             "hub": hub,
         }
     )

@@ -12,16 +12,16 @@ from litestar.params import FromQuery
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
-from agentstore.web.costing import Costs
 from agentstore.web.filters import USUAL_SPAN, Asked
 from agentstore.web.searching import Searches
+from agentstore.web.spending import KnownCosts
 
 Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
 Found = NamedDependency[Searches]
-Costs_ = NamedDependency[Costs]
+Spending = NamedDependency[KnownCosts]
 Text = FromQuery[str]
 
 
@@ -39,18 +39,18 @@ def choices_in(state: State) -> KnownChoices:
     return choices
 
 
-def costs_in(state: State) -> Costs:
-    """What asks for costs."""
-    costs = state.costs
-    assert isinstance(costs, Costs)
-    return costs
-
-
 def searches_in(state: State) -> Searches:
     """What runs searches."""
     searches = state.searches
     assert isinstance(searches, Searches)
     return searches
+
+
+def spending_in(state: State) -> KnownCosts:
+    """What sessions cost."""
+    spending = state.spending
+    assert isinstance(spending, KnownCosts)
+    return spending
 
 
 def viewer_in(request: Request[Any, Any, Any]) -> Viewer:
@@ -94,8 +94,8 @@ def _is_ticked(value: str) -> bool:
 DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
-    "costing": Provide(costs_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
+    "spending": Provide(spending_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),
 }

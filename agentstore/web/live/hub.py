@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -78,7 +78,7 @@ class Hub:
         for task in self._pollers.values():
             task.cancel()
 
-    async def news(self, org: str, *, quiet_seconds: float = 15.0) -> AsyncIterator[News | None]:
+    async def news(self, org: str, *, quiet_seconds: float = 15.0) -> AsyncGenerator[News | None]:
         """What changes in an organisation from now on; None now and then where nothing does, to keep a line open."""
         watcher = _Watcher()
         self._watchers.setdefault(org, set()).add(watcher)

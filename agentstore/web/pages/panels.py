@@ -10,12 +10,11 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
 from agentstore.errors import InvalidArgumentError
-from agentstore.faces.money import dollars
-from agentstore.models import CostRow
 from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
-from agentstore.web.handling import Costs_, Store, Who
+from agentstore.web.handling import Spending, Store, Who
 from agentstore.web.links import session_path
+from agentstore.web.spending import shown
 from agentstore.web.templating import page, render
 
 _MOST_COSTS = 200
@@ -24,38 +23,32 @@ Ids = Annotated[list[str] | None, QueryParameter()]
 
 
 @get("/sessions/costs")
-async def costs(costing: Costs_, viewer: Who, id: Ids = None) -> dict[str, str]:
-    """What sessions cost with their subagents, at API prices, as a list shows it; without those that cost nothing."""
+async def costs(spending: Spending, viewer: Who, id: Ids = None) -> dict[str, str]:
+    """What sessions cost with their subagents, at API prices, as a list shows it; at most a minute old."""
     ids = id or []
     if len(ids) > _MOST_COSTS:
         raise InvalidArgumentError(f"id: more than {_MOST_COSTS} sessions", field="id")
-    found = await costing.of(viewer.org, ids)
-    return {id: shown_cost(row) for id, row in found.items() if shown_cost(row)}
-
-
-def shown_cost(row: CostRow) -> str:
-    """Dollars, with a sign where something has no price."""
-    amount = dollars(row.cost_nanodollars) if row.cost_nanodollars else ""
-    return f"{amount} + ?".strip() if row.unpriced_tokens else amount
+    found = await spending.of(viewer.org, ids)
+    return {id: text for id, one in found.items() if (text := shown(one.row))}
 
 
 @get("/sessions/{session_id:str}/spent")
 async def spent(
-    request: Request[Any, Any, Any], store: Store, costing: Costs_, viewer: Who, session_id: FromPath[str]
+    request: Request[Any, Any, Any], spending: Spending, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """Tokens and money of a session, its own and with its subagents."""
     id = unquote(session_id)
-    whole, children = await asyncio.gather(costing.of(viewer.org, [id]), store.list_children(viewer.org, [id]))
-    # Without subagents both are the same, and what is a subagent itself has no row in the first.
-    is_alone = id in whole and not any(one.relationship_type == "subagent" for one in children)
-    own = whole if is_alone else await costing.of(viewer.org, [id], own=True)
+    own = (await spending.of(viewer.org, [id], own=True))[id]
+    whole = (await spending.of(viewer.org, [id]))[id]
     return _part_or_page(
         request,
         "session_spent.html",
         id,
         "What it took",
-        own=own.get(id),
-        whole=whole.get(id),
+        # A subagent has no row with others': what it costs is its root's there.
+        own=own.row,
+        whole=whole.row or own.row,
+        prices_date=whole.prices_date,
     )
 
 
@@ -76,6 +69,16 @@ async def files(request: Request[Any, Any, Any], store: Store, viewer: Who, sess
     found = await store.session_files(viewer.org, id)
     found.sort(key=lambda one: (set(one.operations) <= {"read"}, one.path))
     return _part_or_page(request, "session_files.html", id, "Files", files=found)
+
+
+@get("/sessions/{session_id:str}/children")
+async def children(
+    request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]
+) -> Response[str]:
+    """Subagents, continuations and forks of it."""
+    id = unquote(session_id)
+    found = await store.list_children(viewer.org, [id])
+    return _part_or_page(request, "session_children.html", id, "Out of it", children=found)
 
 
 @get("/sessions/{session_id:str}/links")

@@ -56,9 +56,8 @@ async def session(
     window = _wanted(outline, place.ordinal if place else None, before, after)
     if place and place.state != "here" and not (source or t is not None):
         place = place._replace(state="gone")
-    messages, children, stars, hidden = await asyncio.gather(
+    messages, stars, hidden = await asyncio.gather(
         told(store, viewer, shown, window, _find(q, mode)),
-        store.list_children(viewer.org, [id]),
         store.list_session_stars(viewer.org, id),
         store.list_session_deletes(viewer.org),
     )
@@ -70,7 +69,6 @@ async def session(
         window=window,
         messages=messages,
         place=place,
-        children=children,
         is_starred=any(star.user_id == viewer.user for star in stars),
         is_hidden=any(one.session_id == id for one in hidden),
         resume=resume_command(shown),

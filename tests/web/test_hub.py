@@ -1,0 +1,98 @@
+"""What is new: one question for all who watch, to each stream once, and an end when all ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from agentstore import AsyncClickHouseStore
+from agentstore.errors import ConnectionFailedError
+from agentstore.models import Changes
+from agentstore.web.live.hub import Hub, News
+from tests.unit.write_parts import until
+
+
+class Store:
+    """A store whose answers the test gives."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answers: asyncio.Queue[Changes | Exception] = asyncio.Queue()
+
+    async def changes(self, org: str, since: Changes | None) -> Changes:
+        self.asked += 1
+        answer = await self.answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def hub_of(store: Store) -> Hub:
+    return Hub(cast(AsyncClickHouseStore, store), seconds=0.0)
+
+
+async def test_one_question_is_told_to_all_who_watch() -> None:
+    store = Store()
+    hub = hub_of(store)
+    streams = [hub.news("o") for _ in range(5)]
+    waits = [asyncio.ensure_future(anext(one)) for one in streams]
+    store.answers.put_nowait(Changes(1, ["old"]))
+    store.answers.put_nowait(Changes(2, ["a", "b"], ["c"]))
+    # What there was before anybody watched is not new.
+    assert await asyncio.gather(*waits) == [News(["a", "b"], ["c"])] * 5
+    assert store.asked <= 3
+    assert hub.watching == 5
+    for one in streams:
+        await one.aclose()
+    assert hub.watching == 0
+
+
+async def test_what_a_slow_stream_has_missed_is_told_at_once_and_of_very_much_only_that_it_is_much() -> None:
+    store = Store()
+    hub = hub_of(store)
+    stream = hub.news("o")
+    first = asyncio.ensure_future(anext(stream))
+    for answer in (Changes(1), Changes(2, ["a"])):
+        store.answers.put_nowait(answer)
+    assert await first == News(["a"])
+    for answer in (Changes(3, ["b"]), Changes(4, ["c"], ["a"]), Changes(5, ["d"], ["b"])):
+        store.answers.put_nowait(answer)
+    await until(lambda: store.asked >= 6)
+    assert await anext(stream) == News(["c", "d"], ["a", "b"])
+    store.answers.put_nowait(Changes(6, [f"s{number}" for number in range(501)]))
+    assert await anext(stream) == News(many=True)
+    await stream.aclose()
+
+
+async def test_a_store_that_is_away_is_told_once_and_that_it_is_back() -> None:
+    store = Store()
+    hub = hub_of(store)
+    stream = hub.news("o")
+    first = asyncio.ensure_future(anext(stream))
+    store.answers.put_nowait(Changes(1))
+    for _ in range(3):
+        store.answers.put_nowait(ConnectionFailedError("away"))
+    assert await first == News(away=True)
+    await until(lambda: store.asked >= 5)
+    store.answers.put_nowait(Changes(2, ["a"]))
+    # Back, with what was written meanwhile.
+    assert await anext(stream) == News(["a"])
+    await stream.aclose()
+
+
+async def test_all_streams_end_when_all_ends() -> None:
+    store = Store()
+    hub = hub_of(store)
+    streams = [asyncio.ensure_future(anext(hub.news(org), "over")) for org in ("o", "p")]
+    await until(lambda: hub.watching == 2)
+    hub.end()
+    assert await asyncio.gather(*streams) == ["over", "over"]
+    assert hub.watching == 0
+    assert await anext(hub.news("o"), "over") == "over"
+
+
+async def test_a_quiet_line_is_kept_open() -> None:
+    hub = hub_of(Store())
+    stream = hub.news("o", quiet_seconds=0.01)
+    assert await anext(stream) is None
+    await stream.aclose()
