@@ -43,7 +43,9 @@ def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
     origin = header(scope, "origin")
     if site and site != "same-origin":
         return False
-    if not origin:
+    # A form of a page that sends no referrer says null, and so does a foreign one: only the browser's word tells them
+    # apart.
+    if origin in ("", "null"):
         return site == "same-origin"
     host = header(scope, "host").lower()
     # Behind a proxy the browser's own scheme is https, and ours is not.
@@ -65,6 +67,10 @@ def path_in_pieces(scope: Mapping[str, Any]) -> str:
 
     The id of a session may hold any character. Decoded at once, one with a "/" would be another path.
     """
+    return "/".join(unquote(one).replace("%", "%25").replace("/", "%2F") for one in raw_path(scope).split("/"))
+
+
+def raw_path(scope: Mapping[str, Any]) -> str:
+    """The path as it was sent."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    pieces = raw.partition(b"?")[0].decode("latin-1").split("/")
-    return "/".join(unquote(one).replace("%", "%25").replace("/", "%2F") for one in pieces)
+    return raw.partition(b"?")[0].decode("latin-1")
