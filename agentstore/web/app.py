@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
@@ -21,12 +22,28 @@ from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.heads import Heads
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import login, markdown, marks, panels, purge, search, session, sessions, texts
+from agentstore.web.marks import KnownMarks
+from agentstore.web.pages import (
+    commits,
+    files,
+    login,
+    markdown,
+    marks,
+    overview,
+    panels,
+    purge,
+    search,
+    session,
+    sessions,
+    texts,
+)
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
 from agentstore.web.spending import KnownCosts
 
 _LARGEST_BODY = 64 * 1024
+# So many figures are asked for at once, and so many wait: an overview has eight, and some people open theirs together.
+_HEAVY, _WAITING = 4, 96
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 PAGES: list[Any] = [
@@ -44,6 +61,10 @@ PAGES: list[Any] = [
     panels.links,
     panels.thread,
     texts.text,
+    overview.overview,
+    overview.panel,
+    commits.commits,
+    files.files,
     search.search,
     marks.star,
     marks.hide,
@@ -104,7 +125,9 @@ def make_app(
             "settings": settings,
             "logins": logins,
             "choices": KnownChoices(store),
+            "marks": KnownMarks(store),
             "searches": Searches(),
+            "turns": Turns(_HEAVY, _WAITING),
             "spending": KnownCosts(store),
             "hub": hub,
         }
