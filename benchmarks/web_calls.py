@@ -38,10 +38,10 @@ class Calls:
             asked.COSTS: lambda: self._store.session_costs(
                 self._org, rng.sample(aim.ids, min(_ALL_COSTS, len(aim.ids)))
             ),
-            asked.FIRST: lambda: self._session(any),
-            asked.LONG: lambda: self._session(long),
+            asked.FIRST: lambda: self._window(any),
+            asked.LONG: lambda: self._window(long),
             asked.NEXT: lambda: self._window(long, rng.randrange(80)),
-            asked.PANEL: lambda: self._panel(any, rng.choice(asked.PANELS)),
+            asked.PANEL: lambda: self._panel(any),
             asked.SUBSTRING: lambda: self._search(SearchQuery(query=rng.choice(aim.needles))),
             asked.BY_WORDS: lambda: self._search(SearchQuery(query=rng.choice(aim.words), mode="words")),
             asked.OVERVIEW: lambda: self._store.cost_by(self._org, "day"),
@@ -54,45 +54,30 @@ class Calls:
     async def _list(self, filter: SessionFilter) -> None:
         page = await self._store.list_sessions(self._org, filter)
         ids = [one.id for one in page.sessions]
-        await asyncio.gather(self._store.list_children(self._org, ids), self._store.list_session_stars(self._org))
+        await self._store.list_children(self._org, ids)
         self._older = page.next_cursor
 
-    async def _session(self, id: str) -> None:
+    async def _window(self, id: str, after: int = -1) -> None:
         store, org = self._store, self._org
-        _, outline = await asyncio.gather(store.get_session(org, id), store.session_outline(org, id))
-        await asyncio.gather(
-            self._texts(id, windows.first(outline)),
-            store.list_message_pins(org, id),
-            store.get_session_git_links(org, id),
-            store.list_children(org, [id]),
-            store.list_session_stars(org, id),
+        session, outline = await asyncio.gather(store.get_session(org, id), store.session_outline(org, id))
+        window = windows.after(outline, after)
+        if window.is_empty:
+            return
+        texts = store.session_window(
+            org, id, first_ordinal=window.first, last_ordinal=window.last, max_characters=windows.TEXT
         )
+        await asyncio.gather(texts, *([store.get_session_git_links(org, id)] if session.commit_count else []))
 
-    async def _window(self, id: str, after: int) -> None:
+    async def _panel(self, id: str) -> None:
         store, org = self._store, self._org
-        _, outline = await asyncio.gather(store.get_session(org, id), store.session_outline(org, id))
-        await asyncio.gather(
-            self._texts(id, windows.after(outline, after)),
-            store.list_message_pins(org, id),
-            store.get_session_git_links(org, id),
-        )
-
-    async def _texts(self, id: str, window: windows.Window) -> None:
-        if not window.is_empty:
-            await self._store.session_window(
-                self._org, id, first_ordinal=window.first, last_ordinal=window.last, max_characters=windows.TEXT
-            )
-
-    async def _panel(self, id: str, panel: str) -> None:
-        store, org = self._store, self._org
-        if panel == "spent":
-            await asyncio.gather(store.session_costs(org, [id], own=True), store.session_costs(org, [id]))
-        elif panel == "prompts":
-            await store.session_prompts(org, id, max_characters=300)
-        elif panel == "files":
-            await store.session_files(org, id)
-        else:
-            await store.get_session_git_links(org, id)
+        panels: list[Callable[[], Awaitable[object]]] = [
+            lambda: store.session_costs(org, [id]),
+            lambda: store.session_prompts(org, id, max_characters=300),
+            lambda: store.session_files(org, id),
+            lambda: store.list_children(org, [id]),
+            lambda: store.get_session_git_links(org, id),
+        ]
+        await self._rng.choice(panels)()
 
     async def _search(self, query: SearchQuery) -> None:
         found = await self._store.search(self._org, query)

@@ -26,6 +26,7 @@ class Target:
     dsn: str
     org: str
     home: Path
+    user: str = "bench"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -38,7 +39,7 @@ class Target:
             "AGENTSTORE_CONFIG": str(self.home / "config.toml"),
             "AGENTSTORE_DSN": self.dsn,
             "AGENTSTORE_ORG": self.org,
-            "AGENTSTORE_USER": "bench",
+            "AGENTSTORE_USER": self.user,
         }
 
 

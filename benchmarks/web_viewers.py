@@ -34,8 +34,8 @@ MIX = {
     BY_WORDS: 4,
     OVERVIEW: 3,
 }
-PANELS = ("spent", "prompts", "files", "links")
 _NEXT_PAGE = re.compile(r'<a rel="next" href="([^"]+)"')
+_PANEL = re.compile(r'data-part="([^"]+)"')
 _COST = re.compile(r'data-cost="([^"]+)"')
 
 
@@ -126,8 +126,9 @@ class Viewer:
 
     async def _session(self, kind: str, id: str) -> None:
         """Its page, and then what stands beside the conversation, as the script of the page asks."""
-        await self._get(kind, f"/sessions/{id}")
-        await asyncio.gather(*(self._get(PANEL, f"/sessions/{id}/{one}", part="panel") for one in PANELS))
+        page = await self._get(kind, f"/sessions/{id}")
+        panels = [html.unescape(one) for one in _PANEL.findall(page)]
+        await asyncio.gather(*(self._get(PANEL, address, part="panel") for address in panels))
 
     async def _get(
         self, kind: str, address: str, query: dict[str, str] | dict[str, list[str]] | None = None, part: str = ""
