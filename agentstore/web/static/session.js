@@ -206,7 +206,8 @@ $(".new-below button")?.addEventListener("click", () => {
   scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 });
 addEventListener("scroll", () => { if (atBottom()) $(".new-below").hidden = true; }, { passive: true });
-listen((news) => { if (news.many || news.session_ids.includes(document.body.dataset.session)) grow(); });
+// "opened": between the page and the stream something may have been written.
+listen((news) => { if (news.opened || news.many || news.session_ids.includes(document.body.dataset.session)) grow(); });
 
 // --- the beginning
 watch(conversation);
