@@ -44,9 +44,12 @@ class SessionFilter(Record, frozen=True):
     Texts match exactly, but for ``id_prefix`` (what the id begins with) and ``title`` (text within ``display_name`` or
     ``first_message``, in any case, folded as a search folds it). No character in them means anything but itself.
     ``starred_by`` is a user's id. ``with_commits``: only sessions with a git link. ``parent_session_id`` finds
-    continuations and forks; subagents too with ``include_subagents``.
+    continuations and forks; subagents too with ``include_subagents``. ``tool_name`` and ``model``: a call of this tool,
+    a response of this model, in the session or in its subagents; what a fork or a resume copied is the other session's.
 
-    Dates are a ``date``, a zone-aware ``datetime`` or ISO text; a date means that whole day in UTC, both ends included.
+    Dates are a ``date``, a zone-aware ``datetime`` or ISO text; a date means that whole day in ``tz``, both ends
+    included. ``weekday`` (1 = Monday … 7 = Sunday, 0 any) and ``hour`` (0 … 23, None any) are those of ``started_at``
+    in ``tz``, as in a heatmap.
     ``date_from`` and ``date_to`` are about ``started_at``. ``active_from`` and ``active_to``: the time from
     ``started_at`` to ``ended_at`` has a moment in that span. Without ``ended_at``, or with one that is before it, a
     session is the moment of its start; without ``started_at`` it does not match.
@@ -71,6 +74,11 @@ class SessionFilter(Record, frozen=True):
     project_path: str = ""
     active_from: _Date = None
     active_to: _Date = None
+    tz: str = "UTC"
+    weekday: int = 0
+    hour: int | None = None
+    tool_name: str = ""
+    model: str = ""
 
     def __post_init__(self) -> None:
         _parse_dates(self)

@@ -22,6 +22,7 @@ from agentstore.read.keys import SESSION_KEY, session_key
 # For statements over ``spent_rows``: of a whole organisation's sessions the server would sort the keys to look which
 # granules have none of them, while it plans, and there is hardly one.
 OF_MANY_SESSIONS = {"use_index_for_in_with_subqueries_max_values": 10_000}
+_ALL = sql("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,17 @@ def spent_rows(org_id: str, filter: AnalyticsFilter, copy: Sql, ordinal: Sql) ->
     All their columns, and ``root``: what tells apart the sessions that they count for, of a subagent its root. That is
     half a key: in it two of a million sessions are one by a chance of three in a hundred million.
     """
+    among = sql(" AND session IN ({sessions})", sessions=spending_sessions(org_id, filter))
+    return owned_rows(org_id, copy, ordinal, among)
+
+
+def owned_rows(org_id: str, copy: Sql, ordinal: Sql, among: Sql = _ALL) -> Sql:
+    """The same of all sessions, or of those of a condition."""
     # One scan, and all floors in one subquery: a table that is named once more costs as much as 30,000 rows.
     return sql(
         "WITH {floors} AS floors"
         " SELECT *, transform(toUInt64(session), floors.5, floors.6, toUInt64(session)) AS root"
-        " FROM {copy} FINAL WHERE org_id = {org_id} AND session IN ({sessions})"
+        " FROM {copy} FINAL WHERE org_id = {org_id}{among}"
         " AND _version >= transform(session, floors.1, floors.2, toUInt64(0))"
         " AND {ordinal} >= transform(session, floors.3, floors.4, toUInt32(0))"
         # Most copies are the beginning of a session; the others are few.
@@ -77,7 +84,7 @@ def spent_rows(org_id: str, filter: AnalyticsFilter, copy: Sql, ordinal: Sql) ->
         floors=_floors(org_id),
         copy=copy,
         org_id=text(org_id, "org_id"),
-        sessions=spending_sessions(org_id, filter),
+        among=among,
         ordinal=ordinal,
         key=SESSION_KEY,
         copies=COPIES,

@@ -10,21 +10,40 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
+from agentstore.web.api.router import router
 from agentstore.web.assets import assets
 from agentstore.web.choices import KnownChoices
 from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
+from agentstore.web.heads import Heads
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import login, panels, search, session, sessions, texts
+from agentstore.web.marks import KnownMarks
+from agentstore.web.pages import (
+    commits,
+    files,
+    login,
+    markdown,
+    marks,
+    overview,
+    panels,
+    purge,
+    search,
+    session,
+    sessions,
+    texts,
+)
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
 from agentstore.web.spending import KnownCosts
 
 _LARGEST_BODY = 64 * 1024
+# So many figures are asked for at once, and so many wait: an overview has eight, and some people open theirs together.
+_HEAVY, _WAITING = 4, 96
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 PAGES: list[Any] = [
@@ -42,7 +61,18 @@ PAGES: list[Any] = [
     panels.links,
     panels.thread,
     texts.text,
+    overview.overview,
+    overview.panel,
+    commits.commits,
+    files.files,
     search.search,
+    marks.star,
+    marks.hide,
+    marks.pin,
+    marks.put_pin,
+    purge.purge,
+    purge.erase,
+    markdown.as_markdown,
     live,
 ]
 
@@ -95,13 +125,15 @@ def make_app(
             "settings": settings,
             "logins": logins,
             "choices": KnownChoices(store),
+            "marks": KnownMarks(store),
             "searches": Searches(),
+            "turns": Turns(_HEAVY, _WAITING),
             "spending": KnownCosts(store),
             "hub": hub,
         }
     )
     app = Litestar(
-        [*PAGES, static_file, favicon, health],
+        [*PAGES, router(), static_file, favicon, health],
         dependencies=DEPENDENCIES,
         exception_handlers=HANDLERS,
         request_max_body_size=_LARGEST_BODY,
@@ -111,4 +143,4 @@ def make_app(
         debug=False,
         pdb_on_exception=False,
     )
-    return WebApp(Gate(app, settings, logins, told), logins, hub)  # type: ignore[arg-type]
+    return WebApp(Gate(Heads(app), settings, logins, told), logins, hub)  # type: ignore[arg-type]

@@ -9,10 +9,12 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery
 
+from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
 from agentstore.web.filters import USUAL_SPAN, Asked
+from agentstore.web.marks import KnownMarks
 from agentstore.web.searching import Searches
 from agentstore.web.spending import KnownCosts
 
@@ -20,8 +22,10 @@ Store = NamedDependency[AsyncClickHouseStore]
 Who = NamedDependency[Viewer]
 Choices_ = NamedDependency[KnownChoices]
 AskedFor = NamedDependency[Asked]
+Turns_ = NamedDependency[Turns]
 Found = NamedDependency[Searches]
 Spending = NamedDependency[KnownCosts]
+Marked = NamedDependency[KnownMarks]
 Text = FromQuery[str]
 
 
@@ -39,11 +43,25 @@ def choices_in(state: State) -> KnownChoices:
     return choices
 
 
+def turns_in(state: State) -> Turns:
+    """Whose turn it is, of what is heavy."""
+    turns = state.turns
+    assert isinstance(turns, Turns)
+    return turns
+
+
 def searches_in(state: State) -> Searches:
     """What runs searches."""
     searches = state.searches
     assert isinstance(searches, Searches)
     return searches
+
+
+def marks_in(state: State) -> KnownMarks:
+    """What people have put on sessions."""
+    marks = state.marks
+    assert isinstance(marks, KnownMarks)
+    return marks
 
 
 def spending_in(state: State) -> KnownCosts:
@@ -70,6 +88,12 @@ def asked_in(
     starred: FromQuery[str] = "",
     hidden: FromQuery[str] = "",
     parent: FromQuery[str] = "",
+    project_name: FromQuery[str] = "",
+    tool: FromQuery[str] = "",
+    model: FromQuery[str] = "",
+    weekday: FromQuery[str] = "",
+    hour: FromQuery[str] = "",
+    started: FromQuery[str] = "",
 ) -> Asked:
     """The filters in the address. Spaces around them are nobody's wish, and an empty field asks for nothing."""
     return Asked(
@@ -84,6 +108,12 @@ def asked_in(
         starred=_is_ticked(starred),
         hidden=_is_ticked(hidden),
         parent=parent,
+        project_name=project_name,
+        tool=tool,
+        model=model,
+        weekday=weekday.strip(),
+        hour=hour.strip(),
+        started=_is_ticked(started),
     )
 
 
@@ -94,7 +124,9 @@ def _is_ticked(value: str) -> bool:
 DEPENDENCIES = {
     "store": Provide(store_in, sync_to_thread=False),
     "choices": Provide(choices_in, sync_to_thread=False),
+    "turns": Provide(turns_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
+    "marked": Provide(marks_in, sync_to_thread=False),
     "spending": Provide(spending_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),

@@ -59,6 +59,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "cursor": "", "limit": 50, "include_subagents": False, "include_deleted": False,
         "id_prefix": "", "parent_session_id": "", "title": "", "git_branch": "", "starred_by": "",
         "with_commits": False, "project_path": "", "active_from": None, "active_to": None,
+        "tz": "UTC", "weekday": 0, "hour": None, "tool_name": "", "model": "",
     },
     "SessionPage": {"sessions": [], "next_cursor": "", "total": 0},
     "SearchQuery": {
