@@ -20,7 +20,8 @@ from tests.web.serving import SECONDS, Pages, served
 from tests.web.talking import Talk
 
 LONG = "The tide comes twice a day, and later each day than the day before. " * 20
-SCROLL = "() => [Math.round(scrollY), document.documentElement.scrollHeight - innerHeight - Math.round(scrollY) < 3]"
+AT_THE_END = "document.documentElement.scrollHeight - innerHeight - Math.round(scrollY) < 3"
+TOP = "one => Math.round(one.getBoundingClientRect().top)"
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +127,17 @@ def test_an_open_session_grows_and_is_followed_only_at_its_end(tab: Page, pages:
     talk.ask("One thing more")
     expect(tab.locator("#m24.fresh")).to_contain_text("One thing more")
     expect(tab.locator("#m24")).to_be_in_viewport()
-    assert tab.evaluate(SCROLL)[1]
+    assert tab.evaluate(AT_THE_END)
     expect(tab.locator(".new-below")).to_be_hidden()
     # Further up: what is read stays where it is, and a button tells.
-    tab.locator("#m5").evaluate("one => one.scrollIntoView({ behavior: 'instant' })")
-    at = tab.evaluate(SCROLL)[0]
+    read = tab.locator("#m5")
+    read.evaluate("one => one.scrollIntoView({ behavior: 'instant' })")
+    at = read.evaluate(TOP)
     talk.answer("And one more")
     expect(tab.locator(".new-below")).to_be_visible()
     expect(tab.locator("#m25.fresh")).to_be_attached()
-    assert tab.evaluate(SCROLL) == [at, False]
+    assert read.evaluate(TOP) == at
+    assert not tab.evaluate(AT_THE_END)
     tab.get_by_role("button", name="New messages below").click()
     expect(tab.locator("#m25")).to_be_in_viewport()
     expect(tab.locator(".new-below")).to_be_hidden()
@@ -211,20 +214,35 @@ def test_the_back_button_comes_back_to_the_same_place(tab: Page, pages: Pages, m
     tab.wait_for_function("at => Math.abs(scrollY - at) < 30", arg=at)
 
 
-def test_the_back_button_comes_back_to_the_message_that_was_read(tab: Page, pages: Pages, talk: Talk) -> None:
+@pytest.mark.parametrize("how", ["by a link", "by scrolling"])
+def test_the_back_button_comes_back_to_the_message_that_was_read(tab: Page, pages: Pages, talk: Talk, how: str) -> None:
     for number in range(120):
         talk.ask(f"Question {number}")
         talk.answer(f"{LONG} Answer {number}.")
     expect(tab.locator(f'tr.row[data-session="{talk.id}"] [data-label="messages"]')).to_have_text("240")
     tab.goto(f"{pages.address}/sessions/{talk.id}")
-    tab.get_by_label("About this session").get_by_text("Question 30", exact=True).click()
-    expect(tab.locator("#m60.here")).to_be_in_viewport()
-    expect(tab).to_have_url(re.compile("#m60$"))
-    tab.get_by_role("link", name="Overview").click()
+    if how == "by a link":
+        tab.get_by_label("About this session").get_by_text("Question 30", exact=True).click()
+        read = tab.locator("#m60")
+        expect(tab).to_have_url(re.compile("#m60$"))
+    else:
+        windows = tab.locator("#conversation > .window")
+        for number in range(1, 4):
+            tab.locator("#conversation .message").last.scroll_into_view_if_needed()
+            expect(windows.nth(number)).to_be_attached()
+        read = tab.locator("#conversation .message").nth(95)
+        read = tab.locator(f"#{read.get_attribute('id')}")
+        read.evaluate("one => one.scrollIntoView({ behavior: 'instant' })")
+    expect(read).to_be_in_viewport()
+    tab.get_by_role("link", name="Overview").evaluate("one => one.focus({ preventScroll: true })")
+    at = read.evaluate(TOP)
+    tab.keyboard.press("Enter")
     expect(tab).to_have_url(re.compile("/overview"))
     tab.go_back()
-    expect(tab.locator("#m60")).to_be_in_viewport()
-    assert tab.locator("#m60").evaluate("one => Math.abs(one.getBoundingClientRect().top) < 300")
+    expect(read).to_be_in_viewport()
+    tab.wait_for_function(
+        "([one, at]) => Math.abs(one.getBoundingClientRect().top - at) < 5", arg=[read.element_handle(), at]
+    )
 
 
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT"])
