@@ -9,8 +9,8 @@ import msgspec
 
 from agentstore.cli.filtering import sessions_wanted
 from agentstore.cli.options import Which
-from agentstore.cli.subagents import children_of
 from agentstore.faces import safe
+from agentstore.faces.subagents import children_of
 
 if TYPE_CHECKING:
     from agentstore import FileTouch, Session, ToolCall
@@ -68,7 +68,7 @@ async def records_of(opened: Opened, which: Which, limit: int) -> AsyncIterator[
                 yield "session_star", star
             for pin in pins.get(one.id, ()):
                 yield "message_pin", pin
-            below = [child for child in await children_of(opened, one, named) if child.id not in seen]
+            below = [child for child in await children_of(opened.store, opened.org, one, named) if child.id not in seen]
             seen.update(child.id for child in below)
             waiting += below
         found += 1

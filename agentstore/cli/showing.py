@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentstore.cli.resolving import short_ids
-from agentstore.cli.telling import Spent, Told
 from agentstore.cli.terminal.screen import Cell, Piece, Screen
 from agentstore.cli.terminal.width import cut
 from agentstore.faces import safe
-from agentstore.faces.money import count, dollars
+from agentstore.faces.money import count
 from agentstore.faces.resuming import resume_command
 from agentstore.faces.talk import first_lines, input_text, parts_of
+from agentstore.faces.telling import Detail, Spent, Told, spent_lines
 from agentstore.faces.times import clock, moment, span
 from agentstore.faces.titles import title_of
 
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
 _INDENT = "  "
 _LABEL = 10
 _ROLES = {"user": "green", "assistant": "cyan", "system": "magenta"}
-
-
-@dataclass(frozen=True)
-class Detail:
-    """How much of a session is shown. ``lines``: of each tool's result; 0 is all."""
-
-    tools: bool = False
-    thinking: bool = False
-    lines: int = 20
 
 
 def show_head(
@@ -106,23 +96,6 @@ def show_foot(screen: Screen, spent: Spent, cost: CostRow | None) -> None:
         screen.line()
     for label, text in lines:
         _fact(screen, label, text)
-
-
-def spent_lines(spent: Spent, cost: CostRow | None) -> list[tuple[str, str]]:
-    """Labels and texts of what a session took: the tokens of its own messages, the money with its subagents'."""
-    kinds = [
-        (spent.input, "input"),
-        (spent.from_cache, "from the cache"),
-        (spent.to_cache, "to the cache"),
-        (spent.output, "output"),
-    ]
-    tokens = " · ".join(f"{count(number)} {kind}" for number, kind in kinds if number)
-    found = [("tokens", tokens)] if tokens else []
-    if cost is not None and (cost.cost_nanodollars or cost.unpriced_tokens):
-        price = f"{dollars(cost.cost_nanodollars)} at list prices, with subagents" if cost.cost_nanodollars else ""
-        unpriced = f"{count(cost.unpriced_tokens)} tokens without a price" if cost.unpriced_tokens else ""
-        found.append(("cost", " · ".join(filter(None, [price, unpriced]))))
-    return found
 
 
 def _show_call(screen: Screen, call: ToolCall, detail: Detail) -> None:

@@ -14,13 +14,28 @@ from agentstore.integrations.running import Turns
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.gate import Gate
 from agentstore.web.access.logins import Logins
+from agentstore.web.api.router import router
 from agentstore.web.assets import assets
 from agentstore.web.choices import KnownChoices
 from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
+from agentstore.web.heads import Heads
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
-from agentstore.web.pages import commits, files, login, overview, panels, search, session, sessions, texts
+from agentstore.web.pages import (
+    commits,
+    files,
+    login,
+    markdown,
+    marks,
+    overview,
+    panels,
+    purge,
+    search,
+    session,
+    sessions,
+    texts,
+)
 from agentstore.web.searching import Searches
 from agentstore.web.settings import WebSettings
 from agentstore.web.spending import KnownCosts
@@ -50,6 +65,13 @@ PAGES: list[Any] = [
     commits.commits,
     files.files,
     search.search,
+    marks.star,
+    marks.hide,
+    marks.pin,
+    marks.put_pin,
+    purge.purge,
+    purge.erase,
+    markdown.as_markdown,
     live,
 ]
 
@@ -109,7 +131,7 @@ def make_app(
         }
     )
     app = Litestar(
-        [*PAGES, static_file, favicon, health],
+        [*PAGES, router(), static_file, favicon, health],
         dependencies=DEPENDENCIES,
         exception_handlers=HANDLERS,
         request_max_body_size=_LARGEST_BODY,
@@ -119,4 +141,4 @@ def make_app(
         debug=False,
         pdb_on_exception=False,
     )
-    return WebApp(Gate(app, settings, logins, told), logins, hub)  # type: ignore[arg-type]
+    return WebApp(Gate(Heads(app), settings, logins, told), logins, hub)  # type: ignore[arg-type]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Callable
 from typing import NamedTuple
 
 from agentstore.models import ProjectInfo, UserInfo
 from agentstore.store import AsyncClickHouseStore
+from agentstore.web.keeping import Kept
 
 _SECONDS = 20.0
-_MOST_ORGANISATIONS = 256
 
 
 class Choices(NamedTuple):
@@ -47,26 +45,14 @@ class Choices(NamedTuple):
         return next((one.name for one in self.users if one.id == id and one.name), id)
 
 
-class KnownChoices:
-    """The choices of each organisation, at most some seconds old. Many who ask at once ask once."""
+class KnownChoices(Kept[Choices]):
+    """The choices of each organisation, at most some seconds old."""
 
-    def __init__(self, store: AsyncClickHouseStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: AsyncClickHouseStore) -> None:
+        super().__init__(self._ask_store, _SECONDS)
         self._store = store
-        self._clock = clock
-        self._known: dict[str, tuple[float, asyncio.Task[Choices]]] = {}
 
-    async def of(self, org: str) -> Choices:
-        """What this organisation has."""
-        asked_at, task = self._known.get(org, (0.0, None))
-        if task is None or self._clock() - asked_at > _SECONDS or (task.done() and not _went_well(task)):
-            if len(self._known) >= _MOST_ORGANISATIONS:
-                self._known.clear()
-            task = asyncio.create_task(self._ask(org))
-            self._known[org] = (self._clock(), task)
-        # Not the task itself: who leaves must not end it for the others.
-        return await asyncio.shield(task)
-
-    async def _ask(self, org: str) -> Choices:
+    async def _ask_store(self, org: str) -> Choices:
         projects, users, agents = await asyncio.gather(
             self._store.list_projects(org), self._store.list_users(org), self._store.list_agents(org)
         )
@@ -75,7 +61,3 @@ class KnownChoices:
             sorted((one for one in users if one.id), key=lambda one: ((one.name or one.id).casefold(), one.id)),
             sorted(one for one in agents if one),
         )
-
-
-def _went_well(task: asyncio.Task[Choices]) -> bool:
-    return not task.cancelled() and task.exception() is None

@@ -133,6 +133,7 @@ def test_the_names_of_loopback_are_ours(client: httpx.Client, sample_pages: Page
         {},
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "null", "sec-fetch-site": "cross-site"},
         {"origin": "http://127.0.0.1:1"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -144,6 +145,12 @@ def test_a_write_from_elsewhere_is_refused(client: httpx.Client, headers: dict[s
     assert answer.status_code == 403
     assert "Origin" in answer.text
     assert client.get("/sessions").status_code == 200
+
+
+def test_a_form_of_ours_says_no_origin(client: httpx.Client) -> None:
+    # What browsers send with it, since our pages send no referrer.
+    answer = client.post("/logout", headers={"origin": "null", "sec-fetch-site": "same-origin"})
+    assert answer.status_code == 303
 
 
 def test_a_header_that_counts_must_not_come_twice(sample_pages: Pages) -> None:

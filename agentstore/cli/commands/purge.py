@@ -11,8 +11,8 @@ from agentstore.cli.failing import FOUND, CommandError
 from agentstore.cli.options import Common
 
 if TYPE_CHECKING:
-    from agentstore.cli.erasing import Doomed
     from agentstore.cli.opening import Opened
+    from agentstore.faces.erasing import Doomed
 
 _LONGEST = 60
 

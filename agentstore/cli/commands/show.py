@@ -13,7 +13,7 @@ from agentstore.cli.options import Common, Shown
 if TYPE_CHECKING:
     from agentstore import Session
     from agentstore.cli.opening import Opened
-    from agentstore.cli.showing import Detail
+    from agentstore.faces.telling import Detail
 
 
 def show(
@@ -36,7 +36,7 @@ def show(
 
     async def told(opened: Opened) -> int:
         from agentstore.cli.resolving import session_of
-        from agentstore.cli.showing import Detail
+        from agentstore.faces.telling import Detail
 
         session = await session_of(opened.store, opened.org, id)
         if raw:
@@ -50,8 +50,9 @@ def show(
 
 
 async def _text(opened: Opened, session: Session, detail: Detail, *, is_markdown: bool) -> int:
-    from agentstore.cli import markdown, showing
-    from agentstore.cli.telling import Spent, children_of, cost_of, told
+    from agentstore.cli import showing
+    from agentstore.faces import markdown
+    from agentstore.faces.telling import Spent, children_of, cost_of, told
 
     store, org, screen, zone = opened.store, opened.org, opened.screen, opened.zone
     links = await store.get_session_git_links(org, session.id)
@@ -73,8 +74,8 @@ async def _text(opened: Opened, session: Session, detail: Detail, *, is_markdown
 
 async def _json(opened: Opened, session: Session) -> int:
     """One object, written as it is read."""
-    from agentstore.cli.telling import calls_of
     from agentstore.cli.terminal.jsons import as_json
+    from agentstore.faces.telling import calls_of
 
     store, org, screen = opened.store, opened.org, opened.screen
     screen.raw(f'{{"session":{as_json(session)},"messages":[')
@@ -93,7 +94,7 @@ async def _json(opened: Opened, session: Session) -> int:
 
 async def _raw(opened: Opened, session: Session) -> int:
     """The bytes that were kept of the session's own file; on a terminal as safe lines."""
-    from agentstore.cli.telling import originals_of
+    from agentstore.faces.telling import originals_of
 
     printed = False
     async for part in originals_of(opened.store, opened.org, session):

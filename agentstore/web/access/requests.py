@@ -43,7 +43,9 @@ def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
     origin = header(scope, "origin")
     if site and site != "same-origin":
         return False
-    if not origin:
+    # A form of a page that sends no referrer says null, and so does a foreign one: only the browser's word tells them
+    # apart.
+    if origin in ("", "null"):
         return site == "same-origin"
     host = header(scope, "host").lower()
     # Behind a proxy the browser's own scheme is https, and ours is not.

@@ -11,7 +11,7 @@ from agentstore.models import CutText, GitLink, Message, MessagePin, Session, Se
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.conversation.windows import TEXT, Window
-from agentstore.web.rendering import Find, MessagePart, ToldCall, in_thread, message_parts, nothing, told_call
+from agentstore.web.rendering import WHOLE, Find, MessagePart, ToldCall, in_thread, message_parts, nothing, told_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,19 @@ def _said(
         Said(
             message,
             message_parts(message.content, calls[message.ordinal], find),
-            [Call(one, told_call(one, session.project_path, find)) for one in calls[message.ordinal]],
+            [Call(one, _told_call(one, session.project_path, find)) for one in calls[message.ordinal]],
             cut.get(message.ordinal),
             pinned[message.ordinal],
             made[message.ordinal],
         )
         for message in found.messages
     ]
+
+
+def _told_call(call: ToolCall, project_path: str, find: Find) -> ToldCall:
+    """As it is first shown; where what is looked for is further down, all that there is."""
+    told = told_call(call, project_path, find)
+    is_marked = told.body.is_marked or (told.result is not None and told.result.is_marked)
+    if find is nothing or is_marked or not (find(call.input_json) or find(call.result_content)):
+        return told
+    return told_call(call, project_path, find, WHOLE)

@@ -14,7 +14,7 @@ from agentstore.models import MessageOutline
 from agentstore.web import links
 
 MOST_MESSAGES = 40
-MOST_CHARACTERS = 250_000
+MOST_CHARACTERS = 100_000
 # Of each text so much is asked for; the rest is behind a link.
 TEXT = 12_000
 # What a message costs that says nothing, and a call whose input's length an outline does not know.

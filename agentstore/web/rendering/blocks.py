@@ -36,6 +36,11 @@ class Block:
     is_cut: bool = False
 
     @property
+    def is_marked(self) -> bool:
+        """Whether a hit is seen in it. One that was left out is seen with ``WHOLE``."""
+        return "<mark>" in self.html
+
+    @property
     def is_whole(self) -> bool:
         return not (self.more or self.more_characters or self.is_cut)
 

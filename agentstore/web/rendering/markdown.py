@@ -11,20 +11,23 @@ thread where a text is not short: ``threads.in_thread``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from agentstore.web.rendering.bounds import DEEPEST, is_too_much
-from agentstore.web.rendering.code import HIGHLIGHTED, Run, can_be_highlighted, highlighted, language_named, runs_html
+from agentstore.web.rendering.bounds import DEEPEST, left_for
+from agentstore.web.rendering.code import Run, can_be_highlighted, highlighted, language_named, runs_html
 from agentstore.web.rendering.marks import Find, marked, nothing, spread
 from agentstore.web.rendering.text import shown_html, text_html, visible
 
 _SCHEMES = ("http", "https", "mailto")
 _LONGEST_ADDRESS = 2_000
+_BARE = re.compile(r"(?<![A-Za-z0-9+.-])https?://[!#-;=?-Z_a-z~\[\]]{1,2000}")
+_CODE_COST = 6  # of a character that is highlighted (``bounds``)
+_SENTENCE = ".,;:!?'*"
 # The parser writes addresses in ASCII, percent-encoded. What is not is no link.
 _ADDRESS = re.compile(r"(?:https?://[^/\s\"'<>\\^`{|}\x00-\x20\x7f-\U0010ffff]|mailto:[^/])[\x21-\x7e]*", re.IGNORECASE)
 
@@ -55,9 +58,11 @@ _PARSER = _Parser("commonmark", {"html": False, "maxNesting": DEEPEST}).enable([
 
 def markdown_html(text: str, find: Find = nothing) -> Markup:
     """A message as HTML; plain where it is too much. Hits are marked in what is read, code included."""
-    if is_too_much(text):
-        return plain_html(text, find)
-    return _Rendering(find).blocks(_PARSER.parse(visible(text)))
+    shown = visible(text)
+    left = left_for(shown)
+    if left < 0:
+        return plain_html(shown, find)
+    return _Rendering(find, left // _CODE_COST).blocks(_PARSER.parse(shown))
 
 
 def plain_html(text: str, find: Find = nothing) -> Markup:
@@ -82,9 +87,9 @@ def link_of(address: str) -> str:
 class _Rendering:
     """One text. ``room`` is what is left of the characters that may be highlighted."""
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, find: Find, room: int) -> None:
         self.find = find
-        self.room = HIGHLIGHTED
+        self.room = room
 
     def blocks(self, tokens: Sequence[Token]) -> Markup:
         return Markup("").join(map(self._block, tokens))
@@ -112,6 +117,7 @@ class _Rendering:
 
     def _inline(self, tokens: Sequence[Token]) -> Markup:
         """Texts are looked through together: a hit may go on in the next element."""
+        tokens = list(_with_addresses(tokens))
         texts = [_text_of(token) for token in tokens]
         shares = spread(texts, self.find)
         links: list[str] = []
@@ -119,6 +125,35 @@ class _Rendering:
         for token, text, spans in zip(tokens, texts, shares, strict=True):
             pieces.append(_INLINE.get(token.type, _plainly)(token, marked(text, spans), links))
         return Markup("").join(pieces)
+
+
+def _with_addresses(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Addresses that stand in the text become links; none inside of a link."""
+    depth = 0
+    for token in tokens:
+        depth += (token.type == "link_open") - (token.type == "link_close")
+        if token.type != "text" or depth or "://" not in token.content:
+            yield token
+            continue
+        reached = 0
+        for found in _BARE.finditer(token.content):
+            address = _trimmed(found.group())
+            if not link_of(address):
+                continue
+            yield Token("text", "", 0, content=token.content[reached : found.start()])
+            yield Token("link_open", "a", 1, attrs={"href": address})
+            yield Token("text", "", 0, content=address)
+            yield Token("link_close", "a", -1)
+            reached = found.start() + len(address)
+        yield Token("text", "", 0, content=token.content[reached:])
+
+
+def _trimmed(address: str) -> str:
+    """Without what ends the sentence, or the bracket around it."""
+    address = address.rstrip(_SENTENCE)
+    while address.endswith(")") and address.count(")") > address.count("("):
+        address = address[:-1].rstrip(_SENTENCE)
+    return address
 
 
 def _text_of(token: Token) -> str:

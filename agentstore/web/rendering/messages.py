@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from markupsafe import Markup
@@ -16,6 +16,7 @@ from markupsafe import Markup
 from agentstore.faces.talk import parts_of
 from agentstore.importers.tools import describe_call
 from agentstore.models import ToolCall
+from agentstore.web.rendering.ansi import without_ansi
 from agentstore.web.rendering.inputs import read_input
 from agentstore.web.rendering.markdown import markdown_html, plain_html
 from agentstore.web.rendering.marks import Find, nothing
@@ -40,40 +41,61 @@ _CODEX = """
 """
 _MACHINES = frozenset(f"{_CLAUDE_CODE} {_CODEX}".split())
 _IMAGE = re.compile(r"^\[(Image|File|Attachment)(?:: ([^\]\n]{1,300}))?\][ \t]*$", re.MULTILINE)
+MOST = 200_000
 _NAME = 60
 _TITLE = 120
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePart:
-    """A stretch of a message. ``title`` is what is shown of a folded one: of thinking, and of machines."""
+    """A stretch of a message. ``title`` is what is shown of a folded one: of thinking, and of machines.
+
+    ``more_characters`` of it are left out: more than anybody reads in one message.
+    """
 
     kind: Kind
     html: Markup
     title: Markup
+    more_characters: int = 0
 
     @property
     def is_folded(self) -> bool:
         return self.kind != "text"
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether a hit is seen in it."""
+        return "<mark>" in self.html
 
-def message_parts(content: str, calls: Sequence[ToolCall] = (), find: Find = nothing) -> list[MessagePart]:
-    """The parts of a message, in order, none of them empty.
+
+def message_parts(
+    content: str, calls: Sequence[ToolCall] = (), find: Find = nothing, most: int = MOST
+) -> list[MessagePart]:
+    """The parts of a message, in order, none of them empty; ``most`` characters of each are shown.
 
     A hit that the rendered text does not show, because it is in the markup itself, makes its part plain.
     """
-    found = []
+    return [
+        replace(_part(kind, name, text[:most], find), more_characters=max(len(text) - most, 0))
+        for kind, name, text in _stretches_of(content, calls)
+    ]
+
+
+def _stretches_of(content: str, calls: Sequence[ToolCall]) -> Iterator[tuple[Kind, str, str]]:
     for part in parts_of(content):
         if part.is_thinking:
-            found.append(MessagePart("thinking", _said(part.text, find), line_html(part.text, _TITLE, find)))
+            yield "thinking", "", part.text
             continue
         for name, text in _stretches(without_calls(part.text, calls)):
-            if name:
-                html = Markup('<pre class="machine">{}</pre>').format(text_html(text, find))
-                found.append(MessagePart("machine", html, line_html(name.replace("_", " ").replace("-", " "), _NAME)))
-            else:
-                found.append(MessagePart("text", _said(text, find), Markup("")))
-    return found
+            yield ("machine" if name else "text"), name, text
+
+
+def _part(kind: Kind, name: str, text: str, find: Find) -> MessagePart:
+    if kind == "machine":
+        html = Markup('<pre class="machine">{}</pre>').format(text_html(without_ansi(text), find))
+        return MessagePart(kind, html, line_html(name.replace("_", " ").replace("-", " "), _NAME))
+    title = line_html(text, _TITLE, find) if kind == "thinking" else Markup("")
+    return MessagePart(kind, _said(text, find), title)
 
 
 def without_calls(text: str, calls: Sequence[ToolCall]) -> str:

@@ -12,22 +12,20 @@ Kind = Literal["added", "removed", "kept", "place", "file"]
 
 # What is compared line by line: beyond, all old lines and then all new ones are as true. Pairs of equal lines are what
 # the comparison takes its time for.
-_COMPARED = 2_000
+_COMPARED = 1_200
 _PAIRS = 20_000
 _BEGINS = "*** Begin Patch"
 _FILE = re.compile(r"\*\*\* (?:(Add|Update|Delete) File|Move to): (.*)")
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _UNIFIED = re.compile(
-    r"\A\s{0,9}(?:diff --git [^\n]+\n"
-    r"|(?:Index: [^\n]+\n=+\n)?--- [^\n]+\n\+\+\+ [^\n]+\n@@ "
+    r"\A(?:[^\n]*\n){0,40}?diff --git |\A\s{0,9}(?:"
+    r"(?:Index: [^\n]+\n=+\n)?--- [^\n]+\n\+\+\+ [^\n]+\n@@ "
     r"|@@ -\d{1,9}(?:,\d{1,9})? \+\d)"
 )
-_UNIFIED_HEADS = ("diff --git ", "index ", "--- ", "+++ ", "new file mode", "deleted file mode", "similarity index",
-                  "rename from", "rename to", "old mode", "new mode", "Binary files", "\\ No newline")  # fmt: skip
 
 
 class Line(NamedTuple):
-    """``old`` and ``new``: its number before and after, 0 where that is not known."""
+    """``file``: what is no change. ``old``, ``new``: the line's number before and after, 0 where that is unknown."""
 
     kind: Kind
     text: str
@@ -41,7 +39,7 @@ def is_patch(text: str) -> bool:
 
 
 def is_unified(text: str) -> bool:
-    """Whether it is the output of a diff from its beginning on."""
+    """Whether it is the output of a diff, or of ``git show``: what comes before the first file is short."""
     return _UNIFIED.match(text) is not None
 
 
@@ -92,7 +90,7 @@ def unified_lines(diff: str) -> list[Line]:
             old, old_left = old + is_old, old_left - is_old
             new, new_left = new + is_new, new_left - is_new
         else:
-            found.append(Line("file" if text.startswith(_UNIFIED_HEADS) else "kept", text))
+            found.append(Line("file", text))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pygments.styles import get_style_by_name
-from pygments.token import STANDARD_TYPES, Error
+from pygments.token import STANDARD_TYPES, Error, Whitespace
 
 _LIGHT, _DARK = "default", "github-dark"
 _HEAD = "/* Made by Pygments: agentstore/web/rendering/stylesheet.py */"
@@ -33,7 +33,7 @@ def stylesheet() -> str:
 
 
 def _rules(name: str, prefix: str) -> Iterator[str]:
-    names = {kind: short for kind, short in STANDARD_TYPES.items() if short and kind is not Error}
+    names = {kind: short for kind, short in STANDARD_TYPES.items() if short and kind not in (Error, Whitespace)}
     for kind, look in get_style_by_name(name):
         said = [
             f"color: #{look['color']}" if look["color"] else "",

@@ -81,6 +81,8 @@ def is_done(state: str) -> bool:
 def _below(text: str, project_path: str) -> str:
     """Paths of the project without its own."""
     root = project_path.rstrip("/\\")
+    if len(root) > 1:
+        text = text.removesuffix(f" in {root}")
     return text.replace(root + "/", "").replace(root + "\\", "") if len(root) > 1 else text
 
 
@@ -94,10 +96,13 @@ def _patch(arguments: Arguments) -> str:
 
 
 def _command(arguments: Arguments) -> str:
-    command = command_of(arguments)
-    path = text_of(arguments, "path", "file_path")
-    # Of an editor whose first argument says what it shall do.
-    return f"{command} {path}" if command and path and command.isidentifier() else command
+    return _editor(arguments) or command_of(arguments)
+
+
+def _editor(arguments: Arguments) -> str:
+    """Of an editor whose first argument says what it shall do ("view")."""
+    command, path = text_of(arguments, "command"), text_of(arguments, "path", "file_path")
+    return f"{command} {path}" if path and command.isidentifier() else ""
 
 
 def _typed(arguments: Arguments) -> str:
@@ -157,7 +162,7 @@ _BY_CATEGORY: Mapping[str, tuple[_Rule, ...]] = {
     "Task": (_todos, _task),
     "Read": (_path,),
     "Write": (_path,),
-    "Edit": (_patch, _path),
+    "Edit": (_patch, _editor, _path),
     "Grep": (_pattern, _query),
     "Glob": (_pattern,),
 }

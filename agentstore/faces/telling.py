@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from agentstore.errors import AgentStoreError
+from agentstore.faces.money import count, dollars
+from agentstore.models import SessionFilter
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, CostRow, GitLink, Message, OriginalPart, Session, ToolCall
 
 _CALLS = 100
 _MOST_SESSIONS = 1000
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much of a session is shown. ``lines``: of each tool's result; 0 is all."""
+
+    tools: bool = False
+    thinking: bool = False
+    lines: int = 20
 
 
 class Told(NamedTuple):
@@ -23,7 +37,7 @@ class Told(NamedTuple):
 
 async def told(
     store: AsyncClickHouseStore, org: str, session: Session, links: list[GitLink], *, tools: bool
-) -> AsyncIterator[Told]:
+) -> AsyncGenerator[Told]:
     """The messages in their order, each with its notes and what came of it, and its calls where they are wanted."""
     pins: dict[int, list[str]] = {}
     for pin in await store.list_message_pins(org, session.id):
@@ -102,13 +116,28 @@ class Spent:
         self.output += message.output_tokens
 
 
+def spent_lines(spent: Spent, cost: CostRow | None) -> list[tuple[str, str]]:
+    """Labels and texts of what a session took: the tokens of its own messages, the money with its subagents'."""
+    kinds = [
+        (spent.input, "input"),
+        (spent.from_cache, "from the cache"),
+        (spent.to_cache, "to the cache"),
+        (spent.output, "output"),
+    ]
+    tokens = " · ".join(f"{count(number)} {kind}" for number, kind in kinds if number)
+    found = [("tokens", tokens)] if tokens else []
+    if cost is not None and (cost.cost_nanodollars or cost.unpriced_tokens):
+        price = f"{dollars(cost.cost_nanodollars)} at list prices, with subagents" if cost.cost_nanodollars else ""
+        unpriced = f"{count(cost.unpriced_tokens)} tokens without a price" if cost.unpriced_tokens else ""
+        found.append(("cost", " · ".join(filter(None, [price, unpriced]))))
+    return found
+
+
 async def cost_of(store: AsyncClickHouseStore, org: str, session: Session) -> CostRow | None:
     """What the session cost at list price, its subagents with it; None where the store does not say.
 
     Costs are asked of a user's sessions in a span of time; of these it is one.
     """
-    from agentstore import AgentStoreError
-
     if session.started_at is None or session.relationship_type == "subagent":
         return None
     end = max(session.started_at, session.ended_at or session.started_at)
@@ -123,7 +152,5 @@ async def cost_of(store: AsyncClickHouseStore, org: str, session: Session) -> Co
 
 async def children_of(store: AsyncClickHouseStore, org: str, session: Session) -> list[Session]:
     """The subagents, forks and continuations of a session, the latest first; of very many the latest."""
-    from agentstore import SessionFilter
-
     wanted = SessionFilter(parent_session_id=session.id, include_subagents=True, limit=100)
     return (await store.list_sessions(org, wanted)).sessions

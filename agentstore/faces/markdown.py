@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from agentstore.cli.showing import Detail, spent_lines
-from agentstore.cli.telling import Spent, Told
-from agentstore.cli.terminal.screen import Screen
 from agentstore.faces.resuming import resume_command
 from agentstore.faces.safe import line, lines
 from agentstore.faces.talk import first_lines, parts_of
+from agentstore.faces.telling import Detail, Spent, Told, spent_lines
 from agentstore.faces.times import moment
 from agentstore.faces.titles import title_of
 
@@ -24,11 +22,19 @@ _FENCES = re.compile(r"`{3,}")
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|])")
 
 
-def write_head(screen: Screen, zone: ZoneInfo, session: Session, links: Sequence[GitLink]) -> None:
+class Lines(Protocol):
+    """What takes the lines: a screen, or what sends them on."""
+
+    def line(self, *cells: str) -> None:
+        """One line. What cannot be shown safely on one is made so."""
+        ...
+
+
+def write_head(out: Lines, zone: ZoneInfo, session: Session, links: Sequence[GitLink]) -> None:
     """A title, and what one has to know about the session."""
     when = f"{moment(session.started_at, zone)} {zone.key.removeprefix('Etc/')}" if session.started_at else ""
-    screen.line(f"# {_plain(title_of(session)) or 'A session'}")
-    screen.line()
+    out.line(f"# {_plain(title_of(session)) or 'A session'}")
+    out.line()
     facts = [
         ("Session", session.id),
         ("When", when),
@@ -42,59 +48,59 @@ def write_head(screen: Screen, zone: ZoneInfo, session: Session, links: Sequence
     ]
     for label, text in facts:
         if text:
-            screen.line(f"- {label}: {_code(text) if label in ('Session', 'Resume') else _plain(text)}")
+            out.line(f"- {label}: {_code(text) if label in ('Session', 'Resume') else _plain(text)}")
 
 
-def write_message(screen: Screen, zone: ZoneInfo, told: Told, detail: Detail) -> None:
+def write_message(out: Lines, zone: ZoneInfo, told: Told, detail: Detail) -> None:
     """A message under a heading of its own. What was said stays the Markdown that it is."""
     message = told.message
     parts = [part for part in parts_of(message.content) if detail.thinking or not part.is_thinking]
     if not parts and not told.calls and not told.pins and not told.links:
         return
-    screen.line()
+    out.line()
     said = " · ".join(filter(None, [message.role, moment(message.timestamp, zone), _plain(message.model)]))
-    screen.line(f"## {message.ordinal} · {said}")
+    out.line(f"## {message.ordinal} · {said}")
     for note in told.pins:
-        screen.line()
-        screen.line(f"Pinned: {_plain(note)}" if note else "Pinned")
+        out.line()
+        out.line(f"Pinned: {_plain(note)}" if note else "Pinned")
     for part in parts:
-        screen.line()
+        out.line()
         for one in lines(part.text):
-            screen.line(f"> {one}" if part.is_thinking else one)
+            out.line(f"> {one}" if part.is_thinking else one)
     for call in told.calls:
-        screen.line()
-        screen.line(f"**{_plain(call.tool_name)}**{' failed' if call.is_error else ''}")
-        _write_block(screen, call.input_json, "json", detail.lines)
-        _write_block(screen, call.result_content, "", detail.lines)
+        out.line()
+        out.line(f"**{_plain(call.tool_name)}**{' failed' if call.is_error else ''}")
+        _write_block(out, call.input_json, "json", detail.lines)
+        _write_block(out, call.result_content, "", detail.lines)
     for link in told.links:
-        screen.line()
-        screen.line(f"→ {'commit' if link.link_type == 'commit' else 'PR'} {_plain(link.pr_url or link.commit_sha)}")
+        out.line()
+        out.line(f"→ {'commit' if link.link_type == 'commit' else 'PR'} {_plain(link.pr_url or link.commit_sha)}")
 
 
-def write_foot(screen: Screen, spent: Spent, cost: CostRow | None) -> None:
+def write_foot(out: Lines, spent: Spent, cost: CostRow | None) -> None:
     """What it took."""
     lines = spent_lines(spent, cost)
     if lines:
-        screen.line()
-        screen.line("---")
-        screen.line()
+        out.line()
+        out.line("---")
+        out.line()
     for label, text in lines:
-        screen.line(f"- {label.title()}: {text}")
+        out.line(f"- {label.title()}: {text}")
 
 
-def _write_block(screen: Screen, text: str, language: str, most: int) -> None:
+def _write_block(out: Lines, text: str, language: str, most: int) -> None:
     """A block of code that no line in it can end."""
     if not text:
         return
     shown, left_out = first_lines(text.rstrip("\n"), most)
     fence = "`" * max([3, *(len(found) + 1 for found in _FENCES.findall(shown))])
-    screen.line()
-    screen.line(fence + language)
+    out.line()
+    out.line(fence + language)
     for one in lines(shown):
-        screen.line(one)
-    screen.line(fence)
+        out.line(one)
+    out.line(fence)
     if left_out:
-        screen.line(f"… {left_out:,} more lines")
+        out.line(f"… {left_out:,} more lines")
 
 
 def _plain(text: str) -> str:
