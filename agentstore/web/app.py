@@ -22,6 +22,7 @@ from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.heads import Heads
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
+from agentstore.web.marks import KnownMarks
 from agentstore.web.pages import (
     commits,
     files,
@@ -124,6 +125,7 @@ def make_app(
             "settings": settings,
             "logins": logins,
             "choices": KnownChoices(store),
+            "marks": KnownMarks(store),
             "searches": Searches(),
             "turns": Turns(_HEAVY, _WAITING),
             "spending": KnownCosts(store),

@@ -14,6 +14,7 @@ from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
 from agentstore.web.filters import USUAL_SPAN, Asked
+from agentstore.web.marks import KnownMarks
 from agentstore.web.searching import Searches
 from agentstore.web.spending import KnownCosts
 
@@ -24,6 +25,7 @@ AskedFor = NamedDependency[Asked]
 Turns_ = NamedDependency[Turns]
 Found = NamedDependency[Searches]
 Spending = NamedDependency[KnownCosts]
+Marked = NamedDependency[KnownMarks]
 Text = FromQuery[str]
 
 
@@ -53,6 +55,13 @@ def searches_in(state: State) -> Searches:
     searches = state.searches
     assert isinstance(searches, Searches)
     return searches
+
+
+def marks_in(state: State) -> KnownMarks:
+    """What people have put on sessions."""
+    marks = state.marks
+    assert isinstance(marks, KnownMarks)
+    return marks
 
 
 def spending_in(state: State) -> KnownCosts:
@@ -117,6 +126,7 @@ DEPENDENCIES = {
     "choices": Provide(choices_in, sync_to_thread=False),
     "turns": Provide(turns_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
+    "marked": Provide(marks_in, sync_to_thread=False),
     "spending": Provide(spending_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),

@@ -30,7 +30,9 @@ class KnownMarks(Kept[Marks]):
 
     async def _ask_store(self, org: str) -> Marks:
         stars, deletes, pins = await asyncio.gather(
-            self._store.list_session_stars(org), self._store.list_session_deletes(org), self._store.list_message_pins(org)
+            self._store.list_session_stars(org),
+            self._store.list_session_deletes(org),
+            self._store.list_message_pins(org),
         )
         by_session: dict[str, list[MessagePin]] = {}
         for pin in pins:

@@ -23,6 +23,8 @@ T = TypeVar("T")
 # How long what is expected may take: machines that run tests are busy.
 PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
+# A name of this machine that to a browser is no loopback: there it tells a server less, as over any plain http.
+PLAIN_HOST = "history.example"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -41,7 +43,8 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no chromium here: apt install chromium")
     with sync_playwright() as playwright:
         # As root, and where /dev/shm is small: both are so in containers.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage", f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
         asyncio._set_running_loop(None)
         yield browser
         with in_use(browser):

@@ -147,8 +147,8 @@ def test_a_write_from_elsewhere_is_refused(client: httpx.Client, headers: dict[s
     assert client.get("/sessions").status_code == 200
 
 
-def test_a_form_of_ours_says_no_origin(client: httpx.Client) -> None:
-    # What browsers send with it, since our pages send no referrer.
+def test_a_form_of_ours_may_say_no_origin(client: httpx.Client) -> None:
+    # What a browser sends that is set to tell nobody where it was.
     answer = client.post("/logout", headers={"origin": "null", "sec-fetch-site": "same-origin"})
     assert answer.status_code == 303
 
@@ -267,7 +267,7 @@ def test_every_answer_has_the_policy(client: httpx.Client, path: str, status: in
     assert answer.status_code == status
     assert answer.headers["content-security-policy"] == POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert "cache-control" in answer.headers
     assert "server" not in answer.headers
 

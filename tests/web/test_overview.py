@@ -52,7 +52,7 @@ def test_the_page_comes_at_once_with_a_place_for_each_panel(client: httpx.Client
     assert "<table" not in answer.text
 
 
-@pytest.mark.parametrize(("zone", "span"), zip(ZONES, SPANS, strict=True))
+@pytest.mark.parametrize(("zone", "span"), list(zip(ZONES, SPANS, strict=True)))
 def test_each_figure_leads_to_as_many_sessions(client: httpx.Client, zone: str, span: str) -> None:
     client.cookies.set("agentstore_tz", zone)
     assert zone in client.get(f"/overview?{span}").text

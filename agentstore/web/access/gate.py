@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from agentstore.web.access.requests import (
     is_from_our_own_page,
     path_in_pieces,
     path_of,
+    raw_path,
     wants_html,
 )
 from agentstore.web.access.viewer import Viewer, set_viewer
@@ -29,8 +31,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOGIN = "/login"
 # Who comes by a link on a foreign page has not sent the cookie, which is for our own pages only: asked for once more by
 # a page of ours it is sent.
-_ONCE_MORE = b"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0"><title>agentstore</title>"""
+_ONCE_MORE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}"><title>agentstore</title>"""
 # Files of ours that say nothing of anybody, the login and who asks whether this process lives.
 _OPEN_TO_ALL = ("/static/", LOGIN, "/favicon.ico")
 
@@ -115,7 +117,8 @@ class Gate:
     async def _refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
         if refusal.goes_to and wants_html(scope):
             if header(scope, "sec-fetch-site") == "cross-site":
-                await _send(scope, send, 200, [(b"content-type", b"text/html; charset=utf-8")], _ONCE_MORE)
+                page = _ONCE_MORE.format(escape(_here(scope))).encode()
+                await _send(scope, send, 200, [(b"content-type", b"text/html; charset=utf-8")], page)
             else:
                 await _send(scope, send, 303, [(b"location", refusal.goes_to.encode())], b"")
             return
@@ -146,6 +149,16 @@ def _login_for(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
     wanted = quote(path_of(scope), safe="/") + (f"?{query}" if query else "")
     return LOGIN if wanted == "/" else f"{LOGIN}?next={quote(wanted, safe='')}"
+
+
+def _here(scope: Scope) -> str:
+    """This address, as a page on it calls it: from its last "/" on, so that it cannot be one of another host.
+
+    Without an address a page with a "#" in its own one would not be asked for again: a browser would only look for that
+    place in it.
+    """
+    query = scope["query_string"].decode("latin-1")
+    return f"./{raw_path(scope).rpartition('/')[2]}" + (f"?{query}" if query else "")
 
 
 def _unknown_host(host: str) -> Problem:

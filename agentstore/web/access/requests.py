@@ -67,6 +67,10 @@ def path_in_pieces(scope: Mapping[str, Any]) -> str:
 
     The id of a session may hold any character. Decoded at once, one with a "/" would be another path.
     """
+    return "/".join(unquote(one).replace("%", "%25").replace("/", "%2F") for one in raw_path(scope).split("/"))
+
+
+def raw_path(scope: Mapping[str, Any]) -> str:
+    """The path as it was sent."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    pieces = raw.partition(b"?")[0].decode("latin-1").split("/")
-    return "/".join(unquote(one).replace("%", "%25").replace("/", "%2F") for one in pieces)
+    return raw.partition(b"?")[0].decode("latin-1")

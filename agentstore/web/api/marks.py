@@ -11,7 +11,7 @@ from agentstore.models import MessagePin, SessionStar
 from agentstore.web import marking
 from agentstore.web.api.handlers import deletes, puts, reads_one
 from agentstore.web.api.parameters import Id
-from agentstore.web.handling import Store, Who
+from agentstore.web.handling import Marked, Store, Who
 
 Ordinal = Annotated[int, PathParameter(ge=0, le=marking.LARGEST_ORDINAL)]
 
@@ -29,27 +29,27 @@ async def list_session_stars(store: Store, viewer: Who, id: Id) -> list[SessionS
 
 
 @puts("/sessions/{session_id:str}/star", tags=["marks"])
-async def put_star(store: Store, viewer: Who, id: Id) -> None:
+async def put_star(store: Store, marked: Marked, viewer: Who, id: Id) -> None:
     """Put one's own star on a session."""
-    await marking.star(store, viewer, id, on=True)
+    await marking.star(store, marked, viewer, id, on=True)
 
 
 @deletes("/sessions/{session_id:str}/star", tags=["marks"])
-async def delete_star(store: Store, viewer: Who, id: Id) -> None:
+async def delete_star(store: Store, marked: Marked, viewer: Who, id: Id) -> None:
     """Take one's own star off."""
-    await marking.star(store, viewer, id, on=False)
+    await marking.star(store, marked, viewer, id, on=False)
 
 
 @puts("/sessions/{session_id:str}/hide", tags=["marks"])
-async def put_hide(store: Store, viewer: Who, id: Id) -> None:
+async def put_hide(store: Store, marked: Marked, viewer: Who, id: Id) -> None:
     """Hide a session from lists, searches and statistics, for everybody."""
-    await marking.hide(store, viewer, id, on=True)
+    await marking.hide(store, marked, viewer, id, on=True)
 
 
 @deletes("/sessions/{session_id:str}/hide", tags=["marks"])
-async def delete_hide(store: Store, viewer: Who, id: Id) -> None:
+async def delete_hide(store: Store, marked: Marked, viewer: Who, id: Id) -> None:
     """Show a hidden session again."""
-    await marking.hide(store, viewer, id, on=False)
+    await marking.hide(store, marked, viewer, id, on=False)
 
 
 @reads_one("/sessions/{session_id:str}/pins", tags=["marks"])
@@ -59,12 +59,14 @@ async def list_message_pins(store: Store, viewer: Who, id: Id) -> list[MessagePi
 
 
 @puts("/sessions/{session_id:str}/pins/{ordinal:int}", tags=["marks"])
-async def put_pin(store: Store, viewer: Who, id: Id, ordinal: Ordinal, data: JSONBody[PinNote | None] = None) -> None:
+async def put_pin(
+    store: Store, marked: Marked, viewer: Who, id: Id, ordinal: Ordinal, data: JSONBody[PinNote | None] = None
+) -> None:
     """Put one's own pin on a message, with a note in place of the one before."""
-    await marking.pin(store, viewer, id, ordinal, data.note if data else "")
+    await marking.pin(store, marked, viewer, id, ordinal, data.note if data else "")
 
 
 @deletes("/sessions/{session_id:str}/pins/{ordinal:int}", tags=["marks"])
-async def delete_pin(store: Store, viewer: Who, id: Id, ordinal: Ordinal) -> None:
+async def delete_pin(store: Store, marked: Marked, viewer: Who, id: Id, ordinal: Ordinal) -> None:
     """Take one's own pin off."""
-    await marking.unpin(store, viewer, id, ordinal)
+    await marking.unpin(store, marked, viewer, id, ordinal)

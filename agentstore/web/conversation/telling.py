@@ -40,16 +40,20 @@ class Said:
 
 
 async def told(
-    store: AsyncClickHouseStore, viewer: Viewer, session: Session, window: Window, find: Find = nothing
+    store: AsyncClickHouseStore,
+    viewer: Viewer,
+    session: Session,
+    window: Window,
+    pins: Sequence[MessagePin] = (),
+    find: Find = nothing,
 ) -> list[Said]:
     """The messages of a window, in order."""
     if window.is_empty:
         return []
-    found, pins, links = await asyncio.gather(
+    found, links = await asyncio.gather(
         store.session_window(
             viewer.org, session.id, first_ordinal=window.first, last_ordinal=window.last, max_characters=TEXT
         ),
-        store.list_message_pins(viewer.org, session.id),
         store.get_session_git_links(viewer.org, session.id) if session.commit_count else _none(),
     )
     size = sum(len(one.content) for one in found.messages) + sum(

@@ -13,7 +13,7 @@ from litestar.response import Redirect
 
 from agentstore.errors import NotFoundError
 from agentstore.web import marking
-from agentstore.web.handling import Store, Who
+from agentstore.web.handling import Marked, Store, Who
 from agentstore.web.links import message_path, session_path
 from agentstore.web.templating import page
 
@@ -39,21 +39,31 @@ NoteForm = Annotated[Note, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 @post("/sessions/{session_id:str}/star")
 async def star(
-    request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str], data: TickForm
+    request: Request[Any, Any, Any],
+    store: Store,
+    marked: Marked,
+    viewer: Who,
+    session_id: FromPath[str],
+    data: TickForm,
 ) -> Response[Any]:
     """The viewer's star on a session, or none."""
     id = unquote(session_id)
-    await marking.star(store, viewer, id, on=bool(data.on))
+    await marking.star(store, marked, viewer, id, on=bool(data.on))
     return _done(request, session_path(id))
 
 
 @post("/sessions/{session_id:str}/hide")
 async def hide(
-    request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str], data: TickForm
+    request: Request[Any, Any, Any],
+    store: Store,
+    marked: Marked,
+    viewer: Who,
+    session_id: FromPath[str],
+    data: TickForm,
 ) -> Response[Any]:
     """Whether lists, searches and figures leave a session out."""
     id = unquote(session_id)
-    await marking.hide(store, viewer, id, on=bool(data.on))
+    await marking.hide(store, marked, viewer, id, on=bool(data.on))
     return _done(request, session_path(id))
 
 
@@ -75,14 +85,20 @@ async def pin(
 
 @post("/sessions/{session_id:str}/pin")
 async def put_pin(
-    request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str], at: At, data: NoteForm
+    request: Request[Any, Any, Any],
+    store: Store,
+    marked: Marked,
+    viewer: Who,
+    session_id: FromPath[str],
+    at: At,
+    data: NoteForm,
 ) -> Response[Any]:
     """Pins it with the note, or takes the pin off."""
     id = unquote(session_id)
     if data.off:
-        await marking.unpin(store, viewer, id, at)
+        await marking.unpin(store, marked, viewer, id, at)
         return _done(request, message_path(id, at))
-    message = await marking.pin(store, viewer, id, at, data.note.strip())
+    message = await marking.pin(store, marked, viewer, id, at, data.note.strip())
     return _done(request, message_path(id, at, message.source_id, message.timestamp))
 
 

@@ -17,8 +17,9 @@ from agentstore.web.access.viewer import Viewer
 from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
 from agentstore.web.conversation.windows import Window
-from agentstore.web.handling import Store, Text, Who
+from agentstore.web.handling import Marked, Store, Text, Who
 from agentstore.web.links import session_path, with_query
+from agentstore.web.marks import KnownMarks
 from agentstore.web.rendering import Find, finder, nothing, word_finder
 from agentstore.web.templating import page
 
@@ -31,6 +32,7 @@ Micros = Annotated[int | None, QueryParameter(ge=-(2**62), le=2**62)]
 async def session(
     request: Request[Any, Any, Any],
     store: Store,
+    marked: Marked,
     viewer: Who,
     session_id: FromPath[str],
     at: Ordinal = None,
@@ -44,7 +46,7 @@ async def session(
     """The page, or with ``x-part: window`` the next messages for the page that is open."""
     id = unquote(session_id)
     if request.headers.get("x-part") == "window":
-        return await _part(request, store, viewer, id, before, after, _find(q, mode))
+        return await _part(request, store, marked, viewer, id, before, after, _find(q, mode))
     shown, outline, hits = await asyncio.gather(
         store.get_session(viewer.org, id),
         store.session_outline(viewer.org, id),
@@ -56,11 +58,8 @@ async def session(
     window = _wanted(outline, place.ordinal if place else None, before, after)
     if place and place.state != "here" and not (source or t is not None):
         place = place._replace(state="gone")
-    messages, stars, hidden = await asyncio.gather(
-        told(store, viewer, shown, window, _find(q, mode)),
-        store.list_session_stars(viewer.org, id),
-        store.list_session_deletes(viewer.org),
-    )
+    marks = await marked.of(viewer.org)
+    messages = await told(store, viewer, shown, window, marks.pins.get(id, ()), _find(q, mode))
     return page(
         "session.html",
         request,
@@ -69,8 +68,8 @@ async def session(
         window=window,
         messages=messages,
         place=place,
-        is_starred=any(star.user_id == viewer.user for star in stars),
-        is_hidden=any(one.session_id == id for one in hidden),
+        is_starred=(viewer.user, id) in marks.stars,
+        is_hidden=id in marks.hidden,
         resume=resume_command(shown),
         is_elsewhere=shown.machine not in ("", request.app.state.settings.machine),
         prompts=[one.ordinal for one in outline if one.role == "user"],
@@ -85,15 +84,18 @@ async def session(
 async def _part(
     request: Request[Any, Any, Any],
     store: AsyncClickHouseStore,
+    marked: KnownMarks,
     viewer: Viewer,
     id: str,
     before: int | None,
     after: int | None,
     find: Find,
 ) -> Response[str]:
-    shown, outline = await asyncio.gather(store.get_session(viewer.org, id), store.session_outline(viewer.org, id))
+    shown, outline, marks = await asyncio.gather(
+        store.get_session(viewer.org, id), store.session_outline(viewer.org, id), marked.of(viewer.org)
+    )
     window = _wanted(outline, None, before, after)
-    messages = await told(store, viewer, shown, window, find)
+    messages = await told(store, viewer, shown, window, marks.pins.get(id, ()), find)
     return page(
         "session_window.html", request, session=shown, window=window, messages=messages, edges=_edges(id), thread=False
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ from agentstore.models import Session, SessionPage
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.filters import SPANS
-from agentstore.web.handling import AskedFor, Choices_, Store, Text, Who
+from agentstore.web.handling import AskedFor, Choices_, Marked, Store, Text, Who
 from agentstore.web.links import SESSIONS
+from agentstore.web.marks import Marks
 from agentstore.web.templating import page
 from agentstore.web.zones import zone_for
 
@@ -52,15 +53,22 @@ async def home() -> Redirect:
 
 @get(SESSIONS)
 async def sessions(
-    request: Request[Any, Any, Any], store: Store, viewer: Who, choices: Choices_, asked: AskedFor, cursor: Text = ""
+    request: Request[Any, Any, Any],
+    store: Store,
+    marked: Marked,
+    viewer: Who,
+    choices: Choices_,
+    asked: AskedFor,
+    cursor: Text = "",
 ) -> Response[str]:
     """One page of the list, from where the cursor is."""
     zone = zone_for(request)
-    found, known = await asyncio.gather(
+    found, known, marks = await asyncio.gather(
         store.list_sessions(viewer.org, asked.session_filter(zone, viewer.user, cursor=cursor, limit=PAGE)),
         choices.of(viewer.org),
+        marked.of(viewer.org),
     )
-    days = by_day(await rows_of(store, viewer, found.sessions, nested=not asked.parent), zone)
+    days = by_day(await rows_of(store, marks, viewer, found.sessions, nested=not asked.parent), zone)
     # What a script puts into the page that is open already: only the list, without what is around it.
     template = "sessions_list.html" if request.headers.get("x-part") == "list" else "sessions.html"
     return page(
@@ -73,32 +81,43 @@ def _counts(found: SessionPage, days: Sequence[Day]) -> dict[str, Any]:
 
 
 async def rows_of(
-    store: AsyncClickHouseStore, viewer: Viewer, sessions: Sequence[Session], *, nested: bool = True
+    store: AsyncClickHouseStore, marks: Marks, viewer: Viewer, sessions: Sequence[Session], *, nested: bool = True
 ) -> list[Row]:
-    """Each with its children. What is the child of another one in the list stands below that one only."""
+    """Each with its children. What came out of another one in the list stands below that one only."""
     ids = [session.id for session in sessions]
-    children, stars = await asyncio.gather(
-        store.list_children(viewer.org, ids) if nested and ids else _none(), store.list_session_stars(viewer.org)
-    )
-    starred = {star.session_id for star in stars if star.user_id == viewer.user}
+    children = await store.list_children(viewer.org, ids) if nested and ids else []
+    roots = _roots(ids, {child.id: child.parent_session_id for child in children})
     below: dict[str, list[Session]] = {}
     for child in children:
-        below.setdefault(child.parent_session_id, []).append(child)
-    inside = {child.id for child in children}
+        if (root := roots.get(child.id, child.parent_session_id)) != child.id:
+            below.setdefault(root, []).append(child)
     return [
         Row(
             session,
-            session.id in starred,
+            (viewer.user, session.id) in marks.stars,
             below.get(session.id, [])[:_MOST_CHILDREN],
             max(0, len(below.get(session.id, [])) - _MOST_CHILDREN),
         )
         for session in sessions
-        if session.id not in inside
+        if roots[session.id] == session.id
     ]
 
 
-async def _none() -> list[Session]:
-    return []
+def _roots(ids: Sequence[str], parents: Mapping[str, str]) -> dict[str, str]:
+    """Of each session in the list and of each child the one in the list below which it stands; itself where that is
+    none. What says that it came out of itself, by however many others, stands by itself: nothing is lost."""
+    listed = set(ids)
+    roots = {}
+    for id in [*ids, *parents]:
+        root, seen = id, {id}
+        while (parent := parents.get(root, "")) and (parent in listed or parent in parents):
+            if parent in seen:
+                root = id
+                break
+            seen.add(parent)
+            root = parent
+        roots[id] = root
+    return roots
 
 
 def by_day(rows: Sequence[Row], zone: ZoneInfo) -> list[Day]:
