@@ -267,7 +267,7 @@ def test_every_answer_has_the_policy(client: httpx.Client, path: str, status: in
     assert answer.status_code == status
     assert answer.headers["content-security-policy"] == POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["referrer-policy"] == "no-referrer"
     assert "cache-control" in answer.headers
     assert "server" not in answer.headers
 

@@ -19,6 +19,7 @@ from agentstore.web.templating import page, render
 
 _MOST_COSTS = 200
 _PROMPT = 300
+_MOST_PROMPTS = 500
 Ids = Annotated[list[str] | None, QueryParameter()]
 
 
@@ -56,10 +57,11 @@ async def spent(
 async def prompts(
     request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
-    """What people have said in it, a line each."""
+    """What people have said in it, a line each: of very many the latest."""
     id = unquote(session_id)
     found = await store.session_prompts(viewer.org, id, max_characters=_PROMPT)
-    return _part_or_page(request, "session_prompts.html", id, "Prompts", prompts=found)
+    left_out = max(0, len(found) - _MOST_PROMPTS)
+    return _part_or_page(request, "session_prompts.html", id, "Prompts", prompts=found[left_out:], left_out=left_out)
 
 
 @get("/sessions/{session_id:str}/files")

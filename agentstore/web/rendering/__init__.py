@@ -28,7 +28,7 @@ from agentstore.web.rendering.code import code_html, language_of
 from agentstore.web.rendering.diffs import diff_html, lines_of_diff
 from agentstore.web.rendering.markdown import markdown_html, plain_html
 from agentstore.web.rendering.marks import Find, finder, marked, nothing, word_finder
-from agentstore.web.rendering.messages import MessagePart, message_parts
+from agentstore.web.rendering.messages import MessagePart, message_parts, said_line
 from agentstore.web.rendering.patches import changed_lines
 from agentstore.web.rendering.text import line_html, text_html, visible
 from agentstore.web.rendering.threads import in_thread
@@ -56,6 +56,7 @@ __all__ = [
     "nothing",
     "plain_html",
     "result_block",
+    "said_line",
     "text_html",
     "told_call",
     "visible",
