@@ -55,6 +55,15 @@ async def test_many_who_look_at_once_ask_once() -> None:
     assert store.asked == [("o", "a", "b")]
 
 
+async def test_what_is_wanted_while_one_is_asked_is_asked_for_together() -> None:
+    store = Store()
+    costs = costs_of(store, [0.0])
+    several = [["a"], ["bb", "a"], ["ccc"], ["dddd", "bb"]]
+    found = await asyncio.gather(*(costs.of("o", ids) for ids in several), costs.of("o", ["a"], own=True))
+    assert store.asked == [("o", "a"), ("o", "bb", "ccc", "dddd"), ("o", "a", "own")]
+    assert [list(one) for one in found] == [*several, ["a"]]
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [

@@ -6,30 +6,46 @@ let asked = false;
 
 function tell(news) {
   const away = document.getElementById("away");
-  if (away && "away" in news) away.hidden = !news.away;
+  if (away && !news.opened) away.hidden = !news.away;
   for (const listener of listeners) listener(news);
 }
 
-function follow() {
+const NOTHING = { session_ids: [], deleted_session_ids: [], many: false, away: false };
+const AGAIN = 5000;
+
+// "missed": somebody was listening before, and what happened since is not known, so that all is asked for anew.
+function follow(missed) {
   return new Promise(() => {
-    let failed = false;
-    const source = new EventSource("/live");
-    source.addEventListener("news", (event) => {
-      const news = JSON.parse(event.data);
-      const told = { session_ids: [], deleted_session_ids: [], many: false, away: false, ...news };
-      channel?.postMessage(told);
-      tell(told);
-    });
-    source.addEventListener("error", () => { failed = true; });
-    source.addEventListener("hello", () => {
-      if (!failed) return;
-      // What happened while nobody listened is not known: all is asked for anew.
-      failed = false;
-      const told = { session_ids: [], deleted_session_ids: [], many: true, away: false };
-      channel?.postMessage(told);
-      tell(told);
-    });
+    let source = null;
+    const share = (news) => { const told = { ...NOTHING, ...news }; channel?.postMessage(told); tell(told); };
+    const open = () => {
+      source = new EventSource("/live");
+      source.addEventListener("news", (event) => share(JSON.parse(event.data)));
+      source.addEventListener("hello", () => {
+        share({ many: missed });
+        tell({ ...NOTHING, opened: true });
+        missed = false;
+      });
+      source.addEventListener("error", () => {
+        missed = true;
+        share({ away: true });
+        // After an answer that is no stream, a proxy's for instance, browsers do not try again.
+        if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN);
+      });
+    };
+    open();
     addEventListener("pagehide", () => source.close());
+  });
+}
+
+function take() {
+  if (!navigator.locks || !channel) { follow(false); return; }
+  const name = "agentstore-live";
+  navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    if (lock) return follow(false);
+    // Another tab listens. When it is closed one of the others takes over.
+    navigator.locks.request(name, () => follow(true));
+    tell({ ...NOTHING, opened: true });
   });
 }
 
@@ -38,6 +54,5 @@ export function listen(listener) {
   if (asked) return;
   asked = true;
   channel?.addEventListener("message", (event) => tell(event.data));
-  if (navigator.locks && channel) navigator.locks.request("agentstore-live", follow);
-  else follow();
+  take();
 }
