@@ -63,9 +63,10 @@ class Streams:
 
 async def aim_at(store: AsyncClickHouseStore, org: str, long: int) -> Aim:
     """What there is in the corpus, with a session of so many messages and ten thousand characters for each."""
+    known_as_long = 0
     with contextlib.suppress(NotFoundError):
-        long -= (await store.get_session(org, LONG_ID)).message_count
-    if long > 0:
+        known_as_long = (await store.get_session(org, LONG_ID)).message_count
+    if long > known_as_long:
         said, calls = transcript(random.Random(18), LONG_ID, long, _CHARACTERS)
         begun = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
         session = Session(LONG_ID, started_at=begun, user_message_count=1, message_count=long)

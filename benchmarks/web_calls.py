@@ -6,9 +6,14 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 from agentstore import AsyncClickHouseStore, SearchQuery, SessionFilter
+from agentstore.web.choices import KnownChoices
 from agentstore.web.conversation import windows
+from agentstore.web.filters import Asked
+from agentstore.web.overview.panels import PANELS, Question
+from agentstore.web.overview.scope import scope_of
 from benchmarks import web_viewers as asked
 from benchmarks.web_viewers import Aim, Log
 
@@ -25,6 +30,7 @@ class Calls:
         self._log = log
         self._rng = random.Random(0)
         self._older = ""
+        self._choices = KnownChoices(store)
 
     async def one(self) -> None:
         """The calls of one kind of request."""
@@ -44,7 +50,7 @@ class Calls:
             asked.PANEL: lambda: self._panel(any),
             asked.SUBSTRING: lambda: self._search(SearchQuery(query=rng.choice(aim.needles))),
             asked.BY_WORDS: lambda: self._search(SearchQuery(query=rng.choice(aim.words), mode="words")),
-            asked.OVERVIEW: lambda: self._store.cost_by(self._org, "day"),
+            asked.OVERVIEW: lambda: self._overview(rng.choice(list(PANELS))),
         }
         kind = rng.choice(list(kinds))
         began = time.perf_counter()
@@ -78,6 +84,12 @@ class Calls:
             lambda: store.get_session_git_links(org, id),
         ]
         await self._rng.choice(panels)()
+
+    async def _overview(self, name: str) -> None:
+        known = await self._choices.of(self._org)
+        scope = scope_of(Asked(since="all"), ZoneInfo("UTC"), known)
+        show = next(iter([key for key, _ in PANELS[name].shows]), "")
+        await PANELS[name].ask(Question(self._store, self._org, scope, known, show))
 
     async def _search(self, query: SearchQuery) -> None:
         found = await self._store.search(self._org, query)

@@ -19,10 +19,9 @@ class Found(NamedTuple):
     told: str = ""
 
 
-async def found_again(store: AsyncClickHouseStore, org: str, handle: Handle) -> Found:
-    """Where the message is now. A handle without a mark means whatever stands there."""
-    here = await store.message_versions(org, [(handle.session_id, handle.ordinal)])
-    if here and (not handle.mark or mark_of(here[0]) == handle.mark):
+async def found_again(store: AsyncClickHouseStore, org: str, handle: Handle, here: MessageVersion | None) -> Found:
+    """Where the message is now; ``here`` is what stands where it was. A handle without a mark means whatever does."""
+    if here and (not handle.mark or mark_of(here) == handle.mark):
         return Found(handle.ordinal)
     if not handle.mark:
         return Found(-1, "gone: the session has no such message.")

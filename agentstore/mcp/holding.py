@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agentstore.errors import AgentStoreError, NotFoundError, SchemaError
+from agentstore.settings import resolve_target
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore
@@ -21,6 +22,7 @@ class Holder:
 
     def __init__(self, target: str, org: str, here: str, *, zone: ZoneInfo | None = None) -> None:
         self._target = target
+        self._local = resolve_target(target, {}).local_path
         self.org = org
         self.here = here
         self.zone = zone or ZoneInfo("UTC")
@@ -29,7 +31,13 @@ class Holder:
         self._projects: dict[str, str] = {}
 
     async def store(self) -> AsyncClickHouseStore:
-        """The open store. Where it is not there it is not made: ``NotFoundError``."""
+        """The open store. Where it is not there it is not made: ``NotFoundError``.
+
+        Looked for each time: what is open would make a local store anew that was taken away.
+        """
+        if self._local and not _is_there(self._local):
+            await self.aclose()
+            raise NotFoundError("there is no history here", hint="the user imports it with: agentstore import")
         if self._store is None:
             async with self._opening:
                 if self._store is None:
@@ -59,9 +67,6 @@ class Holder:
         from agentstore import AsyncClickHouseStore  # here: it takes a while to load, and starting should not
 
         store = AsyncClickHouseStore(self._target)
-        local = store.options.local_path
-        if local and not _is_there(local):
-            raise NotFoundError("there is no history yet", hint="the user imports it with: agentstore import")
         try:
             await store.open(create=False)
         except BaseException:
@@ -80,4 +85,4 @@ def told(error: AgentStoreError) -> str:
 
 def _is_there(path: str) -> bool:
     full = pathlib.Path(path).expanduser()
-    return full.is_dir() and any(os.scandir(full))
+    return full.is_dir() and bool(os.listdir(full))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from agentstore.mcp.quoting import ABOUT, Quotation, answer, cut, fitted
 from agentstore.mcp.texts import Text, given_out, texts_of
 
 if TYPE_CHECKING:
-    from agentstore import AsyncClickHouseStore, Session
+    from agentstore import AsyncClickHouseStore, MessageVersion, Session, SessionWindow
     from agentstore.mcp.holding import Holder
 
 MOST = 20_000
@@ -33,18 +34,49 @@ async def open_handle(holder: Holder, asked: Open) -> str:
     characters = limited(asked.characters, "characters", 200, MOST)
     around = limited(asked.around, "around", 0, 10)
     store = await holder.store()
-    try:
-        session = await store.get_session(holder.org, handle.session_id)
-    except NotFoundError:
-        raise NotFoundError("gone: no such session is in the store any more") from None
     if handle.ordinal < 0:
-        return await overview(holder, store, session, characters)
-    found = await found_again(store, holder.org, handle)
+        return await overview(holder, store, await _session(holder, store, handle), characters)
+    # All that it takes where the message is where it was, at once.
+    session, here, window = await asyncio.gather(
+        _session(holder, store, handle),
+        _versions(holder, store, handle.session_id, handle.ordinal, around),
+        _read(holder, store, handle.session_id, handle.ordinal, around, characters),
+    )
+    found = await found_again(store, holder.org, handle, here.get(handle.ordinal))
     if found.ordinal < 0:
         return f'{found.told} What there is now: open(handle="{of_session(session.id)}").'
     if handle.part:
         return await _part(holder, store, session, handle, found, characters)
-    return await _window(holder, store, session, found, around, characters, asked.find)
+    if found.ordinal != handle.ordinal:
+        here = await _versions(holder, store, session.id, found.ordinal, around)
+        window = await _read(holder, store, session.id, found.ordinal, around, characters)
+    return await _told(holder, store, session, found, window, here, characters, asked.find)
+
+
+async def _session(holder: Holder, store: AsyncClickHouseStore, handle: Handle) -> Session:
+    try:
+        return await store.get_session(holder.org, handle.session_id)
+    except NotFoundError:
+        raise NotFoundError("gone: no such session is in the store any more") from None
+
+
+async def _versions(
+    holder: Holder, store: AsyncClickHouseStore, session_id: str, ordinal: int, around: int
+) -> dict[int, MessageVersion]:
+    places = [(session_id, at) for at in range(max(0, ordinal - around), ordinal + around + 1)]
+    return {one.ordinal: one for one in await store.message_versions(holder.org, places)}
+
+
+async def _read(
+    holder: Holder, store: AsyncClickHouseStore, session_id: str, ordinal: int, around: int, characters: int
+) -> SessionWindow:
+    return await store.session_window(
+        holder.org,
+        session_id,
+        first_ordinal=max(0, ordinal - around),
+        last_ordinal=ordinal + around,
+        max_characters=characters,
+    )
 
 
 class _Shown(NamedTuple):
@@ -55,19 +87,16 @@ class _Shown(NamedTuple):
     start: int
 
 
-async def _window(
+async def _told(
     holder: Holder,
     store: AsyncClickHouseStore,
     session: Session,
     found: Found,
-    around: int,
+    window: SessionWindow,
+    versions: dict[int, MessageVersion],
     characters: int,
     find: str,
 ) -> str:
-    first, last = max(0, found.ordinal - around), found.ordinal + around
-    window = await store.session_window(
-        holder.org, session.id, first_ordinal=first, last_ordinal=last, max_characters=characters
-    )
     texts = [text for text in texts_of(window) if text.ordinal == found.ordinal or text.part != "result"]
     shares = given_out([text.total for text in texts], [text.ordinal == found.ordinal for text in texts], characters)
     shown = []
@@ -76,10 +105,6 @@ async def _window(
         if find and text.ordinal == found.ordinal and text.total > share:
             start = await _place(holder, store, session.id, text, find, share)
         shown.append(_Shown(text, await _from(holder, store, session.id, text, start, share), start))
-    versions = {
-        one.ordinal: one
-        for one in await store.message_versions(holder.org, [(session.id, one.ordinal) for one in window.messages])
-    }
     quotation = Quotation(f"session {of_session(session.id)} {moment(session.started_at, UTC)} UTC")
     said = -1
     for one in shown:

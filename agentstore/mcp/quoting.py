@@ -57,10 +57,13 @@ def cut(line: str, most: int) -> str:
 
 
 def fitted(text: str, most: int) -> str:
-    """As much of the beginning of a text as takes so many characters where it is quoted: marks and tabs count."""
+    """As much of the beginning of a text as takes so many characters where it is quoted, or a quarter more.
+
+    Marks and tabs count: a text of empty lines would otherwise become three times as long.
+    """
     if len(text) * 12 <= most:  # no character becomes more than ``<U+E0041>``, and a line's end three
         return text
-    left, end = most, 0
+    left, end = most + most // 4 + _MARGIN, 0
     for line in text.split("\n"):
         cost = len(safe.lines(line)[0]) + _MARGIN
         if cost > left:

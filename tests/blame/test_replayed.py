@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -22,10 +23,11 @@ from agentstore.ingest import ingest
 from tests.blame.replaying import CHECKOUT, PERSON, Replayed, Replaying, calls_of
 from tests.local.server_processes import end_all_servers
 
-TRANSCRIPTS = Path("/work/shared/transcripts")
+ROOT = Path(__file__).resolve().parents[2]
+TRANSCRIPTS = Path(os.environ.get("AGENTSTORE_TRANSCRIPTS") or ROOT.parent / "shared" / "transcripts")
 ORG = "replayed"
 # By the path of their sessions: one with many sessions of several people, one that was written from nothing, one of
-# patches, and one that grew over days. All: REPLAY_ALL=1 would take minutes.
+# patches.
 PROJECTS = [
     "/Users/gtrrz-victor/wks/cli",
     "/Users/testuser/Documents/GitHub/example-org/example-project",
@@ -33,7 +35,9 @@ PROJECTS = [
     "/Users/alex/repos/vfp/dark-factory",
 ]
 
-pytestmark = pytest.mark.skipif(not TRANSCRIPTS.is_dir(), reason="other people's transcripts are not here")
+pytestmark = pytest.mark.skipif(
+    not TRANSCRIPTS.is_dir(), reason=f"no transcripts at {TRANSCRIPTS} (AGENTSTORE_TRANSCRIPTS)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +91,7 @@ async def measured(store: AsyncClickHouseStore, replayed: Replayed) -> tuple[Cou
             for number in range(one.first, one.last + 1):
                 true = truth[number - 1]
                 is_right = key_of(one) in true
-                is_persons = true <= {PERSON, CHECKOUT}
+                is_persons = not is_right and bool(true & {PERSON, CHECKOUT})
                 counts["of a person"] += is_persons
                 counts["of a person, named"] += is_persons and one.tool_use_id != ""
                 counts["right"] += is_right

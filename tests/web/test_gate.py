@@ -12,6 +12,7 @@ import pytest
 
 from agentstore.errors import ConfigError
 from agentstore.web.access.headers import POLICY
+from agentstore.web.access.logins import Logins
 from agentstore.web.settings import WebSettings
 from tests.cli.running import Cli
 from tests.web.serving import SECONDS, Pages, served
@@ -213,6 +214,14 @@ def test_a_token_of_a_file_lets_many_in(module_cli: Cli, sample_cli: Cli) -> Non
             assert program.get("/sessions").status_code == 401
 
 
+def test_another_token_ends_the_logins_of_the_one_before() -> None:
+    key = b"k" * 32
+    cookie = Logins(key, TOKEN).cookie()
+    assert Logins(key, TOKEN).is_cookie(cookie)
+    assert not Logins(key, TOKEN + "s").is_cookie(cookie)
+    assert not Logins(key).is_cookie(cookie)
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "said"), [("short", 0o600, "16"), (TOKEN, 0o644, "chmod 600"), ("", 0o600, "16")]
 )
@@ -268,7 +277,8 @@ def test_every_answer_has_the_policy(client: httpx.Client, path: str, status: in
     assert answer.headers["content-security-policy"] == POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert "cache-control" in answer.headers
+    is_ours = path in ("/static/x/app.css", "/favicon.ico")
+    assert ("no-store" in answer.headers["cache-control"]) is not is_ours
     assert "server" not in answer.headers
 
 

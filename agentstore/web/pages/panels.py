@@ -35,12 +35,15 @@ async def costs(spending: Spending, viewer: Who, id: Ids = None) -> dict[str, st
 
 @get("/sessions/{session_id:str}/spent")
 async def spent(
-    request: Request[Any, Any, Any], spending: Spending, viewer: Who, session_id: FromPath[str]
+    request: Request[Any, Any, Any], store: Store, spending: Spending, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """Tokens and money of a session, its own and with its subagents."""
     id = unquote(session_id)
-    own = (await spending.of(viewer.org, [id], own=True))[id]
-    whole = (await spending.of(viewer.org, [id]))[id]
+    found, below = await asyncio.gather(spending.of(viewer.org, [id]), store.list_children(viewer.org, [id]))
+    own = whole = found[id]
+    # Where there are no subagents both are the same: a question less, of those that take the store longest.
+    if whole.row is None or any(one.relationship_type == "subagent" for one in below):
+        own = (await spending.of(viewer.org, [id], own=True))[id]
     return _part_or_page(
         request,
         "session_spent.html",
@@ -80,7 +83,7 @@ async def children(
     """Subagents, continuations and forks of it."""
     id = unquote(session_id)
     found = await store.list_children(viewer.org, [id])
-    return _part_or_page(request, "session_children.html", id, "Out of it", children=found)
+    return _part_or_page(request, "session_children.html", id, "Subagents and continuations", children=found)
 
 
 @get("/sessions/{session_id:str}/links")
