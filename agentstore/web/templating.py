@@ -62,8 +62,8 @@ def _finalized(value: Any) -> Any:
 
 
 def _value(text: str) -> Markup:
-    """What comes back to us from an attribute, as it is."""
-    return escape(text)
+    """What comes back to us from an attribute, as it is: HTML would make a line's end of a carriage return."""
+    return escape(text).replace("\r", Markup("&#13;"))
 
 
 def _iso(when: dt.datetime | None) -> str:

@@ -65,11 +65,11 @@ class Pages:
 
 
 @contextlib.contextmanager
-def served(cli: Cli, *arguments: str, **variables: str) -> Iterator[Pages]:
-    """The pages of a store, on a free port, until the end of the block."""
+def served(cli: Cli, *arguments: str, port: int = 0, **variables: str) -> Iterator[Pages]:
+    """The pages of a store, on this port or a free one, until the end of the block."""
     environment = {**cli.environment, "XDG_STATE_HOME": str(cli.home / "state"), **variables}
     process = subprocess.Popen(
-        Cli.command("web", "--port", "0", *arguments),
+        Cli.command("web", "--port", str(port), *arguments),
         env=environment,
         cwd=cli.home,
         stdin=subprocess.DEVNULL,
