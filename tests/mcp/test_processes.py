@@ -64,6 +64,18 @@ def test_what_is_no_message_breaks_nothing_and_stdout_has_messages_only(home: Pa
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
 
 
+@pytest.mark.parametrize("missing", ["mcp", "mcp_types"])
+def test_without_the_extra_it_says_what_to_install(home: Path, missing: str) -> None:
+    blocked = f"import sys; sys.modules[{missing!r}] = None; from agentstore.cli import main; sys.exit(main(['mcp']))"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked], env=environment(home, f"local:{home / 'store'}"), cwd=home,
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'agentstore[mcp]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @contextmanager
 def over_http(home: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str, str]]:
     process = started(home, "--http", "--port", "0", *arguments)
