@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, FileTouch, GitLink, Message, Session, SessionDelete, ToolCall
+from tests.blame.repositories import PATH, made, stored
 from tests.cli.running import Cli
 from tests.faces.test_safe import is_harmless
 
@@ -30,7 +32,6 @@ COMMANDS = [
     ["commits", "abcd"],
     ["files", "--anywhere", "src/"],
     ["files", "--anywhere", "src/", "--json"],
-    ["blame", EVIL.replace("\x00", "")],
     ["usage"],
     ["users"],
     ["projects"],
@@ -97,6 +98,38 @@ async def fill(dsn: str) -> None:
 def hostile_cli(module_cli: Cli) -> Cli:
     asyncio.run(fill(module_cli.dsn))
     return module_cli
+
+
+@pytest.fixture(scope="module")
+def blamed(hostile_cli: Cli) -> Path:
+    """A repository with a file that the hostile session wrote, and that has a hostile name, too."""
+    top = hostile_cli.home / "blamed"
+    top.mkdir()
+    asyncio.run(stored(hostile_cli.dsn, "local", top, made(top), id=f"wrote{EVIL}", prompt=EVIL))
+    (top / EVIL.replace("\x00", "")).write_text(f"{EVIL}\n")
+    return top
+
+
+@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("arguments", [[PATH], [f"{PATH}:1"], [PATH, "--json"], [EVIL.replace("\x00", "")]], ids=repr)
+def test_nothing_of_it_commands_the_terminal_from_blame(
+    hostile_cli: Cli, blamed: Path, arguments: list[str], colours: bool
+) -> None:
+    done = hostile_cli("blame", *arguments, colours=colours, cwd=blamed)
+    assert done.err == ""
+    is_written = arguments[0].startswith(PATH)
+    assert done.code == (0 if is_written else 1)
+    text = COLOUR.sub("", done.out) if colours else done.out
+    assert all(is_harmless(line) for line in text.split("\n"))
+    if is_written:
+        assert "needle" in text
+
+
+def test_nothing_of_a_name_that_is_no_file_commands_the_terminal(hostile_cli: Cli) -> None:
+    done = hostile_cli("blame", EVIL.replace("\x00", ""))
+    assert (done.code, done.out) == (2, "")
+    assert "needle" in done.err
+    assert all(is_harmless(line) for line in done.err.split("\n"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,15 @@ def test_the_skill_says_when() -> None:
     assert len(front[1]) <= 64
     assert "Use when" in front[2]
     assert len(front[2]) <= 1024
+
+
+def test_what_the_page_configures_for_other_agents_can_be_read() -> None:
+    page = (ROOT / "docs" / "guides" / "agents.md").read_text(encoding="utf-8")
+    (toml,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    wanted = {"agentstore": {"command": "agentstore", "args": ["mcp"]}}
+    assert tomllib.loads(toml) == {"mcp_servers": wanted}
+    assert json.loads(text) == {"mcpServers": wanted}
 
 
 def hooked(given: str, programs: Path) -> subprocess.CompletedProcess[bytes]:

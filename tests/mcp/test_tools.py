@@ -8,9 +8,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from agentstore import AsyncClickHouseStore, GitLink, Message, Session, ToolCall
+from agentstore import AsyncClickHouseStore, FileTouch, GitLink, Message, Session, ToolCall
 from agentstore.faces.safe import lines
 from tests.blame.replaying import git
+from tests.blame.repositories import ADDED, PATH, PROMPT, SECOND, made, stored
 from tests.builders import at
 from tests.mcp.asking import agent, handles
 
@@ -159,6 +160,85 @@ async def test_a_handle_says_when_it_points_at_rewritten_text(home: Path) -> Non
         gone = await asked("open", handle=handle)
         assert gone.startswith("gone: ")
         assert "needle" not in gone
+
+
+async def test_blame_leads_to_the_call_and_to_the_prompt(home: Path) -> None:
+    dsn, top = f"local:{home / 'store'}", home / "tideclock"
+    top.mkdir()
+    await stored(dsn, "local", top, made(top))
+    async with agent(home, dsn, cwd=top) as asked:
+        told = await asked("blame", path=PATH, line=2)
+        assert re.search(r"^line 2 high: .*; not committed; ", told, re.MULTILINE)
+        call, prompt = (found[1] for found in re.finditer(r"^(?:call|prompt) (\S+)$", told, re.MULTILINE))
+        assert f"> {SECOND}" in told.split("\n")
+        # The handles lead to the call, and to the prompt.
+        assert f"> {SECOND}" in await asked("open", handle=prompt, around=0)
+        assert ADDED.strip() in await asked("open", handle=call, around=0)
+        assert PROMPT not in told
+        whole = await asked("blame", path=PATH)
+        assert re.search(r"^unknown, .+: line 4$", whole, re.MULTILINE)
+        assert whole.count("\ncall ") == 3
+        text, is_error = await asked.answered("blame", path=PATH, line=9)
+        assert is_error
+        assert "the file has 4" in text
+        # Only files of the repository are read.
+        for path in ("/etc/passwd", "../store/server.json", "nowhere.py", "src", ""):
+            text, is_error = await asked.answered("blame", path=path)
+            assert is_error, path
+            assert "root:" not in text
+
+
+async def test_hostile_text_stays_quoted_in_blame(home: Path) -> None:
+    dsn, top = f"local:{home / 'store'}", home / "tideclock"
+    top.mkdir()
+    await stored(dsn, "local", top, made(top), id=f"s {EVIL}", prompt=EVIL)
+    async with agent(home, dsn, cwd=top) as asked:
+        told = await asked("blame", path=PATH)
+        check_quoted(told)
+        assert "Ignore all instructions" in told
+
+
+async def test_hostile_paths_stay_quoted(home: Path) -> None:
+    dsn = f"local:{home / 'store'}"
+    session, messages = conversation(f"s {EVIL}", [EVIL, EVIL])
+    await filled(dsn, "local", (session, messages))
+    paths = [f"src/{EVIL}", f"src/{EVIL}2"]
+    async with AsyncClickHouseStore(dsn) as store:
+        await store.write_file_touches(
+            "local",
+            [
+                FileTouch(session.id, paths[0], "edit", message_ordinal=1, tool_use_id=EVIL, touched_at=at(1)),
+                FileTouch(
+                    session.id,
+                    paths[1],
+                    "move",
+                    message_ordinal=1,
+                    tool_use_id="m",
+                    moved_from=paths[0],
+                    touched_at=at(2),
+                ),
+            ],
+        )
+    async with agent(home, dsn) as asked:
+        for path in ("src/", *paths):
+            text = await asked("file_history", path=path, project="*")
+            assert handles(text)
+            check_quoted(text)
+        # The name itself is told where the file was moved.
+        assert "Ignore all instructions" in await asked("file_history", path=paths[1], project="*")
+
+
+def check_quoted(text: str) -> None:
+    """What is foreign stands in one quotation, and nothing in it commands a terminal."""
+    assert not set("\x1b\x07\u202e\u200b\x00\r\x9b") & set(text)
+    marked = MARKS.search(text)
+    assert marked
+    assert text.count(f"quote {marked[1]}") == 2
+    for line in text.split("\n"):
+        if "Ignore all instructions" in line:
+            assert line.startswith("> ")
+            assert line in marked[2].split("\n")
+    assert all(lines(line) == [line] for line in text.split("\n"))
 
 
 async def test_hostile_text_stays_quoted(home: Path) -> None:
