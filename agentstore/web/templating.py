@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from agentstore.integrations.hits import marked_html
 from agentstore.web import links
 from agentstore.web.access.viewer import is_let_in, viewer_of
 from agentstore.web.assets import asset_path
-from agentstore.web.rendering import message_parts, visible
+from agentstore.web.rendering import said_line, visible
 from agentstore.web.zones import zone_for
 
 
@@ -45,7 +46,8 @@ def environment() -> Environment:
         iso=_iso,
         marked=lambda hit: Markup(marked_html(hit)),
         value=_value,
-        prompt_line=_prompt_line,
+        said_line=said_line,
+        shell_word=shlex.quote,
     )
     made.globals.update(
         asset=asset_path,
@@ -59,12 +61,6 @@ def environment() -> Environment:
 
 def _finalized(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _prompt_line(content: str) -> str:
-    """What a person said, on a line: without what programs put around it."""
-    said = (part.html.striptags() for part in message_parts(content) if not part.is_folded)
-    return " ".join(" ".join(said).split())[:200]
 
 
 def _value(text: str) -> Markup:

@@ -80,6 +80,20 @@ async def test_a_store_that_is_away_is_told_once_and_that_it_is_back() -> None:
     await stream.aclose()
 
 
+async def test_a_fault_is_not_the_end_of_all_news() -> None:
+    store = Store()
+    hub = hub_of(store)
+    stream = hub.news("o")
+    first = asyncio.ensure_future(anext(stream))
+    for answer in (Changes(1), ValueError("a fault"), Changes(2, ["a"])):
+        store.answers.put_nowait(answer)
+    assert (await first).away or (await anext(stream)).session_ids == ["a"]
+    store.answers.put_nowait(Changes(3, ["b"]))
+    while (news := await anext(stream)) is None or "b" not in news.session_ids:
+        pass
+    await stream.aclose()
+
+
 async def test_all_streams_end_when_all_ends() -> None:
     store = Store()
     hub = hub_of(store)

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
-from agentstore.errors import AgentStoreError
 from agentstore.models import Changes
 from agentstore.store import AsyncClickHouseStore
 
@@ -125,7 +124,8 @@ class Hub:
                     for watcher in self._watchers.get(org, ()):
                         watcher.tell(found)
                 since = found
-            except AgentStoreError as error:
+            # Whatever it is: without this task nobody would be told anything any more.
+            except Exception as error:
                 if not away:
                     _logger.warning("what is new cannot be asked for: %s", error)
                     away = True

@@ -14,6 +14,7 @@ from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
 from agentstore.web.handling import Spending, Store, Who
 from agentstore.web.links import session_path
+from agentstore.web.rendering import in_thread
 from agentstore.web.spending import shown
 from agentstore.web.templating import page, render
 
@@ -22,7 +23,7 @@ _PROMPT = 300
 Ids = Annotated[list[str] | None, QueryParameter()]
 
 
-@get("/sessions/costs")
+@get("/costs")
 async def costs(spending: Spending, viewer: Who, id: Ids = None) -> dict[str, str]:
     """What sessions cost with their subagents, at API prices, as a list shows it; at most a minute old."""
     ids = id or []
@@ -59,7 +60,10 @@ async def prompts(
     """What people have said in it, a line each."""
     id = unquote(session_id)
     found = await store.session_prompts(viewer.org, id, max_characters=_PROMPT)
-    return _part_or_page(request, "session_prompts.html", id, "Prompts", prompts=found)
+    # There may be tens of thousands.
+    size = sum(len(one.content) for one in found)
+    html = await in_thread(size, lambda: render("session_prompts.html", request, id=id, prompts=found))
+    return _answer(request, id, "Prompts", html)
 
 
 @get("/sessions/{session_id:str}/files")
@@ -111,7 +115,10 @@ async def thread(
 
 def _part_or_page(request: Request[Any, Any, Any], template: str, id: str, title: str, **values: Any) -> Response[str]:
     """For a script the part alone; a browser without one has followed a link, and gets a page around it."""
-    html = render(template, request, id=id, **values)
+    return _answer(request, id, title, render(template, request, id=id, **values))
+
+
+def _answer(request: Request[Any, Any, Any], id: str, title: str, html: str) -> Response[str]:
     if request.headers.get("x-part"):
         return Response(html, media_type="text/html")
     return page("panel.html", request, id=id, title=title, html=html)

@@ -6,7 +6,7 @@ an event handler, a script, or an address but those of links to the web and to m
 - ``text_html(text, find)``, ``line_html(text, most, find)``: the door for titles, names, paths; ``visible(text)``
 - ``markdown_html(text, find)``, ``plain_html(text, find)``
 - ``message_parts(content, calls, find, most) -> list[MessagePart]``: ``kind`` "text", "thinking", "machine"; ``html``,
-  ``title``, ``is_folded``, ``is_marked``, ``more_characters``
+  ``title``, ``is_folded``, ``is_marked``, ``more_characters``; ``said_line(content)``
 - ``told_call(call, project_path, find, limits) -> ToldCall``: ``name``, ``kind``, ``summary``, ``state``, ``body``,
   ``result``, ``skill``, ``has_subagent``, ``is_error``; ``input_block``, ``result_block(call, limits, find) -> Block``:
   ``html``, ``lines``, ``more``, ``more_characters``, ``is_cut``, ``is_whole``, ``is_marked``; ``FIRST``, ``WHOLE``
@@ -28,7 +28,7 @@ from agentstore.web.rendering.code import code_html, language_of
 from agentstore.web.rendering.diffs import diff_html, lines_of_diff
 from agentstore.web.rendering.markdown import markdown_html, plain_html
 from agentstore.web.rendering.marks import Find, finder, marked, nothing, word_finder
-from agentstore.web.rendering.messages import MessagePart, message_parts
+from agentstore.web.rendering.messages import MessagePart, message_parts, said_line
 from agentstore.web.rendering.patches import changed_lines
 from agentstore.web.rendering.text import line_html, text_html, visible
 from agentstore.web.rendering.threads import in_thread
@@ -56,6 +56,7 @@ __all__ = [
     "nothing",
     "plain_html",
     "result_block",
+    "said_line",
     "text_html",
     "told_call",
     "visible",
