@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve docs bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup build clean
+.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve docs bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup bench-web screenshots build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -108,10 +108,18 @@ bench-crowd: $(VENV)/.local ## small reads, pings and writes beside twenty searc
 bench-startup: $(VENV)/.dev ## how long the command line takes to start, beside an interpreter that does nothing
 	@$(PY) -m benchmarks.startup $(ARGS)
 
+bench-web: $(VENV)/.dev ## what twenty people who look at the pages wait for, beside an import, on a corpus of [MESSAGES=100000]
+	@$(PY) -m benchmarks.corpus --messages $(MESSAGES) 'local:.agentstore-bench'
+	@$(PY) -m benchmarks.web 'local:.agentstore-bench' $(ARGS)
+
+screenshots: $(VENV)/.dev ## pictures of the pages on the sample, into docs/images/; needs a chromium
+	@$(PY) docs/screenshots.py
+
 build: $(VENV)/.local ## build the wheel into dist/, and see that it is whole
 	@rm -rf dist
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@unset PYTHONPATH; for wanted in agentstore/py.typed agentstore/ddl/0001_initial.sql agentstore/samples/README.md .jsonl; do \
+	@unset PYTHONPATH; for wanted in agentstore/py.typed agentstore/ddl/0001_initial.sql agentstore/samples/README.md .jsonl \
+		agentstore/web/templates/base.html agentstore/web/static/app.css; do \
 		$(PY) -m zipfile --list dist/agentstore-*.whl | grep -F "$$wanted" >/dev/null || \
 			{ echo "the wheel lacks $$wanted" >&2; exit 1; }; done
 	@ls dist/*.whl

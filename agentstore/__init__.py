@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         Message,
         MessageOutline,
         MessagePin,
+        MessageVersion,
         ModelPrice,
         ModelTokenUsage,
         OriginalPart,
@@ -123,6 +124,7 @@ __all__ = [
     "Message",
     "MessageOutline",
     "MessagePin",
+    "MessageVersion",
     "ModelPrice",
     "ModelTokenUsage",
     "NotFoundError",
@@ -177,10 +179,10 @@ _HOMES = {
     ),
     "models": (
         "Changes CostReport CostRow CutText DailyActivity FileHistory FileHistoryEntry FileTouch GitLink GitLinkEntry "
-        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin ModelPrice ModelTokenUsage "
-        "OriginalPart ProjectInfo ProjectUsage Prompt SearchPage SearchQuery SearchResult Session SessionDelete "
-        "SessionFile "
-        "SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary SummaryTotals TextPart ToolCall "
+        "GitLinkPage GitLinkResult HeatmapCell Highlight Message MessageOutline MessagePin MessageVersion ModelPrice "
+        "ModelTokenUsage OriginalPart ProjectInfo ProjectUsage Prompt SearchPage SearchQuery SearchResult Session "
+        "SessionDelete SessionFile SessionFilter SessionPage SessionStar SessionWindow SourceFile Summary "
+        "SummaryTotals TextPart ToolCall "
         "ToolUsageStat UnpricedModel UserInfo UserUsage WriteMark"
     ),
     "protocols": "ReadStore Store",

@@ -99,15 +99,19 @@ class AsyncClickHouseStore(Reads, Writes):
         await store.open()
         return store
 
-    async def open(self) -> Self:
-        """Connect, and create the database where it does not exist and the user may. Once in a store's life."""
+    async def open(self, *, create: bool = True) -> Self:
+        """Connect, and create the database where it does not exist and the user may. Once in a store's life.
+
+        With ``create=False`` no database is made: where there is none this, or the first read, is a ``SchemaError``.
+        """
         self._check_home()
         if self._state != "new":
             raise StoreClosedError(f"the store cannot be opened: it is {self._state}")
         self._state, self._home = "opening", Home()
         lanes = Lanes(self.options, explain=partial(explained, database=self.options.database))
         try:
-            await create_database_if_missing(lanes.dialer)
+            if create:
+                await create_database_if_missing(lanes.dialer)
             writer = Writer(
                 lanes.writes,
                 lanes.writes,

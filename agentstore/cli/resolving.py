@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from agentstore.cli.failing import CommandError, NothingFound
+from agentstore.faces.repositories import project_at
 from agentstore.faces.titles import title_of
 
 if TYPE_CHECKING:
@@ -104,37 +105,11 @@ async def project_known(store: AsyncClickHouseStore, org: str, named: str) -> di
         return {}
     if not _is_path(named):
         return {"project_name": named}
-    place = _place(named)
-    from agentstore import SessionFilter
-
-    by_id = [SessionFilter(project_id=id, include_subagents=True, limit=1) for id in place.ids]
-    by_path = [SessionFilter(project_path=path, include_subagents=True, limit=1) for path in place.paths]
-    for wanted in [*by_id, *by_path]:
-        if found := (await store.list_sessions(org, wanted)).sessions:
-            return {"project_id": found[0].project_id}
-    return {"project_id": place.ids[0]}
-
-
-class _Place(NamedTuple):
-    """What sessions of a directory may be known by, the surest first."""
-
-    ids: list[str]
-    paths: list[str]
+    return {"project_id": await project_at(store, org, named)}
 
 
 def _is_path(named: str) -> bool:
     return named in (".", "..") or "/" in named or os.sep in named
-
-
-def _place(named: str) -> _Place:
-    from agentstore.importers.git_directory import repository_of
-    from agentstore.importers.projects import project_of
-
-    path = os.path.realpath(os.path.expanduser(named))
-    found = repository_of(path)
-    root = found.root or path
-    ids = [project_of(root, found.remote).id, project_of(root).id]
-    return _Place(list(dict.fromkeys(ids)), list(dict.fromkeys([path, root])))
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, CostRow, GitLink, Message, OriginalPart, Session, ToolCall
 
 _CALLS = 100
-_MOST_SESSIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -134,17 +133,11 @@ def spent_lines(spent: Spent, cost: CostRow | None) -> list[tuple[str, str]]:
 
 
 async def cost_of(store: AsyncClickHouseStore, org: str, session: Session) -> CostRow | None:
-    """What the session cost at list price, its subagents with it; None where the store does not say.
-
-    Costs are asked of a user's sessions in a span of time; of these it is one.
-    """
-    if session.started_at is None or session.relationship_type == "subagent":
+    """What the session cost at list price, its subagents with it; None where the store does not say."""
+    if session.relationship_type == "subagent":
         return None
-    end = max(session.started_at, session.ended_at or session.started_at)
     try:
-        report = await store.cost_by(
-            org, "session", limit=_MOST_SESSIONS, user_id=session.user_id, date_from=session.started_at, date_to=end
-        )
+        report = await store.session_costs(org, [session.id])
     except AgentStoreError:  # prices cannot be learned with rights to read only; a session reads whole without them
         return None
     return next((row for row in report.rows if row.key == session.id), None)

@@ -73,6 +73,15 @@ class SessionWindow(Record, frozen=True):
     cut: list[CutText] = msgspec.field(default_factory=list)
 
 
+class MessageVersion(Record, frozen=True):
+    """Which text a message has: ``version`` is another one where its role or its content is."""
+
+    session_id: str = ""
+    ordinal: int = 0
+    source_id: str = ""
+    version: str = ""
+
+
 class TextPart(Record, frozen=True):
     """Characters of a long text, from ``first`` on; ``total`` is how many there are of it."""
 

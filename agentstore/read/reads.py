@@ -14,6 +14,7 @@ from agentstore.read.search import pages
 from agentstore.read.search.index_lookup import IndexLookup
 from agentstore.read.stars_and_pins import MarkReads
 from agentstore.read.summary import SummaryReads
+from agentstore.read.versions import VersionReads
 from agentstore.read.windows import WindowReads
 from agentstore.telemetry.methods import traced
 
@@ -21,6 +22,7 @@ from agentstore.telemetry.methods import traced
 class Reads(
     MessageReads,
     WindowReads,
+    VersionReads,
     PromptReads,
     ChildReads,
     GitLinkReads,

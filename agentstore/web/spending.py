@@ -15,6 +15,8 @@ from agentstore.store import AsyncClickHouseStore
 
 _SECONDS = 60.0
 _MOST_KNOWN = 20_000
+# What the store is asked about at a time. It takes hardly longer than for one: most of the time is planning.
+_MOST_ASKED = 1_000
 
 
 class Spent(NamedTuple):
@@ -25,22 +27,26 @@ class Spent(NamedTuple):
 
 
 class KnownCosts:
-    """Costs of sessions, at most a minute old. One question at a time to the store, however many look."""
+    """Costs of sessions, at most a minute old. One question at a time to the store, however many look: what is wanted
+    while one is asked is asked for together."""
 
     def __init__(self, store: AsyncClickHouseStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
         # By organisation, id and whether without subagents; the longest known first.
         self._known: OrderedDict[tuple[str, str, bool], tuple[float, Spent]] = OrderedDict()
+        self._wanted: dict[tuple[str, bool], set[str]] = {}
         self._turns = Turns(running=1, waiting=200)
 
     async def of(self, org: str, ids: Sequence[str], *, own: bool = False) -> dict[str, Spent]:
         """By the session's id; with what its subagents cost, or its own alone."""
-        if self._missing(org, ids, own):
+        if missing := self._missing(org, ids, own):
+            self._wanted.setdefault((org, own), set()).update(missing)
             async with self._turns:
                 # Who was before us may have asked for the same.
                 if missing := self._missing(org, ids, own):
-                    await self._ask(org, missing, own)
+                    others = self._missing(org, sorted(self._wanted.pop((org, own), ())), own)
+                    await self._ask(org, list(dict.fromkeys([*missing, *others]))[:_MOST_ASKED], own)
         return {id: self._known[org, id, own][1] for id in ids if (org, id, own) in self._known}
 
     def _missing(self, org: str, ids: Sequence[str], own: bool) -> list[str]:

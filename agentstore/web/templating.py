@@ -46,7 +46,7 @@ def environment() -> Environment:
         iso=_iso,
         marked=lambda hit: Markup(marked_html(hit)),
         value=_value,
-        said_line=said_line,
+        prompt_line=lambda content: said_line(content, 200),
         shell_word=shlex.quote,
     )
     made.globals.update(

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from agentstore import AsyncClickHouseStore, FileHistoryEntry, FileTouch, GitLink, GitLinkResult, Message, Session
-from agentstore.cli.placing import placed
+from agentstore.faces.placing import placed
 from agentstore.importers.projects import project_of
 from tests.cli.running import Cli, check_snapshots
 from tests.cli.test_sessions import git

@@ -30,6 +30,7 @@ COMMANDS = [
     ["commits", "abcd"],
     ["files", "--anywhere", "src/"],
     ["files", "--anywhere", "src/", "--json"],
+    ["blame", EVIL.replace("\x00", "")],
     ["usage"],
     ["users"],
     ["projects"],

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from agentstore import AsyncClickHouseStore
-from agentstore.web.live.hub import Hub
+from agentstore.web.live.hub import Hub, News
 from tests.builders import message, session
 
 
@@ -13,14 +11,9 @@ async def test_a_real_store_tells_what_is_written_while_one_watches(store: Async
     await store.write_session(org, session("before"))
     hub = Hub(store, seconds=0.05)
     stream = hub.news(org)
-    waiting = asyncio.ensure_future(anext(stream))
     try:
-        number = 0
-        while not waiting.done():  # until the first look at the store has been
-            await store.write_session(org, session("now"), [message(number, "new")])
-            number += 1
-        news = waiting.result()
-        assert news is not None
-        assert news.session_ids == ["now"]
+        assert await anext(stream) == News()
+        await store.write_session(org, session("now"), [message(0, "new")])
+        assert await anext(stream) == News(["now"])
     finally:
         await stream.aclose()

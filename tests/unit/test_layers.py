@@ -42,6 +42,8 @@ LAYERS = [
     {"ingest", "integrations"},
     {"faces"},
     {""},
+    {"blame"},
+    {"mcp"},
     {"web"},
     {"cli", "__main__"},
 ]  # fmt: skip

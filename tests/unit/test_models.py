@@ -85,6 +85,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "ordinal": REQUIRED, "role": "", "timestamp": None, "model": "", "content_length": 0, "has_thinking": False,
         "has_tool_use": False, "source_id": "", "call_count": 0, "error_count": 0, "result_length": 0,
     },
+    "Prompt": {"ordinal": REQUIRED, "timestamp": None, "content": "", "content_length": 0, "source_id": ""},
+    "MessageVersion": {"session_id": "", "ordinal": 0, "source_id": "", "version": ""},
     "CutText": {"ordinal": REQUIRED, "part": REQUIRED, "tool_use_id": "", "call_index": 0, "total": 0},
     "SessionWindow": {"messages": [], "tool_calls": [], "cut": []},
     "TextPart": {"text": "", "first": 0, "total": 0},

@@ -24,7 +24,8 @@ NAMES = [
     "SessionStar", "SourceFile", "Store",
     "StoreClosedError", "StoredWrite", "Summary", "SummaryTotals",
     "TableStatistics", "ToolCall", "ToolUsageStat", "UserInfo", "UserUsage", "WriteError",
-    "CutText", "GitLinkEntry", "GitLinkPage", "MessageOutline", "SessionFile", "SessionWindow", "TextPart",
+    "CutText", "GitLinkEntry", "GitLinkPage", "MessageOutline", "MessageVersion", "SessionFile", "SessionWindow",
+    "TextPart",
     "WriteMark", "WrongLoopError", "__version__",
 ]  # fmt: skip
 SCOPE = "project_name='', user_id='', agent_type='', date_from=None, date_to=None, tz='UTC'"
@@ -83,13 +84,14 @@ BESIDE = {
     "message_text": (
         "org_id, session_id, ordinal, *, tool_use_id='', call_index=0, part='content', first=0, characters=100000"
     ),
+    "message_versions": "org_id, places",
     "list_children": "org_id, session_ids",
     "session_costs": "org_id, session_ids, *, own=False",
     "list_git_links": "org_id, filter=None, *, limit=100, cursor=''",
     "session_files": "org_id, session_id",
     "session_prompts": "org_id, session_id, *, max_characters=200",
 }
-LIFE = {"open": "", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
+LIFE = {"open": "*, create=True", "ping": "*, timeout_seconds=5.0", "ensure_schema": "", "reset_database": "name"}
 
 
 def signature(method: Any) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from agentstore.errors import ConfigError
 from agentstore.web.access.headers import POLICY
+from agentstore.web.access.logins import Logins
 from agentstore.web.serving import listening
 from agentstore.web.settings import WebSettings
 from tests.cli.running import Cli
@@ -271,6 +272,14 @@ def test_who_has_read_the_link_may_have_gone(sample_cli: Cli) -> None:
         assert client.get("/sessions").status_code == 200
 
 
+def test_another_token_ends_the_logins_of_the_one_before() -> None:
+    key = b"k" * 32
+    cookie = Logins(key, TOKEN).cookie()
+    assert Logins(key, TOKEN).is_cookie(cookie)
+    assert not Logins(key, TOKEN + "s").is_cookie(cookie)
+    assert not Logins(key).is_cookie(cookie)
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "said"), [("short", 0o600, "16"), (TOKEN, 0o644, "chmod 600"), ("", 0o600, "16")]
 )
@@ -325,8 +334,9 @@ def test_every_answer_has_the_policy(client: httpx.Client, path: str, status: in
     assert answer.status_code == status
     assert answer.headers["content-security-policy"] == POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "same-origin"
-    assert "cache-control" in answer.headers
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    is_ours = path in ("/static/x/app.css", "/favicon.ico")
+    assert ("no-store" in answer.headers["cache-control"]) is not is_ours
     assert "server" not in answer.headers
 
 

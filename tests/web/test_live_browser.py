@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.web.conftest import logged_in
 from tests.web.serving import Pages
@@ -25,18 +25,3 @@ def test_a_stream_that_was_refused_is_asked_for_again(context: BrowserContext, s
         page.goto(f"{sample_pages.address}/sessions?since=all")
     assert len(refused) == 1
     expect(page.locator("tr.row").first).to_be_visible()
-
-
-def test_who_takes_over_from_a_tab_that_is_gone_asks_what_it_has_missed(
-    context: BrowserContext, sample_pages: Pages
-) -> None:
-    first = logged_in(context, sample_pages)
-    with first.expect_response("**/live"):
-        first.goto(f"{sample_pages.address}/sessions?since=all")
-    second: Page = context.new_page()
-    second.goto(f"{sample_pages.address}/sessions?since=all")
-    # What has waited for less than a second was loaded meanwhile, and has missed nothing.
-    while second.evaluate("performance.now()") < 3000:
-        pass
-    with second.expect_response(lambda one: one.request.headers.get("x-part") == "list"):
-        first.close()

@@ -19,7 +19,6 @@ from agentstore.faces import telling
 from agentstore.web.filters import LONGEST
 from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.pages.markdown import Lines, _written
-from agentstore.web.rendering import said_line
 from agentstore.web.templating import environment
 from tests.builders import message, session
 from tests.cli.running import Cli
@@ -80,13 +79,6 @@ def test_an_id_in_a_command_to_copy_is_one_word() -> None:
     source = environment().loader
     assert source is not None
     assert "--go-on {{ id | shell_word }}" in source.get_source(environment(), "purge_goes_on.html")[0]
-
-
-def test_a_prompt_is_told_on_a_line_as_it_was_typed() -> None:
-    content = "<system-reminder>\nnobody said this\n</system-reminder>\nMake **all** `tests`\n\n- pass\t<b>now</b>"
-    assert said_line(content) == "Make **all** `tests` - pass <b>now</b>"
-    assert said_line("<command-name>/clear</command-name>") == ""
-    assert len(said_line("x" * 1000)) == 200
 
 
 async def test_a_long_message_is_written_beside_the_event_loop() -> None:

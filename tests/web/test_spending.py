@@ -8,9 +8,13 @@ from typing import cast
 
 import pytest
 
-from agentstore.models import CostReport, CostRow
+from agentstore.faces.money import dollars
+from agentstore.models import CostReport, CostRow, SessionFilter
 from agentstore.store import AsyncClickHouseStore
+from agentstore.web.links import session_path
 from agentstore.web.spending import KnownCosts, shown
+from tests.cli.running import Cli
+from tests.web.serving import Pages
 
 
 class Store:
@@ -55,6 +59,15 @@ async def test_many_who_look_at_once_ask_once() -> None:
     assert store.asked == [("o", "a", "b")]
 
 
+async def test_what_is_wanted_while_one_is_asked_is_asked_for_together() -> None:
+    store = Store()
+    costs = costs_of(store, [0.0])
+    several = [["a"], ["bb", "a"], ["ccc"], ["dddd", "bb"]]
+    found = await asyncio.gather(*(costs.of("o", ids) for ids in several), costs.of("o", ["a"], own=True))
+    assert store.asked == [("o", "a"), ("o", "bb", "ccc", "dddd"), ("o", "a", "own")]
+    assert [list(one) for one in found] == [*several, ["a"]]
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -67,3 +80,26 @@ async def test_many_who_look_at_once_ask_once() -> None:
 )
 def test_what_is_shown(row: CostRow | None, expected: str) -> None:
     assert shown(row) == expected
+
+
+async def told_by_the_store(dsn: str) -> dict[str, tuple[int, int]]:
+    """Of each session, subagents too: what it cost by itself, and with its subagents."""
+    async with AsyncClickHouseStore(dsn) as store:
+        found = await store.list_sessions("local", SessionFilter(limit=100, include_subagents=True))
+        ids = [one.id for one in found.sessions]
+        own, whole = await store.session_costs("local", ids, own=True), await store.session_costs("local", ids)
+    alone, together = ({row.key: row.cost_nanodollars for row in one.rows} for one in (own, whole))
+    return {id: (alone.get(id, 0), together.get(id, 0)) for id in ids}
+
+
+def test_a_session_says_what_it_cost_by_itself_and_with_its_subagents(sample_cli: Cli, sample_pages: Pages) -> None:
+    costs = asyncio.run(told_by_the_store(sample_cli.dsn))
+    assert any(own != whole and whole for own, whole in costs.values())
+    assert any(own == whole and whole for own, whole in costs.values())
+    assert any(own and not whole for own, whole in costs.values())  # a subagent
+    with sample_pages.client() as client:
+        for id, (own, whole) in costs.items():
+            told = client.get(session_path(id) + "/spent", headers={"x-part": "panel"}).text
+            assert (f"{dollars(own)} at API prices" in told) is bool(own), id
+            is_other = whole != 0 and dollars(whole) != dollars(own)
+            assert (f"{dollars(whole)} with subagents" in told) is is_other, id

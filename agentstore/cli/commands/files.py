@@ -65,8 +65,8 @@ class Meant(NamedTuple):
 
 
 async def _meant(opened: Opened, path: str, project: str, *, anywhere: bool) -> Meant:
-    from agentstore.cli.placing import placed
     from agentstore.cli.resolving import project_known
+    from agentstore.faces.placing import placed
 
     if anywhere or project:
         return Meant(path, **await project_known(opened.store, opened.org, project))

@@ -66,7 +66,7 @@ async def _text(opened: Opened, session: Session, detail: Detail, *, is_markdown
     async for one in told(store, org, session, links, tools=detail.tools):
         spent.add(one.message)
         tell(screen, zone, one, detail)
-    # After the messages, since it is asked of many sessions: nobody waits for it to read.
+    # After the messages: nobody waits for it to read.
     cost = await cost_of(store, org, session)
     (markdown.write_foot if is_markdown else showing.show_foot)(screen, spent, cost)
     return FOUND

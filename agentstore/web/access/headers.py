@@ -24,9 +24,9 @@ POLICY = "; ".join(
 _HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
-    # Nobody else is told where a viewer was. With "no-referrer" a browser would not say either where our own forms
-    # come from: their Origin would be "null", as a foreign one's may be.
-    (b"referrer-policy", b"same-origin"),
+    # Nobody is told where a viewer was. Pages with forms say "same-origin" themselves: else a browser would not tell us
+    # either that a form is ours.
+    (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),

@@ -64,6 +64,8 @@ class Hub:
         self._seconds = seconds
         self._watchers: dict[str, set[_Watcher]] = {}
         self._pollers: dict[str, asyncio.Task[None]] = {}
+        # Organisations of which it is known where things stand, and whether their store is away.
+        self._away: dict[str, bool] = {}
         self._ended = asyncio.Event()
 
     @property
@@ -78,8 +80,13 @@ class Hub:
             task.cancel()
 
     async def news(self, org: str, *, quiet_seconds: float = 15.0) -> AsyncGenerator[News | None]:
-        """What changes in an organisation from now on; None now and then where nothing does, to keep a line open."""
+        """What changes in an organisation from now on; None now and then where nothing does, to keep a line open.
+
+        The first news may be empty: from it on nothing is missed.
+        """
         watcher = _Watcher()
+        if org in self._away:
+            watcher.tell_away(self._away[org])
         self._watchers.setdefault(org, set()).add(watcher)
         if org not in self._pollers and not self._ended.is_set():
             self._pollers[org] = asyncio.create_task(self._poll(org))
@@ -109,31 +116,31 @@ class Hub:
             del self._watchers[org]
             if (task := self._pollers.pop(org, None)) is not None:
                 task.cancel()
+            self._away.pop(org, None)
 
     async def _poll(self, org: str) -> None:
         since: Changes | None = None
-        away = False
         while True:
             try:
-                # The first answer is where things stand: nothing of it is new.
                 found = await self._store.changes(org, since)
-                if away:
-                    away = False
-                    self._tell_away(org, away)
+                self._tell_away(org, False)
+                # The first answer is where things stand: nothing of it is new.
                 if since is not None and (found.session_ids or found.deleted_session_ids):
                     for watcher in self._watchers.get(org, ()):
                         watcher.tell(found)
                 since = found
             # Whatever it is: without this task nobody would be told anything any more.
             except Exception as error:
-                if not away:
+                if not self._away.get(org):
                     _logger.warning("what is new cannot be asked for: %s", error)
-                    away = True
-                    self._tell_away(org, away)
+                self._tell_away(org, True)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), self._seconds)
                 return
 
     def _tell_away(self, org: str, away: bool) -> None:
+        if self._away.get(org) is away:
+            return
+        self._away[org] = away
         for watcher in self._watchers.get(org, ()):
             watcher.tell_away(away)

@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from agentstore.web.handling import Who
-from agentstore.web.live.hub import Hub
+from agentstore.web.live.hub import Hub, News
 
 
 def hub_in(state: State) -> Hub:
@@ -27,12 +27,17 @@ async def live(request: Request[Any, Any, Any], viewer: Who) -> ServerSentEvent:
     hub = hub_in(request.app.state)
 
     async def told() -> AsyncIterator[ServerSentEventMessage]:
-        # At once, so that a browser knows that it is connected.
-        yield ServerSentEventMessage(event="hello", data="{}", retry=2000)
+        begun = False
         async for news in hub.news(viewer.org):
             if news is None:
                 yield ServerSentEventMessage(comment="still here")
-            else:
-                yield ServerSentEventMessage(event="news", data=msgspec.json.encode(news).decode())
+                continue
+            if not begun:
+                # A browser that hears this misses nothing from now on.
+                begun = True
+                yield ServerSentEventMessage(event="hello", data="{}", retry=2000)
+                if news == News():
+                    continue
+            yield ServerSentEventMessage(event="news", data=msgspec.json.encode(news).decode())
 
     return ServerSentEvent(told(), headers={"x-accel-buffering": "no"})

@@ -14,12 +14,12 @@ from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
 from agentstore.web.handling import Spending, Store, Who
 from agentstore.web.links import session_path
-from agentstore.web.rendering import in_thread
 from agentstore.web.spending import shown
 from agentstore.web.templating import page, render
 
 _MOST_COSTS = 200
 _PROMPT = 300
+_MOST_PROMPTS = 500
 Ids = Annotated[list[str] | None, QueryParameter()]
 
 
@@ -35,12 +35,15 @@ async def costs(spending: Spending, viewer: Who, id: Ids = None) -> dict[str, st
 
 @get("/sessions/{session_id:str}/spent")
 async def spent(
-    request: Request[Any, Any, Any], spending: Spending, viewer: Who, session_id: FromPath[str]
+    request: Request[Any, Any, Any], store: Store, spending: Spending, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """Tokens and money of a session, its own and with its subagents."""
     id = unquote(session_id)
-    own = (await spending.of(viewer.org, [id], own=True))[id]
-    whole = (await spending.of(viewer.org, [id]))[id]
+    found, below = await asyncio.gather(spending.of(viewer.org, [id]), store.list_children(viewer.org, [id]))
+    own = whole = found[id]
+    # Where there are no subagents both are the same: a question less, of those that take the store longest.
+    if whole.row is None or any(one.relationship_type == "subagent" for one in below):
+        own = (await spending.of(viewer.org, [id], own=True))[id]
     return _part_or_page(
         request,
         "session_spent.html",
@@ -57,13 +60,11 @@ async def spent(
 async def prompts(
     request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
-    """What people have said in it, a line each."""
+    """What people have said in it, a line each: of very many the latest."""
     id = unquote(session_id)
     found = await store.session_prompts(viewer.org, id, max_characters=_PROMPT)
-    # There may be tens of thousands.
-    size = sum(len(one.content) for one in found)
-    html = await in_thread(size, lambda: render("session_prompts.html", request, id=id, prompts=found))
-    return _answer(request, id, "Prompts", html)
+    left_out = max(0, len(found) - _MOST_PROMPTS)
+    return _part_or_page(request, "session_prompts.html", id, "Prompts", prompts=found[left_out:], left_out=left_out)
 
 
 @get("/sessions/{session_id:str}/files")
@@ -115,10 +116,7 @@ async def thread(
 
 def _part_or_page(request: Request[Any, Any, Any], template: str, id: str, title: str, **values: Any) -> Response[str]:
     """For a script the part alone; a browser without one has followed a link, and gets a page around it."""
-    return _answer(request, id, title, render(template, request, id=id, **values))
-
-
-def _answer(request: Request[Any, Any, Any], id: str, title: str, html: str) -> Response[str]:
+    html = render(template, request, id=id, **values)
     if request.headers.get("x-part"):
         return Response(html, media_type="text/html")
     return page("panel.html", request, id=id, title=title, html=html)

@@ -6,7 +6,7 @@ an event handler, a script, or an address but those of links to the web and to m
 - ``text_html(text, find)``, ``line_html(text, most, find)``: the door for titles, names, paths; ``visible(text)``
 - ``markdown_html(text, find)``, ``plain_html(text, find)``
 - ``message_parts(content, calls, find, most) -> list[MessagePart]``: ``kind`` "text", "thinking", "machine"; ``html``,
-  ``title``, ``is_folded``, ``is_marked``, ``more_characters``; ``said_line(content)``
+  ``title``, ``is_folded``, ``is_marked``, ``more_characters``
 - ``told_call(call, project_path, find, limits) -> ToldCall``: ``name``, ``kind``, ``summary``, ``state``, ``body``,
   ``result``, ``skill``, ``has_subagent``, ``is_error``; ``input_block``, ``result_block(call, limits, find) -> Block``:
   ``html``, ``lines``, ``more``, ``more_characters``, ``is_cut``, ``is_whole``, ``is_marked``; ``FIRST``, ``WHOLE``

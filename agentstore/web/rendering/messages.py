@@ -81,10 +81,10 @@ def message_parts(
     ]
 
 
-def said_line(content: str, most: int = 200) -> str:
-    """What a person said, as they typed it, on a line: without what programs put around it, and without rendering."""
-    said = (text for kind, _, text in _stretches_of(content, ()) if kind == "text")
-    return " ".join(" ".join(said).split())[:most]
+def said_line(content: str, most: int) -> Markup:
+    """What people said in it, on a line: without thinking, and without what programs put in. "" where that is all."""
+    said = [text for kind, _, text in _stretches_of(content, ()) if kind == "text"]
+    return line_html("\n".join(said), most)
 
 
 def _stretches_of(content: str, calls: Sequence[ToolCall]) -> Iterator[tuple[Kind, str, str]]:

@@ -104,11 +104,13 @@ if (list) {
     try {
       const html = await part(list.dataset.refresh, "list");
       const selected = chosen?.dataset.session;
+      const focused = document.activeElement?.closest?.("#list [data-session]")?.dataset.session;
       const open = new Set($$("details[open]", list).map((one) => one.closest("tr")?.previousElementSibling?.dataset.session));
       list.innerHTML = html; // of our own templates, which escape
       for (const row of $$("tr.row", list)) {
         if (open.has(row.dataset.session)) { const below = $("details", row.nextElementSibling ?? row); if (below) below.open = true; }
         if (row.dataset.session === selected) { chosen = row; row.setAttribute("aria-selected", "true"); }
+        if (row.dataset.session === focused) $("a", row)?.focus({ preventScroll: true });
       }
       markFresh();
       await fillCosts(list);
@@ -118,14 +120,16 @@ if (list) {
   };
   listen((news) => { if (news.many || news.session_ids.length || news.deleted_session_ids.length) refresh(); });
 }
+listen(() => {}); // all pages say when the store is away
 
-// What came since this browser was here last is marked.
+// What came since this browser was here last is marked; on a first visit, what comes while one looks.
 function markFresh() {
   let last = "";
   try {
-    last = sessionStorage.getItem("agentstore-before") ?? localStorage.getItem("agentstore-visit") ?? "";
+    const now = new Date().toISOString();
+    last = sessionStorage.getItem("agentstore-before") ?? localStorage.getItem("agentstore-visit") ?? now;
     sessionStorage.setItem("agentstore-before", last);
-    localStorage.setItem("agentstore-visit", new Date().toISOString());
+    localStorage.setItem("agentstore-visit", now);
   } catch { /* keeps nothing */ }
   if (!last) return;
   for (const row of $$("tr.row[data-written]")) {

@@ -2,40 +2,50 @@
 // The tab that holds the lock listens, and tells the others.
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("agentstore-live") : null;
 const listeners = new Set();
-const AGAIN = 5000, WAITED = 1000;
 let asked = false;
 
 function tell(news) {
   const away = document.getElementById("away");
-  if (away && "away" in news) away.hidden = !news.away;
+  if (away && !news.opened) away.hidden = !news.away;
   for (const listener of listeners) listener(news);
 }
 
-// `missed`: what happened before is not known, as where another tab listened that is gone.
+const NOTHING = { session_ids: [], deleted_session_ids: [], many: false, away: false };
+const AGAIN = 5000;
+
+// "missed": somebody was listening before, and what happened since is not known, so that all is asked for anew.
 function follow(missed) {
   return new Promise(() => {
-    let source, later = 0;
-    const pass = (news) => {
-      const told = { session_ids: [], deleted_session_ids: [], many: false, away: false, ...news };
-      channel?.postMessage(told);
-      tell(told);
-    };
-    const connect = () => {
+    let source = null;
+    const share = (news) => { const told = { ...NOTHING, ...news }; channel?.postMessage(told); tell(told); };
+    const open = () => {
       source = new EventSource("/live");
-      source.addEventListener("news", (event) => pass(JSON.parse(event.data)));
-      source.addEventListener("error", () => {
-        missed = true;
-        // A browser comes back by itself after a line that broke, and not after an answer that was none.
-        if (source.readyState === EventSource.CLOSED) later = setTimeout(connect, AGAIN);
-      });
+      source.addEventListener("news", (event) => share(JSON.parse(event.data)));
       source.addEventListener("hello", () => {
-        // What happened while nobody listened is not known: all is asked for anew.
-        if (missed) pass({ many: true });
+        share({ many: missed });
+        tell({ ...NOTHING, opened: true });
         missed = false;
       });
+      source.addEventListener("error", () => {
+        missed = true;
+        share({ away: true });
+        // After an answer that is no stream, a proxy's for instance, browsers do not try again.
+        if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN);
+      });
     };
-    connect();
-    addEventListener("pagehide", () => { clearTimeout(later); source.close(); });
+    open();
+    addEventListener("pagehide", () => source.close());
+  });
+}
+
+function take() {
+  if (!navigator.locks || !channel) { follow(false); return; }
+  const name = "agentstore-live";
+  navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    if (lock) return follow(false);
+    // Another tab listens. When it is closed one of the others takes over.
+    navigator.locks.request(name, () => follow(true));
+    tell({ ...NOTHING, opened: true });
   });
 }
 
@@ -44,8 +54,5 @@ export function listen(listener) {
   if (asked) return;
   asked = true;
   channel?.addEventListener("message", (event) => tell(event.data));
-  if (navigator.locks && channel) {
-    const since = performance.now();
-    navigator.locks.request("agentstore-live", () => follow(performance.now() - since > WAITED));
-  } else follow(false);
+  take();
 }

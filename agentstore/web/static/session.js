@@ -206,11 +206,44 @@ $(".new-below button")?.addEventListener("click", () => {
   scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 });
 addEventListener("scroll", () => { if (atBottom()) $(".new-below").hidden = true; }, { passive: true });
-listen((news) => { if (news.many || news.session_ids.includes(document.body.dataset.session)) grow(); });
+// "opened": between the page and the stream something may have been written.
+listen((news) => { if (news.opened || news.many || news.session_ids.includes(document.body.dataset.session)) grow(); });
+
+// --- coming back: to what was read, also where it is in a window that the address does not name
+const placeOf = () => `agentstore-place:${location.pathname}${location.search}${location.hash}`;
+addEventListener("pagehide", () => {
+  const at = current();
+  const read = message(at);
+  if (!read) return;
+  try { sessionStorage.setItem(placeOf(), JSON.stringify({ at, top: read.getBoundingClientRect().top })); } catch { /* keeps nothing */ }
+});
+
+function placeLeft() {
+  if (performance.getEntriesByType("navigation")[0]?.type === "navigate") return null;
+  try { return JSON.parse(sessionStorage.getItem(placeOf())); } catch { return null; }
+}
+
+async function comeBack(place) {
+  if (!message(place.at)) {
+    const asked = new URLSearchParams(location.search);
+    for (const name of ["at", "source", "t", "before"]) asked.delete(name);
+    if (place.at) asked.set("after", place.at - 1);
+    try { conversation.replaceChildren($(".window", elements(await part(`${own}?${asked}`, "window")))); }
+    catch { /* the window of the address is there */ }
+    watch(conversation);
+  }
+  const read = message(place.at);
+  if (read) scrollBy({ top: read.getBoundingClientRect().top - place.top, behavior: "instant" });
+}
 
 // --- the beginning
+history.scrollRestoration = "manual"; // a browser would go by pixels, of which there were more or fewer
 watch(conversation);
 for (const place of $$("[data-part]:not(details)")) fill(place);
+const left = placeLeft();
 const wanted = new URLSearchParams(location.search).get("at");
-if (wanted !== null && !location.hash) go(Number(wanted));
-else if (location.hash.startsWith("#m")) message(location.hash.slice(2))?.classList.add("here");
+const named = location.hash.startsWith("#m") ? message(location.hash.slice(2)) : null;
+named?.classList.add("here");
+if (left) comeBack(left);
+else if (wanted !== null && !location.hash) go(Number(wanted));
+else named?.scrollIntoView({ block: "start", behavior: "instant" });

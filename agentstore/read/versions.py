@@ -1,0 +1,42 @@
+"""Which text a message has, told by a number: what points at it can tell whether it is still the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentstore.connection.sql import sql
+from agentstore.errors import InvalidArgumentError
+from agentstore.models import MessageVersion
+from agentstore.read.conditions import text
+from agentstore.read.floors import above_floors
+from agentstore.read.lanes import ReadLanes
+from agentstore.read.messages import whole_number
+
+MOST = 1000
+
+
+class VersionReads(ReadLanes):
+    """The read about versions of messages."""
+
+    async def message_versions(self, org_id: str, places: Iterable[tuple[str, int]]) -> list[MessageVersion]:
+        """The versions of the messages at these places, each a session's id and an ordinal; 1,000 at most.
+
+        In no order; where there is no message, none. Texts stay on the server. A version is the same for the same role
+        and content, whenever and however often they were written.
+        """
+        pool, organisation = self._open_pool, text(org_id, "org_id")
+        wanted = {(text(id, "session_id"), whole_number(ordinal, "ordinal")) for id, ordinal in places}
+        if len(wanted) > MOST:
+            raise InvalidArgumentError(f"places: expected {MOST} at most, got {len(wanted)}", field="places")
+        if not wanted:
+            return []
+        columns = await pool.fetch(
+            sql(
+                "SELECT session_id, ordinal, source_id, lower(hex(sipHash64(toString(role), content))) FROM messages"
+                " FINAL WHERE org_id = {org_id} AND (session_id, ordinal) IN {places} AND {seen}",
+                org_id=organisation,
+                places=tuple(sorted(wanted)),
+                seen=above_floors(organisation),
+            )
+        )
+        return [MessageVersion(*row) for row in zip(*columns, strict=True)]

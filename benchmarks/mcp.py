@@ -1,0 +1,141 @@
+"""The tools for agents beside the store's own calls, and the start of their server beside the SDK's own import.
+
+::
+
+    python -m benchmarks.mcp [FOLDER]     # transcripts to fill a local store with; default: the sample
+
+All sides run in turns, so that what else the machine does hits them alike. Targets: a start takes at most 200 ms more
+than ``import mcp``, a tool at most 10 ms more than the call it makes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from agentstore import AsyncClickHouseStore, SearchQuery, SessionFilter
+from agentstore.ingest import ingest
+from agentstore.mcp.holding import Holder
+from agentstore.mcp.serving import called
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+STARTS, CALLS = 11, 41
+ORG = "local"
+HELLO = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "b", "version": "1"}},
+}  # fmt: skip
+
+
+def import_took(environment: dict[str, str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import mcp"], env=environment, check=True)
+    return time.perf_counter() - begun
+
+
+def start_took(environment: dict[str, str]) -> float:
+    """Until the server has answered the first message."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-m", "agentstore", "mcp"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(HELLO).encode() + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        seconds = time.perf_counter() - begun
+        process.stdin.close()
+    return seconds
+
+
+async def timed(call: Callable[[], Awaitable[Any]]) -> float:
+    begun = time.perf_counter()
+    await call()
+    return time.perf_counter() - begun
+
+
+async def sides(store: AsyncClickHouseStore, holder: Holder) -> dict[str, tuple[Callable[[], Awaitable[Any]], ...]]:
+    """Each tool, and the store's call in it."""
+    hit = (await store.search(ORG, SearchQuery(query="the", limit=1))).results[0]
+    session, ordinal = hit.session_id, hit.ordinal
+
+    def tool(name: str, **arguments: Any) -> Callable[[], Awaitable[Any]]:
+        async def call() -> None:
+            text, is_error = await called(holder, name, arguments)
+            if is_error:
+                raise SystemExit(f"{name}: {text}")
+
+        return call
+
+    return {
+        "search": (
+            tool("search", query="the", project="*"),
+            lambda: store.search(ORG, SearchQuery(query="the", limit=8)),
+        ),
+        "open": (
+            tool("open", handle=f"{session}#{ordinal}"),
+            lambda: store.session_window(ORG, session, first_ordinal=max(0, ordinal - 1), last_ordinal=ordinal + 1),
+        ),
+        "open a session": (
+            tool("open", handle=session),
+            lambda: asyncio.gather(store.session_outline(ORG, session), store.session_prompts(ORG, session)),
+        ),
+        "sessions": (tool("sessions", project="*"), lambda: store.list_sessions(ORG, SessionFilter(limit=10))),
+        "file_history": (
+            tool("file_history", path="src/", project="*"),
+            lambda: store.file_history(ORG, "src/", limit=500),
+        ),
+        "commit": (tool("commit", commit="abcd"), lambda: store.lookup_git_links(ORG, sha="abcd")),
+        "usage": (tool("usage", project="*"), lambda: store.cost_by(ORG, "model", limit=10)),
+    }
+
+
+def shown(name: str, ours: list[float], theirs: list[float]) -> None:
+    one, other = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
+    print(f"{name:<18} {one:7.1f} ms beside {other:7.1f} ms   more {one - other:6.1f} ms   × {one / other:.2f}")
+
+
+async def measure(target: str) -> None:
+    environment = {**os.environ, "AGENTSTORE_DSN": target, "PYTHONPATH": ROOT}
+    imports, starts = [], []
+    for _ in range(STARTS):
+        imports.append(await asyncio.to_thread(import_took, environment))
+        starts.append(await asyncio.to_thread(start_took, environment))
+    shown("start, import mcp", starts, imports)
+    holder = Holder(target, ORG, ROOT)
+    store = await holder.store()
+    for name, (tool, call) in (await sides(store, holder)).items():
+        await tool()
+        await call()
+        took: tuple[list[float], list[float]] = ([], [])
+        for _ in range(CALLS):
+            for seconds, side in zip(took, (tool, call), strict=True):
+                seconds.append(await timed(side))
+        shown(name, *took)
+    await holder.aclose()
+
+
+async def main() -> None:
+    folder = sys.argv[1] if sys.argv[1:] else str(files("agentstore") / "samples")
+    with tempfile.TemporaryDirectory(prefix="agentstore-bench-") as directory:
+        target = f"local:{directory}/store"
+        async with AsyncClickHouseStore(target) as store:
+            await store.ensure_schema()
+            async for _ in ingest(store, ORG, places=folder, user="ada", machine="tide", mask=False):
+                pass
+            await measure(target)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
