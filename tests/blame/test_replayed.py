@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -22,7 +23,8 @@ from agentstore.ingest import ingest
 from tests.blame.replaying import CHECKOUT, PERSON, Replayed, Replaying, calls_of
 from tests.local.server_processes import end_all_servers
 
-TRANSCRIPTS = Path("/work/shared/transcripts")
+ROOT = Path(__file__).resolve().parents[2]
+TRANSCRIPTS = Path(os.environ.get("AGENTSTORE_TRANSCRIPTS") or ROOT.parent / "shared" / "transcripts")
 ORG = "replayed"
 # By the path of their sessions: one with many sessions of several people, one that was written from nothing, one of
 # patches.
@@ -33,7 +35,9 @@ PROJECTS = [
     "/Users/alex/repos/vfp/dark-factory",
 ]
 
-pytestmark = pytest.mark.skipif(not TRANSCRIPTS.is_dir(), reason="other people's transcripts are not here")
+pytestmark = pytest.mark.skipif(
+    not TRANSCRIPTS.is_dir(), reason=f"no transcripts at {TRANSCRIPTS} (AGENTSTORE_TRANSCRIPTS)"
+)
 
 
 @pytest.fixture(scope="module")

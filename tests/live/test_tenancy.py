@@ -12,6 +12,7 @@ from agentstore import (
     AsyncClickHouseStore,
     FileTouch,
     MessagePin,
+    MessageVersion,
     NotFoundError,
     OriginalPart,
     ReadStore,
@@ -37,6 +38,12 @@ def one(mark: str, **fields: Any) -> Session:
     return session("s", user_id="u", user_name=mark, project_id="p", project_name=mark, project_path=mark,
                    agent_type=mark, first_message=mark, parent_session_id="parent", relationship_type="continuation",
                    **fields)  # fmt: skip
+
+
+async def versions(store: AsyncClickHouseStore, org: str) -> list[MessageVersion]:
+    """They come in no order."""
+    found = await store.message_versions(org, [("s", 0), ("s", 1)])
+    return sorted(found, key=lambda one: one.ordinal)
 
 
 async def removed_originals(store: AsyncClickHouseStore, org: str) -> None:
@@ -137,6 +144,7 @@ BESIDE: dict[str, Case] = {
     "list_git_links": lambda store, org, mark: store.list_git_links(org),
     "session_files": lambda store, org, mark: store.session_files(org, "s"),
     "session_prompts": lambda store, org, mark: store.session_prompts(org, "s"),
+    "message_versions": lambda store, org, mark: versions(store, org),
 }
 ALL_READS = {**READS, **BESIDE}
 REMOVALS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from agentstore import AsyncClickHouseStore
 from agentstore.ingest import ingest
 from tests.local.server_processes import end_all_servers
 
-TRANSCRIPTS = Path("/work/shared/transcripts")
+ROOT = Path(__file__).resolve().parents[2]
+TRANSCRIPTS = Path(os.environ.get("AGENTSTORE_TRANSCRIPTS") or ROOT.parent / "shared" / "transcripts")
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def home() -> Iterator[Path]:
 def transcripts() -> Iterator[tuple[Path, str]]:
     """A home and the DSN of the store in it."""
     if not TRANSCRIPTS.is_dir():
-        pytest.skip("other people's transcripts are not here")
+        pytest.skip(f"no transcripts at {TRANSCRIPTS} (AGENTSTORE_TRANSCRIPTS names another place)")
     for home in _home():
         dsn = f"local:{home / 'store'}"
         asyncio.run(_fill(dsn))

@@ -83,7 +83,7 @@ async def children(
     """Subagents, continuations and forks of it."""
     id = unquote(session_id)
     found = await store.list_children(viewer.org, [id])
-    return _part_or_page(request, "session_children.html", id, "Out of it", children=found)
+    return _part_or_page(request, "session_children.html", id, "Subagents and continuations", children=found)
 
 
 @get("/sessions/{session_id:str}/links")

@@ -36,6 +36,11 @@ class Row:
     children: list[Session] = field(default_factory=list)
     more_children: int = 0
 
+    @property
+    def are_subagents(self) -> bool:
+        """Whether all that are shown below it are."""
+        return all(child.relationship_type == "subagent" for child in self.children)
+
 
 @dataclass(frozen=True)
 class Day:
