@@ -8,52 +8,21 @@ import pytest
 from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, Message, MessageVersion
+from agentstore.read.sip_hash import sip_hash_128
 from tests.builders import at, message, session
 from tests.hostile import SURROGATES, TEXTS
 
-# SipHash-2-4 with a key of zeros, as the server's function has it.
-_MASK = 2**64 - 1
 
-
-def rotated(number: int, by: int) -> int:
-    return ((number << by) | (number >> (64 - by))) & _MASK
-
-
-def siphash(data: bytes) -> int:
-    """SipHash-2-4, written down from its paper."""
-    v0, v1, v2, v3 = 0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573
-
-    def round_of(v0: int, v1: int, v2: int, v3: int) -> tuple[int, int, int, int]:
-        v0 = (v0 + v1) & _MASK
-        v1 = rotated(v1, 13) ^ v0
-        v0 = rotated(v0, 32)
-        v2 = (v2 + v3) & _MASK
-        v3 = rotated(v3, 16) ^ v2
-        v0 = (v0 + v3) & _MASK
-        v3 = rotated(v3, 21) ^ v0
-        v2 = (v2 + v1) & _MASK
-        v1 = rotated(v1, 17) ^ v2
-        v2 = rotated(v2, 32)
-        return v0, v1, v2, v3
-
-    whole = len(data) - len(data) % 8
-    last = int.from_bytes(data[whole:], "little") | (len(data) & 0xFF) << 56
-    words = [int.from_bytes(data[start : start + 8], "little") for start in range(0, whole, 8)]
-    for word in [*words, last]:
-        v3 ^= word
-        for _ in range(2):
-            v0, v1, v2, v3 = round_of(v0, v1, v2, v3)
-        v0 ^= word
-    v2 ^= 0xFF
-    for _ in range(4):
-        v0, v1, v2, v3 = round_of(v0, v1, v2, v3)
-    return v0 ^ v1 ^ v2 ^ v3
+def sip_hash_64(data: bytes) -> int:
+    """SipHash's shorter ending is both halves of the longer one, put together."""
+    high, low = divmod(sip_hash_128(data), 2**64)
+    return high ^ low
 
 
 def version_of(one: Message) -> MessageVersion:
     """The version that the message as it is read must have: the server hashes hashes where there are several texts."""
-    parts = [siphash(text.encode()).to_bytes(8, "little") for text in (one.role, one.content)]
-    return MessageVersion(one.session_id, one.ordinal, one.source_id, f"{siphash(b''.join(parts)):016x}")
+    parts = [sip_hash_64(text.encode()).to_bytes(8, "little") for text in (one.role, one.content)]
+    return MessageVersion(one.session_id, one.ordinal, one.source_id, f"{sip_hash_64(b''.join(parts)):016x}")
 
 
 async def versions(
