@@ -20,7 +20,7 @@ from agentstore.protocols import TextMasker
 from agentstore.read.price_book import PriceBook
 from agentstore.read.reads import Reads
 from agentstore.schema import migrate
-from agentstore.schema.database import create_database_if_missing, drop_and_create_database
+from agentstore.schema.database import check_local_store, create_database_if_missing, drop_and_create_database
 from agentstore.schema.fitness import explained, is_missing
 from agentstore.settings import ConnectOptions, resolve_target
 from agentstore.telemetry.figures import Figures, forget, watch
@@ -102,7 +102,8 @@ class AsyncClickHouseStore(Reads, Writes):
     async def open(self, *, create: bool = True) -> Self:
         """Connect, and create the database where it does not exist and the user may. Once in a store's life.
 
-        With ``create=False`` no database is made: where there is none this, or the first read, is a ``SchemaError``.
+        With ``create=False`` no database is made, and no directory of a local store: where there is none, this or the
+        first read is a ``SchemaError``.
         """
         self._check_home()
         if self._state != "new":
@@ -112,6 +113,8 @@ class AsyncClickHouseStore(Reads, Writes):
         try:
             if create:
                 await create_database_if_missing(lanes.dialer)
+            else:
+                await check_local_store(self.options)
             writer = Writer(
                 lanes.writes,
                 lanes.writes,

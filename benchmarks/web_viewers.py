@@ -122,7 +122,7 @@ class Viewer:
         older = _NEXT_PAGE.search(page)
         self._older = html.unescape(older[1]) if older else ""
         if ids := [html.unescape(one) for one in _COST.findall(page)]:
-            await self._get(COSTS, "/sessions/costs", {"id": ids})
+            await self._get(COSTS, "/costs", {"id": ids})
 
     async def _session(self, kind: str, id: str) -> None:
         """Its page, and then what stands beside the conversation, as the script of the page asks."""

@@ -88,7 +88,8 @@ class _Teller:
         self._settings = settings
         self._opens = opens
         self._told = 0
-        host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+        # Any address is also that of loopback, of its own kind: a socket of "::" hears nothing of IPv4.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
     def tell_address(self) -> None:
@@ -102,8 +103,10 @@ class _Teller:
     def tell_token(self, token: str) -> None:
         """The link for the next browser."""
         link = f"{self._address}/login?token={quote(token)}"
-        self._screen.line(f"{link}  (Ctrl-C ends it)" if not self._told else f"for another browser: {link}")
-        sys.stdout.flush()
+        # Who has read the first one may be gone by now: that must not keep out who comes with it.
+        with contextlib.suppress(BrokenPipeError) if self._told else contextlib.nullcontext():
+            self._screen.line(f"{link}  (Ctrl-C ends it)" if not self._told else f"for another browser: {link}")
+            sys.stdout.flush()
         if self._opens and not self._told:
             _open(link)
         self._told += 1

@@ -30,13 +30,14 @@ class VersionReads(ReadLanes):
             raise InvalidArgumentError(f"places: expected {MOST} at most, got {len(wanted)}", field="places")
         if not wanted:
             return []
+        ids = tuple(sorted({id for id, _ in wanted}))
         columns = await pool.fetch(
             sql(
                 "SELECT session_id, ordinal, source_id, lower(hex(sipHash64(toString(role), content))) FROM messages"
                 " FINAL WHERE org_id = {org_id} AND (session_id, ordinal) IN {places} AND {seen}",
                 org_id=organisation,
                 places=tuple(sorted(wanted)),
-                seen=above_floors(organisation),
+                seen=above_floors(organisation, among=sql("session_id IN {ids}", ids=ids)),
             )
         )
         return [MessageVersion(*row) for row in zip(*columns, strict=True)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+
 from agentstore.connection.dial import Dialer
 from agentstore.connection.sql import Sql, sql
 from agentstore.errors import QueryError, SchemaError
 from agentstore.protocols import Columns
 from agentstore.schema.cluster import check_cluster
-from agentstore.schema.fitness import Fetch
+from agentstore.schema.fitness import HINT, Fetch
 from agentstore.schema.plan import create_database, drop_database
 from agentstore.settings import ConnectOptions
 
@@ -33,6 +36,22 @@ async def create_database_if_missing(dialer: Dialer) -> None:
     finally:
         # Of no pool: nobody else would close it.
         await connection.close()
+
+
+async def check_local_store(options: ConnectOptions) -> None:
+    """Refuse a local store that is not there: connecting to it would make an empty one."""
+    path = options.local_path
+    if path and not await asyncio.to_thread(_holds_something, path):
+        raise SchemaError(f"there is no local store at {path}", hint=HINT)
+
+
+def _holds_something(path: str) -> bool:
+    try:
+        return bool(os.listdir(os.path.expanduser(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):  # it is there, or no path at all: whoever connects says what is wrong with it
+        return True
 
 
 async def drop_and_create_database(dialer: Dialer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ class Searches:
         ``field`` is whose search it is; None for one that no other overtakes.
         """
         task = asyncio.ensure_future(self._in_turn(receive, work))
+        task.add_done_callback(lambda _: _drop(work))
         if field is not None:
             if (older := self._latest.get(field)) is not None:
                 older.cancel()
@@ -39,11 +41,11 @@ class Searches:
         return task.result()
 
     async def _in_turn(self, receive: Any, work: Awaitable[T]) -> T:
-        begun = False
-        try:
-            async with self._turns:
-                begun = True
-                return await while_connected(receive, work)
-        finally:
-            if not begun and asyncio.iscoroutine(work):
-                work.close()
+        async with self._turns:
+            return await while_connected(receive, work)
+
+
+def _drop(work: Awaitable[Any]) -> None:
+    """What never had its turn, because it was overtaken or refused before, is not to be waited for any more."""
+    if inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+        work.close()

@@ -13,6 +13,7 @@ import uvicorn
 from agentstore.errors import ConfigError
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.app import make_app
+from agentstore.web.connections import Connection
 from agentstore.web.settings import WebSettings
 
 # How long answers under way have when it ends.
@@ -22,6 +23,8 @@ _MOST_CONNECTIONS = 512
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket that takes connections; ``ConfigError`` where it cannot be had. Port 0: one that is free."""
+    if not 0 <= port < 2**16:
+        raise ConfigError(f"{port} is no port: 0 … 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=128)
@@ -45,6 +48,8 @@ async def serve(
         access_log=False,
         lifespan="on",
         loop="none",
+        http=Connection,
+        ws="none",
         # Who asks and by which name is decided by the gate alone.
         proxy_headers=False,
         server_header=False,

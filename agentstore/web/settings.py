@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from agentstore.errors import ConfigError
 
 DEFAULT_PORT = 8377
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ANY_ADDRESS = ("0.0.0.0", "::")
 
 
@@ -43,6 +45,11 @@ class WebSettings:
             raise ConfigError("a token and a proxy that says who it is cannot be had together")
         if self.org_header and not self.user_header:
             raise ConfigError("only a proxy that says who it is can say for which organisation")
+        for name in filter(None, (self.user_header, self.org_header)):
+            if not _HEADER.fullmatch(name):
+                raise ConfigError(f"{name!r} is no name of a header")
+        if not self.org:
+            raise ConfigError("pages are of an organisation, whose name is not empty")
         if self.host not in LOOPBACK and not (self.token or self.user_header):
             raise ConfigError(
                 f"{self.host} can be reached by others, so that a login is needed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -46,6 +47,7 @@ def environment() -> Environment:
         marked=lambda hit: Markup(marked_html(hit)),
         value=_value,
         prompt_line=lambda content: said_line(content, 200),
+        shell_word=shlex.quote,
     )
     made.globals.update(
         asset=asset_path,

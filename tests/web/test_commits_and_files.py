@@ -15,7 +15,7 @@ import pytest
 from agentstore import AsyncClickHouseStore
 from agentstore.models import ProjectInfo
 from agentstore.web.pages.files import Placed, placed_in, shorter
-from tests.builders import commit, pull_request, session, touch
+from tests.builders import commit, message, pull_request, session, touch
 from tests.cli.running import Cli
 from tests.web.attacks import ATTACKS
 from tests.web.figures import Elements
@@ -165,6 +165,7 @@ def hostile(module_cli: Cli) -> Iterator[httpx.Client]:
         start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
         async with AsyncClickHouseStore(module_cli.dsn) as store:
             await store.ensure_schema()
+            said = message(0, "commit it", session_id="late", timestamp=start)
             texts = [one[:1000] for one in ATTACKS.values()]
             await store.write_batch(
                 "local",
@@ -174,15 +175,20 @@ def hostile(module_cli: Cli) -> Iterator[httpx.Client]:
                 ]
                 + [session("many")],
             )
+            await store.write_batch("local", [session("late")], [said])
             links = [pull_request(f"h{n}", one) for n, one in enumerate(texts)]
             links += [pull_request("many", "javascript:alert(1)"), pull_request("many", "data:text/html,x")]
             links += [commit("many", f"{n:040x}", detected_at=start + dt.timedelta(hours=n)) for n in range(MANY)]
+            # A tool is done some time after it was called.
+            done = start + dt.timedelta(seconds=3)
+            links.append(commit("late", "e" * 40, message_ordinal=0, detected_at=done))
             await store.write_git_links("local", links)
             touches = [touch(f"h{n}", f"evil/{one}", touched_at=start) for n, one in enumerate(texts)]
             touches += [
                 touch("many", "long.py", "read", message_ordinal=n, touched_at=start + dt.timedelta(hours=n))
                 for n in range(2 * MANY)
             ]
+            touches.append(touch("late", "late.py", message_ordinal=0, touched_at=done))
             await store.write_file_touches("local", touches)
 
     asyncio.run(write())
@@ -219,7 +225,7 @@ def walked(client: httpx.Client, address: str) -> list[str]:
 def test_pages_of_commits_have_each_once(hostile: httpx.Client) -> None:
     pages = walked(hostile, "/commits")
     assert len(pages) > 2
-    found = [one for page in pages for one in re.findall(r'q=([0-9a-f]{40})"', page)]
+    found = [one for page in pages for one in re.findall(r'q=([0-9]{6}[0-9a-f]{34})"', page)]
     assert found == [f"{n:040x}" for n in reversed(range(MANY))]
 
 
@@ -230,3 +236,14 @@ def test_pages_of_touches_go_on(hostile: httpx.Client) -> None:
     assert "Further on" in pages[1]
     for page in pages:
         assert links_to(page, "many")
+
+
+@pytest.mark.parametrize("page", ["/commits", "/commits?q=eeeeee", "/files?path=late.py"])
+def test_a_link_to_what_made_it_is_not_called_gone(hostile: httpx.Client, page: str) -> None:
+    links = [link for one in walked(hostile, page) for link in links_to(one, "late") if "at=" in link]
+    assert links
+    for link in links:
+        read = hostile.get(link).text
+        assert 'id="m0"' in read
+        assert "Gone:" not in read
+        assert "Moved:" not in read

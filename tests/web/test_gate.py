@@ -13,6 +13,7 @@ import pytest
 from agentstore.errors import ConfigError
 from agentstore.web.access.headers import POLICY
 from agentstore.web.access.logins import Logins
+from agentstore.web.serving import listening
 from agentstore.web.settings import WebSettings
 from tests.cli.running import Cli
 from tests.web.serving import SECONDS, Pages, served
@@ -24,6 +25,14 @@ TOKEN = "a-token-of-sixteen-or-more"
 def client(sample_pages: Pages) -> Iterator[httpx.Client]:
     with sample_pages.client() as client:
         yield client
+
+
+def has_ipv6() -> bool:
+    try:
+        listening("::1", 0).close()
+    except ConfigError:
+        return False
+    return True
 
 
 # --- the link ----------------------------------------------------------------------------------------------------
@@ -164,6 +173,41 @@ def test_a_header_that_counts_must_not_come_twice(sample_pages: Pages) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("twice", ["Accept", "Sec-Fetch-Site", "Cookie", "X-Forwarded-For"])
+@pytest.mark.parametrize("path", ["/sessions", "/nowhere", "/login?token=no"])
+def test_a_header_that_comes_twice_is_no_fault_of_ours(sample_pages: Pages, path: str, twice: str) -> None:
+    with sample_pages.stranger() as client:
+        headers = [("accept", "text/html"), (twice, "text/html"), (twice, "cross-site")]
+        answer = client.get(path, headers=headers)
+        assert answer.status_code in (200, 303, 400, 401)
+        assert answer.headers["content-security-policy"] == POLICY
+
+
+def test_accept_may_be_several_headers(client: httpx.Client) -> None:
+    answer = client.get("/sessions/nowhere", headers=[("accept", "application/xhtml+xml"), ("accept", "text/html")])
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("name", ["X User", "X-Üser", "X-User:", "X-User\n"])
+def test_a_name_that_no_header_has_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="header"):
+        WebSettings(org="local", user="ada", user_header=name)
+    with pytest.raises(ConfigError, match="header"):
+        WebSettings(org="local", user="ada", user_header="X-User", org_header=name)
+
+
+def test_pages_are_of_an_organisation() -> None:
+    with pytest.raises(ConfigError, match="organisation"):
+        WebSettings(org="", user="ada")
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_there_is_none_of_is_refused(port: int) -> None:
+    with pytest.raises(ConfigError, match=str(port)):
+        listening("127.0.0.1", port)
+
+
 def test_others_than_loopback_need_a_login() -> None:
     with pytest.raises(ConfigError, match=r"0\.0\.0\.0") as caught:
         WebSettings(org="local", user="ada", host="0.0.0.0")
@@ -212,6 +256,20 @@ def test_a_token_of_a_file_lets_many_in(module_cli: Cli, sample_cli: Cli) -> Non
             assert program.get("/sessions").status_code == 200
         with pages.stranger(authorization="Bearer another", accept="application/json") as program:
             assert program.get("/sessions").status_code == 401
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+def test_the_address_that_is_printed_is_one_that_it_hears(module_cli: Cli, sample_cli: Cli) -> None:
+    with with_token(Cli(module_cli.home, sample_cli.dsn), "--host", "::") as pages, pages.stranger() as client:
+        assert client.get("/login").status_code == 200
+
+
+def test_who_has_read_the_link_may_have_gone(sample_cli: Cli) -> None:
+    with served(sample_cli) as pages, pages.stranger() as client:
+        assert pages.process.stdout is not None
+        pages.process.stdout.close()
+        assert client.get(pages.link).status_code == 302
+        assert client.get("/sessions").status_code == 200
 
 
 def test_another_token_ends_the_logins_of_the_one_before() -> None:

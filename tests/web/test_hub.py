@@ -86,6 +86,19 @@ async def test_a_store_that_is_away_is_told_once_and_that_it_is_back() -> None:
     await stream.aclose()
 
 
+async def test_a_fault_is_not_the_end_of_all_news() -> None:
+    store = Store()
+    hub = hub_of(store)
+    stream = hub.news("o")
+    first = asyncio.ensure_future(anext(stream))
+    for answer in (Changes(1), ValueError("a fault"), Changes(2, ["a"])):
+        store.answers.put_nowait(answer)
+    told = await first
+    while told is None or "a" not in told.session_ids:
+        told = await anext(stream)
+    await stream.aclose()
+
+
 async def test_all_streams_end_when_all_ends() -> None:
     store = Store()
     hub = hub_of(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 import pytest
@@ -87,3 +88,17 @@ async def test_whoever_is_cancelled_leaves_nothing_running() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     await until(lambda: work.was_cancelled)
+
+
+async def test_a_search_that_is_overtaken_before_it_began_is_dropped() -> None:
+    searches, older, newer = Searches(), Work(), Work()
+    never = older.run()
+    # Both in one turn of the loop: the first has no task yet that could have begun.
+    first = asyncio.ensure_future(searches.run(stays, "field", never))
+    second = asyncio.ensure_future(searches.run(stays, "field", newer.run()))
+    newer.may_end.set()
+    with pytest.raises(ClientGoneError):
+        await first
+    assert await second == "found"
+    assert not older.begun.is_set()
+    assert inspect.getcoroutinestate(never) == inspect.CORO_CLOSED

@@ -38,10 +38,12 @@ _OPEN_TO_ALL = ("/static/", LOGIN, "/favicon.ico")
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered. ``goes_to``: where a browser is sent instead, with a page that takes it there."""
+    """Why a request is not answered. ``goes_to``: where a browser is sent instead. ``is_asked_once_more``: it comes by
+    a link on a foreign page, and is given one of ours that asks for the same."""
 
     problem: Problem
     goes_to: str = ""
+    is_asked_once_more: bool = False
 
 
 class Gate:
@@ -89,7 +91,8 @@ class Gate:
             return None
         if path_of(scope).startswith(_OPEN_TO_ALL):
             return None
-        return Refusal(_nobody(), goes_to=_login_for(scope))
+        is_foreign = header(scope, "sec-fetch-site") == "cross-site"
+        return Refusal(_nobody(), goes_to=_login_for(scope), is_asked_once_more=is_foreign)
 
     def _let_in_by_proxy(self, scope: Scope) -> Refusal | None:
         settings = self._settings
@@ -116,7 +119,7 @@ class Gate:
 
     async def _refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
         if refusal.goes_to and wants_html(scope):
-            if header(scope, "sec-fetch-site") == "cross-site":
+            if refusal.is_asked_once_more:
                 page = _ONCE_MORE.format(escape(_here(scope))).encode()
                 await _send(scope, send, 200, [(b"content-type", b"text/html; charset=utf-8")], page)
             else:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from agentstore.web.access.sealed import Sealed
 
-# A browser that is used stays logged in; the cookie of one that is not ends by itself.
+# A login ends by itself after that.
 COOKIE_SECONDS = 30 * 86400
 _GUESSES = 20
 _GUESSES_SECONDS = 60.0

@@ -54,7 +54,9 @@ def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
 
 def wants_html(scope: Mapping[str, Any]) -> bool:
     """Whether this is a page that a browser opens, and no data that a program asks for."""
-    return "text/html" in header(scope, "accept") and not path_of(scope).startswith("/api/")
+    # A list, which may come as several headers: not one that anything is decided by.
+    accepted = b",".join(value for one, value in scope["headers"] if one.lower() == b"accept")
+    return b"text/html" in accepted and not path_of(scope).startswith("/api/")
 
 
 def path_of(scope: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
-from agentstore.errors import AgentStoreError
 from agentstore.models import Changes
 from agentstore.store import AsyncClickHouseStore
 
@@ -130,7 +129,8 @@ class Hub:
                     for watcher in self._watchers.get(org, ()):
                         watcher.tell(found)
                 since = found
-            except AgentStoreError as error:
+            # Whatever it is: without this task nobody would be told anything any more.
+            except Exception as error:
                 if not self._away.get(org):
                     _logger.warning("what is new cannot be asked for: %s", error)
                 self._tell_away(org, True)

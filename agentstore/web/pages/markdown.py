@@ -21,6 +21,7 @@ from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.handling import Store, Who
 from agentstore.web.marking import LARGEST_ORDINAL
+from agentstore.web.rendering import in_thread
 from agentstore.web.zones import zone_for
 
 MEDIA_TYPE = "text/markdown"
@@ -88,7 +89,7 @@ async def _whole(
     async with aclosing(telling.told(store, viewer.org, session, links, tools=detail.tools)) as messages:
         async for one in messages:
             spent.add(one.message)
-            markdown.write_message(out, zone, one, detail)
+            await _written(out, zone, one, detail)
             for text in out.taken(_AT_ONCE):
                 yield text
     markdown.write_foot(out, spent, await telling.cost_of(store, viewer.org, session))
@@ -112,8 +113,14 @@ async def _message(
     pins = [one.note for one in await store.list_message_pins(viewer.org, session.id) if one.message_ordinal == at]
     made = [one for one in links if one.message_ordinal == at]
     out = Lines()
-    markdown.write_message(out, zone, telling.Told(found.messages[0], found.tool_calls, pins, made), detail)
+    await _written(out, zone, telling.Told(found.messages[0], found.tool_calls, pins, made), detail)
     return "".join(out.taken()).lstrip("\n")
+
+
+async def _written(out: Lines, zone: ZoneInfo, told: telling.Told, detail: telling.Detail) -> None:
+    """Beside the event loop where there is much to it: some seconds for ten megabytes."""
+    size = len(told.message.content) + sum(len(one.input_json) + len(one.result_content) for one in told.calls)
+    await in_thread(size, lambda: markdown.write_message(out, zone, told, detail))
 
 
 def _attached(session: Session) -> str:

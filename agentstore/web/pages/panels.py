@@ -23,7 +23,7 @@ _MOST_PROMPTS = 500
 Ids = Annotated[list[str] | None, QueryParameter()]
 
 
-@get("/sessions/costs")
+@get("/costs")
 async def costs(spending: Spending, viewer: Who, id: Ids = None) -> dict[str, str]:
     """What sessions cost with their subagents, at API prices, as a list shows it; at most a minute old."""
     ids = id or []

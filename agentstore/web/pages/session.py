@@ -19,12 +19,13 @@ from agentstore.web.conversation.telling import told
 from agentstore.web.conversation.windows import Window
 from agentstore.web.handling import Marked, Store, Text, Who
 from agentstore.web.links import session_path, with_query
+from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.marks import KnownMarks
 from agentstore.web.rendering import Find, finder, nothing, word_finder
 from agentstore.web.templating import page
 
 _HITS = 200
-Ordinal = Annotated[int | None, QueryParameter(ge=0, le=2**31 - 1)]
+Ordinal = Annotated[int | None, QueryParameter(ge=0, le=LARGEST_ORDINAL)]
 Micros = Annotated[int | None, QueryParameter(ge=-(2**62), le=2**62)]
 
 

@@ -16,6 +16,7 @@ from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.handling import Store, Text, Who
 from agentstore.web.links import session_path, with_query
+from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.rendering import WHOLE, Block, in_thread, input_block, message_parts, plain_html, result_block
 from agentstore.web.templating import page
 
@@ -23,7 +24,7 @@ from agentstore.web.templating import page
 _RENDERED = 200_000
 _PART = 200_000
 PARTS: dict[str, TextKind] = {"content": "content", "input": "input", "result": "result"}
-Ordinal = Annotated[int, QueryParameter(ge=0, le=2**31 - 1)]
+Ordinal = Annotated[int, QueryParameter(ge=0, le=LARGEST_ORDINAL)]
 Number = Annotated[int, QueryParameter(ge=0, le=2**40)]
 
 

@@ -85,7 +85,7 @@ export async function fillCosts(within = document) {
   const query = new URLSearchParams();
   for (const cell of cells) { cell.dataset.asked = ""; query.append("id", cell.dataset.cost); }
   try {
-    const answer = await fetch(`/sessions/costs?${query}`);
+    const answer = await fetch(`/costs?${query}`);
     if (!answer.ok) return;
     const told = await answer.json();
     for (const cell of cells) cell.textContent = told[cell.dataset.cost] ?? "";
