@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import anyio
 import pytest
@@ -15,7 +16,7 @@ from agentstore.web.rendering import finder, in_thread, markdown_html, visible, 
 from agentstore.web.rendering.bounds import LONGEST, MOST_COST, cost_of, left_for, without_fences
 from agentstore.web.rendering.code import HIGHLIGHTED, LONGEST_LINE, can_be_highlighted, code_html
 from agentstore.web.rendering.markdown import link_of
-from agentstore.web.rendering.stylesheet import stylesheet
+from agentstore.web.rendering.stylesheet import _ON_DARK, _ON_LIGHT, contrast, readable, stylesheet
 from tests.web.attacks import ATTACKS
 from tests.web.pages import Page
 
@@ -231,6 +232,15 @@ def test_the_stylesheet_is_the_one_that_is_served() -> None:
     assert path.read_text(encoding="utf-8") == stylesheet()
     assert "url(" not in stylesheet()
     assert "@import" not in stylesheet()
+
+
+def test_code_is_read_on_every_ground() -> None:
+    light, rest = stylesheet().split("@media", 1)
+    for part, grounds in ((light, _ON_LIGHT), (rest, _ON_DARK)):
+        colours = re.findall(r"color: #(\w{6})", part)
+        assert len(colours) > 20
+        assert min(contrast(one, ground) for one in colours for ground in grounds) >= 4.5
+    assert readable("000080", _ON_LIGHT) == "000080"
 
 
 def test_markdown_shows_what_nobody_sees() -> None:
