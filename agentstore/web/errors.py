@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from agentstore.errors import AgentStoreError, ConnectionFailedError, OperationTimeoutError, SchemaError
 from agentstore.integrations.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, problem_of
 from agentstore.integrations.running import ClientGoneError
-from agentstore.web.access.requests import wants_html
+from agentstore.web.access.requests import SAFE_METHODS, wants_html
 from agentstore.web.templating import environment, render
 
 _logger = logging.getLogger("agentstore.web")
@@ -29,7 +29,7 @@ _NEXT = {
     404: "It may have been hidden, or the address is not whole.",
     410: "It was erased for good.",
     503: "This page tries again by itself.",
-    504: "A shorter span or one project is quicker. This page tries again by itself.",
+    504: "A shorter span or one project is quicker.",
 }
 
 
@@ -47,9 +47,16 @@ def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
     if not wants_html(request.scope):
         body = msgspec.json.encode(problem)
         return Response(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
-    if problem.status in (503, 504):
+    # Only what was asked for: what was to be changed is not, and what took too long would do so again.
+    tries_again = problem.status == 503 and request.method in SAFE_METHODS
+    if tries_again:
         headers["refresh"] = str(5 * RETRY_AFTER_SECONDS)
-    page = render("error.html", request, problem=problem, next=_NEXT.get(problem.status, ""))
+    page = render(
+        "error.html",
+        request,
+        problem=problem,
+        next="" if problem.status == 503 and not tries_again else _NEXT.get(problem.status, ""),
+    )
     return Response(page, status_code=problem.status, headers=headers, media_type="text/html")
 
 
@@ -81,7 +88,8 @@ def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
 def _of_ours(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     _logger.error("%s: %s", request.url.path, type(error).__name__, exc_info=error)
     return answer(
-        request, Problem(500, "A fault of ours", hint="what happened stands where agentstore web was started")
+        request,
+        Problem(500, "A fault of ours", hint="agentstore web --debug prints what happened, where it was started"),
     )
 
 

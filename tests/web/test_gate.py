@@ -117,6 +117,34 @@ def test_wrong_tokens_are_not_looked_at_for_ever(module_cli: Cli, sample_cli: Cl
         assert client.get(pages.link).status_code == 429
 
 
+def test_wrong_tokens_of_one_keep_nobody_else_out() -> None:
+    now = [1000.0]
+    logins = Logins(bytes(32), TOKEN, clock=lambda: now[0])
+    for _ in range(20):
+        assert not logins.is_guessing("guesser")
+        assert not logins.accepts("wrong", "guesser")
+    assert logins.is_guessing("guesser")
+    assert not logins.is_guessing("somebody")
+    assert logins.is_bearer(TOKEN, "somebody")
+    now[0] += 61
+    assert not logins.is_guessing("guesser")
+    # What is remembered of guessers has an end.
+    for number in range(5000):
+        logins.accepts("wrong", f"peer {number}")
+    assert len(logins._guesses) == 1000
+
+
+def test_zones_of_a_cookie_are_those_that_all_know(client: httpx.Client) -> None:
+    for cookie, zone in (
+        ("Asia/Tokyo", "Asia/Tokyo"),
+        ("right/UTC", "Europe/Berlin"),
+        ("../etc/passwd", "Europe/Berlin"),
+    ):
+        client.cookies.set("agentstore_tz", cookie.replace("/", "%2F"))
+        assert f"<strong data-zone>{zone}</strong>" in client.get("/sessions").text
+        assert client.get("/overview/days", headers={"x-part": "panel"}).status_code == 200
+
+
 # --- from where --------------------------------------------------------------------------------------------------
 
 

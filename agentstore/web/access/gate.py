@@ -18,6 +18,7 @@ from agentstore.web.access.requests import (
     is_from_our_own_page,
     path_in_pieces,
     path_of,
+    peer_of,
     raw_path,
     wants_html,
 )
@@ -109,9 +110,10 @@ class Gate:
 
     def _is_bearer(self, scope: Scope) -> bool:
         scheme, _, token = header(scope, "authorization").partition(" ")
-        if scheme.lower() != "bearer" or self._logins.is_guessed_at():
+        peer = peer_of(scope)
+        if scheme.lower() != "bearer" or self._logins.is_guessing(peer):
             return False
-        return self._logins.is_bearer(token.strip())
+        return self._logins.is_bearer(token.strip(), peer)
 
     def _has_cookie(self, scope: Scope) -> bool:
         value = cookie(scope, self._settings.cookie)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 from agentstore.web.access.sealed import Sealed
@@ -13,6 +14,7 @@ from agentstore.web.access.sealed import Sealed
 COOKIE_SECONDS = 30 * 86400
 _GUESSES = 20
 _GUESSES_SECONDS = 60.0
+_MOST_PEERS = 1_000
 
 
 class Logins:
@@ -36,17 +38,18 @@ class Logins:
         self._sealed = Sealed(key, f"login {fixed}")
         self._on_used = on_used
         self._clock = clock
-        self._guesses: list[float] = []
+        # By who guessed: a stranger must not keep out those who know the token.
+        self._guesses: OrderedDict[str, list[float]] = OrderedDict()
 
     @property
     def token(self) -> str:
         """What would be let in now."""
         return self._fixed or self._once
 
-    def accepts(self, token: str) -> bool:
-        """Whether this is the token. A one-time token is another one after that."""
+    def accepts(self, token: str, peer: str) -> bool:
+        """Whether this is the token. A one-time token is another one after that. ``peer`` is where it comes from."""
         if not _same(token, self.token):
-            self._guesses.append(self._clock())
+            self._count_guess(peer)
             return False
         if self._once:
             self._once = secrets.token_urlsafe(24)
@@ -54,20 +57,25 @@ class Logins:
                 self._on_used(self._once)
         return True
 
-    def is_bearer(self, token: str) -> bool:
+    def is_bearer(self, token: str, peer: str) -> bool:
         """Whether a program may ask with this: with a fixed token only, since it asks more than once."""
         if not self._fixed:
             return False
         if not _same(token, self._fixed):
-            self._guesses.append(self._clock())
+            self._count_guess(peer)
             return False
         return True
 
-    def is_guessed_at(self) -> bool:
-        """Whether so many wrong tokens came within a minute that no more are looked at for now."""
+    def is_guessing(self, peer: str) -> bool:
+        """Whether so many wrong tokens came from there within a minute that no more are looked at for now."""
         now = self._clock()
-        self._guesses = [one for one in self._guesses[-_GUESSES:] if 0 <= now - one < _GUESSES_SECONDS]
-        return len(self._guesses) >= _GUESSES
+        latest = [one for one in self._guesses.get(peer, ()) if 0 <= now - one < _GUESSES_SECONDS]
+        return len(latest) >= _GUESSES
+
+    def _count_guess(self, peer: str) -> None:
+        self._guesses[peer] = [*self._guesses.pop(peer, []), self._clock()][-_GUESSES:]
+        while len(self._guesses) > _MOST_PEERS:
+            self._guesses.popitem(last=False)
 
     def cookie(self) -> str:
         """What a browser is given that has logged in."""

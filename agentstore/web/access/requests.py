@@ -59,6 +59,12 @@ def wants_html(scope: Mapping[str, Any]) -> bool:
     return b"text/html" in accepted and not path_of(scope).startswith("/api/")
 
 
+def peer_of(scope: Mapping[str, Any]) -> str:
+    """The address of who asks; "" where the server does not know it."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 def path_of(scope: Mapping[str, Any]) -> str:
     """The path as it was decoded."""
     return str(scope["path"])

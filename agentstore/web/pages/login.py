@@ -14,7 +14,7 @@ from litestar.response import Redirect
 from agentstore.integrations.problems import Problem
 from agentstore.web.access.gate import LOGIN
 from agentstore.web.access.logins import COOKIE_SECONDS, Logins
-from agentstore.web.access.requests import SAFE_METHODS
+from agentstore.web.access.requests import SAFE_METHODS, peer_of
 from agentstore.web.access.viewer import is_let_in
 from agentstore.web.errors import answer
 from agentstore.web.links import inside
@@ -59,10 +59,11 @@ async def log_out(request: Request[Any, Any, Any]) -> Response[Any]:
 def _decided(request: Request[Any, Any, Any], token: str, next: str) -> Response[Any]:
     logins = request.app.state.logins
     assert isinstance(logins, Logins)
-    if logins.is_guessed_at():
+    peer = peer_of(request.scope)
+    if logins.is_guessing(peer):
         return answer(request, Problem(429, "Too many wrong tokens", "wait a minute"))
     # Whole or not at all: a link that was cut by a terminal has lost its end.
-    if not logins.accepts(token.partition("&")[0]):
+    if not logins.accepts(token.partition("&")[0], peer):
         wrong = "That token is wrong or was used before. The one that is good now is printed where agentstore web runs."
         return page("login.html", request, status=401, next=inside(next), wrong=wrong)
     let_in: Redirect = Redirect(inside(next), status_code=302 if request.method in SAFE_METHODS else 303)

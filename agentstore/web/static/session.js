@@ -207,7 +207,11 @@ $(".new-below button")?.addEventListener("click", () => {
 });
 addEventListener("scroll", () => { if (atBottom()) $(".new-below").hidden = true; }, { passive: true });
 // "opened": between the page and the stream something may have been written.
-listen((news) => { if (news.opened || news.many || news.session_ids.includes(document.body.dataset.session)) grow(); });
+listen((news) => {
+  // Hidden or erased while it is open: the server says which, in place of what is no longer there.
+  if (news.deleted_session_ids?.includes(document.body.dataset.session)) location.reload();
+  else if (news.opened || news.many || news.session_ids.includes(document.body.dataset.session)) grow();
+});
 
 // --- coming back: to what was read, also where it is in a window that the address does not name
 const placeOf = () => `agentstore-place:${location.pathname}${location.search}${location.hash}`;
