@@ -226,7 +226,7 @@ def test_without_a_script_one_finds_reads_and_stars(browser: Browser, own_pages:
         expect(page.locator(".message mark").first).to_be_visible()
         page.goto(f"{own_pages.address}/overview?since=all")
         page.locator("main a", has_text="Show").first.click()
-        expect(page.locator("main table, main svg").first).to_be_visible()
+        expect(page.locator("main table:visible, main svg:visible").first).to_be_visible()
         expect(page.locator("[data-theme-toggle]")).to_be_hidden()
         context.close()
 

@@ -66,6 +66,11 @@ def filter_in(
     project_path: Named = "",
     active_from: Date = "",
     active_to: Date = "",
+    tool_name: Named = "",
+    model: Named = "",
+    weekday: Annotated[int, QueryParameter(ge=0, le=7, description="Of its start: 1 is Monday; 0: any.")] = 0,
+    hour: Annotated[int | None, QueryParameter(ge=0, le=23, description="Of its start.")] = None,
+    tz: Annotated[str, QueryParameter(max_length=100, description="The zone of dates, weekday and hour.")] = "UTC",
 ) -> SessionFilter:
     """The fields of ``SessionFilter``."""
     return SessionFilter(
@@ -88,6 +93,11 @@ def filter_in(
         project_path=project_path,
         active_from=date(active_from),
         active_to=date(active_to),
+        tool_name=tool_name,
+        model=model,
+        weekday=weekday,
+        hour=hour,
+        tz=tz,
     )
 
 
