@@ -61,7 +61,7 @@ class Pipeline:
     A write returns as soon as there is room for it, and is stored later, together with others: when the block is left,
     all of them are settled. Where so many are under way, it waits until three quarters of them are done: who reads
     from a queue or a socket reads no faster than the server stores. Cancelled while it waits for room, it takes back
-    nothing that was accepted before. One producer with 64 in flight stores at some 0.9 of the rate of
+    nothing that was accepted before. One producer with 64 in flight stores at 0.9 to 1.0 of the rate of
     64 tasks that each await their writes.
 
     Without ``on_settled``, the first failure is raised by the write that comes after it, or where the block is left;
