@@ -34,7 +34,7 @@ LOGIN = "/login"
 # a page of ours it is sent.
 _ONCE_MORE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}"><title>agentstore</title>"""
-# Files of ours that say nothing of anybody, the login and who asks whether this process lives.
+# Files of ours that say nothing of anybody, and the login.
 _OPEN_TO_ALL = ("/static/", LOGIN, "/favicon.ico")
 
 
