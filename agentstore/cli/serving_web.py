@@ -19,7 +19,8 @@ from agentstore.cli.failing import FOUND, CommandError
 from agentstore.cli.opening import Opened, run
 from agentstore.cli.options import Common, Shown
 from agentstore.errors import AgentStoreError, SchemaError
-from agentstore.web.serving import listening, serve
+from agentstore.faces.listening import listening
+from agentstore.web.serving import serve
 from agentstore.web.settings import WebSettings
 
 _SHORTEST_TOKEN = 16

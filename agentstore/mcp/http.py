@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from agentstore.faces.listening import listening
 from agentstore.mcp.holding import Holder
 from agentstore.mcp.serving import server_of, signals
 
@@ -23,12 +24,12 @@ _App = Callable[[_Message, Callable[[], Awaitable[_Message]], Callable[[_Message
 
 def serve_http(holder: Holder, port: int, token: str, tell: Callable[[str], None]) -> int:
     """Serve until a signal comes. ``port`` 0: any that is free; ``tell`` is told the address."""
-    with socket.create_server((HOST, port)) as listening:
-        tell(f"http://{HOST}:{listening.getsockname()[1]}{PATH}")
-        return asyncio.run(_served(holder, listening, token))
+    with listening(HOST, port) as sock:
+        tell(f"http://{HOST}:{sock.getsockname()[1]}{PATH}")
+        return asyncio.run(_served(holder, sock, token))
 
 
-async def _served(holder: Holder, listening: socket.socket, token: str) -> int:
+async def _served(holder: Holder, sock: socket.socket, token: str) -> int:
     # One answer for each request, and no session that outlives it: the tools remember nothing.
     app = server_of(holder).streamable_http_app(
         streamable_http_path=PATH, json_response=True, stateless_http=True, host=HOST
@@ -38,7 +39,7 @@ async def _served(holder: Holder, listening: socket.socket, token: str) -> int:
     )
     server = _Quiet(config)
     async with signals() as (asked, numbers):
-        serving, waiting = asyncio.ensure_future(server.serve([listening])), asyncio.ensure_future(asked.wait())
+        serving, waiting = asyncio.ensure_future(server.serve([sock])), asyncio.ensure_future(asked.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         server.should_exit = True

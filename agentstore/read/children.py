@@ -1,4 +1,8 @@
-"""What grew out of sessions: their subagents, continuations and forks."""
+"""What grew out of sessions: their subagents, continuations and forks.
+
+Most sessions have none. So the first statement looks for what may be a child, among all versions of the rows, which is
+quick; what is true of it is asked of the few that it finds.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,12 @@ from msgspec.structs import replace
 
 from agentstore.connection.sql import Sql, sql
 from agentstore.models import Session
+from agentstore.protocols import Executor
+from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import FILLED, SEVERAL_AT_ONCE, several_ids, text
 from agentstore.read.floors import above_floors
 from agentstore.read.lanes import ReadLanes
-from agentstore.read.session_rows import known_keys, sessions_of
+from agentstore.read.session_rows import sessions_of
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
@@ -28,43 +34,82 @@ class ChildReads(ReadLanes):
         call of one of these sessions names it, with that session as its ``parent_session_id``.
         """
         pool, organisation = self._open_pool, text(org_id, "org_id")
-        wanted = several_ids(session_ids, "session_ids")
-        found: dict[str, Session] = {}
+        # No row that names "" names a parent.
+        wanted = [id for id in several_ids(session_ids, "session_ids") if id]
+        own: dict[str, Session] = {}
+        called: dict[str, Session] = {}
         for start in range(0, len(wanted), SEVERAL_AT_ONCE):
-            columns = await pool.fetch(_children(organisation, wanted[start : start + SEVERAL_AT_ONCE]))
-            if not columns:
-                continue
-            ids, keys, callers = columns
-            called_by = dict(zip(ids, callers, strict=True))
-            for place in range(0, len(ids), SEVERAL_AT_ONCE):
-                part = slice(place, place + SEVERAL_AT_ONCE)
-                for one in await sessions_of(pool, organisation, ids[part], known_keys(keys[part])):
-                    if one.parent_session_id:
-                        found[one.id] = one
-                    elif one.relationship_type == "subagent":
-                        found.setdefault(one.id, replace(one, parent_session_id=called_by[one.id]))
-        return sorted(found.values(), key=lambda one: (one.started_at or _NEVER, one.id))
+            parents = wanted[start : start + SEVERAL_AT_ONCE]
+            orphans: list[Session] = []
+            for one in await _candidates(pool, organisation, parents):
+                if one.parent_session_id in parents and one.parent_session_id != one.id:
+                    own[one.id] = one
+                elif not one.parent_session_id and one.relationship_type == "subagent":
+                    orphans.append(one)
+            callers = await _callers(pool, organisation, parents, orphans)
+            for one in orphans:
+                if one.id in callers:
+                    called.setdefault(one.id, replace(one, parent_session_id=callers[one.id]))
+        return sorted((called | own).values(), key=lambda one: (one.started_at or _NEVER, one.id))
 
 
-def _children(org_id: str, ids: Sequence[str]) -> Sql:
-    """Id, key and, where its row names no parent, the session that called it."""
-    named = tuple(ids)
-    calls = sql(
-        "SELECT subagent_session_id AS called, min(session_id) AS caller FROM tool_calls FINAL"
-        " WHERE org_id = {org_id} AND session_id IN {ids} AND {seen}"
-        " AND subagent_session_id NOT IN ('', session_id) GROUP BY called",
-        org_id=org_id,
-        ids=named,
-        seen=above_floors(org_id, among=sql("session_id IN {ids}", ids=named)),
+async def _candidates(executor: Executor, org_id: str, parents: Sequence[str]) -> list[Session]:
+    """The sessions that are children of these, and some that are not, any more or at all; none that is deleted."""
+    columns = await executor.fetch(_maybe_children(org_id, parents))
+    ids = columns[0] if columns else []
+    found: list[Session] = []
+    for start in range(0, len(ids), SEVERAL_AT_ONCE):
+        found += await _not_deleted(executor, org_id, ids[start : start + SEVERAL_AT_ONCE])
+    return found
+
+
+async def _not_deleted(executor: Executor, org_id: str, ids: Sequence[str]) -> list[Session]:
+    sessions, deleted = await gather_both(
+        lambda: sessions_of(executor, org_id, ids), lambda: executor.fetch(_deleted(org_id, ids))
     )
+    gone = {*deleted[0]} if deleted else set()
+    return [one for one in sessions if one.id not in gone]
+
+
+async def _callers(
+    executor: Executor, org_id: str, parents: Sequence[str], children: Sequence[Session]
+) -> dict[str, str]:
+    """By child, the first of the sessions that has a tool call which names it."""
+    if not children:
+        return {}
+    columns = await executor.fetch(_calls(org_id, parents, [one.id for one in children]))
+    return dict(zip(*columns, strict=True)) if columns else {}
+
+
+def _maybe_children(org_id: str, parents: Sequence[str]) -> Sql:
+    """The ids that any version of a row tells of. No FINAL: it would read all rows, and sort them, for nothing."""
     return sql(
-        "SELECT id, session, caller FROM (SELECT id, session, parent_session_id FROM session_facts FINAL"
-        " WHERE org_id = {org_id} AND (parent_session_id = '' OR parent_session_id IN {ids})"
-        " AND parent_session_id != id AND {filled}"
-        " AND id NOT IN (SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id})) AS s"
-        " LEFT ANY JOIN ({calls}) AS c ON c.called = s.id WHERE parent_session_id != '' OR caller != ''",
+        "SELECT DISTINCT id FROM (SELECT id FROM session_facts"
+        " WHERE org_id = {org_id} AND parent_session_id IN {parents} AND {filled} UNION ALL"
+        " SELECT subagent_session_id FROM tool_calls"
+        " WHERE org_id = {org_id} AND session_id IN {parents} AND subagent_session_id NOT IN ('', session_id))",
         org_id=org_id,
-        ids=named,
+        parents=tuple(parents),
         filled=FILLED,
-        calls=calls,
+    )
+
+
+def _deleted(org_id: str, ids: Sequence[str]) -> Sql:
+    return sql(
+        "SELECT session_id FROM session_deletes FINAL WHERE org_id = {org_id} AND session_id IN {ids}",
+        org_id=org_id,
+        ids=tuple(ids),
+    )
+
+
+def _calls(org_id: str, callers: Sequence[str], called: Sequence[str]) -> Sql:
+    """Which of these are called by which of those."""
+    return sql(
+        "SELECT subagent_session_id, min(session_id) FROM tool_calls FINAL WHERE org_id = {org_id}"
+        " AND session_id IN {callers} AND {seen} AND subagent_session_id IN {called}"
+        " AND subagent_session_id != session_id GROUP BY subagent_session_id",
+        org_id=org_id,
+        callers=tuple(callers),
+        called=tuple(called),
+        seen=above_floors(org_id, among=sql("session_id IN {callers}", callers=tuple(callers))),
     )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from agentstore.errors import ConfigError
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.app import make_app
 from agentstore.web.connections import Connection
@@ -19,18 +18,6 @@ from agentstore.web.settings import WebSettings
 # How long answers under way have when it ends.
 _LAST_SECONDS = 5
 _MOST_CONNECTIONS = 512
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections; ``ConfigError`` where it cannot be had. Port 0: one that is free."""
-    if not 0 <= port < 2**16:
-        raise ConfigError(f"{port} is no port: 0 … 65535")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        hint = "another one may be running: --port 0 takes one that is free" if port else ""
-        raise ConfigError(f"{host}:{port} cannot be listened on: {error.strerror or error}", hint=hint) from None
 
 
 async def serve(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from agentstore.faces.listening import listening
 from agentstore.web.connections import Connection
-from agentstore.web.serving import listening
 
 
 class Short(Connection):

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from agentstore.errors import ConfigError
+from agentstore.faces.listening import listening
 from agentstore.web.access.headers import POLICY
 from agentstore.web.access.logins import Logins
-from agentstore.web.serving import listening
 from agentstore.web.settings import WebSettings
 from tests.cli.running import Cli
 from tests.web.serving import SECONDS, Pages, served
