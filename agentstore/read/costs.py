@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import starmap
 from typing import Any, Unpack
 
 from agentstore.connection.sql import Sql
@@ -12,11 +13,14 @@ from agentstore.filters import AnalyticsFilter, AnalyticsKeywords, takes_analyti
 from agentstore.models import CostReport, CostRow, UnpricedModel
 from agentstore.prices.row import nanodollars
 from agentstore.protocols import Columns, Executor
+from agentstore.read import session_costs_sql as few
+from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import expect, page_limit, several_ids, text
-from agentstore.read.costs_sql import KEYS, OF_KEY, OF_MODEL, cost_of_sessions, cost_statement
+from agentstore.read.costs_sql import KEYS, OF_BOTH, OF_KEY, OF_MODEL, cost_of_sessions, cost_statement
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
 from agentstore.read.price_rows_sql import Prices, day_of
+from agentstore.read.session_costs import Chains, Response, counted, of_payers, paying
 from agentstore.read.totals import OF_MANY_SESSIONS, OfSessions
 
 # Of which costs are told at a time.
@@ -89,10 +93,15 @@ class CostReads(ReadLanes):
             )
         if not ids:
             return _Costs([]).report(by_key=False)
-        filter = OfSessions(ids=tuple(ids), own=own)
-        found = await _found(
-            pool, book, organisation, lambda prices: cost_of_sessions(organisation, filter, prices, _MOST_SESSIONS), {}
-        )
+        if (found := await _of_rows(pool, book, organisation, ids, own=own)) is None:
+            filter = OfSessions(ids=tuple(ids), own=own)
+            found = await _found(
+                pool,
+                book,
+                organisation,
+                lambda prices: cost_of_sessions(organisation, filter, prices, _MOST_SESSIONS),
+                {},
+            )
         return found.report(by_key=False)
 
 
@@ -106,10 +115,43 @@ async def _found(
     """What a statement finds that knows all prices it needs."""
     statement(Prices())  # what cannot be asked is refused before anything is
     told = await book.prices(executor, org_id)
-    found = _Costs(await executor.fetch(statement(told), settings))
+    found = _Costs(_rows(await executor.fetch(statement(told), settings)))
     if (more := await book.learn(executor, org_id, found.models, told)) is not None:
-        found = _Costs(await executor.fetch(statement(more), settings))
+        found = _Costs(_rows(await executor.fetch(statement(more), settings)))
     return found
+
+
+async def _of_rows(executor: Executor, book: PriceBook, org_id: str, ids: Sequence[str], *, own: bool) -> _Costs | None:
+    """The same of some sessions, from their rows; None where there are too many of these."""
+    payers = await executor.fetch(few.payers(org_id, ids, own=own))
+    if not payers:
+        return _Costs(())
+    sessions = sorted({*payers[0]})
+    subagents = [id for id, itself in zip(payers[0], payers[4], strict=True) if not itself]
+    if len(sessions) > few.MOST_SESSIONS:
+        return None
+    rows, exceptions = await gather_both(
+        lambda: executor.fetch(few.responses(org_id, sessions)),
+        lambda: executor.fetch(few.exceptions(org_id, sessions, subagents)),
+    )
+    if not rows:
+        return _Costs(())
+    if len(rows[0]) > few.MOST_ROWS:
+        return None
+    told = await book.prices(executor, org_id)
+    told = await book.learn(executor, org_id, {*rows[4]}, told) or told
+    chains = Chains(await executor.fetch(few.price_chains(told.of({*rows[4]}))))
+    responses = counted(starmap(Response, zip(*rows, strict=True)), exceptions)
+    spent = await of_payers(responses, paying(payers, exceptions), chains, told.tiers)
+    return _Costs(
+        (OF_BOTH, id, model, title, itself, started, id, *amounts.sums, amounts.edition, amounts.date)
+        for (id, model), amounts in spent.items()
+        for itself, started, title in (amounts.name,)
+    )
+
+
+def _rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
+    return zip(*columns, strict=True)
 
 
 class _Sums:
@@ -165,13 +207,13 @@ class _Sums:
 
 
 class _Costs:
-    """The rows of a statement by key and by model. A row that is of both is added to both."""
+    """Rows as those of ``cost_statement`` by key and by model. A row that is of both is added to both."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._keys: defaultdict[str, _Sums] = defaultdict(_Sums)
         self._models: defaultdict[str, _Sums] = defaultdict(_Sums)
         self._total = _Sums()
-        for kind, key, model, name, own, moment, id, *amounts, edition, day in zip(*columns, strict=True):
+        for kind, key, model, name, own, moment, id, *amounts, edition, day in rows:
             if kind != OF_MODEL:
                 self._keys[key].add(amounts, edition, day)
                 self._keys[key].call(name, (own, moment, id))

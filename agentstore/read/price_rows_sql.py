@@ -56,6 +56,12 @@ class Prices(NamedTuple):
         """All that may have a price of their own."""
         return tuple(sorted({*TIERS, *(row.tier for row in self.own)} - {""}))
 
+    def of(self, names: Collection[str]) -> Prices:
+        """Of these names alone."""
+        called = {model: [one for one in its if one in names] for model, its in self.names.items()}
+        meant = {model: its for model, its in called.items() if its}
+        return self._replace(names=meant, listed=[row for row in self.listed if row.model in meant])
+
 
 def stored_rows(models: Sequence[str]) -> Sql:
     """What is stored of these models."""

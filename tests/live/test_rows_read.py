@@ -126,7 +126,7 @@ ONE_SESSION: dict[str, tuple[Read, dict[str, int]]] = {
     "session_prompts": (lambda reads: reads.session_prompts("o", "s03000"), {"messages": FEW_TEXTS}),
     "session_costs": (
         lambda reads: reads.session_costs("o", ["s03000"]),
-        {"session_facts": 2 * SESSIONS, "message_facts": 2 * 8192},
+        {"session_facts": SESSIONS, "messages": FEW_TEXTS},
     ),
     "get_session_git_links": (
         lambda reads: reads.get_session_git_links("o", "s03000"),

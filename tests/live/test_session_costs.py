@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from agentstore import AsyncClickHouseStore, CostReport, CostRow, InvalidArgumentError, Message, ModelPrice
+from agentstore.read import session_costs_sql
 from tests.builders import at, message, session
 from tests.live.plain_costs import LISTED, Response, counted, forest, listed_price, own_price, plain_costs
 from tests.live.test_costs import SEEDS, random_prices
@@ -22,9 +23,13 @@ def rows(report: CostReport) -> dict[str, CostRow]:
     return {row.key: replace(row, name="") for row in report.rows}
 
 
+@pytest.mark.parametrize("most_rows", [session_costs_sql.MOST_ROWS, 0], ids=["from their rows", "by the server"])
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_they_are_a_plain_sum(server: Server, database: str, org: str, seed: int) -> None:
+async def test_they_are_a_plain_sum(
+    server: Server, database: str, org: str, seed: int, most_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     print("seed", seed)
+    monkeypatch.setattr(session_costs_sql, "MOST_ROWS", most_rows)
     rng = random.Random(seed)
     models = rng.sample([*LISTED, "mine"], 8)
     prices, sessions = random_prices(rng, models), forest(rng, models)
