@@ -56,6 +56,28 @@ def test_the_link_lets_one_browser_in_and_only_once(sample_pages: Pages) -> None
         assert second.get("/sessions").status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("HEAD", {}),
+        ("GET", {"sec-purpose": "prefetch"}),
+        ("GET", {"sec-purpose": "prefetch;prerender"}),
+        ("GET", {"purpose": "prefetch"}),
+        ("GET", {"x-moz": "prefetch"}),
+        ("GET", {"x-purpose": "preview"}),
+    ],
+)
+def test_who_only_looks_at_the_link_does_not_use_it_up(
+    sample_pages: Pages, method: str, headers: dict[str, str]
+) -> None:
+    with sample_pages.stranger() as looking, sample_pages.stranger() as opening:
+        looked = looking.request(method, sample_pages.link, headers=headers)
+        assert looked.status_code == 403
+        assert "set-cookie" not in looked.headers
+        assert opening.get(sample_pages.link).status_code == 302
+        sample_pages.link = sample_pages.next_link()
+
+
 def test_who_is_not_logged_in_sees_the_login_and_comes_to_where_they_wanted(sample_pages: Pages) -> None:
     with sample_pages.stranger() as client:
         answer = client.get("/sessions?text=a%20b&since=all")

@@ -8,6 +8,10 @@ from typing import Any
 from urllib.parse import unquote
 
 SAFE_METHODS = frozenset(["GET", "HEAD"])
+# On the scope of a HEAD that is answered by what answers GET.
+ASKED_AS_HEAD = "agentstore.head"
+_PURPOSES = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_AHEAD = (b"prefetch", b"prerender", b"preview")
 
 
 class TwiceError(ValueError):
@@ -50,6 +54,15 @@ def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
     host = header(scope, "host").lower()
     # Behind a proxy the browser's own scheme is https, and ours is not.
     return origin.lower() in (f"http://{host}", f"https://{host}")
+
+
+def is_only_looked_at(scope: Mapping[str, Any]) -> bool:
+    """Whether nobody opens this page now: a HEAD, or a browser that fetches what might be opened later."""
+    if scope["method"] == "HEAD" or scope.get(ASKED_AS_HEAD):
+        return True
+    return any(
+        one.lower() in _PURPOSES and any(word in value.lower() for word in _AHEAD) for one, value in scope["headers"]
+    )
 
 
 def wants_html(scope: Mapping[str, Any]) -> bool:

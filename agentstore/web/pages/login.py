@@ -14,12 +14,17 @@ from litestar.response import Redirect
 from agentstore.integrations.problems import Problem
 from agentstore.web.access.gate import LOGIN
 from agentstore.web.access.logins import COOKIE_SECONDS, Logins
-from agentstore.web.access.requests import SAFE_METHODS, peer_of
+from agentstore.web.access.requests import SAFE_METHODS, is_only_looked_at, peer_of
 from agentstore.web.access.viewer import is_let_in
 from agentstore.web.errors import answer
 from agentstore.web.links import inside
 from agentstore.web.settings import WebSettings
 from agentstore.web.templating import page
+
+
+_NOT_OPENED = Problem(
+    403, "Not opened", "a link that lets in once is no link to look at beforehand", field="Sec-Purpose", hint="open it"
+)
 
 
 class LoginForm(msgspec.Struct):
@@ -36,6 +41,9 @@ async def login(
     """The form, or with a token the way in."""
     if is_let_in(request.scope):
         return Redirect(inside(next))
+    if token and is_only_looked_at(request.scope):
+        # The token is for who opens the link. An answer that is none of 200 is not kept for them in its place.
+        return answer(request, _NOT_OPENED)
     return _decided(request, token, next) if token else page("login.html", request, next=inside(next), wrong="")
 
 
