@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote
@@ -41,7 +41,7 @@ def cookie(scope: Mapping[str, Any], name: str) -> str:
     return ""
 
 
-def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
+def is_from_our_own_page(scope: Mapping[str, Any], tls_hosts: Collection[str] = ()) -> bool:
     """Whether a browser says that one of our pages sent this. What says nothing is no browser, and not let to write."""
     site = header(scope, "sec-fetch-site")
     origin = header(scope, "origin")
@@ -52,8 +52,8 @@ def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
     if origin in ("", "null"):
         return site == "same-origin"
     host = header(scope, "host").lower()
-    # Behind a proxy the browser's own scheme is https, and ours is not.
-    return origin.lower() in (f"http://{host}", f"https://{host}")
+    # Behind a proxy the browser's own scheme is https, and ours is not. Where it is known to be, it is nothing else.
+    return origin.lower() == f"https://{host}" or (host not in tls_hosts and origin.lower() == f"http://{host}")
 
 
 def is_only_looked_at(scope: Mapping[str, Any]) -> bool:
