@@ -24,6 +24,7 @@ _TITLES = {
     413: "Too large",
     429: "Too often",
 }
+_RETRY_AFTER = {503: RETRY_AFTER_SECONDS, 429: 60}
 # What to do next, on a page.
 _NEXT = {
     404: "It may have been hidden, or the address is not whole.",
@@ -43,7 +44,7 @@ def told(scope: Any, problem: Problem) -> tuple[bytes, bytes]:
 
 def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
     """A problem as an answer: a page of ours, or JSON."""
-    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if problem.status == 503 else {}
+    headers = {"retry-after": str(_RETRY_AFTER[problem.status])} if problem.status in _RETRY_AFTER else {}
     if not wants_html(request.scope):
         body = msgspec.json.encode(problem)
         return Response(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
