@@ -1,10 +1,15 @@
-"""One question a second to the store, however many watch; none where nobody does."""
+"""One question a second to the store, however many watch; none where nobody does.
+
+Just after a large import the question takes long (``AsyncClickHouseStore.changes``). It may take a fifth of the time:
+then it is asked less often, and what is new is told some seconds later.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -14,6 +19,8 @@ from agentstore.store import AsyncClickHouseStore
 
 _logger = logging.getLogger("agentstore.web")
 _SECONDS = 1.0
+# So many times as long as an answer took it is not asked again.
+_REST = 4
 # A tab that sleeps does not hold more than this: told that too much has changed it asks for all anew.
 _MOST_IDS = 500
 
@@ -121,6 +128,7 @@ class Hub:
     async def _poll(self, org: str) -> None:
         since: Changes | None = None
         while True:
+            began = time.monotonic()
             try:
                 found = await self._store.changes(org, since)
                 self._tell_away(org, False)
@@ -135,7 +143,8 @@ class Hub:
                     _logger.warning("what is new cannot be asked for: %s", error)
                 self._tell_away(org, True)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), self._seconds)
+                took = time.monotonic() - began
+                await asyncio.wait_for(self._ended.wait(), max(self._seconds, _REST * took))
                 return
 
     def _tell_away(self, org: str, away: bool) -> None:
