@@ -1,9 +1,10 @@
 """What people wait for who look at the pages together, beside an import, on a corpus.
 
-The pages are a process of their own, as ``agentstore web`` starts it. Clients that have logged in do something each
-second (``web_viewers.py`` has the mix); beside them ``agentstore import --watch`` stores what is written into a folder,
-event streams are open, and the library itself makes the same store calls, which shows the store's own share. At the end
-the pages are started once more, and told to end while everybody asks.
+The pages are a process of their own, as ``agentstore web`` starts it. Clients that have logged in ask for a page each
+second (``web_viewers.py`` has the mix), with ``--scripts`` also for what a browser asks for then. Beside them
+``agentstore import --watch`` stores what is written into a folder, event streams are open, and the library itself makes
+the same store calls, which shows the store's own share. At the end the pages are started once more, and told to end
+while everybody asks.
 
 The corpus has a long session and what was imported more afterwards. The exit code is 1 where anything went wrong.
 
@@ -45,7 +46,7 @@ _CHARACTERS = 5000
 _WARM_UP = 5.0
 _KNOWN = 500
 _LONGEST = 10
-_CALLS_A_SECOND = 3.0
+_CALLS_A_SECOND = 2.0
 # p95, in milliseconds.
 TARGETS = {
     **dict.fromkeys((asked.LIST, asked.FILTERED, asked.LATER, asked.FIRST, asked.LONG), 200),
@@ -139,7 +140,9 @@ async def measure(options: argparse.Namespace, target: Target, store: AsyncClick
         for client in clients:
             await log_in(client, pages.token)
         aim.panels = await panels_of(clients[0])
-        viewers = [Viewer(client, aim, pages_log, number) for number, client in enumerate(clients)]
+        viewers = [
+            Viewer(client, aim, pages_log, number, scripts=options.scripts) for number, client in enumerate(clients)
+        ]
         calls = Calls(store, target.org, aim, store_log)
         await stack.enter_async_context(importing(target, folder))
         streams = await stack.enter_async_context(listening(pages, options.streams))
@@ -197,6 +200,11 @@ async def main() -> int:
     parser.add_argument("--org", default=BIG_ORG)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument(
+        "--scripts",
+        action="store_true",
+        help="also what the scripts of the pages ask for: two and a half requests a second in place of one",
+    )
     parser.add_argument("--streams", type=int, default=7, help="event streams that are open meanwhile")
     parser.add_argument("--imports", type=float, default=2.0, help="sessions a second that the import has to store")
     parser.add_argument("--long", type=int, default=5000, help="messages of the long session; 0: the corpus's longest")

@@ -85,8 +85,9 @@ class Log:
 class Viewer:
     """Somebody with a browser, logged in."""
 
-    def __init__(self, client: httpx.AsyncClient, aim: Aim, log: Log, number: int) -> None:
+    def __init__(self, client: httpx.AsyncClient, aim: Aim, log: Log, number: int, *, scripts: bool) -> None:
         self._client = client
+        self._scripts = scripts
         self._aim = aim
         self._log = log
         self._rng = random.Random(number)
@@ -95,7 +96,7 @@ class Viewer:
         self._older = ""
 
     async def look(self) -> None:
-        """One thing that they do, with what the scripts of the pages ask for after it."""
+        """One thing that they do: a request, and where ``scripts`` run, what those of the page ask for after it."""
         rng, aim = self._rng, self._aim
         kind = rng.choices(list(self._kinds), list(self._kinds.values()))[0]
         if kind == LIST:
@@ -121,12 +122,14 @@ class Viewer:
         page = await self._get(kind, address, filters)
         older = _NEXT_PAGE.search(page)
         self._older = html.unescape(older[1]) if older else ""
-        if ids := [html.unescape(one) for one in _COST.findall(page)]:
+        if self._scripts and (ids := [html.unescape(one) for one in _COST.findall(page)]):
             await self._get(COSTS, "/costs", {"id": ids})
 
     async def _session(self, kind: str, id: str) -> None:
         """Its page, and then what stands beside the conversation, as the script of the page asks."""
         page = await self._get(kind, f"/sessions/{id}")
+        if not self._scripts:
+            return
         panels = [html.unescape(one) for one in _PANEL.findall(page)]
         await asyncio.gather(*(self._get(PANEL, address, part="panel") for address in panels))
 

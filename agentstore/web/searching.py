@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Searches:
     """Runs searches. One that is overtaken by the next of the same field is cancelled, on the server too."""
 
-    def __init__(self, running: int = 4, waiting: int = 32) -> None:
+    def __init__(self, running: int = 2, waiting: int = 32) -> None:
         self._turns = Turns(running=running, waiting=waiting)
         self._latest: dict[Any, asyncio.Task[Any]] = {}
 

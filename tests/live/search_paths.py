@@ -58,7 +58,7 @@ def force(path: str, monkeypatch: pytest.MonkeyPatch, *, most: int) -> Counter[s
         return path != "scan of all"
 
     if path.endswith("more"):
-        monkeypatch.setattr(planner, "more_sessions", lambda read, *_: read + 1)
+        monkeypatch.setattr(planner, "more_sessions", lambda read, *_, **__: read + 1)
     monkeypatch.setattr(planner, "is_small", lambda tables, names: False)
     monkeypatch.setattr(planner, "worth_ranking_in_two_reads", lambda matching, ranked: path.endswith("choose"))
     if path in LOOKED:

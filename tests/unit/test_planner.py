@@ -116,7 +116,10 @@ def test_long_sessions_are_not_read_first_where_few_of_them_are_most_of_the_text
     """A hundred sessions of 5,000 messages: 64 of them would be two thirds of the scan that may follow."""
     long = TableSizes(100, {"messages": TableSize(500_000, 1954, 500 << 20)})
     assert next_step({"messages": 2_001}, long, wanted=WANTED) == ScanTexts(frozenset())
-    assert planner.more_sessions(20, 2_000, 10_000, long, ["messages"], {"messages": 500_000}) is None
+    assert (
+        planner.more_sessions(20, 2_000, 10_000, long, ["messages"], {"messages": 500_000}, each=planner.WORDS_COST)
+        is None
+    )
     assert isinstance(next_step({"messages": 50_000}, long, wanted=WANTED), ReadNewestSessions)
 
 
@@ -202,6 +205,16 @@ def test_what_filters_leave_is_read_at_once_only_where_it_is_little() -> None:
 
 def test_more_sessions_are_read_as_far_as_that_is_cheap() -> None:
     names, counts = ["messages", "tool_calls"], {"messages": 700_000, "tool_calls": 700_000}
-    assert planner.more_sessions(400, 8_000, 10_000, BIG, names, counts) == 626
-    assert planner.more_sessions(400, 10, 10_000, BIG, names, counts) is None
-    assert planner.more_sessions(400, 0, 10_000, BIG, names, None) is None
+    words = planner.WORDS_COST
+    assert planner.more_sessions(400, 8_000, 10_000, BIG, names, counts, each=words) == 626
+    assert planner.more_sessions(400, 10, 10_000, BIG, names, counts, each=words) is None
+    assert planner.more_sessions(400, 0, 10_000, BIG, names, None, each=words) is None
+
+
+@pytest.mark.parametrize(("found", "more"), [(206, 402), (1, 528), (0, 528)])
+def test_where_the_newest_sessions_are_not_like_the_others_more_are_read_before_all(found: int, more: int) -> None:
+    """What was imported a moment ago holds hardly any of what all others are full of."""
+    counts = {"messages": 700_000, "tool_calls": 700_000}
+    assert planner.more_sessions(66, found, 1001, BIG, [*counts], counts) == more
+    assert planner.more_sessions(6_600, 0, 1001, BIG, [*counts], counts) is None
+    assert planner.more_sessions(66, found, 1001, BIG, [*counts], None) == (more if found > 1 else None)

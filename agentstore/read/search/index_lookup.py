@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from time import monotonic
 from typing import Any
 
 from agentstore.connection.sql import join
 from agentstore.protocols import Executor
-from agentstore.read.concurrent import gather_both
 from agentstore.read.cursor import SearchKey
 from agentstore.read.search import candidates_sql, parts, planner
 from agentstore.read.search.parsed_query import ParsedQuery
@@ -76,11 +74,8 @@ class IndexLookup:
         self._has_indexes = False
         self._remembered = RememberedRowCounts()
 
-    async def look_up(self, parsed: ParsedQuery, *, at_once: bool = False) -> LookupResult:
-        """How much there is to search, and the candidates where asking the indexes for them is worth it.
-
-        ``at_once``: in one statement; else one for each table, side by side, which is the faster.
-        """
+    async def look_up(self, parsed: ParsedQuery) -> LookupResult:
+        """How much there is to search, and the candidates where asking the indexes for them is worth it."""
         state = await self._state(parsed)
         sizes = state.sizes.share(state.rows)
         if parsed.filtered:
@@ -96,7 +91,7 @@ class IndexLookup:
         if not (state.has_indexes and parsed.indexed and planner.worth_asking_indexes(state.sizes, parsed.names)):
             return LookupResult(sizes)
         counts, keys = dict[str, int](), list[SearchKey]()
-        for number, found, *columns in await self._look_up_tables(parsed, sizes, at_once=at_once):
+        for number, found, *columns in await self._look_up_tables(parsed, sizes):
             table = parsed.tables[number]
             counts[table.name] = found
             keys += [
@@ -123,13 +118,11 @@ class IndexLookup:
             self._remembered.keep(org_id, state.rows, state.sizes.sessions, now)
         return state
 
-    async def _look_up_tables(self, parsed: ParsedQuery, sizes: TableSizes, *, at_once: bool) -> list[tuple[Any, ...]]:
+    async def _look_up_tables(self, parsed: ParsedQuery, sizes: TableSizes) -> list[tuple[Any, ...]]:
+        # In one statement: with the state of the parts, up to three that read, and the page, two would make seven.
         statements = [
             candidates_sql.look_up(parsed, one, sizes, keys=planner.OPENED, count=planner.COUNTED)
             for one in parsed.tables
         ]
-        if at_once or len(statements) == 1:
-            # The rows come in any order. Each one says which table it is of.
-            return list(zip(*await self.executor.fetch(join(" UNION ALL ", statements), LOOK), strict=True))
-        both = await gather_both(*(partial(self.executor.fetch, statement, LOOK) for statement in statements))
-        return [row for columns in both for row in zip(*columns, strict=True)]
+        # The rows come in any order. Each one says which table it is of.
+        return list(zip(*await self.executor.fetch(join(" UNION ALL ", statements), LOOK), strict=True))

@@ -38,6 +38,8 @@ _CHECK_SHARE, _SECOND_CHECK_SHARE = 0.3, 0.2
 # session ids, not of time. So each of the newest sessions is a granule of its own to read, or its share of all where
 # sessions are longer; and so is each candidate where there are fewer candidates than sessions.
 _SPARE = 1.25
+# How many times as many sessions are read where the newest have less of what is looked for than others on the average.
+_WIDER = 8
 # Where no index helps, how many sessions are scanned first: for the hits that a page counts, and for the rows that are
 # ranked. And which share of all sessions they may be: small, because each one is read with its neighbours in the
 # granule.
@@ -120,20 +122,31 @@ def worth_reading_first(sessions: int, of: int) -> bool:
 
 
 def more_sessions(
-    read: int, found: int, wanted: int, sizes: TableSizes, names: Collection[str], counts: Mapping[str, int] | None
+    read: int,
+    found: int,
+    wanted: int,
+    sizes: TableSizes,
+    names: Collection[str],
+    counts: Mapping[str, int] | None,
+    *,
+    each: int = 0,
 ) -> int | None:
     """How many of the newest sessions are read next, after ``read`` of them had ``found`` rows of those that are
     wanted.
 
     None where that costs too much: then all are read. Where ``counts``, the candidates, are not known, every row is
-    one.
+    one. ``each`` as for ``next_step``.
     """
-    # Nothing found says nothing about how many sessions it takes: then all of them are what must be cheap.
-    sessions = 1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions
     rows = sum((counts or {name: sizes[name].rows for name in names}).values())
-    most = _SECOND_CHECK_SHARE * (rows * WORDS_COST + sum(_cost_of_scan(sizes[name]) for name in names))
-    cheap = _STATEMENT_COST + _cost_of_sessions(sizes, names, sessions) + WORDS_COST * _SPARE * wanted <= most
-    return sessions if cheap else None
+    most = _SECOND_CHECK_SHARE * (rows * each + sum(_cost_of_scan(sizes[name]) for name in names))
+    # Nothing found says nothing about how many sessions it takes: then all of them are what must be cheap.
+    guesses = [1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions]
+    if counts:  # on the average there are enough: the newest sessions are not like the others, so far
+        guesses.append(_WIDER * read)
+    for sessions in guesses:
+        if _STATEMENT_COST + _cost_of_sessions(sizes, names, sessions) + each * _SPARE * wanted <= most:
+            return sessions
+    return None
 
 
 def worth_ranking_in_two_reads(matching: float, ranked: int) -> bool:

@@ -60,7 +60,7 @@ class SubstringSearch:
                 first = await self._newest_candidates(lookup, step, after)
                 return await self._with_rest(first, lookup, step.narrowed, after, count)
             case planner.ReadNewestSessions():
-                first = await self._keys(self._hits(after, count, Narrowing(lookup.sizes, sessions=step.count)))
+                first = await self._newest_sessions(lookup, step.count, after, count)
                 # If there are fewer than wanted, these are all hits of the sessions read, also of the last one: the
                 # scan goes on after that session. Newest candidates may end within a session, so there it begins with
                 # it.
@@ -86,6 +86,18 @@ class SubstringSearch:
         narrowed = Narrowing(lookup.sizes, {name: newest.get(name) for name in self._parsed.names})
         keys = await self._keys(self._hits(after, None, narrowed))
         return _complete_prefix(keys, {one.kind for one in self._parsed.tables if one.name in newest})
+
+    async def _newest_sessions(
+        self, lookup: LookupResult, sessions: int, after: SearchKey | None, count: int
+    ) -> list[SearchKey]:
+        """The hits of so many of the newest sessions, or of some more, if these have too few; at most ``count``."""
+        keys = await self._keys(self._hits(after, count, Narrowing(lookup.sizes, sessions=sessions)))
+        if len(keys) >= count:
+            return keys
+        sizes, names = lookup.sizes, self._parsed.names
+        if (more := planner.more_sessions(sessions, len(keys), count, sizes, names, lookup.counts)) is None:
+            return keys
+        return await self._keys(self._hits(after, count, Narrowing(sizes, sessions=more)))
 
     async def _with_rest(
         self,

@@ -44,8 +44,7 @@ class WordsSearch:
             return await self._rank(after, count, until_session(after.last))
         if in_session:
             return await self._rank(after, count)
-        # In one statement: with the state of the parts, up to three that rank, and the page, two would make seven.
-        lookup = await self._index_lookup.look_up(self._parsed, at_once=True)
+        lookup = await self._index_lookup.look_up(self._parsed)
         if lookup.counts is None:
             if after is None and planner.worth_reading_twice(lookup.sizes, self._parsed.names):
                 return await self._newest_sessions_first(lookup, count)
@@ -85,7 +84,9 @@ class WordsSearch:
         if _enough(rows):
             return rows
         found = rows[0].total if rows else 0
-        more = planner.more_sessions(sessions, found, RANKED, lookup.sizes, self._parsed.names, lookup.counts)
+        more = planner.more_sessions(
+            sessions, found, RANKED, lookup.sizes, self._parsed.names, lookup.counts, each=planner.WORDS_COST
+        )
         # Not enough once more, or not tried, the caller ranks all rows. A third try would be a statement too many.
         return await self._rank(None, count, narrowed=Narrowing(lookup.sizes, sessions=more)) if more else []
 
