@@ -1,4 +1,4 @@
-"""The store calls that the pages make, made by the library itself: what of a page's time is the store's."""
+"""The store calls of the pages that have targets, made by the library itself: what of their time is the store's."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from zoneinfo import ZoneInfo
 
 from agentstore import AsyncClickHouseStore, SearchQuery, SessionFilter
-from agentstore.web.choices import KnownChoices
 from agentstore.web.conversation import windows
-from agentstore.web.filters import Asked
-from agentstore.web.overview.panels import PANELS, Question
-from agentstore.web.overview.scope import scope_of
 from benchmarks import web_viewers as asked
 from benchmarks.web_viewers import Aim, Log
-
-_ALL_COSTS = 50
 
 
 class Calls:
@@ -30,7 +23,6 @@ class Calls:
         self._log = log
         self._rng = random.Random(0)
         self._older = ""
-        self._choices = KnownChoices(store)
 
     async def one(self) -> None:
         """The calls of one kind of request."""
@@ -41,16 +33,10 @@ class Calls:
             asked.LIST: lambda: self._list(SessionFilter()),
             asked.FILTERED: lambda: self._list(SessionFilter(project_id=project)),
             asked.LATER: lambda: self._list(SessionFilter(cursor=self._older)),
-            asked.COSTS: lambda: self._store.session_costs(
-                self._org, rng.sample(aim.ids, min(_ALL_COSTS, len(aim.ids)))
-            ),
             asked.FIRST: lambda: self._window(any),
             asked.LONG: lambda: self._window(long),
             asked.NEXT: lambda: self._window(long, rng.randrange(80)),
-            asked.PANEL: lambda: self._panel(any),
             asked.SUBSTRING: lambda: self._search(SearchQuery(query=rng.choice(aim.needles))),
-            asked.BY_WORDS: lambda: self._search(SearchQuery(query=rng.choice(aim.words), mode="words")),
-            asked.OVERVIEW: lambda: self._overview(rng.choice(list(PANELS))),
         }
         kind = rng.choice(list(kinds))
         began = time.perf_counter()
@@ -73,23 +59,6 @@ class Calls:
             org, id, first_ordinal=window.first, last_ordinal=window.last, max_characters=windows.TEXT
         )
         await asyncio.gather(texts, *([store.get_session_git_links(org, id)] if session.commit_count else []))
-
-    async def _panel(self, id: str) -> None:
-        store, org = self._store, self._org
-        panels: list[Callable[[], Awaitable[object]]] = [
-            lambda: store.session_costs(org, [id]),
-            lambda: store.session_prompts(org, id, max_characters=300),
-            lambda: store.session_files(org, id),
-            lambda: store.list_children(org, [id]),
-            lambda: store.get_session_git_links(org, id),
-        ]
-        await self._rng.choice(panels)()
-
-    async def _overview(self, name: str) -> None:
-        known = await self._choices.of(self._org)
-        scope = scope_of(Asked(since="all"), ZoneInfo("UTC"), known)
-        show = next(iter([key for key, _ in PANELS[name].shows]), "")
-        await PANELS[name].ask(Question(self._store, self._org, scope, known, show))
 
     async def _search(self, query: SearchQuery) -> None:
         found = await self._store.search(self._org, query)

@@ -37,7 +37,7 @@ async def search(
     request: Request[Any, Any, Any], store: Store, viewer: Who, searches: Found, searched: Searched
 ) -> SearchPage:
     """One page of hits. It ends, on the store's server too, when who asks goes away."""
-    return await searches.run(request.receive, None, store.search(viewer.org, searched))
+    return await searches.run(request.receive, None, store.search(viewer.org, searched), ranks=searched.mode == "words")
 
 
 @reads("/commits", tags=["history"])

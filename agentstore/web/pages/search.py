@@ -58,7 +58,7 @@ async def search(
     found = SearchPage()
     if q.strip():
         field = (viewer, request.headers["x-tab"][:_LONGEST_TAB]) if "x-tab" in request.headers else None
-        found = await searches.run(request.receive, field, store.search(viewer.org, query))
+        found = await searches.run(request.receive, field, store.search(viewer.org, query), ranks=mode == "words")
     groups = await _grouped(store, viewer, found.results)
     template = "search_hits.html" if request.headers.get("x-part") == "hits" else "search.html"
     return page(
