@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from agentstore.models import MessageVersion, Prompt, SearchResult
+from agentstore.models import FileHistoryEntry, MessageVersion, Prompt, SearchResult
 
 _DIGITS = 6
 # What ids of sessions are made of stays as it is; nothing else comes into a handle, and so into an agent's context.
@@ -55,8 +55,8 @@ def of_message(session_id: str, ordinal: int, version: MessageVersion | None) ->
     return f"{of_session(session_id)}#{ordinal}{mark}"
 
 
-def version_at(session_id: str, ordinal: int, told: Prompt | SearchResult) -> MessageVersion | None:
-    """The version of a message that came with what was told of it; None where there is no such message."""
+def version_at(session_id: str, ordinal: int, told: Prompt | SearchResult | FileHistoryEntry) -> MessageVersion | None:
+    """The version of a message that came with what was told of it; None where none did."""
     return MessageVersion(session_id, ordinal, told.source_id, told.version) if told.version else None
 
 

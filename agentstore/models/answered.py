@@ -188,7 +188,8 @@ class GitLinkPage(Record, frozen=True):
 class FileHistoryEntry(Record, frozen=True):
     """What a tool call did with a file, together with the session that it was made in. Its fields as in ``FileTouch``.
 
-    ``display_name`` is that of the session; where it has none, its first message says what it is about.
+    ``display_name`` is that of the session; where it has none, its first message says what it is about. ``source_id``
+    and ``version`` (as in ``MessageVersion``) are those of the message, where they were asked for.
     """
 
     session_id: str = ""
@@ -207,6 +208,8 @@ class FileHistoryEntry(Record, frozen=True):
     agent_type: str = ""
     display_name: str = ""
     first_message: str = ""
+    source_id: str = ""
+    version: str = ""
 
 
 class FileHistory(Record, frozen=True):

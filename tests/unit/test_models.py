@@ -48,7 +48,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "FileHistoryEntry": {
         "session_id": "", "path": "", "operation": "", "message_ordinal": 0, "tool_use_id": "", "call_index": 0,
         "moved_from": "", "moved_to": "", "touched_at": None, "user_id": "", "user_name": "", "project_id": "",
-        "project_name": "", "agent_type": "", "display_name": "", "first_message": "",
+        "project_name": "", "agent_type": "", "display_name": "", "first_message": "", "source_id": "",
+        "version": "",
     },
     "FileHistory": {"touches": [], "next_cursor": ""},
     "SessionStar": {**T, "user_id": "", "created_at": None},
