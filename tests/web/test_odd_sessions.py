@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
 from agentstore import AsyncClickHouseStore
 from agentstore.faces import telling
 from agentstore.web.filters import LONGEST
+from agentstore.web.links import id_in, session_path
 from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.pages.markdown import Lines, _written
 from agentstore.web.templating import environment
@@ -25,7 +27,23 @@ from tests.cli.running import Cli
 from tests.web.serving import served
 
 # What an address, a page of ours, a pattern or a shell could take for something else.
-IDS = ["costs", "a/b", "a%2Fb", "a?b#c", "…", "a\u200bb", "$(id)", "'\"<>&", "x" * 2000]
+IDS = [
+    "costs",
+    "a/b",
+    "a%2Fb",
+    "a?b#c",
+    "…",
+    "a\u200bb",
+    "$(id)",
+    "'\"<>&",
+    "x" * 2000,
+    ".",
+    "..",
+    "~.",
+    "~~..",
+    "...",
+    "~",
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +65,38 @@ def client(module_cli: Cli) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("id", IDS)
 def test_any_id_has_its_pages(client: httpx.Client, id: str) -> None:
-    number, path = IDS.index(id), f"/sessions/{quote(id, safe='')}"
+    number, path = IDS.index(id), session_path(id)
     page = client.get(path)
     assert f"number {number}</h1>" in page.text
     assert f"said in {number}" in page.text
     assert f"said in {number}" in client.get(f"{path}/prompts").text
     assert f"said in {number}" in client.get(f"{path}/markdown").text
+    assert client.get(f"/api/v1{path}").json()["display_name"] == f"number {number}"
+
+
+def test_addresses_are_those_that_a_browser_leaves_as_they_are(page: Page) -> None:
+    for id in IDS:
+        path = session_path(id)
+        assert page.evaluate("(path) => new URL(path, 'http://x').pathname", path) == path
+        assert id_in(path.removeprefix("/sessions/")) == id
+        # Of usual ids they are what they always were.
+        assert (path == f"/sessions/{quote(id, safe='')}") is (re.fullmatch(r"~*\.{1,2}", id) is None)
+
+
+@pytest.mark.parametrize("path", ["/sessions/costs?q=", "/search?q="])
+@pytest.mark.parametrize("part", [{}, {"x-part": "window"}])
+def test_what_is_looked_for_is_bounded_and_not_cut(client: httpx.Client, path: str, part: dict[str, str]) -> None:
+    assert client.get(path + "x" * LONGEST, headers=part).status_code == 200
+    refused = client.get(path + "x" * (LONGEST + 1), headers={**part, "accept": "application/json"})
+    assert refused.status_code == 400
+    assert refused.json()["field"] == "q"
+
+
+@pytest.mark.parametrize("path", ["/sessions/costs/text", "/sessions/costs/pin"])
+def test_what_is_missing_in_an_address_is_named(client: httpx.Client, path: str) -> None:
+    refused = client.get(path, headers={"accept": "application/json"})
+    assert refused.status_code == 400
+    assert (refused.json()["field"], refused.json()["detail"]) == ("at", "at is missing")
 
 
 @pytest.mark.parametrize("id", [one for one in IDS if len(one) <= LONGEST])

@@ -240,6 +240,12 @@ async function comeBack(place) {
   if (read) scrollBy({ top: read.getBoundingClientRect().top - place.top, behavior: "instant" });
 }
 
+// --- what stands beside it: beside it where there is room, else a line that unfolds
+const side = $("[data-side]"), narrow = matchMedia("(max-width: 60rem)");
+const fit = () => { side.open = !narrow.matches; };
+narrow.addEventListener("change", fit);
+fit();
+
 // --- the beginning
 history.scrollRestoration = "manual"; // a browser would go by pixels, of which there were more or fewer
 watch(conversation);
