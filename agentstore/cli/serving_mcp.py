@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from agentstore.cli.config import Settings
 from agentstore.cli.ending import ended, keep_outputs
 from agentstore.cli.failing import CommandError
-from agentstore.faces.times import zone_of
 
 PORT = 8737
 
@@ -45,6 +44,8 @@ def serve(settings: Settings, options: McpOptions) -> int:
     here = os.path.realpath(os.path.expanduser(options.repository))
     if not os.path.isdir(here):
         raise CommandError(f"--repository: {options.repository} is no directory")
+    from agentstore.faces.times import zone_of
+
     try:
         from agentstore.mcp.holding import Holder
         from agentstore.mcp.serving import serve_stdio
