@@ -133,7 +133,13 @@ async def in_turns(
 
 async def measure(target: str) -> None:
     environment = {**os.environ, "AGENTSTORE_DSN": target, "PYTHONPATH": ROOT}
-    started, imported = (functools.partial(asyncio.to_thread, one, environment) for one in (start_took, import_took))
+
+    async def started() -> float:
+        return await asyncio.to_thread(start_took, environment)
+
+    async def imported() -> float:
+        return await asyncio.to_thread(import_took, environment)
+
     await started()  # what it loads is in the file cache
     print(f"load {os.getloadavg()[0]:.1f}")
     await in_turns("start, import mcp", STARTS, started, imported)

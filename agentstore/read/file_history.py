@@ -187,5 +187,5 @@ async def _page(executor: Executor, org_id: str, columns: Columns, limit: int, v
     if not has_more:
         return FileHistory(entries)
     session_id, path, _, ordinal, tool_use_id, call_index, _, _, moment = (column[-1] for column in columns)
-    last = FileCursor(moment, session_id, ordinal, call_index, tool_use_id, path)  # type: ignore[arg-type]
+    last = FileCursor(moment, session_id, ordinal, call_index, tool_use_id, path)
     return FileHistory(entries, encode_search_cursor(last))

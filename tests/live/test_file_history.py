@@ -80,8 +80,10 @@ async def test_every_field_comes_back_with_the_session_it_is_of(store: AsyncClic
 
 
 async def test_versions_are_of_what_each_session_did_last(store: AsyncClickHouseStore, org: str) -> None:
-    touches = [("new", 7, "read"), ("new", 6, "edit"), ("new", 5, "write"), ("reads", 4, "read"), ("reads", 3, "read"),
-               ("nothing", 2, "edit"), ("old", 1, "write"), ("old", 0, "read")]  # fmt: skip
+    touches: list[tuple[str, int, FileOperation]] = [
+        ("new", 7, "read"), ("new", 6, "edit"), ("new", 5, "write"), ("reads", 4, "read"), ("reads", 3, "read"),
+               ("nothing", 2, "edit"), ("old", 1, "write"), ("old", 0, "read"),
+    ]  # fmt: skip
     for id in ("new", "reads", "old", "nothing"):
         said = [message(number, f"{id} {number}", source_id=f"{id}-{number}") for number in range(8)]
         await store.write_session(org, session(id), said if id != "nothing" else [])

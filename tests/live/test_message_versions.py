@@ -121,9 +121,9 @@ async def told_beside(store: AsyncClickHouseStore, org: str, query: str) -> dict
     told: dict[str, dict[tuple[str, int], str]] = {}
     for role in ("user", "tool"):
         for mode in ("substring", "words"):
-            page = await store.search(org, SearchQuery(query=query, mode=mode, role=role, limit=100))  # type: ignore[arg-type]
+            page = await store.search(org, SearchQuery(query=query, mode=mode, role=role, limit=100))
             told[f"{mode}, {role}"] = {(one.session_id, one.ordinal): one.version for one in page.results}
-            within = await store.search(org, SearchQuery(query=query, mode=mode, role=role, session_id="s"))  # type: ignore[arg-type]
+            within = await store.search(org, SearchQuery(query=query, mode=mode, role=role, session_id="s"))
             told[f"{mode}, {role}, within s"] = {(one.session_id, one.ordinal): one.version for one in within.results}
     for most in (0, 3, None):
         window = await store.session_window(org, "s", first_ordinal=0, last_ordinal=99, max_characters=most)

@@ -168,9 +168,8 @@ def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...
     of_messages = table.kind == MESSAGE
     found = sql(
         "SELECT {key}, _version, {role} AS role, {source} AS source_id, {version} AS version, {written} AS _source,"
-        # First by the key alone: texts of rows that only stand beside these are not read.
         " {text} AS text FROM {table} FINAL"
-        " PREWHERE org_id = {org_id} AND ({row}) IN {keys} WHERE {condition}",
+        " WHERE org_id = {org_id} AND ({row}) IN {keys} AND {condition}",
         key=table.key,
         role=sql("toString(role)" if of_messages else "'tool'"),
         source=sql("source_id" if of_messages else "''"),
@@ -191,7 +190,8 @@ def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...
 def _with_sources(rows: RowsToOpen, calls: Sql, keys: tuple[tuple[object, ...], ...]) -> Sql:
     """The tool calls with the source id of the message that made them, and the versions of that message."""
     # The message may be below the session's floor, and in its table until the sweep; ``_result`` looks at that. LEFT
-    # ANY JOIN: a call is shown also where its message is not there.
+    # ANY JOIN: a call is shown also where its message is not there. First by the key alone: texts of messages that only
+    # stand beside these are not read.
     return sql(
         "SELECT c.* REPLACE (m.source_id AS source_id, m.version AS version, m._version AS _source) FROM ({calls}) AS c"
         " LEFT ANY JOIN (SELECT session_id, ordinal, source_id, _version, {version} AS version FROM messages FINAL"
