@@ -98,6 +98,17 @@ def test_found_text_is_marked_where_it_stands(page: Page, sample_pages: Pages) -
     expect(page.locator("mark")).to_have_count(0)
 
 
+def test_what_tools_were_given_is_found_as_names_and_values(page: Page, sample_pages: Pages) -> None:
+    page.goto(f"{sample_pages.address}/search?since=all&role=tool&q=harbours.toml")
+    found = page.locator(".hits .snippet").first
+    expect(found.locator(".name").first).to_have_text("file_path:")
+    expect(found.locator("mark").first).to_have_text("harbours.toml")
+    assert "{" not in found.inner_text()
+    page.locator(".hits a").first.click()
+    expect(page.locator(".hits-inside mark").first).to_have_text("harbours.toml")
+    expect(page.locator(".hits-inside .name").first).to_be_visible()
+
+
 def test_keys_go_from_prompt_to_prompt(page: Page, sample_pages: Pages) -> None:
     page.goto(f"{sample_pages.address}/sessions/{TIDE}")
     page.keyboard.press("n")
