@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from agentstore import AsyncClickHouseStore
 from agentstore.faces import telling
@@ -22,9 +22,10 @@ from agentstore.web.links import id_in, session_path
 from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.pages.markdown import Lines, _written
 from agentstore.web.templating import environment
-from tests.builders import message, session
+from tests.builders import call, message, session
 from tests.cli.running import Cli
-from tests.web.serving import served
+from tests.web.conftest import logged_in
+from tests.web.serving import Pages, served
 
 # What an address, a page of ours, a pattern or a shell could take for something else.
 IDS = [
@@ -47,7 +48,7 @@ IDS = [
 
 
 @pytest.fixture(scope="module")
-def client(module_cli: Cli) -> Iterator[httpx.Client]:
+def pages(module_cli: Cli) -> Iterator[Pages]:
     async def write() -> None:
         async with AsyncClickHouseStore(module_cli.dsn) as store:
             await store.ensure_schema()
@@ -56,10 +57,17 @@ def client(module_cli: Cli) -> Iterator[httpx.Client]:
                 [session(id, display_name=f"number {n}", project_id=id, user_id=id) for n, id in enumerate(IDS)],
                 [message(0, f"said in {n}", session_id=id) for n, id in enumerate(IDS)]
                 + [message(LARGEST_ORDINAL, "the last one there can be", session_id="costs")],
+                [call(0, session_id="costs", subagent_session_id="nowhere")],
             )
 
     asyncio.run(write())
-    with served(module_cli) as pages, pages.client() as client:
+    with served(module_cli) as pages:
+        yield pages
+
+
+@pytest.fixture(scope="module")
+def client(pages: Pages) -> Iterator[httpx.Client]:
+    with pages.client() as client:
         yield client
 
 
@@ -114,6 +122,14 @@ def test_a_link_to_the_last_ordinal_there_can_be(client: httpx.Client) -> None:
     assert "Gone:" not in page
     rest = client.get("/sessions/costs/text", params={"at": LARGEST_ORDINAL})
     assert "the last one there can be" in rest.text
+
+
+def test_a_subagent_that_is_not_there_is_told_so(context: BrowserContext, pages: Pages) -> None:
+    page = logged_in(context, pages)
+    page.goto(f"{pages.address}/sessions/costs")
+    page.locator("#m0 details.call summary").first.click()
+    page.locator("#m0 details.subagent > summary").click()
+    expect(page.locator("#m0 details.subagent [data-into]")).to_have_text(re.compile("not imported, or it was erased"))
 
 
 def test_an_id_in_a_command_to_copy_is_one_word() -> None:

@@ -44,8 +44,9 @@ def with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             kept = [(name.lower(), value) for name, value in message.get("headers", ())]
             kept = [one for one in kept if one[0] not in _OURS]
-            if not any(name == b"cache-control" for name, _ in kept):
-                kept.append(_UNCACHED)
+            # Only our own files may be kept. Of a stream it is said for us that it may, if it is asked for anew.
+            if not any(name == b"cache-control" and value.startswith(b"public") for name, value in kept):
+                kept = [*(one for one in kept if one[0] != b"cache-control"), _UNCACHED]
             message = {**message, "headers": [*kept, *HEADERS]}
         await send(message)
 

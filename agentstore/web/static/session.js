@@ -96,7 +96,8 @@ async function fill(place) {
   place.dataset.filled = "1";
   const into = $("[data-into]", place) ?? place;
   try { into.replaceChildren(elements(await part(place.dataset.part, "panel"))); }
-  catch {
+  catch (error) {
+    if (error.message === "404") { into.replaceChildren("It is not here: it was not imported, or it was erased."); return; }
     delete place.dataset.filled;
     const again = document.createElement("button");
     again.className = "link";
