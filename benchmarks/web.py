@@ -141,7 +141,8 @@ async def measure(options: argparse.Namespace, target: Target, store: AsyncClick
             await log_in(client, pages.token)
         aim.panels = await panels_of(clients[0])
         viewers = [
-            Viewer(client, aim, pages_log, number, scripts=options.scripts) for number, client in enumerate(clients)
+            Viewer(client, aim, pages_log, number, scripts=options.scripts, words=options.words)
+            for number, client in enumerate(clients)
         ]
         calls = Calls(store, target.org, aim, store_log)
         await stack.enter_async_context(importing(target, folder))
@@ -205,8 +206,9 @@ async def main() -> int:
         action="store_true",
         help="also what the scripts of the pages ask for: two and a half requests a second in place of one",
     )
+    parser.add_argument("--words", action="store_true", help="also searches by words")
     parser.add_argument("--streams", type=int, default=7, help="event streams that are open meanwhile")
-    parser.add_argument("--imports", type=float, default=2.0, help="sessions a second that the import has to store")
+    parser.add_argument("--imports", type=float, default=1.0, help="sessions a second that the import has to store")
     parser.add_argument("--long", type=int, default=5000, help="messages of the long session; 0: the corpus's longest")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="agentstore-bench-") as home:

@@ -31,9 +31,10 @@ MIX = {
     LONG: 5,
     NEXT: 8,
     SUBSTRING: 12,
-    BY_WORDS: 4,
     OVERVIEW: 3,
 }
+# With searches that rank thousands of rows, each of which takes both cores for a second or more.
+WITH_WORDS = {**MIX, BY_WORDS: 4}
 _NEXT_PAGE = re.compile(r'<a rel="next" href="([^"]+)"')
 _PANEL = re.compile(r'data-part="([^"]+)"')
 _COST = re.compile(r'data-cost="([^"]+)"')
@@ -85,14 +86,17 @@ class Log:
 class Viewer:
     """Somebody with a browser, logged in."""
 
-    def __init__(self, client: httpx.AsyncClient, aim: Aim, log: Log, number: int, *, scripts: bool) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, aim: Aim, log: Log, number: int, *, scripts: bool, words: bool
+    ) -> None:
         self._client = client
         self._scripts = scripts
         self._aim = aim
         self._log = log
         self._rng = random.Random(number)
         self._tab = f"tab{number}"
-        self._kinds = {kind: weight for kind, weight in MIX.items() if kind != OVERVIEW or aim.panels}
+        mix = WITH_WORDS if words else MIX
+        self._kinds = {kind: weight for kind, weight in mix.items() if kind != OVERVIEW or aim.panels}
         self._older = ""
 
     async def look(self) -> None:

@@ -20,6 +20,7 @@ from agentstore.web.choices import KnownChoices
 from agentstore.web.errors import HANDLERS, told
 from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.heads import Heads
+from agentstore.web.listing import KnownLists
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
 from agentstore.web.live.streams import Streams
@@ -119,14 +120,16 @@ def make_app(
     ``on_token`` is told the token that is good for the next login, whenever one was used.
     """
     logins = Logins(settings.key, settings.token, on_used=on_token)
-    hub = Hub(store)
+    lists = KnownLists(store)
+    hub = Hub(store, on_news=lists.forget_of)
     state = State(
         {
             "store": store,
             "settings": settings,
             "logins": logins,
             "choices": KnownChoices(store),
-            "marks": KnownMarks(store),
+            "lists": lists,
+            "marks": KnownMarks(store, on_forgotten=lists.forget_of),
             "searches": Searches(),
             "turns": Turns(_HEAVY, _WAITING),
             "spending": KnownCosts(store),

@@ -45,7 +45,7 @@ class Choices(NamedTuple):
         return next((one.name for one in self.users if one.id == id and one.name), id)
 
 
-class KnownChoices(Kept[Choices]):
+class KnownChoices(Kept[str, Choices]):
     """The choices of each organisation, at most some seconds old."""
 
     def __init__(self, store: AsyncClickHouseStore) -> None:

@@ -14,6 +14,7 @@ from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer, viewer_of
 from agentstore.web.choices import KnownChoices
 from agentstore.web.filters import USUAL_SPAN, Asked
+from agentstore.web.listing import KnownLists
 from agentstore.web.marks import KnownMarks
 from agentstore.web.searching import Searches
 from agentstore.web.spending import KnownCosts
@@ -26,6 +27,7 @@ Turns_ = NamedDependency[Turns]
 Found = NamedDependency[Searches]
 Spending = NamedDependency[KnownCosts]
 Marked = NamedDependency[KnownMarks]
+Lists = NamedDependency[KnownLists]
 Text = FromQuery[str]
 
 
@@ -62,6 +64,13 @@ def marks_in(state: State) -> KnownMarks:
     marks = state.marks
     assert isinstance(marks, KnownMarks)
     return marks
+
+
+def lists_in(state: State) -> KnownLists:
+    """Pages of the list that were asked for a moment ago."""
+    lists = state.lists
+    assert isinstance(lists, KnownLists)
+    return lists
 
 
 def spending_in(state: State) -> KnownCosts:
@@ -127,6 +136,7 @@ DEPENDENCIES = {
     "turns": Provide(turns_in, sync_to_thread=False),
     "searches": Provide(searches_in, sync_to_thread=False),
     "marked": Provide(marks_in, sync_to_thread=False),
+    "lists": Provide(lists_in, sync_to_thread=False),
     "spending": Provide(spending_in, sync_to_thread=False),
     "viewer": Provide(viewer_in, sync_to_thread=False),
     "asked": Provide(asked_in, sync_to_thread=False),

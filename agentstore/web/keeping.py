@@ -1,41 +1,47 @@
-"""Answers of the store that all pages need, kept for some seconds. Many who ask at once ask once."""
+"""Answers of the store that many pages need, kept for a moment. Many who ask at once ask once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
-_MOST_ORGANISATIONS = 256
+_MOST = 256
 
 
-class Kept(Generic[T]):
-    """What ``ask`` answers for an organisation, at most ``seconds`` old. A failure is not kept."""
+class Kept(Generic[K, T]):
+    """What ``ask`` answers for a key, at most ``seconds`` old. A failure is not kept."""
 
     def __init__(
-        self, ask: Callable[[str], Coroutine[Any, Any, T]], seconds: float, clock: Callable[[], float] = time.monotonic
+        self, ask: Callable[[K], Coroutine[Any, Any, T]], seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._ask = ask
         self._seconds = seconds
         self._clock = clock
-        self._known: dict[str, tuple[float, asyncio.Task[T]]] = {}
+        self._known: dict[K, tuple[float, asyncio.Task[T]]] = {}
 
-    async def of(self, org: str) -> T:
-        """What this organisation has."""
-        asked_at, task = self._known.get(org, (0.0, None))
+    async def of(self, key: K) -> T:
+        """What there is for this key."""
+        asked_at, task = self._known.get(key, (0.0, None))
         if task is None or self._clock() - asked_at > self._seconds or (task.done() and not _went_well(task)):
-            if len(self._known) >= _MOST_ORGANISATIONS:
+            if len(self._known) >= _MOST:
                 self._known.clear()
-            task = asyncio.create_task(self._ask(org))
-            self._known[org] = (self._clock(), task)
+            task = asyncio.create_task(self._ask(key))
+            self._known[key] = (self._clock(), task)
         # Not the task itself: who leaves must not end it for the others.
         return await asyncio.shield(task)
 
-    def forget(self, org: str) -> None:
+    def forget(self, key: K) -> None:
         """What is asked for next is asked of the store: something of it was changed here."""
-        self._known.pop(org, None)
+        self._known.pop(key, None)
+
+    def forget_all(self, which: Callable[[K], bool]) -> None:
+        """The same of all these keys."""
+        for key in [key for key in self._known if which(key)]:
+            self.forget(key)
 
 
 def _went_well(task: asyncio.Task[Any]) -> bool:

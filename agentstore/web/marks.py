@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from agentstore.models import MessagePin
@@ -21,12 +22,19 @@ class Marks(NamedTuple):
     pins: dict[str, list[MessagePin]]
 
 
-class KnownMarks(Kept[Marks]):
-    """The marks of each organisation, at most two seconds old. Whoever sets one here forgets them."""
+class KnownMarks(Kept[str, Marks]):
+    """The marks of each organisation, at most two seconds old. Whoever sets one here forgets them, and what depends on
+    them."""
 
-    def __init__(self, store: AsyncClickHouseStore) -> None:
+    def __init__(self, store: AsyncClickHouseStore, on_forgotten: Callable[[str], None] = lambda _: None) -> None:
         super().__init__(self._ask_store, _SECONDS)
         self._store = store
+        self._on_forgotten = on_forgotten
+
+    def forget(self, key: str) -> None:
+        """Of this organisation."""
+        super().forget(key)
+        self._on_forgotten(key)
 
     async def _ask_store(self, org: str) -> Marks:
         stars, deletes, pins = await asyncio.gather(

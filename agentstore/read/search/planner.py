@@ -38,8 +38,9 @@ _CHECK_SHARE, _SECOND_CHECK_SHARE = 0.3, 0.2
 # session ids, not of time. So each of the newest sessions is a granule of its own to read, or its share of all where
 # sessions are longer; and so is each candidate where there are fewer candidates than sessions.
 _SPARE = 1.25
-# How many times as many sessions are read where the newest have less of what is looked for than others on the average.
-_WIDER = 8
+# How many times as many sessions are read where the newest have less of what is looked for than others on the average:
+# the most that is cheap.
+_WIDER = (8, 4)
 # Where no index helps, how many sessions are scanned first: for the hits that a page counts, and for the rows that are
 # ranked. And which share of all sessions they may be: small, because each one is read with its neighbours in the
 # granule.
@@ -142,7 +143,7 @@ def more_sessions(
     # Nothing found says nothing about how many sessions it takes: then all of them are what must be cheap.
     guesses = [1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions]
     if counts:  # on the average there are enough: the newest sessions are not like the others, so far
-        guesses.append(_WIDER * read)
+        guesses += [times * read for times in _WIDER]
     for sessions in guesses:
         if _STATEMENT_COST + _cost_of_sessions(sizes, names, sessions) + each * _SPARE * wanted <= most:
             return sessions

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -66,8 +66,16 @@ class _Watcher:
 class Hub:
     """The streams of all organisations of a store."""
 
-    def __init__(self, store: AsyncClickHouseStore, *, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self,
+        store: AsyncClickHouseStore,
+        *,
+        seconds: float = _SECONDS,
+        on_news: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store = store
+        # Of an organisation, before anybody else is told: who is may ask at once for what is new.
+        self._on_news = on_news
         self._seconds = seconds
         self._watchers: dict[str, set[_Watcher]] = {}
         self._pollers: dict[str, asyncio.Task[None]] = {}
@@ -134,6 +142,7 @@ class Hub:
                 self._tell_away(org, False)
                 # The first answer is where things stand: nothing of it is new.
                 if since is not None and (found.session_ids or found.deleted_session_ids):
+                    self._on_news(org)
                     for watcher in self._watchers.get(org, ()):
                         watcher.tell(found)
                 since = found

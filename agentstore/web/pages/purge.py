@@ -17,7 +17,7 @@ from agentstore.faces.titles import title_of
 from agentstore.models import Session
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
-from agentstore.web.handling import Store, Who
+from agentstore.web.handling import Marked, Store, Who
 from agentstore.web.links import id_in
 from agentstore.web.templating import page
 
@@ -43,6 +43,7 @@ async def purge(request: Request[Any, Any, Any], store: Store, viewer: Who, sess
 async def erase(
     request: Request[Any, Any, Any],
     store: Store,
+    marked: Marked,
     viewer: Who,
     session_id: FromPath[str],
     data: Annotated[Typed, Body(media_type=RequestEncodingType.URL_ENCODED)],
@@ -59,6 +60,8 @@ async def erase(
         if not error.retriable:
             raise
         return page("purge_goes_on.html", request, status=504, id=id)
+    finally:
+        marked.forget(viewer.org)
     return page(
         "purged.html",
         request,

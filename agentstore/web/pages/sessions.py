@@ -13,16 +13,15 @@ from litestar import Request, Response, get
 from litestar.response import Redirect
 
 from agentstore.models import Session, SessionPage
-from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.filters import SPANS
-from agentstore.web.handling import AskedFor, Choices_, Marked, Store, Text, Who
+from agentstore.web.handling import AskedFor, Choices_, Lists, Marked, Text, Who
 from agentstore.web.links import SESSIONS
+from agentstore.web.listing import ListKey
 from agentstore.web.marks import Marks
 from agentstore.web.templating import page
 from agentstore.web.zones import zone_for
 
-PAGE = 50
 # Of so many children of one session the rest is behind a link.
 _MOST_CHILDREN = 20
 
@@ -59,7 +58,7 @@ async def home() -> Redirect:
 @get(SESSIONS)
 async def sessions(
     request: Request[Any, Any, Any],
-    store: Store,
+    lists: Lists,
     marked: Marked,
     viewer: Who,
     choices: Choices_,
@@ -68,12 +67,9 @@ async def sessions(
 ) -> Response[str]:
     """One page of the list, from where the cursor is."""
     zone = zone_for(request)
-    found, known, marks = await asyncio.gather(
-        store.list_sessions(viewer.org, asked.session_filter(zone, viewer.user, cursor=cursor, limit=PAGE)),
-        choices.of(viewer.org),
-        marked.of(viewer.org),
-    )
-    days = by_day(await rows_of(store, marks, viewer, found.sessions, nested=not asked.parent), zone)
+    key = ListKey(viewer.org, asked, zone, viewer.user if asked.starred else "", cursor)
+    (found, children), known, marks = await asyncio.gather(lists.of(key), choices.of(viewer.org), marked.of(viewer.org))
+    days = by_day(rows_of(marks, viewer, found.sessions, children), zone)
     # What a script puts into the page that is open already: only the list, without what is around it.
     template = "sessions_list.html" if request.headers.get("x-part") == "list" else "sessions.html"
     return page(
@@ -85,12 +81,9 @@ def _counts(found: SessionPage, days: Sequence[Day]) -> dict[str, Any]:
     return {"total": found.total, "next_cursor": found.next_cursor, "shown": sum(len(day.rows) for day in days)}
 
 
-async def rows_of(
-    store: AsyncClickHouseStore, marks: Marks, viewer: Viewer, sessions: Sequence[Session], *, nested: bool = True
-) -> list[Row]:
+def rows_of(marks: Marks, viewer: Viewer, sessions: Sequence[Session], children: Sequence[Session]) -> list[Row]:
     """Each with its children. What came out of another one in the list stands below that one only."""
     ids = [session.id for session in sessions]
-    children = await store.list_children(viewer.org, ids) if nested and ids else []
     roots = _roots(ids, {child.id: child.parent_session_id for child in children})
     below: dict[str, list[Session]] = {}
     for child in children:
