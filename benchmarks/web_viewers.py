@@ -31,10 +31,9 @@ MIX = {
     LONG: 5,
     NEXT: 8,
     SUBSTRING: 12,
-    OVERVIEW: 3,
 }
-# With searches that rank thousands of rows, each of which takes both cores for a second or more.
-WITH_WORDS = {**MIX, BY_WORDS: 4}
+# Also what is heavier and asked for less often: statistics, and searches that rank thousands of rows.
+WITH_HEAVY = {**MIX, BY_WORDS: 4, OVERVIEW: 3}
 _NEXT_PAGE = re.compile(r'<a rel="next" href="([^"]+)"')
 _PANEL = re.compile(r'data-part="([^"]+)"')
 _COST = re.compile(r'data-cost="([^"]+)"')
@@ -87,7 +86,7 @@ class Viewer:
     """Somebody with a browser, logged in."""
 
     def __init__(
-        self, client: httpx.AsyncClient, aim: Aim, log: Log, number: int, *, scripts: bool, words: bool
+        self, client: httpx.AsyncClient, aim: Aim, log: Log, number: int, *, scripts: bool, heavy: bool
     ) -> None:
         self._client = client
         self._scripts = scripts
@@ -95,7 +94,7 @@ class Viewer:
         self._log = log
         self._rng = random.Random(number)
         self._tab = f"tab{number}"
-        mix = WITH_WORDS if words else MIX
+        mix = WITH_HEAVY if heavy else MIX
         self._kinds = {kind: weight for kind, weight in mix.items() if kind != OVERVIEW or aim.panels}
         self._older = ""
 
