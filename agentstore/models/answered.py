@@ -142,7 +142,7 @@ class SearchResult(Record, frozen=True):
 
 
 class SearchPage(Record, frozen=True):
-    """One page of hits; ``total`` is exact, or at least 1,000 where ``total_is_lower_bound``."""
+    """One page of hits; ``total`` is exact, or at least the query's ``counted_hits`` where ``total_is_lower_bound``."""
 
     results: list[SearchResult] = msgspec.field(default_factory=list)
     next_cursor: str = ""

@@ -89,6 +89,8 @@ class SearchQuery(Record, frozen=True):
 
     ``role`` "tool": tool calls; another: messages of that role. ``tool_name``: calls of that tool. Mode "substring":
     rows that hold the query in any case, the latest session first; "words": all its words and "phrases in quotes".
+    The first page counts hits up to ``counted_hits`` (1 … 1000), and the others say what it counted: where there are
+    many, fewer are quicker.
     """
 
     query: str
@@ -104,6 +106,7 @@ class SearchQuery(Record, frozen=True):
     mode: str = "substring"
     role: str = ""
     tool_name: str = ""
+    counted_hits: int = 1000
 
     def __post_init__(self) -> None:
         _parse_dates(self)

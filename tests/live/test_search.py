@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from agentstore import (
@@ -166,6 +167,23 @@ async def test_the_total_is_exact_up_to_a_thousand(store: AsyncClickHouseStore, 
     assert len(await walk(store, org, "x", 300)) == 1001
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.parametrize("mode", ["substring", "words"])
+async def test_as_many_hits_are_counted_as_are_asked_for(store: AsyncClickHouseStore, org: str, mode: str) -> None:
+    await store.write_session(org, session("s"), [message(n, "x") for n in range(20)])
+    for counted, total, bound in ((1, 1, True), (19, 19, True), (20, 20, False), (1000, 20, False)):
+        query = SearchQuery(query="x", limit=5, counted_hits=counted, mode=mode)
+        seen = list[int]()
+        while True:
+            page = await store.search(org, query)
+            assert (page.total, page.total_is_lower_bound) == (total, bound)
+            seen += [one.ordinal for one in page.results]
+            if not page.next_cursor:
+                break
+            query = msgspec.structs.replace(query, cursor=page.next_cursor)
+        assert seen == [*range(20)]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -175,6 +193,9 @@ async def test_the_total_is_exact_up_to_a_thousand(store: AsyncClickHouseStore, 
         {"limit": 0},
         {"limit": 1001},
         {"limit": True},
+        {"counted_hits": 0},
+        {"counted_hits": 1001},
+        {"counted_hits": True},
         {"date_from": "soon"},
         {"date_to": at().replace(tzinfo=None)},
         {"user_id": 5},

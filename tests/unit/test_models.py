@@ -66,7 +66,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "SearchQuery": {
         "query": REQUIRED, "user_id": "", "project_id": "", "project_name": "", "agent_type": "", "session_id": "",
         "date_from": None, "date_to": None, "cursor": "", "limit": 50, "mode": "substring", "role": "",
-        "tool_name": "",
+        "tool_name": "", "counted_hits": 1000,
     },
     "SearchPage": {"results": [], "next_cursor": "", "total": 0, "total_is_lower_bound": False},
     "SearchResult": {

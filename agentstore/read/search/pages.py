@@ -23,7 +23,7 @@ from agentstore.read.search.substring_search import SubstringSearch
 from agentstore.read.search.tokens import Term, parse
 from agentstore.read.search.words_search import WordsSearch
 
-COUNTED_HITS = 1000
+MOST_COUNTED = 1000
 MOST_TERMS = 64
 
 _FILTERS = ("user_id", "project_id", "project_name", "agent_type")
@@ -32,7 +32,7 @@ _FILTERS = ("user_id", "project_id", "project_name", "agent_type")
 async def search(index_lookup: IndexLookup, org_id: str, query: SearchQuery) -> SearchPage:
     """One page of hits, in the order of the query's mode; see ``SearchQuery``.
 
-    The first page counts the hits, up to ``COUNTED_HITS``; its cursor carries the figure on to the others.
+    The first page counts the hits, up to ``counted_hits``; its cursor carries the figure on to the others.
     """
     expect(query, SearchQuery, "query")
     if query.mode not in ("substring", "words"):
@@ -49,7 +49,8 @@ async def _substring_page(index_lookup: IndexLookup, org_id: str, query: SearchQ
         raise InvalidArgumentError("query: is empty", field="query")
     cursor = decode_search_cursor(query.cursor) if query.cursor != "" else None
     # One more than is shown: it tells that there is a next page, and on the first one that there are more than counted.
-    wanted = limit + 1 if cursor else max(limit, COUNTED_HITS) + 1
+    counted = _counted_hits(query)
+    wanted = limit + 1 if cursor else max(limit, counted) + 1
     parsed = _parse(org_id, (Term(needle),), query)
     found = await SubstringSearch(index_lookup, parsed).find(
         cursor.key if cursor else None, count=wanted, in_session=bool(query.session_id)
@@ -64,8 +65,8 @@ async def _substring_page(index_lookup: IndexLookup, org_id: str, query: SearchQ
         results=[result for result in results if result],
         # By the key, also where its row is left out because it has changed since: the next page begins after it.
         next_cursor=encode_search_cursor(SearchCursor(page[-1], total)) if len(keys) > limit else "",
-        total=min(total, COUNTED_HITS),
-        total_is_lower_bound=total > COUNTED_HITS,
+        total=min(total, counted),
+        total_is_lower_bound=total > counted,
     )
 
 
@@ -76,6 +77,7 @@ async def _words_page(index_lookup: IndexLookup, org_id: str, query: SearchQuery
         raise InvalidArgumentError(
             f"query: expected 1 … {MOST_TERMS} different words and phrases, got {len(terms)}", field="query"
         )
+    counted = _counted_hits(query)
     cursor = decode_words_cursor(query.cursor) if query.cursor != "" else None
     parsed = _parse(org_id, terms, query)
     rows = await WordsSearch(index_lookup, parsed).ranked(cursor, count=limit + 1, in_session=bool(query.session_id))
@@ -87,8 +89,8 @@ async def _words_page(index_lookup: IndexLookup, org_id: str, query: SearchQuery
     return SearchPage(
         results=[shown[row.key[1:]] for row in page if row.key[1:] in shown],
         next_cursor=encode_search_cursor(page[-1]) if len(rows) > limit else "",
-        total=min(total, COUNTED_HITS),
-        total_is_lower_bound=total > COUNTED_HITS,
+        total=min(total, counted),
+        total_is_lower_bound=total > counted,
     )
 
 
@@ -121,3 +123,10 @@ def _session_condition(org_id: str, query: SearchQuery) -> Sql:
     if text(query.session_id, "session_id"):
         return sql("{sessions} AND id = {id}", sessions=sessions, id=query.session_id)
     return sessions
+
+
+def _counted_hits(query: SearchQuery) -> int:
+    count = query.counted_hits
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_COUNTED:
+        raise InvalidArgumentError(f"counted_hits: expected 1 … {MOST_COUNTED:,}, got {count!r}", field="counted_hits")
+    return count

@@ -117,6 +117,7 @@ def query_in(
     ] = "substring",
     role: Annotated[str, QueryParameter(max_length=_LONGEST, description="tool: tool calls; else of messages.")] = "",
     tool_name: Named = "",
+    counted_hits: Annotated[int, QueryParameter(ge=1, le=1000, description="The first page counts so many.")] = 1000,
 ) -> SearchQuery:
     """The fields of ``SearchQuery``."""
     return SearchQuery(
@@ -133,6 +134,7 @@ def query_in(
         mode=mode,
         role=role,
         tool_name=tool_name,
+        counted_hits=counted_hits,
     )
 
 
