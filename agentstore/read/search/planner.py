@@ -141,9 +141,11 @@ def more_sessions(
     rows = sum((counts or {name: sizes[name].rows for name in names}).values())
     most = _SECOND_CHECK_SHARE * (rows * each + sum(_cost_of_scan(sizes[name]) for name in names))
     # Nothing found says nothing about how many sessions it takes: then all of them are what must be cheap.
-    guesses = [1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions]
-    if counts:  # on the average there are enough: the newest sessions are not like the others, so far
-        guesses += [times * read for times in _WIDER]
+    by_found = 1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions
+    # On the average there are enough in so many as were read: the newest are not like the others. So some hundred say
+    # little about the next hundred, and to read too few once more is to read all.
+    wider = [times * read for times in _WIDER] if counts else []
+    guesses = [by_found, *wider] if each else [*(max(by_found, many) for many in wider), by_found, *wider]
     for sessions in guesses:
         if _STATEMENT_COST + _cost_of_sessions(sizes, names, sessions) + each * _SPARE * wanted <= most:
             return sessions
