@@ -19,7 +19,7 @@ class Searches:
     long as the others, which do not wait for them.
     """
 
-    def __init__(self, running: int = 4, waiting: int = 32) -> None:
+    def __init__(self, running: int = 2, waiting: int = 32) -> None:
         self._turns = Turns(running=running, waiting=waiting)
         self._ranking = Turns(running=1, waiting=waiting)
         self._latest: dict[Any, asyncio.Task[Any]] = {}

@@ -217,5 +217,5 @@ def test_where_the_newest_sessions_are_not_like_the_others_more_are_read_before_
     counts = {"messages": 700_000, "tool_calls": 700_000}
     assert planner.more_sessions(66, found, 1001, BIG, [*counts], counts) == more
     assert planner.more_sessions(6_600, 0, 1001, BIG, [*counts], counts) is None
-    assert planner.more_sessions(66, 100, 1001, BIG, [*counts], counts) == 827
+    assert planner.more_sessions(66, 100, 1001, BIG, [*counts], counts) == 528
     assert planner.more_sessions(66, found, 1001, BIG, [*counts], None) == {900: 93, 206: 402}.get(found)
