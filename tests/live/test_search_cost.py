@@ -51,7 +51,7 @@ NEEDLES = {
     "two characters, absent": "zq",
     "one character, absent": "§",
 }
-FILTERS: dict[str, dict[str, str]] = {
+FILTERS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "user": {"user_id": "u7"},
     "role": {"role": "assistant"},

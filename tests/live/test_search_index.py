@@ -6,6 +6,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ async def has_indexes(store: AsyncClickHouseStore) -> bool:
     return parts.read_answer(await store._open_pool.fetch(parts.query())).has_indexes
 
 
-async def walked(store: AsyncClickHouseStore, needle: str, limit: int, filter: dict[str, str]) -> list[Hit]:
+async def walked(store: AsyncClickHouseStore, needle: str, limit: int, filter: dict[str, Any]) -> list[Hit]:
     found, cursor, total = list[Hit](), "", -1
     while True:
         page = await store.search("o", SearchQuery(query=needle, limit=limit, cursor=cursor, **filter))

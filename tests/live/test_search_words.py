@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, InvalidCursorError, SearchQuery, SearchResult
 from agentstore.connection.sql import Sql
 from agentstore.read.cursor import decode_words_cursor
 from agentstore.read.search import words_search, words_sql
+from tests import reference
 from tests import words as plain
 from tests.builders import at, call, message, session
 from tests.live.search_paths import PATHS, force
@@ -65,6 +67,9 @@ class Words(World):
             result = SearchResult(
                 session_id=id, ordinal=ordinal, role=role, started_at=started, snippet=shown, highlights=marks
             )
+            if (id, ordinal) in self.messages:
+                of_message = reference.version(message(ordinal, self.messages[id, ordinal]))
+                result = msgspec.structs.replace(result, version=of_message)
             found.append((scores[key], result))
         return found, average
 
