@@ -13,8 +13,8 @@ from tests.builders import at
 ONE, TWO, THREE = "the first of some lines", "the second of some lines", "the third of some lines"
 
 
-def edit(number: int, *changes: Change, session: str = "s", is_first: bool = False) -> Edit:
-    return Edit(session, number, f"call{number}", 0, "Edit", at(number), changes, is_first)
+def edit(number: int, *changes: Change, session: str = "s", is_fresh: bool = False) -> Edit:
+    return Edit(session, number, f"call{number}", 0, "Edit", at(number), changes, is_fresh)
 
 
 def chosen(
@@ -32,9 +32,9 @@ def test_a_new_file_and_a_replaced_line() -> None:
 def test_a_whole_file_may_have_been_there_before() -> None:
     edits = [edit(1, Whole(f"{ONE}\n{TWO}\n"))]
     assert chosen([ONE, TWO], edits) == [Choice(0, "medium", BEFORE)] * 2
-    assert [one.confidence for one in chosen([ONE, TWO], [edits[0]._replace(is_first=True)])] == ["high", "high"]
+    assert [one.confidence for one in chosen([ONE, TWO], [edits[0]._replace(is_fresh=True)])] == ["high", "high"]
     # It was overwritten: then it was there, whatever is stored of it.
-    known = [edit(1, Whole(f"{ONE}\n", False), is_first=True)]
+    known = [edit(1, Whole(f"{ONE}\n", False), is_fresh=True)]
     assert chosen([ONE], known) == [Choice(0, "medium", BEFORE)]
 
 
@@ -101,3 +101,8 @@ def test_what_a_program_wrote_is_unknown() -> None:
 def test_without_calls_and_without_lines() -> None:
     assert chosen([ONE], []) == [Choice(-1, "unknown", NOBODY)]
     assert chosen([], [edit(1, Inserted(ONE))]) == []
+
+
+def test_what_was_deleted_and_written_again_may_have_been_put_back() -> None:
+    edits = [edit(1, Whole(f"{ONE}\n{TWO}\n", True)), edit(3, Whole(f"{ONE}\n{THREE}\n"), is_fresh=True)]
+    assert chosen([ONE, THREE], edits) == [Choice(1, "medium", SEVERAL), Choice(1, "high", WROTE)]
