@@ -17,10 +17,12 @@ from agentstore.errors import AgentStoreError, OperationTimeoutError
 from agentstore.faces import safe
 from agentstore.mcp.asking import arguments_of, schema_of
 from agentstore.mcp.holding import SECONDS, Holder, told
+from agentstore.mcp.quoting import cut
 from agentstore.mcp.tools import INSTRUCTIONS, TOOLS
 from agentstore.version import __version__
 
 _READ_ONLY = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_MOST = 500  # characters of an error: it may repeat what was asked for
 
 
 def server_of(holder: Holder) -> Server[Any]:
@@ -57,7 +59,7 @@ async def called(holder: Holder, name: str, given: dict[str, Any] | None) -> tup
         async with asyncio.timeout(SECONDS):
             return await tool.run(holder, arguments_of(tool.arguments, given)), False
     except AgentStoreError as error:
-        return safe.line(told(error)), True
+        return cut(safe.line(told(error)), _MOST), True
     except TimeoutError:
         return safe.line(told(OperationTimeoutError(f"no answer within {SECONDS:.0f} seconds"))), True
     except Exception as error:
