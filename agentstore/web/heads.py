@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from agentstore.web.access.requests import ASKED_AS_HEAD
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -33,7 +35,8 @@ class Heads:
             await send({"type": "http.response.body", "body": b""})
             begun.set()
 
-        answering = asyncio.ensure_future(self._app({**scope, "method": "GET"}, receive, headers_alone))
+        asked = {**scope, "method": "GET", ASKED_AS_HEAD: True}
+        answering = asyncio.ensure_future(self._app(asked, receive, headers_alone))
         said = asyncio.ensure_future(begun.wait())
         try:
             # A stream has no end of its own: nobody waits for it here.

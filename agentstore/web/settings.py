@@ -12,6 +12,8 @@ from agentstore.errors import ConfigError
 DEFAULT_PORT = 8377
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TLS = "https://"
+_HOST = re.compile(rf"(?:{_TLS})?[^\s/@?#]+", re.IGNORECASE)
 _ANY_ADDRESS = ("0.0.0.0", "::")
 
 
@@ -24,7 +26,8 @@ class WebSettings:
     is ``org``, or what the proxy says in ``org_header``, never what a viewer says.
 
     ``key`` signs cookies: one that outlives the process keeps viewers in when it is started again. ``hosts`` are names
-    that a browser may call this by, besides those of loopback. ``resume_here`` is the machine whose sessions can be
+    that a browser may call this by, besides those of loopback; with "https://" in front of it, one that is reached over
+    TLS only, through a proxy. ``machine`` is the one whose sessions can be
     resumed by a command as it is.
     """
 
@@ -48,6 +51,9 @@ class WebSettings:
         for name in filter(None, (self.user_header, self.org_header)):
             if not _HEADER.fullmatch(name):
                 raise ConfigError(f"{name!r} is no name of a header")
+        for name in self.hosts:
+            if not _HOST.fullmatch(name):
+                raise ConfigError(f"{name!r} is no name of a host", hint="history.example, or https://history.example")
         if not self.org:
             raise ConfigError("pages are of an organisation, whose name is not empty")
         if self.host not in LOOPBACK and not (self.token or self.user_header):
@@ -60,16 +66,26 @@ class WebSettings:
     def allowed_hosts(self) -> frozenset[str]:
         """What a ``Host`` header may be, in small letters: with the port, and without it where it is HTTP's own."""
         own = [] if self.host in _ANY_ADDRESS else [self.host]
-        named = [f"[{one}]" if one.count(":") > 1 and "]" not in one else one for one in (*LOOPBACK, *own, *self.hosts)]
+        plain = [one for one in self.hosts if not _is_tls(one)]
+        named = [f"[{one}]" if one.count(":") > 1 and "]" not in one else one for one in (*LOOPBACK, *own, *plain)]
         found = {one if _has_port(one) else f"{one}:{self.port}" for one in named}
         # A name that was asked for is also that of a proxy, whose port is not ours.
         found.update(named if self.port == 80 else named[len(LOOPBACK) + len(own) :])
-        return frozenset(one.lower() for one in found)
+        return frozenset(one.lower() for one in found) | self.tls_hosts
+
+    @property
+    def tls_hosts(self) -> frozenset[str]:
+        """Those of them that a browser reaches over TLS: what it is given there is for TLS only."""
+        return frozenset(one[len(_TLS) :].lower() for one in self.hosts if _is_tls(one))
 
     @property
     def cookie(self) -> str:
         """The name of the cookie: browsers share cookies between all ports of a host."""
         return f"agentstore_{self.port}"
+
+
+def _is_tls(name: str) -> bool:
+    return name.lower().startswith(_TLS)
 
 
 def _has_port(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from agentstore.errors import ConfigError
 from agentstore.web.access.headers import POLICY
-from agentstore.web.access.logins import Logins
+from agentstore.web.access.logins import Login, Logins
+from agentstore.web.access.sealed import Sealed
 from agentstore.web.serving import listening
 from agentstore.web.settings import WebSettings
 from tests.cli.running import Cli
@@ -54,6 +56,28 @@ def test_the_link_lets_one_browser_in_and_only_once(sample_pages: Pages) -> None
         assert "used before" in again.text
         assert "set-cookie" not in again.headers
         assert second.get("/sessions").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("HEAD", {}),
+        ("GET", {"sec-purpose": "prefetch"}),
+        ("GET", {"sec-purpose": "prefetch;prerender"}),
+        ("GET", {"purpose": "prefetch"}),
+        ("GET", {"x-moz": "prefetch"}),
+        ("GET", {"x-purpose": "preview"}),
+    ],
+)
+def test_who_only_looks_at_the_link_does_not_use_it_up(
+    sample_pages: Pages, method: str, headers: dict[str, str]
+) -> None:
+    with sample_pages.stranger() as looking, sample_pages.stranger() as opening:
+        looked = looking.request(method, sample_pages.link, headers=headers)
+        assert looked.status_code == 403
+        assert "set-cookie" not in looked.headers
+        assert opening.get(sample_pages.link).status_code == 302
+        sample_pages.link = sample_pages.next_link()
 
 
 def test_who_is_not_logged_in_sees_the_login_and_comes_to_where_they_wanted(sample_pages: Pages) -> None:
@@ -102,6 +126,70 @@ def test_a_cookie_lives_on_when_the_pages_are_started_again(module_cli: Cli, sam
     key.write_bytes(bytes(32))
     with served(cli) as pages, pages.stranger(cookie=f"{pages.cookie}={value}") as client:
         assert client.get("/sessions").status_code == 303
+
+
+def test_a_login_that_is_used_goes_on_but_not_for_ever() -> None:
+    day = 86400
+    now = [1_000_000_000.0]
+    logins = Logins(bytes(32), TOKEN, clock=lambda: now[0])
+    value = logins.cookie()
+    login = logins.opened(value)
+    assert login is not None
+    assert not logins.is_worn(login)
+    now[0] += 29 * day
+    assert logins.is_worn(login)
+    unused, days = value, 29
+    while True:
+        value, seconds = logins.renewed(login)
+        assert 0 < seconds <= 30 * day
+        assert days + seconds / day <= 365
+        now[0] += 20 * day
+        days += 20
+        again = logins.opened(value)
+        # One that was not renewed has ended by now.
+        assert logins.opened(unused) is None
+        if again is None:
+            break
+        assert again.id == login.id
+        assert logins.opened(value + "0") is None
+        login = again
+    assert 345 < days < 386
+    now[0] = 1_000_000_000.0
+    assert logins.opened(Logins(bytes(32), TOKEN, clock=lambda: now[0]).cookie()) != logins.opened(unused)
+
+
+def test_a_cookie_of_before_they_could_be_renewed_is_good() -> None:
+    now = [1_000_000_000.0]
+    value = Sealed(bytes(32), f"login {TOKEN}").seal("1000000000")
+    logins = Logins(bytes(32), TOKEN, clock=lambda: now[0])
+    assert logins.opened(value) == Login("1000000000", 1_000_000_000, 1_000_000_000)
+    now[0] += 31 * 86400
+    assert logins.opened(value) is None
+
+
+def test_the_cookie_is_given_anew_when_it_is_used_and_no_longer_new(module_cli: Cli, sample_cli: Cli) -> None:
+    cli = Cli(module_cli.home, sample_cli.dsn)
+    with served(cli) as pages:
+        with pages.client() as fresh:
+            assert "set-cookie" not in fresh.get("/sessions").headers
+        key = (cli.home / "state" / "agentstore" / "web.key").read_bytes()
+        logins = Logins(key, clock=lambda: time.time() - 2 * 86400)
+        with pages.stranger(cookie=f"{pages.cookie}={logins.cookie()}", origin=pages.address) as client:
+            for path in ("/static/x/app.css", "/favicon.ico", "/login"):
+                assert "set-cookie" not in client.get(path).headers
+            kept = client.get("/sessions").headers["set-cookie"]
+            for one in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age=2592000"):
+                assert one.lower() in kept.lower()
+            assert len(client.get("/nowhere").headers.get_list("set-cookie")) == 1
+            # The last word is that of logging out.
+            assert [one.partition(";")[0] for one in client.post("/logout").headers.get_list("set-cookie")] == [
+                f'{pages.cookie}=""'
+            ]
+        value = kept.partition(";")[0].partition("=")[2]
+        with pages.stranger(cookie=f"{pages.cookie}={value}") as client:
+            answer = client.get("/sessions")
+            assert answer.status_code == 200
+            assert "set-cookie" not in answer.headers
 
 
 def test_logging_out_takes_the_cookie_away(client: httpx.Client) -> None:
@@ -253,10 +341,19 @@ def test_others_than_loopback_need_a_login() -> None:
         (("history.example:443",), "history.example", False),
         (("fe80::1",), "[fe80::1]:8377", True),
         ((), "127.0.0.1", False),
+        (("https://history.example",), "history.example", True),
+        (("https://history.example",), "history.example:8377", False),
+        (("https://History.example:8443",), "history.example:8443", True),
     ],
 )
 def test_which_names_are_ours(hosts: tuple[str, ...], host: str, is_ours: bool) -> None:
     assert (host in WebSettings(org="local", user="ada", hosts=hosts).allowed_hosts) is is_ours
+
+
+@pytest.mark.parametrize("host", ["", "https://", "https://a/b", "http://a", "a b", "https://ada@a"])
+def test_a_name_that_no_host_has_is_refused(host: str) -> None:
+    with pytest.raises(ConfigError, match="host"):
+        WebSettings(org="local", user="ada", hosts=(host,))
 
 
 # --- a token, a proxy --------------------------------------------------------------------------------------------
@@ -286,6 +383,20 @@ def test_a_token_of_a_file_lets_many_in(module_cli: Cli, sample_cli: Cli) -> Non
             assert program.get("/sessions").status_code == 401
 
 
+def test_what_is_reached_over_tls_gives_a_cookie_for_tls_only(module_cli: Cli, sample_cli: Cli) -> None:
+    with with_token(Cli(module_cli.home, sample_cli.dsn), "--allow-host", "https://history.example") as pages:
+        for host, origin, status, is_secure in (
+            ("history.example", "https://history.example", 303, True),
+            ("history.example", "http://history.example", 403, None),
+            (pages.address.partition("//")[2], pages.address, 303, False),
+        ):
+            with pages.stranger(host=host, origin=origin) as client:
+                answer = client.post("/login", data={"token": TOKEN})
+                assert answer.status_code == status
+                if is_secure is not None:
+                    assert ("secure" in answer.headers["set-cookie"].lower().split("; ")) is is_secure
+
+
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 def test_the_address_that_is_printed_is_one_that_it_hears(module_cli: Cli, sample_cli: Cli) -> None:
     with with_token(Cli(module_cli.home, sample_cli.dsn), "--host", "::") as pages, pages.stranger() as client:
@@ -303,9 +414,9 @@ def test_who_has_read_the_link_may_have_gone(sample_cli: Cli) -> None:
 def test_another_token_ends_the_logins_of_the_one_before() -> None:
     key = b"k" * 32
     cookie = Logins(key, TOKEN).cookie()
-    assert Logins(key, TOKEN).is_cookie(cookie)
-    assert not Logins(key, TOKEN + "s").is_cookie(cookie)
-    assert not Logins(key).is_cookie(cookie)
+    assert Logins(key, TOKEN).opened(cookie)
+    assert not Logins(key, TOKEN + "s").opened(cookie)
+    assert not Logins(key).opened(cookie)
 
 
 @pytest.mark.parametrize(

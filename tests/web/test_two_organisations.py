@@ -141,6 +141,8 @@ def test_a_guessed_address_is_of_nothing(pages: Pages, own: str) -> None:
             "/prompts",
             "/files",
             "/links",
+            "/spent",
+            "/children",
             "/thread",
             "/pin?at=0",
             "/markdown",
@@ -151,7 +153,9 @@ def test_a_guessed_address_is_of_nothing(pages: Pages, own: str) -> None:
             guessed = browser.get(f"/sessions/only-{other}{end}")
             never = browser.get(f"/sessions/only-nobody{end}")
             assert there.status_code == 200, end
-            assert guessed.status_code == never.status_code, end
+            assert guessed.status_code == never.status_code == 404, end
+            part = browser.get(f"/sessions/only-{other}{end}", headers={"x-part": "panel"})
+            assert part.status_code == 404, end
             # Nothing tells one that somebody else has from one that nobody has.
             assert guessed.text.replace(other, "nobody") == never.text, end
 

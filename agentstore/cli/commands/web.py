@@ -19,7 +19,10 @@ def web(
     token_file: Annotated[Path | None, Parameter(help="let in who knows what is in this file")] = None,
     trust_proxy_header: Annotated[str, Parameter(help="the proxy in front says in it who asks")] = "",
     trust_proxy_org_header: Annotated[str, Parameter(help="and in this for which organisation")] = "",
-    allow_host: Annotated[tuple[str, ...], Parameter(help="also answer to this name; once for each", negative=())] = (),
+    allow_host: Annotated[
+        tuple[str, ...],
+        Parameter(help="also answer to this name, https://NAME: behind a proxy with TLS; once for each", negative=()),
+    ] = (),
     tz: Annotated[str | None, Parameter(help="times in this zone, where a browser does not say its own")] = None,
     common: Common = Common(),
 ) -> int:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from agentstore.integrations.problems import Problem
+from agentstore.web.access.cookies import login_of, with_renewed
 from agentstore.web.access.headers import with_headers
-from agentstore.web.access.logins import Logins
+from agentstore.web.access.logins import Login, Logins
 from agentstore.web.access.requests import (
     SAFE_METHODS,
     TwiceError,
-    cookie,
     header,
     is_from_our_own_page,
     path_in_pieces,
@@ -22,6 +22,7 @@ from agentstore.web.access.requests import (
     raw_path,
     wants_html,
 )
+from agentstore.web.access.sealed import Sealed
 from agentstore.web.access.viewer import Viewer, set_viewer
 from agentstore.web.settings import WebSettings
 
@@ -57,6 +58,7 @@ class Gate:
         self._settings = settings
         self._logins = logins
         self._told = told
+        self._names = Sealed(settings.key, "viewers")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -74,6 +76,9 @@ class Gate:
         if refusal is not None:
             await self._refuse(refusal, scope, send)
             return
+        # Not with files that a cache on the way may keep, nor with the login itself.
+        if not self._settings.user_header and not _is_open_to_all(scope):
+            send = with_renewed(scope, send, self._settings, self._logins, self._login(scope))
         scope["path"] = path_in_pieces(scope)
         await self._app(scope, receive, send)
 
@@ -83,14 +88,17 @@ class Gate:
         if host not in self._settings.allowed_hosts:
             return Refusal(_unknown_host(host))
         is_bearer = self._is_bearer(scope)
-        if scope["method"] not in SAFE_METHODS and not is_bearer and not is_from_our_own_page(scope):
+        changes = scope["method"] not in SAFE_METHODS
+        if changes and not is_bearer and not is_from_our_own_page(scope, self._settings.tls_hosts):
             return Refusal(_foreign_origin(scope))
         if self._settings.user_header:
             return self._let_in_by_proxy(scope)
-        if is_bearer or self._has_cookie(scope):
-            set_viewer(scope, Viewer(self._settings.org, self._settings.user, may_log_out=not is_bearer))
+        login = self._login(scope)
+        if is_bearer or login is not None:
+            id = login.id if login is not None else "bearer"
+            self._let_in(scope, self._settings.org, self._settings.user, id, may_log_out=not is_bearer)
             return None
-        if path_of(scope).startswith(_OPEN_TO_ALL):
+        if _is_open_to_all(scope):
             return None
         is_foreign = header(scope, "sec-fetch-site") == "cross-site"
         return Refusal(_nobody(), goes_to=_login_for(scope), is_asked_once_more=is_foreign)
@@ -105,8 +113,11 @@ class Gate:
             org = _proxied(header(scope, settings.org_header))
             if not org:
                 return Refusal(_not_proxied(settings.org_header, "--trust-proxy-org-header"))
-        set_viewer(scope, Viewer(org, user))
+        self._let_in(scope, org, user)
         return None
+
+    def _let_in(self, scope: Scope, org: str, user: str, login: str = "", *, may_log_out: bool = False) -> None:
+        set_viewer(scope, Viewer(org, user, self._names.name(repr((org, user, login))), may_log_out))
 
     def _is_bearer(self, scope: Scope) -> bool:
         scheme, _, token = header(scope, "authorization").partition(" ")
@@ -115,9 +126,8 @@ class Gate:
             return False
         return self._logins.is_bearer(token.strip(), peer)
 
-    def _has_cookie(self, scope: Scope) -> bool:
-        value = cookie(scope, self._settings.cookie)
-        return bool(value) and self._logins.is_cookie(value)
+    def _login(self, scope: Scope) -> Login | None:
+        return login_of(scope, self._settings, self._logins)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
         if refusal.goes_to and wants_html(scope):
@@ -140,6 +150,10 @@ async def _send(scope: Scope, send: Send, status: int, headers: list[tuple[bytes
     headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _is_open_to_all(scope: Scope) -> bool:
+    return path_of(scope).startswith(_OPEN_TO_ALL)
 
 
 def _proxied(value: str) -> str:

@@ -7,14 +7,26 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from agentstore.web.access.sealed import Sealed
 
-# A login ends by itself after that.
-COOKIE_SECONDS = 30 * 86400
+_DAY = 86400
+# A login that is not used ends by itself after that, one that is used goes on.
+COOKIE_SECONDS = 30 * _DAY
+# And after that one ends in any case: a cookie that was copied is not good for ever.
+_LONGEST_SECONDS = 365 * _DAY
 _GUESSES = 20
 _GUESSES_SECONDS = 60.0
 _MOST_PEERS = 1_000
+
+
+class Login(NamedTuple):
+    """What is sealed into a cookie. ``id`` tells it from others, and stays the same when it is renewed."""
+
+    id: str
+    began: int
+    renewed: int
 
 
 class Logins:
@@ -79,12 +91,37 @@ class Logins:
 
     def cookie(self) -> str:
         """What a browser is given that has logged in."""
-        return self._sealed.seal(str(int(self._clock())))
+        now = int(self._clock())
+        return self._sealed_of(Login(secrets.token_hex(8), now, now))
 
-    def is_cookie(self, value: str) -> bool:
-        """Whether we gave this, and not too long ago."""
-        told = self._sealed.opened(value)
-        return told is not None and self._clock() - int(told) < COOKIE_SECONDS
+    def opened(self, value: str) -> Login | None:
+        """The login that we gave this for; None where we did not, or where it has ended."""
+        told = (self._sealed.opened(value) or "").split()
+        match told:
+            case [id, began, renewed]:
+                login = Login(id, int(began), int(renewed))
+            # As they were given before they could be renewed.
+            case [began]:
+                login = Login(began, int(began), int(began))
+            case _:
+                return None
+        return login if self._clock() < _end_of(login) else None
+
+    def is_worn(self, login: Login) -> bool:
+        """Whether it is time for another cookie of this login: it was given more than a day ago."""
+        return self._clock() - login.renewed > _DAY
+
+    def renewed(self, login: Login) -> tuple[str, int]:
+        """Another cookie of this login, and for how many seconds it is good."""
+        again = login._replace(renewed=int(self._clock()))
+        return self._sealed_of(again), _end_of(again) - again.renewed
+
+    def _sealed_of(self, login: Login) -> str:
+        return self._sealed.seal(" ".join(map(str, login)))
+
+
+def _end_of(login: Login) -> int:
+    return min(login.renewed + COOKIE_SECONDS, login.began + _LONGEST_SECONDS)
 
 
 def _same(one: str, other: str) -> bool:

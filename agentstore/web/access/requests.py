@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote
 
 SAFE_METHODS = frozenset(["GET", "HEAD"])
+# On the scope of a HEAD that is answered by what answers GET.
+ASKED_AS_HEAD = "agentstore.head"
+_PURPOSES = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_AHEAD = (b"prefetch", b"prerender", b"preview")
 
 
 class TwiceError(ValueError):
@@ -37,7 +41,7 @@ def cookie(scope: Mapping[str, Any], name: str) -> str:
     return ""
 
 
-def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
+def is_from_our_own_page(scope: Mapping[str, Any], tls_hosts: Collection[str] = ()) -> bool:
     """Whether a browser says that one of our pages sent this. What says nothing is no browser, and not let to write."""
     site = header(scope, "sec-fetch-site")
     origin = header(scope, "origin")
@@ -48,8 +52,17 @@ def is_from_our_own_page(scope: Mapping[str, Any]) -> bool:
     if origin in ("", "null"):
         return site == "same-origin"
     host = header(scope, "host").lower()
-    # Behind a proxy the browser's own scheme is https, and ours is not.
-    return origin.lower() in (f"http://{host}", f"https://{host}")
+    # Behind a proxy the browser's own scheme is https, and ours is not. Where it is known to be, it is nothing else.
+    return origin.lower() == f"https://{host}" or (host not in tls_hosts and origin.lower() == f"http://{host}")
+
+
+def is_only_looked_at(scope: Mapping[str, Any]) -> bool:
+    """Whether nobody opens this page now: a HEAD, or a browser that fetches what might be opened later."""
+    if scope["method"] == "HEAD" or scope.get(ASKED_AS_HEAD):
+        return True
+    return any(
+        one.lower() in _PURPOSES and any(word in value.lower() for word in _AHEAD) for one, value in scope["headers"]
+    )
 
 
 def wants_html(scope: Mapping[str, Any]) -> bool:

@@ -26,5 +26,9 @@ class Sealed:
             return None
         return base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
 
+    def name(self, text: str) -> str:
+        """A short name for a text, from which nobody can tell the text."""
+        return self._signature(text)[:16]
+
     def _signature(self, packed: str) -> str:
         return hmac.new(self._key, packed.encode(), hashlib.sha256).hexdigest()

@@ -8,10 +8,12 @@ _KEY = "agentstore.viewer"
 
 
 class Viewer(NamedTuple):
-    """Whose marks are set, and which organisation is read. ``may_log_out``: they came with a cookie of ours."""
+    """Whose marks are set, and which organisation is read. ``login`` tells one login from others, and nothing of whose
+    it is: no secret. ``may_log_out``: they came with a cookie of ours."""
 
     org: str
     user: str
+    login: str = ""
     may_log_out: bool = False
 
 

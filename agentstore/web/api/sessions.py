@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import itertools
-from collections.abc import Awaitable, Iterable
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 from litestar.params import QueryParameter
@@ -27,6 +27,7 @@ from agentstore.web.api.handlers import reads, reads_one
 from agentstore.web.api.parameters import Cursor, Filter, Id
 from agentstore.web.handling import Store, Who
 from agentstore.web.marking import LARGEST_ORDINAL
+from agentstore.web.there import of_session
 
 # Of one answer: what a session holds may be of any size, and an answer is made in memory.
 _CHARACTERS = 8_000_000
@@ -39,7 +40,6 @@ Before = Annotated[
     int | None,
     QueryParameter(ge=0, le=LARGEST_ORDINAL, description="Only those with a smaller ordinal, the last of them."),
 ]
-T = TypeVar("T")
 _Key = tuple[Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ORDINAL)], str, Annotated[int, msgspec.Meta(ge=0)]]
 
 
@@ -109,31 +109,23 @@ async def get_session_tool_calls(
 @reads_one("/sessions/{session_id:str}/git-links", tags=["sessions"])
 async def get_session_git_links(store: Store, viewer: Who, id: Id) -> list[GitLink]:
     """Commits and pull requests that were made in it."""
-    return await _of_session(store, viewer.org, id, store.get_session_git_links(viewer.org, id))
+    return await of_session(store, viewer.org, id, store.get_session_git_links(viewer.org, id))
 
 
 @reads_one("/sessions/{session_id:str}/files", tags=["sessions"])
 async def session_files(store: Store, viewer: Who, id: Id) -> list[SessionFile]:
     """The files that it did something with."""
-    return await _of_session(store, viewer.org, id, store.session_files(viewer.org, id))
+    return await of_session(store, viewer.org, id, store.session_files(viewer.org, id))
 
 
 @reads_one("/sessions/{session_id:str}/children", tags=["sessions"])
 async def list_children(store: Store, viewer: Who, id: Id) -> list[Session]:
     """Its subagents, continuations and forks."""
-    return await _of_session(store, viewer.org, id, store.list_children(viewer.org, [id]))
+    return await of_session(store, viewer.org, id, store.list_children(viewer.org, [id]))
 
 
 async def _outline(store: AsyncClickHouseStore, org: str, id: str) -> list[MessageOutline]:
-    return await _of_session(store, org, id, store.session_outline(org, id))
-
-
-async def _of_session(store: AsyncClickHouseStore, org: str, id: str, read: Awaitable[list[T]]) -> list[T]:
-    """What is read of a session; ``NotFoundError`` where there is none: an unknown one has nothing of anything."""
-    found = await read
-    if not found:
-        await store.get_session(org, id)
-    return found
+    return await of_session(store, org, id, store.session_outline(org, id))
 
 
 def _fitting(sizes: Iterable[int], limit: int) -> int:

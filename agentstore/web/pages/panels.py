@@ -16,6 +16,7 @@ from agentstore.web.handling import Spending, Store, Who
 from agentstore.web.links import session_path
 from agentstore.web.spending import shown
 from agentstore.web.templating import page, render
+from agentstore.web.there import of_session
 
 _MOST_COSTS = 200
 _PROMPT = 300
@@ -41,6 +42,8 @@ async def spent(
     id = unquote(session_id)
     found, below = await asyncio.gather(spending.of(viewer.org, [id]), store.list_children(viewer.org, [id]))
     own = whole = found[id]
+    if whole.row is None and not below:
+        await store.get_session(viewer.org, id)
     # Where there are no subagents both are the same: a question less, of those that take the store longest.
     if whole.row is None or any(one.relationship_type == "subagent" for one in below):
         own = (await spending.of(viewer.org, [id], own=True))[id]
@@ -62,7 +65,7 @@ async def prompts(
 ) -> Response[str]:
     """What people have said in it, a line each: of very many the latest."""
     id = unquote(session_id)
-    found = await store.session_prompts(viewer.org, id, max_characters=_PROMPT)
+    found = await of_session(store, viewer.org, id, store.session_prompts(viewer.org, id, max_characters=_PROMPT))
     left_out = max(0, len(found) - _MOST_PROMPTS)
     return _part_or_page(request, "session_prompts.html", id, "Prompts", prompts=found[left_out:], left_out=left_out)
 
@@ -71,7 +74,7 @@ async def prompts(
 async def files(request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]) -> Response[str]:
     """What it did with which files, those it changed first."""
     id = unquote(session_id)
-    found = await store.session_files(viewer.org, id)
+    found = await of_session(store, viewer.org, id, store.session_files(viewer.org, id))
     found.sort(key=lambda one: (set(one.operations) <= {"read"}, one.path))
     return _part_or_page(request, "session_files.html", id, "Files", files=found)
 
@@ -82,7 +85,7 @@ async def children(
 ) -> Response[str]:
     """Subagents, continuations and forks of it."""
     id = unquote(session_id)
-    found = await store.list_children(viewer.org, [id])
+    found = await of_session(store, viewer.org, id, store.list_children(viewer.org, [id]))
     return _part_or_page(request, "session_children.html", id, "Subagents and continuations", children=found)
 
 
@@ -90,7 +93,7 @@ async def children(
 async def links(request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]) -> Response[str]:
     """Commits and pull requests that were made in it."""
     id = unquote(session_id)
-    found = await store.get_session_git_links(viewer.org, id)
+    found = await of_session(store, viewer.org, id, store.get_session_git_links(viewer.org, id))
     return _part_or_page(request, "session_links.html", id, "Commits and pull requests", links=found)
 
 
