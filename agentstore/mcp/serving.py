@@ -87,7 +87,7 @@ async def _stdio(holder: Holder) -> int:
         waiting.cancel()
         if serving.done():
             await holder.aclose()
-            serving.result()
+            _check_ended(serving.exception())
             return 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
@@ -95,6 +95,14 @@ async def _stdio(holder: Holder) -> int:
         # A thread of the SDK's reads stdin, and nothing but a line of it or its end would wake it up.
         sys.stderr.flush()
         os._exit(130 if numbers == [signal.SIGINT] else 0)
+
+
+def _check_ended(error: BaseException | None) -> None:
+    """Raise what ended it; a client that reads no more is an end like another."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise error
 
 
 @contextlib.asynccontextmanager

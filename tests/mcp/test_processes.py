@@ -54,6 +54,21 @@ def test_it_ends_at_the_end_of_stdin_and_at_a_signal(home: Path, number: signal.
     assert (process.returncode, out, err) == (code, b"", b"")
 
 
+def test_a_client_that_reads_no_more_is_no_fault(home: Path) -> None:
+    process = started(home)
+    greeted(process)
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}).encode() + b"\n")
+    process.stdin.flush()
+    process.stdin.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(30), told) == (0, b"")
+
+
 def test_what_is_no_message_breaks_nothing_and_stdout_has_messages_only(home: Path) -> None:
     process = started(home)
     assert process.stdin
