@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pathlib
 
 
+_LONGEST_TOKEN = 4096
+
+
 def mcp(
     *,
     http: Annotated[bool, Parameter(help="over HTTP on this machine, for who has the token")] = False,
@@ -70,7 +73,8 @@ def _token(file: pathlib.Path | None) -> tuple[str, str]:
         token = secrets.token_urlsafe(32)
         return token, f"Authorization: Bearer {token}\n"
     try:
-        token = file.read_text(encoding="ascii").strip()
+        with file.open(encoding="ascii") as opened:
+            token = opened.read(_LONGEST_TOKEN).strip()
     except (OSError, UnicodeError):
         raise CommandError(f"--token-file: {file} cannot be read", hint="a line of ASCII") from None
     if len(token) < 16 or not token.isprintable() or " " in token:
