@@ -4,13 +4,16 @@
 
     python -m benchmarks.mcp [FOLDER]     # transcripts to fill a local store with; default: the sample
 
-All sides run in turns, so that what else the machine does hits them alike. Targets: a start takes at most 200 ms more
-than ``import mcp``, a tool at most 10 ms more than the call it makes.
+Both sides of a line run in turns, now the one first and now the other, so that what else the machine does hits them
+alike; the store's call has the arguments that the tool gives it. Told are the medians, and the median of the
+differences, turn by turn. Targets: a start takes at most 200 ms more than ``import mcp``, a tool at most 10 ms more
+than the call it makes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import statistics
@@ -29,7 +32,7 @@ from agentstore.mcp.holding import Holder
 from agentstore.mcp.serving import called
 
 ROOT = str(Path(__file__).resolve().parent.parent)
-STARTS, CALLS = 11, 41
+STARTS, CALLS, WARM = 21, 101, 5
 ORG = "local"
 HELLO = {
     "jsonrpc": "2.0", "id": 1, "method": "initialize",
@@ -69,6 +72,9 @@ async def sides(store: AsyncClickHouseStore, holder: Holder) -> dict[str, tuple[
     """Each tool, and the store's call in it."""
     hit = (await store.search(ORG, SearchQuery(query="the", limit=1))).results[0]
     session, ordinal = hit.session_id, hit.ordinal
+    commits = [one.commit_sha for one in (await store.list_git_links(ORG)).links if one.commit_sha]
+    sha = commits[0][:8] if commits else "abcd"
+    project = await holder.project_id(store)
 
     def tool(name: str, **arguments: Any) -> Callable[[], Awaitable[Any]]:
         async def call() -> None:
@@ -78,51 +84,76 @@ async def sides(store: AsyncClickHouseStore, holder: Holder) -> dict[str, tuple[
 
         return call
 
+    def search(**asked: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: store.search(ORG, SearchQuery(query="the", limit=8, **asked))
+
     return {
-        "search": (
-            tool("search", query="the", project="*"),
-            lambda: store.search(ORG, SearchQuery(query="the", limit=8)),
-        ),
+        "search": (tool("search", query="the", project="*"), search()),
+        "search calls": (tool("search", query="the", role="tool", project="*"), search(role="tool")),
+        "search words": (tool("search", query="the", words=True, project="*"), search(mode="words")),
+        "search here": (tool("search", query="the"), search(project_id=project)),
         "open": (
             tool("open", handle=f"{session}#{ordinal}"),
-            lambda: store.session_window(ORG, session, first_ordinal=max(0, ordinal - 1), last_ordinal=ordinal + 1),
+            lambda: store.session_window(
+                ORG, session, first_ordinal=max(0, ordinal - 1), last_ordinal=ordinal + 1, max_characters=3000
+            ),
         ),
         "open a session": (
             tool("open", handle=session),
-            lambda: asyncio.gather(store.session_outline(ORG, session), store.session_prompts(ORG, session)),
+            lambda: asyncio.gather(
+                store.session_outline(ORG, session), store.session_prompts(ORG, session, max_characters=160)
+            ),
         ),
         "sessions": (tool("sessions", project="*"), lambda: store.list_sessions(ORG, SessionFilter(limit=10))),
         "file_history": (
             tool("file_history", path="src/", project="*"),
             lambda: store.file_history(ORG, "src/", limit=500),
         ),
-        "commit": (tool("commit", commit="abcd"), lambda: store.lookup_git_links(ORG, sha="abcd")),
+        "commit": (tool("commit", commit=sha), lambda: store.lookup_git_links(ORG, sha=sha)),
         "usage": (tool("usage", project="*"), lambda: store.cost_by(ORG, "model", limit=10)),
     }
 
 
 def shown(name: str, ours: list[float], theirs: list[float]) -> None:
     one, other = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
-    print(f"{name:<18} {one:7.1f} ms beside {other:7.1f} ms   more {one - other:6.1f} ms   × {one / other:.2f}")
+    more = statistics.median(mine - its for mine, its in zip(ours, theirs, strict=True)) * 1000
+    print(f"{name:<18} {one:7.1f} ms beside {other:7.1f} ms   more {more:6.1f} ms   × {one / other:.2f}", flush=True)
+
+
+async def in_turns(
+    name: str, turns: int, ours: Callable[[], Awaitable[float]], theirs: Callable[[], Awaitable[float]]
+) -> None:
+    """Both in turns, now the one first and now the other, and what they took."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for turn in range(turns):
+        for side in (0, 1) if turn % 2 else (1, 0):
+            took[side].append(await (ours, theirs)[side]())
+    shown(name, *took)
 
 
 async def measure(target: str) -> None:
     environment = {**os.environ, "AGENTSTORE_DSN": target, "PYTHONPATH": ROOT}
-    imports, starts = [], []
-    for _ in range(STARTS):
-        imports.append(await asyncio.to_thread(import_took, environment))
-        starts.append(await asyncio.to_thread(start_took, environment))
-    shown("start, import mcp", starts, imports)
-    holder = Holder(target, ORG, ROOT)
+
+    async def started() -> float:
+        return await asyncio.to_thread(start_took, environment)
+
+    async def imported() -> float:
+        return await asyncio.to_thread(import_took, environment)
+
+    await started()  # what it loads is in the file cache
+    print(f"load {os.getloadavg()[0]:.1f}")
+    await in_turns("start, import mcp", STARTS, started, imported)
+    async with AsyncClickHouseStore(target) as store:
+        # A directory that the store knows as a project: as if the server ran there.
+        here = next(one.path for one in await store.list_projects(ORG) if one.path)
+    holder = Holder(target, ORG, here)
     store = await holder.store()
     for name, (tool, call) in (await sides(store, holder)).items():
-        await tool()
-        await call()
-        took: tuple[list[float], list[float]] = ([], [])
-        for _ in range(CALLS):
-            for seconds, side in zip(took, (tool, call), strict=True):
-                seconds.append(await timed(side))
-        shown(name, *took)
+        for _ in range(WARM):
+            await tool()
+            await call()
+        await in_turns(name, CALLS, functools.partial(timed, tool), functools.partial(timed, call))
+    print(f"load {os.getloadavg()[0]:.1f}")
     await holder.aclose()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from agentstore import Highlight, Message, Session, SessionFilter, ToolCall
 from agentstore.read.search.folding import variants
+from agentstore.read.sip_hash import sip_hash_128
 
 BEFORE, LENGTH, DOTS = 100, 200, "..."
 
@@ -43,6 +44,18 @@ def snippet(text: str, needle: str) -> tuple[str, list[Highlight]]:
 def first_containing(texts: Sequence[str], needle: str) -> str | None:
     """The first of the texts that contains the needle."""
     return next((text for text in texts if positions(text, needle)), None)
+
+
+def version(message: Message) -> str:
+    """The version of a message as it is read: the server hashes hashes where there are several texts."""
+    hashes = [_sip_hash_64(text.encode()).to_bytes(8, "little") for text in (message.role, message.content)]
+    return f"{_sip_hash_64(b''.join(hashes)):016x}"
+
+
+def _sip_hash_64(data: bytes) -> int:
+    """SipHash's shorter ending is both halves of the longer one, put together."""
+    high, low = divmod(sip_hash_128(data), 2**64)
+    return high ^ low
 
 
 def is_subagent(session: Session) -> bool:

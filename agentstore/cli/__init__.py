@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None, *, on_interrupt: Callable[[], None] 
         print(f"agentstore {__version__}")
         return 0
     try:
-        from agentstore.cli.ending import carry_out
+        carry_out = _carrying_out(given)
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None, *, on_interrupt: Callable[[], None] 
             raise
         print(f"agentstore: the command line needs {error.name}: pip install 'agentstore[cli]'", file=sys.stderr)
         return 2
-    return carry_out(given, on_interrupt)
+    return carry_out(on_interrupt)
 
 
 def program() -> NoReturn:
@@ -51,6 +52,17 @@ def deaf() -> None:
 
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _carrying_out(given: Sequence[str]) -> Callable[[Callable[[], None]], int]:
+    """What carries the command line out, loaded."""
+    if given == ["mcp"]:  # as agents start it, each time they start: what reads options is slower to load than this
+        from agentstore.cli.serving_mcp import serve_as_configured
+
+        return serve_as_configured
+    from agentstore.cli.carrying_out import carry_out
+
+    return functools.partial(carry_out, given)
 
 
 def _serve(given: list[str]) -> int:

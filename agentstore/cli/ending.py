@@ -1,4 +1,4 @@
-"""Carrying out a command, and whatever may end it, as an exit code and a sentence."""
+"""Whatever may end a command, as an exit code and a sentence."""
 
 from __future__ import annotations
 
@@ -8,31 +8,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from cyclopts.exceptions import CycloptsError
-
-from agentstore.cli.app import app, described
-from agentstore.cli.arranging import arranged
-from agentstore.cli.failing import FAILED, FOUND, INTERRUPTED, NOBODY_READS, CommandError
-from agentstore.cli.terminal.pager import PagerLeft
+from agentstore.cli.failing import FAILED, FOUND, INTERRUPTED, NOBODY_READS, CommandError, PagerLeft
 from agentstore.faces import safe
-
-DEBUG = "--debug"
-
-
-def carry_out(given: Sequence[str], on_interrupt: Callable[[], None] = lambda: None) -> int:
-    """The exit code of a command line. Only with ``--debug`` an error shows where it came from."""
-    keep_outputs()
-    debug = DEBUG in given
-    if not given:
-        app.help_print([])
-        return FAILED
-
-    def call() -> object:
-        wanted = arranged(given)
-        described(wanted)
-        return app(wanted)
-
-    return ended(call, debug=debug, on_interrupt=on_interrupt)
 
 
 def keep_outputs() -> None:
@@ -70,19 +47,12 @@ def ended(call: Callable[[], object], *, debug: bool = False, on_interrupt: Call
     except CommandError as error:
         hints = [error.hint, *error.candidates]
         return _ended(error.code, error.message, hints, error if debug else None)
-    except CycloptsError as error:
-        return _ended(FAILED, _usage(error), ["agentstore --help"], error if debug else None)
     except Exception as error:
         if isinstance(error, OSError):
             _forget(sys.stdout)
         message, hint = _foreign(error)
         return _ended(FAILED, message, [hint], error if debug else None)
     return code if isinstance(code, int) else FOUND
-
-
-def _usage(error: CycloptsError) -> str:
-    text = " ".join(str(error).split())
-    return text[:1].lower() + text[1:].rstrip(".")
 
 
 def _foreign(error: Exception) -> tuple[str, str]:

@@ -32,6 +32,10 @@ class Interrupted(CommandError):
     code = INTERRUPTED
 
 
+class PagerLeft(Exception):
+    """The user has left the pager before all was printed, which is fine."""
+
+
 class NothingFound(CommandError):
     """What was asked for is not there."""
 

@@ -19,11 +19,12 @@ def marked_html(result: SearchResult) -> str:
     """
     pieces, end = [], 0
     for hit in result.highlights:
-        pieces.append(_text(result.snippet[end : hit.start]))
-        pieces.append(f"<mark>{_text(result.snippet[hit.start : hit.end])}</mark>")
+        pieces.append(escaped(result.snippet[end : hit.start]))
+        pieces.append(f"<mark>{escaped(result.snippet[hit.start : hit.end])}</mark>")
         end = hit.end
-    return "".join([*pieces, _text(result.snippet[end:])])
+    return "".join([*pieces, escaped(result.snippet[end:])])
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text of a snippet as HTML, as ``marked_html`` has it."""
     return html.escape(_HARMFUL.sub("\ufffd", text))

@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from agentstore.models import MessageVersion
+from agentstore.models import FileHistoryEntry, MessageVersion, Prompt, SearchResult
 
 _DIGITS = 6
 # What ids of sessions are made of stays as it is; nothing else comes into a handle, and so into an agent's context.
@@ -53,6 +53,11 @@ def of_message(session_id: str, ordinal: int, version: MessageVersion | None) ->
     """The handle of a message; without a version it is whatever stands there."""
     mark = f".{mark_of(version)}" if version else ""
     return f"{of_session(session_id)}#{ordinal}{mark}"
+
+
+def version_at(session_id: str, ordinal: int, told: Prompt | SearchResult | FileHistoryEntry) -> MessageVersion | None:
+    """The version of a message that came with what was told of it; None where none did."""
+    return MessageVersion(session_id, ordinal, told.source_id, told.version) if told.version else None
 
 
 def mark_of(version: MessageVersion) -> str:

@@ -28,7 +28,7 @@ class Holder:
         self.zone = zone or ZoneInfo("UTC")
         self._store: AsyncClickHouseStore | None = None
         self._opening = asyncio.Lock()
-        self._projects: dict[str, str] = {}
+        self._project_id: str | None = None
 
     async def store(self) -> AsyncClickHouseStore:
         """The open store. Where it is not there it is not made: ``NotFoundError``.
@@ -52,16 +52,14 @@ class Holder:
 
     async def project_id(self, store: AsyncClickHouseStore) -> str:
         """The project of the repository here. Remembered once the store knows it: it may be imported meanwhile."""
-        from agentstore import SessionFilter
-        from agentstore.faces.repositories import project_at
+        from agentstore.faces.repositories import project_known_at
 
-        if self.here not in self._projects:
-            found = await project_at(store, self.org, self.here)
-            known = SessionFilter(project_id=found, include_subagents=True, limit=1)
-            if not (await store.list_sessions(self.org, known)).sessions:
+        if self._project_id is None:
+            found, is_known = await project_known_at(store, self.org, self.here)
+            if not is_known:
                 return found
-            self._projects[self.here] = found
-        return self._projects[self.here]
+            self._project_id = found
+        return self._project_id
 
     async def _opened(self) -> AsyncClickHouseStore:
         from agentstore import AsyncClickHouseStore  # here: it takes a while to load, and starting should not

@@ -12,12 +12,12 @@ from agentstore.faces.money import count
 from agentstore.faces.times import moment, span
 from agentstore.faces.titles import title_of
 from agentstore.mcp.asking import Commit, FileHistory, Sessions, limited
-from agentstore.mcp.handles import of_session
+from agentstore.mcp.handles import of_session, version_at
 from agentstore.mcp.quoting import ABOUT, Quotation, answer, cut
-from agentstore.mcp.scope import dates, path_here, pointing, scope_of
+from agentstore.mcp.scope import Pointing, dates, path_here, pointing, scope_of
 
 if TYPE_CHECKING:
-    from agentstore import FileHistoryEntry
+    from agentstore import AsyncClickHouseStore, FileHistoryEntry
     from agentstore.mcp.holding import Holder
 
 _TITLE = 80
@@ -71,6 +71,7 @@ async def file_history(holder: Holder, asked: FileHistory) -> str:
         operations=asked.did,
         limit=_TOUCHES,
         cursor=asked.cursor,
+        versions=limit,
     )
     named = scope.fields.get("project_name", "")
     touched: dict[str, list[FileHistoryEntry]] = {}
@@ -82,7 +83,7 @@ async def file_history(holder: Holder, asked: FileHistory) -> str:
     shown = list(touched.values())[:limit]
     # The last of what changed it says the most: where it was only read, the last reading does.
     last = [next((one for one in touches if one.operation != "read"), touches[0]) for touches in shown]
-    handles = await pointing(holder, store, [(one.session_id, one.message_ordinal) for one in last])
+    handles = await _of_touches(holder, store, last)
     quotation = Quotation()
     for one, touches in zip(last, shown, strict=True):
         did = ", ".join(f"{number}×{name}" for name, number in Counter(each.operation for each in touches).items())
@@ -97,6 +98,13 @@ async def file_history(holder: Holder, asked: FileHistory) -> str:
     notes.append(f'Older: cursor="{page.next_cursor}".' if page.next_cursor else "")
     about = f"{len(shown)} sessions, latest first, UTC; handles are of the last change. {ABOUT}"
     return answer(about, quotation, " ".join(filter(None, [*notes, scope.widening.strip()])))
+
+
+async def _of_touches(holder: Holder, store: AsyncClickHouseStore, touches: list[FileHistoryEntry]) -> Pointing:
+    """Handles of their messages. Most versions have come with them: not those of sessions behind another project's."""
+    known = [version_at(one.session_id, one.message_ordinal, one) for one in touches]
+    others = [(one.session_id, one.message_ordinal) for one, told in zip(touches, known, strict=True) if told is None]
+    return Pointing([*filter(None, known), *(await store.message_versions(holder.org, others))])
 
 
 async def commit(holder: Holder, asked: Commit) -> str:

@@ -15,9 +15,10 @@ from agentstore.mcp.handles import Handle, of_message, of_session, parsed
 from agentstore.mcp.overview import overview
 from agentstore.mcp.quoting import ABOUT, Quotation, answer, cut, fitted
 from agentstore.mcp.texts import Text, given_out, texts_of
+from agentstore.models import MessageVersion
 
 if TYPE_CHECKING:
-    from agentstore import AsyncClickHouseStore, MessageVersion, Session, SessionWindow
+    from agentstore import AsyncClickHouseStore, Session, SessionWindow
     from agentstore.mcp.holding import Holder
 
 MOST = 20_000
@@ -35,22 +36,20 @@ async def open_handle(holder: Holder, asked: Open) -> str:
     around = limited(asked.around, "around", 0, 10)
     store = await holder.store()
     if handle.ordinal < 0:
-        return await overview(holder, store, await _session(holder, store, handle), characters)
+        return await overview(holder, store, handle.session_id, _session(holder, store, handle), characters)
     # All that it takes where the message is where it was, at once.
-    session, here, window = await asyncio.gather(
+    session, window = await asyncio.gather(
         _session(holder, store, handle),
-        _versions(holder, store, handle.session_id, handle.ordinal, around),
         _read(holder, store, handle.session_id, handle.ordinal, around, characters),
     )
-    found = await found_again(store, holder.org, handle, here.get(handle.ordinal))
+    found = await found_again(store, holder.org, handle, _versions(window).get(handle.ordinal))
     if found.ordinal < 0:
         return f'{found.told} What there is now: open(handle="{of_session(session.id)}").'
-    if handle.part:
-        return await _part(holder, store, session, handle, found, characters)
     if found.ordinal != handle.ordinal:
-        here = await _versions(holder, store, session.id, found.ordinal, around)
         window = await _read(holder, store, session.id, found.ordinal, around, characters)
-    return await _told(holder, store, session, found, window, here, characters, asked.find)
+    if handle.part:
+        return await _part(holder, store, session, handle, found, window, characters)
+    return await _told(holder, store, session, found, window, characters, asked.find)
 
 
 async def _session(holder: Holder, store: AsyncClickHouseStore, handle: Handle) -> Session:
@@ -60,11 +59,11 @@ async def _session(holder: Holder, store: AsyncClickHouseStore, handle: Handle) 
         raise NotFoundError("gone: no such session is in the store any more") from None
 
 
-async def _versions(
-    holder: Holder, store: AsyncClickHouseStore, session_id: str, ordinal: int, around: int
-) -> dict[int, MessageVersion]:
-    places = [(session_id, at) for at in range(max(0, ordinal - around), ordinal + around + 1)]
-    return {one.ordinal: one for one in await store.message_versions(holder.org, places)}
+def _versions(window: SessionWindow) -> dict[int, MessageVersion]:
+    return {
+        one.ordinal: MessageVersion(one.session_id, one.ordinal, one.source_id, version)
+        for one, version in zip(window.messages, window.versions, strict=True)
+    }
 
 
 async def _read(
@@ -93,18 +92,20 @@ async def _told(
     session: Session,
     found: Found,
     window: SessionWindow,
-    versions: dict[int, MessageVersion],
     characters: int,
     find: str,
 ) -> str:
+    versions = _versions(window)
     texts = [text for text in texts_of(window) if text.ordinal == found.ordinal or text.part != "result"]
     shares = given_out([text.total for text in texts], [text.ordinal == found.ordinal for text in texts], characters)
-    shown = []
-    for text, share in zip(texts, shares, strict=True):
+
+    async def one_shown(text: Text, share: int) -> _Shown:
         start = 0
         if find and text.ordinal == found.ordinal and text.total > share:
             start = await _place(holder, store, session.id, text, find, share)
-        shown.append(_Shown(text, await _from(holder, store, session.id, text, start, share), start))
+        return _Shown(text, await _from(holder, store, session.id, text, start, share), start)
+
+    shown = await asyncio.gather(*map(one_shown, texts, shares))
     quotation = Quotation(f"session {of_session(session.id)} {moment(session.started_at, UTC)} UTC")
     said = -1
     for one in shown:
@@ -125,13 +126,17 @@ async def _told(
 
 
 async def _part(
-    holder: Holder, store: AsyncClickHouseStore, session: Session, handle: Handle, found: Found, characters: int
+    holder: Holder,
+    store: AsyncClickHouseStore,
+    session: Session,
+    handle: Handle,
+    found: Found,
+    window: SessionWindow,
+    characters: int,
 ) -> str:
     """One text, from where the handle says."""
-    window = await store.session_window(
-        holder.org, session.id, first_ordinal=found.ordinal, last_ordinal=found.ordinal, max_characters=0
-    )
-    wanted = [one for one in texts_of(window) if (one.part, one.call) == (handle.part, handle.call)]
+    named = (found.ordinal, handle.part, handle.call)
+    wanted = [one for one in texts_of(window) if (one.ordinal, one.part, one.call) == named]
     if not wanted:
         return "gone: the message has no such text any more."
     text = wanted[0]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agentstore.faces.times import moment, span
 from agentstore.faces.titles import title_of
-from agentstore.mcp.handles import of_session
+from agentstore.mcp.handles import of_message, of_session, version_at
 from agentstore.mcp.quoting import ABOUT, Quotation, answer
-from agentstore.mcp.scope import pointing
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, Session
@@ -21,18 +21,21 @@ _LINE = 240  # of an answer, for a prompt
 UTC = ZoneInfo("UTC")
 
 
-async def overview(holder: Holder, store: AsyncClickHouseStore, session: Session, characters: int) -> str:
-    """The facts of a session, and a line of each of its prompts, as many as there is room for."""
-    outline, prompts = await asyncio.gather(
-        store.session_outline(holder.org, session.id),
-        store.session_prompts(holder.org, session.id, max_characters=_PROMPT),
+async def overview(
+    holder: Holder, store: AsyncClickHouseStore, id: str, found: Awaitable[Session], characters: int
+) -> str:
+    """The facts of a session, which is ``found``, and a line of each of its prompts, as many as there is room for."""
+    session, outline, prompts = await asyncio.gather(
+        found,
+        store.session_outline(holder.org, id),
+        store.session_prompts(holder.org, id, max_characters=_PROMPT),
     )
     chosen = prompts[: max(1, characters // _LINE)]
-    handles = await pointing(holder, store, [(session.id, one.ordinal) for one in chosen])
     quotation = Quotation(f"session {of_session(session.id)} {moment(session.started_at, UTC)} UTC")
     quotation.quoted_line(f"{session.agent_type}, {session.project_name}: {title_of(session)}", 2 * _PROMPT)
     for one in chosen:
-        quotation.own(f"{handles.at(session.id, one.ordinal)} {moment(one.timestamp, UTC)}")
+        handle = of_message(id, one.ordinal, version_at(id, one.ordinal, one))
+        quotation.own(f"{handle} {moment(one.timestamp, UTC)}")
         quotation.quoted_line(one.content.strip(), _PROMPT)
     calls, errors = sum(one.call_count for one in outline), sum(one.error_count for one in outline)
     took = span(session.started_at, session.ended_at)

@@ -11,7 +11,7 @@ from agentstore.faces.times import parse_when
 from agentstore.mcp.handles import of_message
 
 if TYPE_CHECKING:
-    from agentstore import AsyncClickHouseStore
+    from agentstore import AsyncClickHouseStore, MessageVersion
     from agentstore.mcp.holding import Holder
 
 EVERYWHERE = "*"
@@ -63,8 +63,8 @@ def dates(holder: Holder, since: str, until: str) -> dict[str, Any]:
 class Pointing:
     """Handles of messages, with the versions that they have now."""
 
-    def __init__(self, found: dict[tuple[str, int], Any]) -> None:
-        self._found = found
+    def __init__(self, versions: Iterable[MessageVersion]) -> None:
+        self._found = {(one.session_id, one.ordinal): one for one in versions}
 
     def at(self, session_id: str, ordinal: int) -> str:
         """The handle of a message."""
@@ -73,5 +73,4 @@ class Pointing:
 
 async def pointing(holder: Holder, store: AsyncClickHouseStore, places: Iterable[tuple[str, int]]) -> Pointing:
     """Handles for these messages."""
-    versions = await store.message_versions(holder.org, places)
-    return Pointing({(one.session_id, one.ordinal): one for one in versions})
+    return Pointing(await store.message_versions(holder.org, places))

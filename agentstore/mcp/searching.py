@@ -9,14 +9,14 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.faces.money import count
 from agentstore.faces.times import moment
 from agentstore.mcp.asking import Search, limited
-from agentstore.mcp.handles import parsed
+from agentstore.mcp.handles import of_message, parsed, version_at
 from agentstore.mcp.quoting import ABOUT, Quotation, answer, around, cut
-from agentstore.mcp.scope import dates, pointing, scope_of
+from agentstore.mcp.scope import dates, scope_of
 
 if TYPE_CHECKING:
     from agentstore import SearchPage, SearchResult
     from agentstore.mcp.holding import Holder
-    from agentstore.mcp.scope import Pointing, Scope
+    from agentstore.mcp.scope import Scope
 
 _SNIPPET = 140
 _TITLE = 60
@@ -51,16 +51,16 @@ async def search(holder: Holder, asked: Search) -> str:
     if not page.results:
         other = "" if asked.words else " words=true finds words in any order."
         return f"Nothing found in {scope.name}.{other}{scope.widening}"
-    places = [(one.session_id, one.ordinal) for one in page.results]
-    return _told(page, scope, await pointing(holder, store, places))
+    return _told(page, scope)
 
 
-def _told(page: SearchPage, scope: Scope, handles: Pointing) -> str:
+def _told(page: SearchPage, scope: Scope) -> str:
     quotation = Quotation()
     last = ""
     for hit in page.results:
         when = moment(hit.started_at, UTC)
-        quotation.own(f"{handles.at(hit.session_id, hit.ordinal)} {when} {hit.role}")
+        handle = of_message(hit.session_id, hit.ordinal, version_at(hit.session_id, hit.ordinal, hit))
+        quotation.own(f"{handle} {when} {hit.role}")
         if hit.session_id != last:
             project = f"{hit.project_name}: " if not scope.fields else ""
             quotation.quoted_line(f"[{project}{cut(hit.first_message.strip().partition(chr(10))[0], _TITLE)}]")

@@ -42,13 +42,17 @@ class MessageOutline(Record, frozen=True):
 
 
 class Prompt(Record, frozen=True):
-    """What a person said: the beginning of it. ``content_length`` is that of the whole text."""
+    """What a person said: the beginning of it. ``content_length`` is that of the whole text.
+
+    ``version`` is the message's, as in ``MessageVersion``.
+    """
 
     ordinal: int
     timestamp: dt.datetime | None = None
     content: str = ""
     content_length: int = 0
     source_id: str = ""
+    version: str = ""
 
 
 class CutText(Record, frozen=True):
@@ -66,11 +70,15 @@ class CutText(Record, frozen=True):
 
 
 class SessionWindow(Record, frozen=True):
-    """Some messages of a session in a row, and their tool calls. What is not in ``cut`` is whole."""
+    """Some messages of a session in a row, and their tool calls. What is not in ``cut`` is whole.
+
+    ``versions`` are those of the messages, in their order, as in ``MessageVersion``.
+    """
 
     messages: list[Message] = msgspec.field(default_factory=list)
     tool_calls: list[ToolCall] = msgspec.field(default_factory=list)
     cut: list[CutText] = msgspec.field(default_factory=list)
+    versions: list[str] = msgspec.field(default_factory=list)
 
 
 class MessageVersion(Record, frozen=True):
@@ -112,7 +120,11 @@ class Highlight(Record, frozen=True):
 
 
 class SearchResult(Record, frozen=True):
-    """One matching message (its own role) or tool call (role "tool", ``source_id`` that of the message it is in)."""
+    """One matching message (its own role) or tool call (role "tool").
+
+    ``source_id`` and ``version`` (as in ``MessageVersion``) are the message's, or those of the message that the call is
+    in; "" where that is not there.
+    """
 
     session_id: str = ""
     ordinal: int = 0
@@ -126,6 +138,7 @@ class SearchResult(Record, frozen=True):
     snippet: str = ""
     highlights: list[Highlight] = msgspec.field(default_factory=list)
     source_id: str = ""
+    version: str = ""
 
 
 class SearchPage(Record, frozen=True):
@@ -175,7 +188,8 @@ class GitLinkPage(Record, frozen=True):
 class FileHistoryEntry(Record, frozen=True):
     """What a tool call did with a file, together with the session that it was made in. Its fields as in ``FileTouch``.
 
-    ``display_name`` is that of the session; where it has none, its first message says what it is about.
+    ``display_name`` is that of the session; where it has none, its first message says what it is about. ``source_id``
+    and ``version`` (as in ``MessageVersion``) are those of the message, where they were asked for.
     """
 
     session_id: str = ""
@@ -194,6 +208,8 @@ class FileHistoryEntry(Record, frozen=True):
     agent_type: str = ""
     display_name: str = ""
     first_message: str = ""
+    source_id: str = ""
+    version: str = ""
 
 
 class FileHistory(Record, frozen=True):

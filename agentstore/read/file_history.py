@@ -10,14 +10,17 @@ from typing import get_args
 from agentstore.connection.sql import Sql, join, sql
 from agentstore.errors import InvalidArgumentError
 from agentstore.models import FileHistory, FileHistoryEntry, FileOperation, SessionFile
-from agentstore.protocols import Executor
+from agentstore.protocols import Columns, Executor
 from agentstore.read.beside import told_of_sessions
 from agentstore.read.building import build_in_slices
+from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import named, page_limit, text
 from agentstore.read.copies import own_rows
 from agentstore.read.cursor import FileCursor, decode_file_cursor, encode_search_cursor
 from agentstore.read.floors import CONTENT, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
+from agentstore.read.messages import whole_number
+from agentstore.read.versions import MOST, versions_of
 
 _OPERATIONS = get_args(FileOperation)
 _FIELDS = FileHistoryEntry.__struct_fields__
@@ -58,6 +61,7 @@ class FileReads(ReadLanes):
         operations: Iterable[FileOperation] = (),
         limit: int = 100,
         cursor: str = "",
+        versions: int = 0,
     ) -> FileHistory:
         """What tool calls did with a file, newest first, with the sessions they are of; a page of at most ``limit``.
 
@@ -65,6 +69,9 @@ class FileReads(ReadLanes):
         "" all files of the session or project that is named. Of ``operations`` any, where none are given. A move
         stands in the history of both paths. Sessions that are deleted are left out, subagents are not, and what a fork
         or a resume copied is told once, for the session that it belongs to.
+
+        ``versions`` asks for ``source_id`` and ``version`` of messages: of the last change (where there is none, the
+        last touch) by each of the first so many sessions of the page, 1,000 at most.
         """
         pool, organisation = self._open_pool, text(org_id, "org_id")
         conditions = [
@@ -76,7 +83,7 @@ class FileReads(ReadLanes):
             above_floor(organisation, session_id, CONTENT) if session_id else above_floors(organisation),
             own_rows(organisation, sql("message_ordinal")),
         ]
-        page = page_limit(limit)
+        page, versions = page_limit(limit), _count(versions)
         columns = await pool.fetch(
             sql(
                 "SELECT session_id, path, toString(operation), message_ordinal, tool_use_id, call_index, moved_from,"
@@ -87,7 +94,27 @@ class FileReads(ReadLanes):
                 limit=page + 1,
             )
         )
-        return await _page(pool, organisation, columns, page)
+        return await _page(pool, organisation, columns, page, versions)
+
+
+def _count(versions: int) -> int:
+    if not 0 <= whole_number(versions, "versions") <= MOST:
+        raise InvalidArgumentError(f"versions: expected 0 … {MOST}, got {versions}", field="versions")
+    return versions
+
+
+def _last_places(columns: Columns, sessions: int) -> list[tuple[str, int]]:
+    """Session and ordinal of the last change, or else touch, by each of the first so many sessions."""
+    last: dict[str, int] = {}
+    changed: set[str] = set()
+    for id, operation, ordinal in zip(columns[0], columns[2], columns[3], strict=True):
+        if id not in last and len(last) == sessions:
+            continue
+        if operation != "read" and id not in changed:
+            changed.add(id)
+            last[id] = ordinal
+        last.setdefault(id, ordinal)
+    return list(last.items())
 
 
 def _match(org_id: str, path: str, project_id: str, session_id: str) -> list[Sql]:
@@ -140,16 +167,25 @@ def _after(cursor: str) -> list[Sql]:
     ]
 
 
-async def _page(executor: Executor, org_id: str, columns: list[tuple[object, ...]], limit: int) -> FileHistory:
-    """The page, with what its sessions are."""
+async def _page(executor: Executor, org_id: str, columns: Columns, limit: int, versions: int) -> FileHistory:
+    """The page, with what its sessions are, and the versions of so many messages."""
     if not columns:
         return FileHistory()
     has_more = len(columns[0]) > limit
     columns = [column[:limit] for column in columns]
-    beside = zip(*await told_of_sessions(executor, org_id, columns[0]), strict=True)
-    entries = await build_in_slices(FileHistoryEntry, [*columns, *beside], time_columns=[_FIELDS.index("touched_at")])
+    told, found = await gather_both(
+        lambda: told_of_sessions(executor, org_id, columns[0]),
+        lambda: versions_of(executor, org_id, _last_places(columns, versions)),
+    )
+    known = {(one.session_id, one.ordinal): (one.source_id, one.version) for one in found}
+    of_messages = [known.get(place, ("", "")) for place in zip(columns[0], columns[3], strict=True)]
+    entries = await build_in_slices(
+        FileHistoryEntry,
+        [*columns, *zip(*told, strict=True), *zip(*of_messages, strict=True)],
+        time_columns=[_FIELDS.index("touched_at")],
+    )
     if not has_more:
         return FileHistory(entries)
     session_id, path, _, ordinal, tool_use_id, call_index, _, _, moment = (column[-1] for column in columns)
-    last = FileCursor(moment, session_id, ordinal, call_index, tool_use_id, path)  # type: ignore[arg-type]
+    last = FileCursor(moment, session_id, ordinal, call_index, tool_use_id, path)
     return FileHistory(entries, encode_search_cursor(last))

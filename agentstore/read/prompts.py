@@ -9,6 +9,7 @@ from agentstore.read.conditions import text
 from agentstore.read.floors import above_floor
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.messages import whole_number
+from agentstore.read.versions import VERSION
 
 _TIME = Prompt.__struct_fields__.index("timestamp")
 
@@ -24,8 +25,9 @@ class PromptReads(ReadLanes):
         columns = await self._open_pool.fetch(
             sql(
                 "SELECT ordinal, toUnixTimestamp64Micro(timestamp), substringUTF8(content, 1, {most}),"
-                " content_length, source_id FROM messages FINAL"
+                " content_length, source_id, {version} FROM messages FINAL"
                 " WHERE org_id = {org_id} AND session_id = {session_id} AND role = 'user' AND {seen} ORDER BY ordinal",
+                version=VERSION,
                 most=whole_number(max_characters, "max_characters"),
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),

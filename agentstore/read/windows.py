@@ -17,6 +17,7 @@ from agentstore.read.decoding import selection
 from agentstore.read.floors import above_floor
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.messages import constants, whole_number
+from agentstore.read.versions import VERSION
 
 # More characters than a text has: the server has no larger numbers for their places.
 _MOST = 2**32
@@ -25,19 +26,23 @@ _OUTLINE_FIELDS = MessageOutline.__struct_fields__
 
 @dataclass(frozen=True)
 class _Held:
-    """Records with texts that may be cut: their table and the rest of its key; the columns of the texts, by part."""
+    """Records with texts that may be cut: their table and the rest of its key; the columns of the texts, by part.
+
+    ``also`` is what is asked beside the fields.
+    """
 
     record: type[Message] | type[ToolCall]
     table: Sql
     key: tuple[str, ...]
     texts: dict[TextKind, str]
+    also: tuple[Sql, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
         return tuple(name for name in self.record.__struct_fields__ if name not in ("org_id", "session_id"))
 
 
-_MESSAGES = _Held(Message, sql("messages"), ("ordinal",), {"content": "content", "usage": "token_usage"})
+_MESSAGES = _Held(Message, sql("messages"), ("ordinal",), {"content": "content", "usage": "token_usage"}, (VERSION,))
 _CALLS = _Held(
     ToolCall,
     sql("tool_calls"),
@@ -93,11 +98,11 @@ class WindowReads(ReadLanes):
         pool, organisation, id = self._open_pool, text(org_id, "org_id"), text(session_id, "session_id")
         span = (whole_number(first_ordinal, "first_ordinal"), whole_number(last_ordinal, "last_ordinal"))
         most = None if max_characters is None else _count(max_characters, "max_characters")
-        (messages, cut), (calls, also_cut) = await gather_both(
+        (messages, cut, versions), (calls, also_cut, _) = await gather_both(
             lambda: _window(pool, _MESSAGES, organisation, id, span, most),
             lambda: _window(pool, _CALLS, organisation, id, span, most),
         )
-        return SessionWindow(messages, calls, [*cut, *also_cut])
+        return SessionWindow(messages, calls, [*cut, *also_cut], versions)
 
     async def message_text(
         self,
@@ -146,15 +151,15 @@ class WindowReads(ReadLanes):
 
 async def _window(
     pool: Executor, held: _Held, org_id: str, session_id: str, span: tuple[int, int], most: int | None
-) -> tuple[list[Any], list[CutText]]:
-    """The records of these ordinals, and which of their texts are cut."""
+) -> tuple[list[Any], list[CutText], list[Any]]:
+    """The records of these ordinals, which of their texts are cut, and what is asked also, of each record."""
     columns = await pool.fetch(
         sql(
             # First by the key alone: where most sessions are short the server keeps no ordinals in its index, and would
             # read all texts of this one.
             "SELECT {columns} FROM {table} FINAL PREWHERE org_id = {org_id} AND session_id = {session_id}"
             " AND {ordinal} BETWEEN {first} AND {last} WHERE {seen} ORDER BY {key}",
-            columns=_cut_columns(held, most),
+            columns=join(", ", [_cut_columns(held, most), *held.also]),
             table=held.table,
             org_id=org_id,
             session_id=session_id,
@@ -165,7 +170,7 @@ async def _window(
             key=join(", ", map(identifier, held.key)),
         )
     )
-    lengths = columns[len(held.fields) :]
+    lengths = columns[len(held.fields) : len(columns) - len(held.also)]
     cut = [] if most is None or not columns else list(_cut(held, columns, lengths, most))
     _, time_columns = selection(held.record.__struct_fields__)
     records: list[Any] = await build_in_slices(
@@ -174,7 +179,7 @@ async def _window(
         time_columns=time_columns,
         constants=constants(held.record, org_id, session_id),
     )
-    return records, cut
+    return records, cut, [one for column in columns[len(columns) - len(held.also) :] for one in column]
 
 
 def _cut_columns(held: _Held, most: int | None) -> Sql:

@@ -22,6 +22,7 @@ from agentstore.web.handling import DEPENDENCIES
 from agentstore.web.heads import Heads
 from agentstore.web.live.hub import Hub
 from agentstore.web.live.stream import live
+from agentstore.web.live.streams import Streams
 from agentstore.web.marks import KnownMarks
 from agentstore.web.pages import (
     commits,
@@ -130,6 +131,7 @@ def make_app(
             "turns": Turns(_HEAVY, _WAITING),
             "spending": KnownCosts(store),
             "hub": hub,
+            "streams": Streams(),
         }
     )
     app = Litestar(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -24,6 +25,9 @@ _TITLES = {
     413: "Too large",
     429: "Too often",
 }
+# What Litestar says of a parameter that is not there; the rest of it is the address.
+_MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
+_RETRY_AFTER = {503: RETRY_AFTER_SECONDS, 429: 60}
 # What to do next, on a page.
 _NEXT = {
     404: "It may have been hidden, or the address is not whole.",
@@ -43,7 +47,7 @@ def told(scope: Any, problem: Problem) -> tuple[bytes, bytes]:
 
 def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
     """A problem as an answer: a page of ours, or JSON."""
-    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if problem.status == 503 else {}
+    headers = {"retry-after": str(_RETRY_AFTER[problem.status])} if problem.status in _RETRY_AFTER else {}
     if not wants_html(request.scope):
         body = msgspec.json.encode(problem)
         return Response(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
@@ -80,6 +84,9 @@ def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
         first = error.extra[0]
         if isinstance(first, dict):
             detail, field = str(first.get("message", "")), str(first.get("key", ""))
+    elif status == 400 and (missing := _MISSING.match(error.detail)):
+        field = missing[1]
+        detail = f"{field} is missing"
     if status >= 500:
         return _of_ours(request, error)
     return answer(request, Problem(status, _TITLES.get(status, "Refused request"), detail, field))

@@ -26,6 +26,13 @@ SPANS = (
 LONGEST = 1000
 
 
+def needle(q: str) -> str:
+    """What is looked for, where it is no longer than it may be: cut it would be found where it is not."""
+    if len(q) > LONGEST:
+        raise InvalidArgumentError(f"q: more than {LONGEST} characters", field="q")
+    return q
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """The filters of a page as they stand in its address: every view is a link. "" is what nobody asked for."""

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 SESSIONS = "/sessions"
 SEARCH = "/search"
 OVERVIEW = "/overview"
 COMMITS = "/commits"
 FILES = "/files"
+# Pieces of a path that a browser leaves out before it asks, escaped or not: these ids have a "~" before them, and so
+# have those that would mean them then.
+_DOTS = re.compile(r"~*\.{1,2}")
 
 
 def session_path(session_id: str) -> str:
     """The page of a session, whatever characters its id has."""
-    return f"{SESSIONS}/{quote(session_id, safe='')}"
+    piece = f"~{session_id}" if _DOTS.fullmatch(session_id) else session_id
+    return f"{SESSIONS}/{quote(piece, safe='')}"
+
+
+def id_in(piece: str) -> str:
+    """The id that a piece of a path means, in which "/" and "%" are still escaped."""
+    id = unquote(piece)
+    return id[1:] if id.startswith("~") and _DOTS.fullmatch(id, 1) else id
 
 
 def message_path(session_id: str, ordinal: int, source_id: str = "", when: dt.datetime | None = None) -> str:

@@ -18,7 +18,6 @@ from agentstore.web.settings import WebSettings
 
 # How long answers under way have when it ends.
 _LAST_SECONDS = 5
-_MOST_CONNECTIONS = 512
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -53,7 +52,6 @@ async def serve(
         # Who asks and by which name is decided by the gate alone.
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_LAST_SECONDS,
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -16,11 +16,10 @@ from markupsafe import Markup, escape
 from agentstore.faces import money, times
 from agentstore.faces.addresses import name_of
 from agentstore.faces.titles import title_of
-from agentstore.integrations.hits import marked_html
 from agentstore.web import links
 from agentstore.web.access.viewer import is_let_in, viewer_of
 from agentstore.web.assets import asset_path
-from agentstore.web.rendering import said_line, visible
+from agentstore.web.rendering import said_line, snippet_html, visible
 from agentstore.web.zones import zone_for
 
 
@@ -44,7 +43,7 @@ def environment() -> Environment:
         link_name=name_of,
         quoted=lambda text: quote(str(text), safe=""),
         iso=_iso,
-        marked=lambda hit: Markup(marked_html(hit)),
+        marked=lambda hit: Markup(snippet_html(hit)),
         value=_value,
         prompt_line=lambda content: said_line(content, 200),
         shell_word=shlex.quote,

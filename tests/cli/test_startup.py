@@ -16,6 +16,7 @@ def loaded(code: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\nprint('loaded', *sys.modules)"],
         cwd=ROOT,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
         text=True,
@@ -41,3 +42,9 @@ def test_help_of_a_command_loads_no_store() -> None:
     for name, _, _ in COMMANDS:
         modules = loaded(f"from agentstore.cli import main; main([{name!r}, '--help'])")
         assert not modules & {"asynch", "agentstore.store", "agentstore.importers", "agentstore.ingest"}
+
+
+def test_the_server_for_agents_starts_without_what_reads_options_and_without_the_store() -> None:
+    modules = loaded("from agentstore.cli import main; assert main(['mcp']) == 0")  # stdin ends at once
+    assert "agentstore.mcp.serving" in modules
+    assert not modules & {"agentstore.store", "asynch", "attr", "cyclopts", "rich"}

@@ -125,7 +125,8 @@ class Model:
                 if text is not None and (session.id, ordinal) not in owners:
                     source = self.messages.get((session.id, ordinal))
                     result = _result(session, ordinal, role, text, needle)
-                    found.append(msgspec.structs.replace(result, source_id=source.source_id if source else ""))
+                    of_message = {"source_id": source.source_id, "version": reference.version(source)} if source else {}
+                    found.append(msgspec.structs.replace(result, **of_message))
         return found
 
     def _owners(self) -> dict[tuple[str, int], str]:

@@ -14,6 +14,7 @@ from agentstore import (
     FileTouch,
     InvalidArgumentError,
     InvalidCursorError,
+    MessageVersion,
     SessionDelete,
     SessionFile,
 )
@@ -76,6 +77,34 @@ async def test_every_field_comes_back_with_the_session_it_is_of(store: AsyncClic
     assert await history(store, org, "new's.py", project_id="p") == [("s", 2**32 - 1)]
     assert await history(store, org, "", project_id="p") == [("s", 2**32 - 1)]
     assert await history(store, org, "new's.py", project_id="q") == []
+
+
+async def test_versions_are_of_what_each_session_did_last(store: AsyncClickHouseStore, org: str) -> None:
+    touches: list[tuple[str, int, FileOperation]] = [
+        ("new", 7, "read"), ("new", 6, "edit"), ("new", 5, "write"), ("reads", 4, "read"), ("reads", 3, "read"),
+               ("nothing", 2, "edit"), ("old", 1, "write"), ("old", 0, "read"),
+    ]  # fmt: skip
+    for id in ("new", "reads", "old", "nothing"):
+        said = [message(number, f"{id} {number}", source_id=f"{id}-{number}") for number in range(8)]
+        await store.write_session(org, session(id), said if id != "nothing" else [])
+    await store.write_file_touches(
+        org, [touch(id, "a.py", did, message_ordinal=at_, touched_at=at(at_)) for id, at_, did in touches]
+    )
+    asked = [("new", 6), ("reads", 4), ("nothing", 2), ("old", 1)]
+    versions = {(one.session_id, one.ordinal): one for one in await store.message_versions(org, asked)}
+    assert set(versions) == {("new", 6), ("reads", 4), ("old", 1)}
+    for count in range(6):
+        found = (await store.file_history(org, "a.py", versions=count)).touches
+        assert [(one.session_id, one.message_ordinal) for one in found] == [place[:2] for place in touches]
+        assert [
+            MessageVersion(one.session_id, one.message_ordinal, one.source_id, one.version)
+            for one in found
+            if one.version
+        ] == [versions[place] for place in asked[:count] if place in versions]
+    for wrong in (-1, 1001, "1", True):
+        with pytest.raises(InvalidArgumentError) as caught:
+            await store.file_history(org, "a.py", versions=wrong)  # type: ignore[arg-type]
+        assert caught.value.field == "versions"
 
 
 async def test_pages_tell_each_touch_once(store: AsyncClickHouseStore, org: str) -> None:

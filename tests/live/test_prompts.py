@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentstore import AsyncClickHouseStore, InvalidArgumentError, Prompt
+from tests import reference
 from tests.builders import at, message, session
 
 
@@ -18,8 +19,15 @@ async def test_prompts_are_what_users_said_cut_to_their_beginnings(store: AsyncC
     await store.write_session(org, session("s"), said)
     found = await store.session_prompts(org, "s", max_characters=4)
     assert found == [
-        Prompt(0, timestamp=at(1), content="横浜の潮", content_length=said[0].content_length, source_id="a"),
-        Prompt(7, timestamp=said[2].timestamp),
+        Prompt(
+            0,
+            timestamp=at(1),
+            content="横浜の潮",
+            content_length=said[0].content_length,
+            source_id="a",
+            version=reference.version(said[0]),
+        ),
+        Prompt(7, timestamp=said[2].timestamp, version=reference.version(said[2])),
     ]
     assert await store.session_prompts(org, "nobody's") == []
     assert await store.session_prompts(f"{org}-other", "s") == []

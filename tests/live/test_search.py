@@ -17,6 +17,7 @@ from agentstore import (
     SessionDelete,
     SessionFilter,
 )
+from tests import reference
 from tests.builders import at, call, message, session
 
 Hit = tuple[str, int, str]
@@ -107,6 +108,7 @@ async def test_a_result_is_complete(store: AsyncClickHouseStore, org: str) -> No
         first_message="hi",
         snippet="say Needle",
         highlights=[Highlight(4, 10)],
+        version=reference.version(message(3, "say Needle", role="assistant")),
     )
 
 

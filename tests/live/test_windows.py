@@ -21,6 +21,7 @@ from agentstore import (
     ToolCall,
 )
 from agentstore.models import TextKind
+from tests import reference
 from tests.builders import at, call, message, session, stored
 
 EVERYTHING: dict[str, Any] = {"first_ordinal": 0, "last_ordinal": 2**32 - 1}
@@ -72,6 +73,7 @@ async def test_a_window_has_both_its_ends_and_leaps_over_gaps(store: AsyncClickH
         assert await store.session_window(org, "s", first_ordinal=first, last_ordinal=last) == SessionWindow(
             [one for one in told if first <= one.ordinal <= last],
             [one for one in called if first <= one.message_ordinal <= last],
+            versions=[reference.version(one) for one in told if first <= one.ordinal <= last],
         )
     assert await store.session_window(org, "nobody's", **EVERYTHING) == SessionWindow()
     assert await store.session_window(f"{org}-other", "s", **EVERYTHING) == SessionWindow()
@@ -93,6 +95,7 @@ async def test_texts_are_cut_at_characters(store: AsyncClickHouseStore, org: str
         assert [(one.input_json, one.result_content) for one in window.tool_calls] == [
             (one[:most], one[::-1][:most]) for one in texts
         ]
+        assert window.versions == [reference.version(one) for one in messages]
         longer = [(n, len(one)) for n, one in enumerate(texts) if len(one) > most]
         parts: tuple[TextKind, ...] = ("content", "usage")
         called: tuple[TextKind, ...] = ("input", "result")
@@ -102,7 +105,10 @@ async def test_texts_are_cut_at_characters(store: AsyncClickHouseStore, org: str
         ]
     whole = await store.session_window(org, "s", **EVERYTHING, max_characters=None)
     assert whole == SessionWindow(
-        await store.get_session_messages(org, "s"), await store.get_session_tool_calls(org, "s"), []
+        await store.get_session_messages(org, "s"),
+        await store.get_session_tool_calls(org, "s"),
+        [],
+        [reference.version(one) for one in messages],
     )
 
 

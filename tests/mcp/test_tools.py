@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -160,6 +162,92 @@ async def test_a_handle_says_when_it_points_at_rewritten_text(home: Path) -> Non
         gone = await asked("open", handle=handle)
         assert gone.startswith("gone: ")
         assert "needle" not in gone
+
+
+async def written(dsn: str, session: Session, messages: list[Message]) -> None:
+    """All that handles are given out for: a call, a file and a commit of the answers, which are the odd messages."""
+    answers = [one.ordinal for one in messages if one.ordinal % 2]
+    async with AsyncClickHouseStore(dsn) as store:
+        await store.ensure_schema()
+        calls = [
+            ToolCall(message_ordinal=number, tool_use_id=f"t{number}", input_json='{"a": "pin"}') for number in answers
+        ]
+        await store.write_session("local", session, messages, calls, replace=True)
+        await store.write_file_touches(
+            "local",
+            [
+                FileTouch(
+                    session.id, "src/a.py", "edit", message_ordinal=number, tool_use_id=f"t{number}", touched_at=at(1)
+                )
+                for number in answers
+            ],
+        )
+        await store.write_git_links(
+            "local",
+            [
+                GitLink(session.id, "commit", "high", commit_sha=f"abcd{number}", message_ordinal=number)
+                for number in answers
+            ],
+        )
+
+
+async def test_every_tools_handles_are_of_the_text_as_it_was(home: Path) -> None:
+    dsn = f"local:{home / 'store'}"
+    session, messages = conversation("s", ["the needle", "an answer", "a second needle", "another answer"])
+    asking: list[tuple[str, dict[str, Any]]] = [
+        ("search", {"query": "needle", "project": "*"}),
+        ("search", {"query": "needle", "words": True, "project": "*"}),
+        ("search", {"query": "pin", "role": "tool", "project": "*"}),
+        ("open", {"handle": "s"}),
+        ("file_history", {"path": "src/", "project": "*"}),
+        ("commit", {"commit": "abcd"}),
+    ]
+    changed = [replace(one, content=f"{one.content}, in other words") for one in messages]
+    shifted = [
+        replace(messages[0], content="put before", source_id="before"),
+        *(replace(one, ordinal=one.ordinal + 2) for one in messages),
+    ]
+    async with agent(home, dsn) as asked:
+        await written(dsn, session, messages)
+        given = [(tool, handle) for tool, arguments in asking for handle in handles(await asked(tool, **arguments))]
+        assert Counter(tool for tool, _ in given) == {"search": 6, "open": 2, "file_history": 1, "commit": 2}
+        for state, now in (("", messages), ("rewritten: ", changed), ("", messages), ("moved: ", shifted)):
+            await written(dsn, session, now)
+            for tool, handle in given:
+                told = await asked("open", handle=handle, around=0)
+                assert told.startswith(state or "Between the marks"), (tool, handle)
+        # Deleted, it is gone. Imported anew it is what it was, and rewritten where it is not.
+        for state, now in (("Between the marks", messages), ("rewritten: ", changed)):
+            async with AsyncClickHouseStore(dsn) as store:
+                await store.delete_sessions("local", ["s"])
+            for tool, handle in given:
+                text, is_error = await asked.answered("open", handle=handle)
+                assert is_error
+                assert text.startswith("gone: "), (tool, handle)
+            async with AsyncClickHouseStore(dsn) as store:
+                await store.restore_sessions("local", ["s"])
+            await written(dsn, session, now)
+            for tool, handle in given:
+                assert (await asked("open", handle=handle, around=0)).startswith(state), (tool, handle)
+
+
+async def test_what_is_left_out_of_a_text_is_found_again_where_it_moved(home: Path) -> None:
+    dsn = f"local:{home / 'store'}"
+    long = "".join(f"line {number} of a long answer\n" for number in range(500))
+    session, messages = conversation("s", ["the needle", long])
+    async with agent(home, dsn) as asked:
+        await filled(dsn, "local", (session, messages))
+        (handle,) = handles(await asked("search", query="of a long answer", project="*"))
+        onward = f"{handle}/text@{long.index('line 300 ')}"
+        here = await asked("open", handle=onward, characters=300)
+        assert re.search(r"^> line 300 of", here, re.MULTILINE)
+        await filled(
+            dsn, "local", (session, [messages[0], replace(messages[0], ordinal=1), replace(messages[1], ordinal=7)])
+        )
+        there = await asked("open", handle=onward, characters=300)
+        assert there.startswith("moved: ")
+        assert re.search(r"^> line 300 of", there, re.MULTILINE)
+        assert f"text@{long.index('line 300 ')}" not in there
 
 
 async def test_blame_leads_to_the_call_and_to_the_prompt(home: Path) -> None:

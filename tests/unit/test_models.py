@@ -48,7 +48,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "FileHistoryEntry": {
         "session_id": "", "path": "", "operation": "", "message_ordinal": 0, "tool_use_id": "", "call_index": 0,
         "moved_from": "", "moved_to": "", "touched_at": None, "user_id": "", "user_name": "", "project_id": "",
-        "project_name": "", "agent_type": "", "display_name": "", "first_message": "",
+        "project_name": "", "agent_type": "", "display_name": "", "first_message": "", "source_id": "",
+        "version": "",
     },
     "FileHistory": {"touches": [], "next_cursor": ""},
     "SessionStar": {**T, "user_id": "", "created_at": None},
@@ -71,7 +72,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "SearchResult": {
         "session_id": "", "ordinal": 0, "role": "", "user_id": "", "user_name": "", "project_name": "",
         "agent_type": "", "started_at": None, "first_message": "", "snippet": "", "highlights": [],
-        "source_id": "",
+        "source_id": "", "version": "",
     },
     "Changes": {"version": 0, "session_ids": [], "deleted_session_ids": [], "seen": {}},
     "GitLinkEntry": {
@@ -85,10 +86,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "ordinal": REQUIRED, "role": "", "timestamp": None, "model": "", "content_length": 0, "has_thinking": False,
         "has_tool_use": False, "source_id": "", "call_count": 0, "error_count": 0, "result_length": 0,
     },
-    "Prompt": {"ordinal": REQUIRED, "timestamp": None, "content": "", "content_length": 0, "source_id": ""},
+    "Prompt": {"ordinal": REQUIRED, "timestamp": None, "content": "", "content_length": 0, "source_id": "",
+               "version": ""},
     "MessageVersion": {"session_id": "", "ordinal": 0, "source_id": "", "version": ""},
     "CutText": {"ordinal": REQUIRED, "part": REQUIRED, "tool_use_id": "", "call_index": 0, "total": 0},
-    "SessionWindow": {"messages": [], "tool_calls": [], "cut": []},
+    "SessionWindow": {"messages": [], "tool_calls": [], "cut": [], "versions": []},
     "TextPart": {"text": "", "first": 0, "total": 0},
     "Highlight": {"start": REQUIRED, "end": REQUIRED},
     "GitLinkResult": {

@@ -62,7 +62,7 @@ READS = {
     "search": "org_id, query",
     "get_session_git_links": "org_id, session_id",
     "lookup_git_links": "org_id, *, sha='', pr_url=''",
-    "file_history": "org_id, path, *, project_id='', session_id='', operations=(), limit=100, cursor=''",
+    "file_history": "org_id, path, *, project_id='', session_id='', operations=(), limit=100, cursor='', versions=0",
     "list_session_stars": "org_id, session_id=''",
     "list_message_pins": "org_id, session_id=''",
     "list_session_deletes": "org_id",

@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Foreign:
-    """A server with one page, whatever is asked for."""
+    """A server with one page, whatever is asked for; and where each path was last asked for from."""
 
     port: int
     html: str = ""
     asked: list[str] = field(default_factory=list)
+    referrers: dict[str, str] = field(default_factory=dict)
 
     @property
     def other_site(self) -> str:
@@ -35,6 +36,7 @@ def foreign_pages() -> Iterator[Foreign]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             foreign.asked.append(self.path)
+            foreign.referrers[self.path] = self.headers.get("referer", "")
             body = foreign.html.encode()
             self.send_response(200)
             self.send_header("content-type", "text/html; charset=utf-8")

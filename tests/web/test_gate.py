@@ -15,6 +15,7 @@ from agentstore.errors import ConfigError
 from agentstore.web.access.headers import POLICY
 from agentstore.web.access.logins import Login, Logins
 from agentstore.web.access.sealed import Sealed
+from agentstore.web.live.streams import MOST
 from agentstore.web.serving import listening
 from agentstore.web.settings import WebSettings
 from tests.cli.running import Cli
@@ -231,6 +232,31 @@ def test_zones_of_a_cookie_are_those_that_all_know(client: httpx.Client) -> None
         client.cookies.set("agentstore_tz", cookie.replace("/", "%2F"))
         assert f"<strong data-zone>{zone}</strong>" in client.get("/sessions").text
         assert client.get("/overview/days", headers={"x-part": "panel"}).status_code == 200
+
+
+def test_streams_of_a_login_are_bounded(sample_pages: Pages) -> None:
+    with sample_pages.client() as one, sample_pages.client() as other, contextlib.ExitStack() as open_ones:
+
+        def begun(client: httpx.Client) -> tuple[httpx.Response, contextlib.ExitStack]:
+            stack = open_ones.enter_context(contextlib.ExitStack())
+            return stack.enter_context(client.stream("GET", "/live", timeout=SECONDS)), stack
+
+        held = [begun(one) for _ in range(MOST)]
+        assert {answer.status_code for answer, _ in held} == {200}
+        refused = one.get("/live", headers={"accept": "application/json"})
+        assert refused.status_code == 429
+        assert refused.json()["title"] == "Too many streams"
+        assert int(refused.headers["retry-after"]) > 0
+        # Who has logged in as well is another one.
+        assert begun(other)[0].status_code == 200
+        # Only asked for, it is none.
+        for _ in range(MOST + 1):
+            assert other.head("/live").status_code == 200
+        held[0][1].close()
+        deadline = time.monotonic() + SECONDS
+        while (again := begun(one)[0].status_code) == 429:
+            assert time.monotonic() < deadline
+        assert again == 200
 
 
 # --- from where --------------------------------------------------------------------------------------------------

@@ -248,6 +248,7 @@ def test_the_back_button_comes_back_to_the_message_that_was_read(tab: Page, page
 
 
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT"])
+@pytest.mark.usefixtures("watched")
 def test_streams_end_when_the_server_is_told_to(context: BrowserContext, module_cli: Cli, end: str) -> None:
     with served(module_cli) as pages:
         tab = logged_in(context, pages)

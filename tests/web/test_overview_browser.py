@@ -62,6 +62,36 @@ def test_another_measure_comes_in_place_and_keeps_the_focus(page: Page, sample_p
     expect(panel.get_by_role("columnheader", name="Cost")).to_be_visible()
 
 
+def test_bars_are_reached_by_keys_and_are_one_stop(page: Page, sample_pages: Pages) -> None:
+    filled(page, f"{sample_pages.address}/overview?since=2026-03-01&until=2026-03-08")
+    panel = page.get_by_role("region", name="Over time")
+    bars = panel.get_by_role("group", name="Bars, one for each day").get_by_role("link")
+    names = bars.evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    assert len(names) > 2
+    assert all(re.fullmatch(r"\w{3} \d+ Mar 2026: \d+ sessions?", name) for name in names)
+    panel.get_by_role("link", name="Cost").focus()
+    page.keyboard.press("Tab")
+    expect(bars.last).to_be_focused()
+    # What has the focus is seen.
+    assert bars.last.evaluate("(one) => getComputedStyle(one).outlineStyle") != "none"
+    page.keyboard.press("ArrowRight")
+    expect(bars.last).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(bars.nth(len(names) - 2)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(panel.get_by_text("As a table")).to_be_focused()
+    # One comes back to where one was.
+    page.keyboard.press("Shift+Tab")
+    expect(bars.nth(len(names) - 2)).to_be_focused()
+    page.keyboard.press("End")
+    expect(bars.last).to_be_focused()
+    page.keyboard.press("Home")
+    expect(bars.first).to_be_focused()
+    number = (names[0] or "").rpartition(": ")[2].split()[0]
+    page.keyboard.press("Enter")
+    expect(page.locator(".total")).to_have_text(re.compile(rf"^{number} session"))
+
+
 def test_a_panel_that_fails_is_asked_for_again(page: Page, sample_pages: Pages) -> None:
     page.route("**/overview/tools*", lambda route: route.abort())
     page.goto(f"{sample_pages.address}/overview?{ALL}")

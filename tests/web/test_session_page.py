@@ -52,6 +52,32 @@ def test_what_stands_beside_it_comes_by_itself(page: Page, sample_pages: Pages) 
     expect(page).to_have_url(re.compile(r"#m9$"))
 
 
+def test_in_a_narrow_window_the_conversation_comes_first(browser: Browser, page: Page, sample_pages: Pages) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(f"{sample_pages.address}/sessions/{TIDE}")
+    side = page.get_by_label("About this session")
+    expect(side.locator(".prompts")).to_be_attached()
+    expect(side.locator(".prompts")).to_be_hidden()
+    expect(page.locator("#m0")).to_be_in_viewport()
+    side.get_by_text("Prompts, files and more").click()
+    expect(side.locator(".prompts")).to_be_visible()
+    # Where there is room it stands beside it, and needs no unfolding.
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(side.locator(".prompts")).to_be_visible()
+    expect(side.get_by_text("Prompts, files and more")).to_be_hidden()
+    plain = browser.new_context(java_script_enabled=False, viewport={"width": 400, "height": 800})
+    try:
+        bare = logged_in(plain, sample_pages)
+        bare.goto(f"{sample_pages.address}/sessions/{TIDE}")
+        last, below = bare.locator(".message").last.bounding_box(), bare.locator(".session-side").bounding_box()
+        assert last is not None
+        assert below is not None
+        assert last["y"] + last["height"] <= below["y"]
+        expect(bare.locator(".session-side").get_by_role("link", name="Show").first).to_be_visible()
+    finally:
+        plain.close()
+
+
 def test_a_subagent_is_opened_in_place(page: Page, sample_pages: Pages) -> None:
     page.goto(f"{sample_pages.address}/sessions/{TIDE}")
     call = page.locator("#m2 details.call")
@@ -70,6 +96,17 @@ def test_found_text_is_marked_where_it_stands(page: Page, sample_pages: Pages) -
     expect(page.locator("#find")).to_have_value("44,714")
     page.get_by_role("link", name="Clear").click()
     expect(page.locator("mark")).to_have_count(0)
+
+
+def test_what_tools_were_given_is_found_as_names_and_values(page: Page, sample_pages: Pages) -> None:
+    page.goto(f"{sample_pages.address}/search?since=all&role=tool&q=harbours.toml")
+    found = page.locator(".hits .snippet").first
+    expect(found.locator(".name").first).to_have_text("file_path:")
+    expect(found.locator("mark").first).to_have_text("harbours.toml")
+    assert "{" not in found.inner_text()
+    page.locator(".hits a").first.click()
+    expect(page.locator(".hits-inside mark").first).to_have_text("harbours.toml")
+    expect(page.locator(".hits-inside .name").first).to_be_visible()
 
 
 def test_keys_go_from_prompt_to_prompt(page: Page, sample_pages: Pages) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from agentstore import AsyncClickHouseStore
 from agentstore.models import MessagePin, SessionStar
@@ -255,3 +255,30 @@ def test_two_browsers_side_by_side(browser: Browser, pages: Pages, module_cli: C
             expect(tab.locator("h1")).to_have_text("Not found")
         for one in contexts.values():
             one.close()
+
+
+def test_two_tabs_of_one_browser_do_not_tell_each_other(context: BrowserContext, pages: Pages, module_cli: Cli) -> None:
+    """Behind a proxy one browser may look at two organisations: what its tabs share is shared within each alone."""
+
+    async def change() -> None:
+        async with AsyncClickHouseStore(module_cli.dsn) as store:
+            await write(store, "birch", "beside-birch")
+
+    tabs = {org: context.new_page() for org in ORGS}
+    for org, tab in tabs.items():
+        tab.set_extra_http_headers({"x-user": "mei", "x-org": org})
+        tab.add_init_script(
+            """window.told = [];
+            const original = BroadcastChannel;
+            window.BroadcastChannel = class extends original {
+                constructor(name) {
+                    super(name);
+                    this.addEventListener("message", (event) => window.told.push(...event.data.session_ids));
+                }
+            };"""
+        )
+        with tab.expect_response("**/live"):
+            tab.goto(f"{pages.address}/sessions?since=all")
+    run_aside(change)
+    expect(tabs["birch"].get_by_text(f"{secret('birch')} beside-birch")).to_be_visible()
+    assert tabs["alder"].evaluate("window.told") == []

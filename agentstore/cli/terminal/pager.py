@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import IO
 
-from agentstore.cli.failing import CommandError
+from agentstore.cli.failing import CommandError, PagerLeft
 from agentstore.cli.terminal.screen import Screen, wants_colours, width_of
 
 VARIABLES = ("AGENTSTORE_PAGER", "PAGER")
@@ -20,10 +20,6 @@ _USUAL = "less"
 _CANNOT_BE_RUN = (126, 127)
 # As git sets them where the user has not: leave at once where all fits, pass on colours, leave the screen as it is.
 _DEFAULTS = {"LESS": "FRX", "LV": "-c"}
-
-
-class PagerLeft(Exception):
-    """The user has left the pager before all was printed, which is fine."""
 
 
 def pager_command(environment: Mapping[str, str] = os.environ) -> str:

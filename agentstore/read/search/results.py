@@ -19,10 +19,11 @@ from agentstore.read.search.read_settings import SCAN
 from agentstore.read.search.searched_tables import MESSAGE, SearchedTable
 from agentstore.read.search.term_sql import first_hit
 from agentstore.read.search.tokens import Term
+from agentstore.read.versions import VERSION
 
 _SESSION_FIELDS = ("user_id", "user_name", "project_name", "agent_type", "first_message")
 _ROW_COLUMNS = sql(
-    "session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length, around"
+    "session_id, position, kind, tool_use_id, call_index, role, source_id, version, _source, start, length, around"
 )
 _SESSION_COLUMNS = sql("moment, user_id, user_name, project_name, agent_type, first_message")
 
@@ -64,7 +65,7 @@ async def open_rows(
     )
     columns = await executor.fetch(query, SCAN)
     # In no order: the caller has the keys in order, and looks each one up.
-    return dict(_result(rows.terms, row[:12], row[12:]) for row in zip(*columns, strict=True))
+    return dict(_result(rows.terms, row[:13], row[13:]) for row in zip(*columns, strict=True))
 
 
 async def open_rows_concurrently(
@@ -104,15 +105,17 @@ def _is_own(position: int, own_from: int, copied: Sequence[int]) -> bool:
 
 
 def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -> tuple[SearchKey, SearchResult]:
-    session_id, position, kind, tool_use_id, call_index, role, source_id, source, start, length, around, floor = row
+    session_id, position, kind, tool_use_id, call_index, role, *of_message, start, length, around, floor = row
+    source_id, version, source = of_message
     moment, *shown = session
     text, highlights = snippet.assemble(around, start, length, terms)
     result = SearchResult(
         session_id=session_id,
         ordinal=position,
         role=role,
-        # ``source`` is the version of the message that has the id. Below the floor a replace has taken it away.
+        # ``source`` is when the message that has the id was written. Below the floor a replace has taken it away.
         source_id=source_id if source >= floor else "",
+        version=version if source >= floor else "",
         started_at=times([moment])[0],
         snippet=text,
         highlights=highlights,
@@ -139,8 +142,8 @@ def _session_ids(rows: RowsToOpen) -> tuple[str, ...]:
 
 
 def _snippets(rows: RowsToOpen) -> Sql:
-    """Of each row its key and version, its role, its source id and the version of the message that has that id; where
-    the snippet starts, the text's length, and the snippet with one code point more on each side.
+    """Of each row its key and version, its role, and source id and versions of its message (``_source`` is that of the
+    row); where the snippet starts, the text's length, and the snippet with one code point more on each side.
     """
     # ``toInt64``: for a hit near the start the difference is below 0, and of unsigned numbers it would be a huge one.
     # The space stands for the code point before the text, so that every snippet has a neighbour on its left.
@@ -148,7 +151,7 @@ def _snippets(rows: RowsToOpen) -> Sql:
     return sql(
         "WITH toInt64({hit}) AS hit, toInt64(lengthUTF8(text)) AS length,"
         " greatest(least(hit - 1 - {before}, length - {width}), 0) AS start"
-        " SELECT session_id, position, kind, tool_use_id, call_index, role, source_id, _source, start, length,"
+        " SELECT session_id, position, kind, tool_use_id, call_index, role, source_id, version, _source, start, length,"
         " substringUTF8(concat(' ', text), start + 1, {width} + 2) AS around, _version FROM ({texts}) WHERE hit > 0",
         hit=first_hit(sql("text"), rows.terms),
         before=snippet.BEFORE,
@@ -158,18 +161,19 @@ def _snippets(rows: RowsToOpen) -> Sql:
 
 
 def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...], ...]) -> Sql:
-    """Key, version, role, source id with its version, and text of the rows.
+    """Key, version, role, source id and versions of the message, and text of the rows.
 
     The text of a tool call is its input if that holds a term, else its result.
     """
     of_messages = table.kind == MESSAGE
     found = sql(
-        "SELECT {key}, _version, {role} AS role, {source} AS source_id, {written} AS _source,"
+        "SELECT {key}, _version, {role} AS role, {source} AS source_id, {version} AS version, {written} AS _source,"
         " {text} AS text FROM {table} FINAL"
         " WHERE org_id = {org_id} AND ({row}) IN {keys} AND {condition}",
         key=table.key,
         role=sql("toString(role)" if of_messages else "'tool'"),
         source=sql("source_id" if of_messages else "''"),
+        version=VERSION if of_messages else sql("''"),
         written=sql("_version" if of_messages else "toUInt64(0)"),
         text=sql("content")
         if of_messages
@@ -184,15 +188,17 @@ def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...
 
 
 def _with_sources(rows: RowsToOpen, calls: Sql, keys: tuple[tuple[object, ...], ...]) -> Sql:
-    """The tool calls with the source id of the message that made them, and the version of that message."""
+    """The tool calls with the source id of the message that made them, and the versions of that message."""
     # The message may be below the session's floor, and in its table until the sweep; ``_result`` looks at that. LEFT
-    # ANY JOIN: a call is shown also where its message is not there.
+    # ANY JOIN: a call is shown also where its message is not there. First by the key alone: texts of messages that only
+    # stand beside these are not read.
     return sql(
-        "SELECT c.* REPLACE (m.source_id AS source_id, m._version AS _source) FROM ({calls}) AS c LEFT ANY JOIN ("
-        "SELECT session_id, ordinal, source_id, _version FROM messages FINAL"
-        " WHERE org_id = {org_id} AND (session_id, ordinal) IN {messages}) AS m"
+        "SELECT c.* REPLACE (m.source_id AS source_id, m.version AS version, m._version AS _source) FROM ({calls}) AS c"
+        " LEFT ANY JOIN (SELECT session_id, ordinal, source_id, _version, {version} AS version FROM messages FINAL"
+        " PREWHERE org_id = {org_id} AND (session_id, ordinal) IN {messages}) AS m"
         " ON m.session_id = c.session_id AND m.ordinal = c.position",
         calls=calls,
+        version=VERSION,
         org_id=rows.org_id,
         messages=tuple({key[:2] for key in keys}),
     )

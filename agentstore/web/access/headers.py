@@ -21,7 +21,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
-_HEADERS = (
+HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     # Nobody is told where a viewer was. Pages with forms say "same-origin" themselves: else a browser would not tell us
@@ -32,7 +32,7 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
-_OURS = frozenset(name for name, _ in _HEADERS)
+_OURS = frozenset(name for name, _ in HEADERS)
 # What stands in the history is not for the disk of a browser, nor for a cache on the way.
 _UNCACHED = (b"cache-control", b"no-store")
 
@@ -44,9 +44,10 @@ def with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             kept = [(name.lower(), value) for name, value in message.get("headers", ())]
             kept = [one for one in kept if one[0] not in _OURS]
-            if not any(name == b"cache-control" for name, _ in kept):
-                kept.append(_UNCACHED)
-            message = {**message, "headers": [*kept, *_HEADERS]}
+            # Only our own files may be kept. Of a stream it is said for us that it may, if it is asked for anew.
+            if not any(name == b"cache-control" and value.startswith(b"public") for name, value in kept):
+                kept = [*(one for one in kept if one[0] != b"cache-control"), _UNCACHED]
+            message = {**message, "headers": [*kept, *HEADERS]}
         await send(message)
 
     return sent

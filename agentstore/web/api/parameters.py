@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
 
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from agentstore.filters import AnalyticsKeywords
 from agentstore.models import SearchQuery, SessionFilter
+from agentstore.web import links
 
 _LONGEST = 10_000
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
@@ -43,7 +43,7 @@ def date(text: str) -> str | None:
 
 def id_in(session_id: FromPath[str]) -> str:
     """The id in the path, which may hold any character: ``/`` as ``%2F``."""
-    return unquote(session_id)
+    return links.id_in(session_id)
 
 
 def filter_in(

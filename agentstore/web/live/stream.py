@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from agentstore.integrations.problems import Problem
+from agentstore.web.access.viewer import Viewer
+from agentstore.web.errors import answer
 from agentstore.web.handling import Who
 from agentstore.web.live.hub import Hub, News
+from agentstore.web.live.streams import MOST, Streams, TooManyStreamsError
+
+_STILL_HERE = ServerSentEventMessage(comment="still here")
+_TOO_MANY = Problem(
+    429, "Too many streams", f"this login holds {MOST} already", hint="close some of its tabs, or end what listens"
+)
 
 
 def hub_in(state: State) -> Hub:
@@ -21,16 +30,32 @@ def hub_in(state: State) -> Hub:
     return hub
 
 
-@get("/live")
-async def live(request: Request[Any, Any, Any], viewer: Who) -> ServerSentEvent:
-    """News of the viewer's organisation, until the browser or the server ends it."""
-    hub = hub_in(request.app.state)
+def streams_in(state: State) -> Streams:
+    """The streams that are open."""
+    streams = state.streams
+    assert isinstance(streams, Streams)
+    return streams
 
-    async def told() -> AsyncIterator[ServerSentEventMessage]:
+
+@get("/live")
+async def live(request: Request[Any, Any, Any], viewer: Who) -> ServerSentEvent | Response[Any]:
+    """News of the viewer's organisation, until the browser or the server ends it."""
+    told = _told(hub_in(request.app.state), streams_in(request.app.state), viewer)
+    try:
+        # It has begun, and so it ends, also where nobody reads any of it.
+        await anext(told)
+    except TooManyStreamsError:
+        return answer(request, _TOO_MANY)
+    return ServerSentEvent(told, headers={"x-accel-buffering": "no"})
+
+
+async def _told(hub: Hub, streams: Streams, viewer: Viewer) -> AsyncGenerator[ServerSentEventMessage]:
+    with streams.one_of(viewer.login):
+        yield _STILL_HERE
         begun = False
         async for news in hub.news(viewer.org):
             if news is None:
-                yield ServerSentEventMessage(comment="still here")
+                yield _STILL_HERE
                 continue
             if not begun:
                 # A browser that hears this misses nothing from now on.
@@ -39,5 +64,3 @@ async def live(request: Request[Any, Any, Any], viewer: Who) -> ServerSentEvent:
                 if news == News():
                     continue
             yield ServerSentEventMessage(event="news", data=msgspec.json.encode(news).decode())
-
-    return ServerSentEvent(told(), headers={"x-accel-buffering": "no"})

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Annotated, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from litestar import Request, Response, get
@@ -20,6 +20,7 @@ from agentstore.models import GitLink, Session
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.handling import Store, Who
+from agentstore.web.links import id_in
 from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.rendering import in_thread
 from agentstore.web.zones import zone_for
@@ -63,7 +64,7 @@ async def as_markdown(
     full: FromQuery[bool] = False,
 ) -> Response[Any]:
     """The whole session while it is read, or one message; ``tools``, ``thinking``, ``full`` as on the command line."""
-    session = await store.get_session(viewer.org, unquote(session_id))
+    session = await store.get_session(viewer.org, id_in(session_id))
     links = await store.get_session_git_links(viewer.org, session.id)
     detail = telling.Detail(tools=tools, thinking=thinking, lines=0 if full else telling.Detail.lines)
     zone = zone_for(request)

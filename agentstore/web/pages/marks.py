@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -14,7 +13,7 @@ from litestar.response import Redirect
 from agentstore.errors import NotFoundError
 from agentstore.web import marking
 from agentstore.web.handling import Marked, Store, Who
-from agentstore.web.links import message_path, session_path
+from agentstore.web.links import id_in, message_path, session_path
 from agentstore.web.templating import page
 
 At = Annotated[int, QueryParameter(ge=0, le=marking.LARGEST_ORDINAL)]
@@ -47,7 +46,7 @@ async def star(
     data: TickForm,
 ) -> Response[Any]:
     """The viewer's star on a session, or none."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     await marking.star(store, marked, viewer, id, on=bool(data.on))
     return _done(request, session_path(id))
 
@@ -62,7 +61,7 @@ async def hide(
     data: TickForm,
 ) -> Response[Any]:
     """Whether lists, searches and figures leave a session out."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     await marking.hide(store, marked, viewer, id, on=bool(data.on))
     return _done(request, session_path(id))
 
@@ -72,7 +71,7 @@ async def pin(
     request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str], at: At
 ) -> Response[str]:
     """The form of a pin."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     own = await marking.own_pin(store, viewer, id, at)
     try:
         message = await marking.message_at(store, viewer, id, at)
@@ -94,7 +93,7 @@ async def put_pin(
     data: NoteForm,
 ) -> Response[Any]:
     """Pins it with the note, or takes the pin off."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     if data.off:
         await marking.unpin(store, marked, viewer, id, at)
         return _done(request, message_path(id, at))

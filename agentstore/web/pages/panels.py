@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
@@ -13,7 +12,7 @@ from agentstore.errors import InvalidArgumentError
 from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
 from agentstore.web.handling import Spending, Store, Who
-from agentstore.web.links import session_path
+from agentstore.web.links import id_in, session_path
 from agentstore.web.spending import shown
 from agentstore.web.templating import page, render
 from agentstore.web.there import of_session
@@ -39,7 +38,7 @@ async def spent(
     request: Request[Any, Any, Any], store: Store, spending: Spending, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """Tokens and money of a session, its own and with its subagents."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     found, below = await asyncio.gather(spending.of(viewer.org, [id]), store.list_children(viewer.org, [id]))
     own = whole = found[id]
     if whole.row is None and not below:
@@ -64,7 +63,7 @@ async def prompts(
     request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """What people have said in it, a line each: of very many the latest."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     found = await of_session(store, viewer.org, id, store.session_prompts(viewer.org, id, max_characters=_PROMPT))
     left_out = max(0, len(found) - _MOST_PROMPTS)
     return _part_or_page(request, "session_prompts.html", id, "Prompts", prompts=found[left_out:], left_out=left_out)
@@ -73,7 +72,7 @@ async def prompts(
 @get("/sessions/{session_id:str}/files")
 async def files(request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]) -> Response[str]:
     """What it did with which files, those it changed first."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     found = await of_session(store, viewer.org, id, store.session_files(viewer.org, id))
     found.sort(key=lambda one: (set(one.operations) <= {"read"}, one.path))
     return _part_or_page(request, "session_files.html", id, "Files", files=found)
@@ -84,7 +83,7 @@ async def children(
     request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """Subagents, continuations and forks of it."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     found = await of_session(store, viewer.org, id, store.list_children(viewer.org, [id]))
     return _part_or_page(request, "session_children.html", id, "Subagents and continuations", children=found)
 
@@ -92,7 +91,7 @@ async def children(
 @get("/sessions/{session_id:str}/links")
 async def links(request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]) -> Response[str]:
     """Commits and pull requests that were made in it."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     found = await of_session(store, viewer.org, id, store.get_session_git_links(viewer.org, id))
     return _part_or_page(request, "session_links.html", id, "Commits and pull requests", links=found)
 
@@ -102,7 +101,7 @@ async def thread(
     request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]
 ) -> Response[str]:
     """How a subagent's conversation begins, to be opened inside of another one."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     session, outline = await asyncio.gather(store.get_session(viewer.org, id), store.session_outline(viewer.org, id))
     window = windows.first(outline)
     messages = await told(store, viewer, session, window)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -19,6 +18,7 @@ from agentstore.models import Session
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.handling import Store, Who
+from agentstore.web.links import id_in
 from agentstore.web.templating import page
 
 # A browser waits about so long. What is not erased then is invisible already.
@@ -36,7 +36,7 @@ class Typed(msgspec.Struct):
 @get("/sessions/{session_id:str}/purge")
 async def purge(request: Request[Any, Any, Any], store: Store, viewer: Who, session_id: FromPath[str]) -> Response[str]:
     """What would be erased, and the field to confirm it in."""
-    return _asked(request, await _doomed(store, viewer, unquote(session_id)))
+    return _asked(request, await _doomed(store, viewer, id_in(session_id)))
 
 
 @post("/sessions/{session_id:str}/purge")
@@ -48,7 +48,7 @@ async def erase(
     data: Annotated[Typed, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[str]:
     """Erases it where the right words were typed; else asks once more."""
-    doomed = await _doomed(store, viewer, unquote(session_id))
+    doomed = await _doomed(store, viewer, id_in(session_id))
     if _plain(data.title) != name_to_type(doomed.session):
         wrong = "Nothing is erased: that is not what stands above." if data.title.strip() else "Nothing is erased."
         return _asked(request, doomed, status=400, typed=data.title, wrong=wrong)

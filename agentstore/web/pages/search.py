@@ -13,7 +13,7 @@ from agentstore.faces.titles import title_of
 from agentstore.models import SearchPage, SearchQuery, SearchResult
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
-from agentstore.web.filters import SPANS, Asked
+from agentstore.web.filters import SPANS, Asked, needle
 from agentstore.web.handling import AskedFor, Choices_, Found, Store, Text, Who
 from agentstore.web.links import SEARCH
 from agentstore.web.templating import page
@@ -21,7 +21,6 @@ from agentstore.web.zones import zone_for
 
 PAGE = 50
 ROLES = (("user", "Prompts"), ("assistant", "Answers"), ("tool", "Tool calls"))
-_LONGEST = 1000
 _LONGEST_TAB = 64
 
 
@@ -54,7 +53,7 @@ async def search(
     # Nobody means "of the last 30 days" who looks for something they remember.
     if "since" not in request.query_params:
         asked = asked.changed(since="all")
-    query = _query(request, asked, q[:_LONGEST], mode, role, tool, cursor)
+    query = _query(request, asked, needle(q), mode, role, tool, cursor)
     began = time.monotonic()
     found = SearchPage()
     if q.strip():

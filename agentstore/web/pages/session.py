@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
@@ -17,8 +16,9 @@ from agentstore.web.access.viewer import Viewer
 from agentstore.web.conversation import windows
 from agentstore.web.conversation.telling import told
 from agentstore.web.conversation.windows import Window
+from agentstore.web.filters import needle
 from agentstore.web.handling import Marked, Store, Text, Who
-from agentstore.web.links import session_path, with_query
+from agentstore.web.links import id_in, session_path, with_query
 from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.marks import KnownMarks
 from agentstore.web.rendering import Find, finder, nothing, word_finder
@@ -45,7 +45,7 @@ async def session(
     mode: Text = "substring",
 ) -> Response[str]:
     """The page, or with ``x-part: window`` the next messages for the page that is open."""
-    id = unquote(session_id)
+    id, q = id_in(session_id), needle(q)
     if request.headers.get("x-part") == "window":
         return await _part(request, store, marked, viewer, id, before, after, _find(q, mode))
     shown, outline, hits = await asyncio.gather(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response, get
@@ -15,7 +14,7 @@ from agentstore.models.answered import TextKind
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.handling import Store, Text, Who
-from agentstore.web.links import session_path, with_query
+from agentstore.web.links import id_in, session_path, with_query
 from agentstore.web.marking import LARGEST_ORDINAL
 from agentstore.web.rendering import WHOLE, Block, in_thread, input_block, message_parts, plain_html, result_block
 from agentstore.web.templating import page
@@ -41,7 +40,7 @@ async def text(
     first: Number = 0,
 ) -> Response[str]:
     """One text of a message or a call: all of it, or where it is very long the part from a character on."""
-    id = unquote(session_id)
+    id = id_in(session_id)
     if part not in PARTS:
         raise InvalidArgumentError(f"part: expected content, input or result, got {part!r}", field="part")
     found = await store.message_text(

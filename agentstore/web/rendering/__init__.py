@@ -13,6 +13,7 @@ an event handler, a script, or an address but those of links to the web and to m
 - ``code_html(text, language, find)``, ``language_of(path)``; ``diff_html(lines, find)``, ``changed_lines(old, new)``,
   ``lines_of_diff(text)``; ``without_ansi(text)``
 - ``finder(needle)``, ``word_finder(query)``: what is to be marked (``find``), ``marked(text, spans)`` by known offsets
+- ``snippet_html(hit)``: a hit of a search, JSON of a tool call as names and values
 - ``await in_thread(size, render)``: beside the event loop, where there is much
 
 Classes for CSS: ``plain`` (pre-wrap); ``code`` and Pygments' (``static/code.css``), ``shell``, ``prompt``; ``diff``,
@@ -30,6 +31,7 @@ from agentstore.web.rendering.markdown import markdown_html, plain_html
 from agentstore.web.rendering.marks import Find, finder, marked, nothing, word_finder
 from agentstore.web.rendering.messages import MessagePart, message_parts, said_line
 from agentstore.web.rendering.patches import changed_lines
+from agentstore.web.rendering.snippets import snippet_html
 from agentstore.web.rendering.text import line_html, text_html, visible
 from agentstore.web.rendering.threads import in_thread
 
@@ -57,6 +59,7 @@ __all__ = [
     "plain_html",
     "result_block",
     "said_line",
+    "snippet_html",
     "text_html",
     "told_call",
     "visible",

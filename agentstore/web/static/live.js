@@ -1,6 +1,8 @@
 // One event stream for all tabs of a browser: browsers open six connections to a host, and a seventh tab would hang.
 // The tab that holds the lock listens, and tells the others.
-const channel = "BroadcastChannel" in window ? new BroadcastChannel("agentstore-live") : null;
+// Only tabs of the same login: behind a proxy that knows its users others may be open in this browser, too.
+const shared = `agentstore-live-${document.documentElement.dataset.login}`;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel(shared) : null;
 const listeners = new Set();
 let asked = false;
 
@@ -40,11 +42,10 @@ function follow(missed) {
 
 function take() {
   if (!navigator.locks || !channel) { follow(false); return; }
-  const name = "agentstore-live";
-  navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+  navigator.locks.request(shared, { ifAvailable: true }, (lock) => {
     if (lock) return follow(false);
     // Another tab listens. When it is closed one of the others takes over.
-    navigator.locks.request(name, () => follow(true));
+    navigator.locks.request(shared, () => follow(true));
     tell({ ...NOTHING, opened: true });
   });
 }

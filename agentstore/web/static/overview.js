@@ -77,4 +77,17 @@ document.addEventListener("click", (event) => {
   load(link.closest(".panel"), link.dataset.show, true);
 });
 
+// Bars are one stop for the tab key: arrows go from one to the next, past those that are empty.
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+document.addEventListener("keydown", (event) => {
+  const bar = event.target.closest?.(".bars-plot a");
+  if (!bar || !(event.key in STEPS) || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  const all = [...bar.closest("svg").querySelectorAll("a")];
+  const next = all[Math.min(all.length - 1, Math.max(0, all.indexOf(bar) + STEPS[event.key]))];
+  bar.setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+});
+
 for (const panel of document.querySelectorAll("[data-panel]")) load(panel, panel.dataset.panel);

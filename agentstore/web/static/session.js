@@ -96,7 +96,8 @@ async function fill(place) {
   place.dataset.filled = "1";
   const into = $("[data-into]", place) ?? place;
   try { into.replaceChildren(elements(await part(place.dataset.part, "panel"))); }
-  catch {
+  catch (error) {
+    if (error.message === "404") { into.replaceChildren("It is not here: it was not imported, or it was erased."); return; }
     delete place.dataset.filled;
     const again = document.createElement("button");
     again.className = "link";
@@ -239,6 +240,12 @@ async function comeBack(place) {
   const read = message(place.at);
   if (read) scrollBy({ top: read.getBoundingClientRect().top - place.top, behavior: "instant" });
 }
+
+// --- what stands beside it: beside it where there is room, else a line that unfolds
+const side = $("[data-side]"), narrow = matchMedia("(max-width: 60rem)");
+const fit = () => { side.open = !narrow.matches; };
+narrow.addEventListener("change", fit);
+fit();
 
 // --- the beginning
 history.scrollRestoration = "manual"; // a browser would go by pixels, of which there were more or fewer
