@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Sequence
 
 from agentstore.blame.choosing import COMMON, ELSEWHERE, NOBODY, SEVERAL, TAKEN_BACK, WROTE, Choice, Chooser
@@ -106,3 +107,13 @@ def test_without_calls_and_without_lines() -> None:
 def test_what_was_deleted_and_written_again_may_have_been_put_back() -> None:
     edits = [edit(1, Whole(f"{ONE}\n{TWO}\n", True)), edit(3, Whole(f"{ONE}\n{THREE}\n"), is_fresh=True)]
     assert chosen([ONE, THREE], edits) == [Choice(1, "medium", SEVERAL), Choice(1, "high", WROTE)]
+
+
+def test_a_line_that_stands_thousands_of_times_takes_no_time() -> None:
+    lines = [f"{ONE} {number // 2}" if number % 2 else "    }, {" for number in range(8000)]
+    edits = [edit(1, Whole("\n".join(lines) + "\n", True))]
+    began = time.process_time()
+    told = chosen(lines, edits, until=at(5))
+    assert time.process_time() - began < 8  # each with each other would be minutes
+    assert [one.edit for one in told] == [0] * len(lines)
+    assert {one.confidence for one in told[1::2]} == {"high"}
