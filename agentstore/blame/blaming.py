@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
+import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace as changed
 
 from agentstore.blame.choosing import Chooser
-from agentstore.blame.committed import LARGEST, Commit, commits_of, lines_at_head, lines_of
+from agentstore.blame.committed import LARGEST, Commit, commits_of, is_shallow, lines_at_head, lines_of
 from agentstore.blame.differing import common
 from agentstore.blame.git import GitError
 from agentstore.blame.prompting import prompts_before
@@ -38,14 +39,15 @@ async def blame(
     a note says so, and edit calls alone decide. Edit calls are those of the project of the repository, or of
     ``project_id``; "" is any.
     """
+    named, path = path, await asyncio.to_thread(_itself, top, path)
     lines = await asyncio.to_thread(_read, os.path.join(top, path))
     numbers = _numbers(wanted, len(lines))
     notes: list[str] = []
     commits = await _commits(top, path, lines, numbers, notes)
-    links = await _links(store, org, {commit.sha for commit in commits.values()}, notes)
+    links = await _links(store, org, {commit.sha for commit in commits.values() if commit.sha}, notes)
     if project_id is None:
         project_id = await project_at(store, org, top)
-    paths = [path, *dict.fromkeys(commit.path for commit in commits.values())]
+    paths = [path, named, *dict.fromkeys(commit.path for commit in commits.values())]
     history = await edits_of(store, org, project_id, paths)
     if history.left_out:
         notes.append(f"{history.left_out} edit calls before the last {MOST_CALLS} were not looked at")
@@ -107,6 +109,15 @@ class _Judge:
         )  # fmt: skip
 
 
+def _itself(top: str, path: str) -> str:
+    """The path of the file that a link of this working tree leads to, as of ``CLAUDE.md`` to ``AGENTS.md``."""
+    try:
+        real = os.path.relpath(os.path.realpath(os.path.join(top, path)), os.path.realpath(top))
+    except ValueError:  # no path has a NUL
+        return path
+    return path if real.startswith(os.pardir) else pathlib.PurePath(real).as_posix()
+
+
 def _read(path: str) -> list[str]:
     try:
         if os.path.getsize(path) > LARGEST or not os.path.isfile(path):
@@ -124,8 +135,8 @@ def _read(path: str) -> list[str]:
 def _numbers(wanted: Lines | None, total: int) -> range:
     first, last = wanted or (1, total)
     if wanted and not 1 <= first <= last <= total:
-        named = f"no line {first}" if first == last else f"no lines {first} to {last}"
-        raise InvalidArgumentError(f"there are {named}: the file has {total}", field="line")
+        named = f"is no line {first}" if first == last else f"are no lines {first} to {last}"
+        raise InvalidArgumentError(f"there {named}: the file has {total}", field="line")
     return range(first, last + 1)
 
 
@@ -139,6 +150,9 @@ async def _commits(top: str, path: str, lines: list[str], numbers: range, notes:
     at_head = {here + 1: there + 1 for there, here in common(committed, lines) if here + 1 in numbers}
     try:
         found = await commits_of(top, path, at_head.values(), len(committed))
+        if any(commit.is_oldest for commit in found.values()) and await is_shallow(top):
+            notes.append("the clone is shallow: lines of the oldest commit that it has may be of any before it")
+            found = {at: one._replace(sha="") if one.is_oldest else one for at, one in found.items()}
     except GitError as error:
         notes.append(f"git blame failed: {error}")
         return {}

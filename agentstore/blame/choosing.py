@@ -20,6 +20,9 @@ _WORDS = re.compile(r"\w")
 _DISTINCT = 10  # letters and digits of a line that is hardly there twice by chance
 _TRIVIAL = 4
 _FAR = 40  # lines before and after that are compared
+_MOST_PLACES = (
+    20  # of a call that wrote a line thousands of times, so many are looked at, those with its neighbours first
+)
 # Clocks of machines differ, and a commit's time is whole seconds.
 _SLACK = dt.timedelta(seconds=120)
 
@@ -68,6 +71,7 @@ class Chooser:
         file = replay.file or []
         self._aligned = {at: old for old, at in common([line.text for line in file], lines)} if file else {}
         self._file_counts = Counter(line.text for line in file)
+        self._lives: dict[tuple[str, dt.datetime | None], tuple[list[int], bool]] = {}
         self._origins: dict[str, set[int]] = {}
         for line in file:
             self._origins.setdefault(line.text, set()).add(line.origin)
@@ -142,6 +146,8 @@ class Chooser:
 
     def _live(self, line: str, until: dt.datetime | None) -> tuple[list[int], bool]:
         """The calls whose addition of the line no later one took away, oldest first; and whether there were any."""
+        if known := self._lives.get((line, until)):
+            return known
         live: list[int] = []
         were_any = False
         for edit, places in enumerate(self._places):
@@ -153,6 +159,7 @@ class Chooser:
             added = places.added(line)
             live += [edit] * added
             were_any = were_any or added > 0
+        self._lives[(line, until)] = live, were_any
         return live, were_any
 
     def _is_in_time(self, edit: int, until: dt.datetime | None) -> bool:
@@ -164,8 +171,13 @@ class Chooser:
 
     def _fit(self, edit: int, at: int) -> _Fit | None:
         """How the call's stretches fit around the line, the best of them."""
-        found = [self._laid(edit, block, there, at) for block, there in self._places[edit].of(self._lines[at])]
-        return max(found, key=lambda fit: (*fit.rank, fit.is_inside), default=None)
+        lines, places = self._lines, self._places[edit]
+        before, after = lines[at - 1] if at else None, lines[at + 1] if at + 1 < len(lines) else None
+        found = [self._laid(edit, *place, at) for place in places.chosen(before, lines[at], after)]
+        best = max(found, key=lambda fit: (*fit.rank, fit.is_inside), default=None)
+        if best is not None and places.added(lines[at]) > _MOST_PLACES:  # there may be a better one
+            return best._replace(doubt=best.doubt or COMMON)
+        return best
 
     def _laid(self, edit: int, block: Block, there: int, at: int) -> _Fit:
         lines, shift = self._lines, at - there
@@ -177,7 +189,7 @@ class Chooser:
             last += 1
         anchored = last > first and any(self._distinct[one + shift] for one in range(first, last + 1))
         inside = all(first <= one <= last and block.added[one] for one in (there - 1, there + 1))
-        is_only = block.lines.count(lines[at]) == 1
+        is_only = self._places[edit].is_only(block, lines[at])
         return _Fit(edit, last - first + 1, anchored, inside, is_only, block.doubts[there])
 
 
@@ -186,13 +198,25 @@ class _Places:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._found: dict[str, list[tuple[Block, int]]] = {}
+        self._between: dict[tuple[str | None, str, str | None], list[tuple[Block, int]]] = {}
+        self._counts = {id(block): Counter(block.lines) for block in blocks}
         for block in blocks:
+            around = [None, *block.lines, None]
             for at, (line, is_added) in enumerate(zip(block.lines, block.added, strict=True)):
                 if is_added:
                     self._found.setdefault(line, []).append((block, at))
+                    self._between.setdefault((around[at], line, around[at + 2]), []).append((block, at))
 
-    def of(self, line: str) -> list[tuple[Block, int]]:
-        return self._found.get(line, [])
+    def chosen(self, before: str | None, line: str, after: str | None) -> list[tuple[Block, int]]:
+        """Where the line stands; of very many places those between the same lines, and the first ones."""
+        found = self._found.get(line, [])
+        if len(found) <= _MOST_PLACES:
+            return found
+        return [*self._between.get((before, line, after), [])[:_MOST_PLACES], *found[:_MOST_PLACES]]
+
+    def is_only(self, block: Block, line: str) -> bool:
+        """Whether the stretch has this line once."""
+        return self._counts[id(block)][line] == 1
 
     def added(self, line: str) -> int:
-        return len(self.of(line))
+        return len(self._found.get(line, []))

@@ -15,11 +15,12 @@ _HEADER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) \d+ (\d+)(?: \d+)?")
 
 
 class Commit(NamedTuple):
-    """A commit, when it was made, and the path that the file had in it."""
+    """A commit, when it was made, and the path that the file had in it. ``is_oldest``: git knows none before it."""
 
     sha: str
     when: dt.datetime
     path: str
+    is_oldest: bool = False
 
 
 async def lines_at_head(top: str, path: str) -> list[str]:
@@ -38,25 +39,33 @@ async def commits_of(top: str, path: str, numbers: Iterable[int], total: int) ->
     chosen = (
         [f"-L{first},{last}" for first, last in ranges] if len(ranges) <= _MOST_RANGES and len(wanted) < total else []
     )
-    told = await git(top, "blame", "--porcelain", "--no-textconv", *chosen, "HEAD", "--", path)
+    # An empty name takes back the files of commits to skip that configurations name.
+    told = await git(top, "blame", "--porcelain", "--no-textconv", "--ignore-revs-file=", *chosen, "HEAD", "--", path)
     return parsed(told.decode("utf-8", errors="replace"))
+
+
+async def is_shallow(top: str) -> bool:
+    """Whether it is a clone without the older commits. git tells their lines as of the oldest that there is."""
+    return (await git(top, "rev-parse", "--is-shallow-repository")).strip() == b"true"
 
 
 def parsed(porcelain: str) -> dict[int, Commit]:
     """The commits by line. What git tells of a commit stands once, where it first comes."""
     commits: dict[str, Commit] = {}
     found: dict[int, str] = {}
-    sha, when, lines = "", 0, porcelain.split("\n")
-    for line in lines:
+    sha, when, is_oldest = "", 0, False
+    for line in porcelain.split("\n"):
         if line.startswith("\t"):
             continue
         if header := _HEADER.fullmatch(line):
-            sha = header.group(1)
+            sha, is_oldest = header.group(1), False
             found[int(header.group(2))] = sha
         elif line.startswith("committer-time "):
             when = int(line.split(" ")[1])
+        elif line == "boundary":
+            is_oldest = True
         elif line.startswith("filename "):
-            commits[sha] = Commit(sha, _moment(when), _unquoted(line[len("filename ") :]))
+            commits[sha] = Commit(sha, _moment(when), _unquoted(line[len("filename ") :]), is_oldest)
     return {number: commits[one] for number, one in found.items() if one in commits}
 
 

@@ -28,7 +28,6 @@ _OFF = (
     "core.pager=cat",
     "core.quotePath=true",
     "diff.external=",
-    "blame.ignoreRevsFile=",
     "protocol.allow=never",
 )
 

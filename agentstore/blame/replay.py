@@ -17,7 +17,7 @@ from agentstore.blame.written import Change, Hunk, Inserted, Replaced, Unknown, 
 
 
 class Edit(NamedTuple):
-    """A call that wrote the file, and what it wrote. ``is_first``: nothing that is stored touched the file before."""
+    """A call that wrote the file, and what it wrote. ``is_fresh``: there was no file before, as far as is stored."""
 
     session_id: str
     message_ordinal: int
@@ -26,7 +26,7 @@ class Edit(NamedTuple):
     tool_name: str
     when: dt.datetime | None
     changes: Sequence[Change]
-    is_first: bool = False
+    is_fresh: bool = False
 
 
 class Line(NamedTuple):
@@ -71,14 +71,14 @@ def replay(edits: Sequence[Edit]) -> Replay:
     for origin, edit in enumerate(edits):
         step = Step([], [])
         for change in edit.changes:
-            file = _carried_out(change, origin, edit.is_first, file, step)
+            file = _carried_out(change, origin, edit.is_fresh, file, step)
         steps.append(step)
     return Replay(steps, file)
 
 
-def _carried_out(change: Change, origin: int, is_first: bool, file: list[Line] | None, step: Step) -> list[Line] | None:
+def _carried_out(change: Change, origin: int, is_fresh: bool, file: list[Line] | None, step: Step) -> list[Line] | None:
     if isinstance(change, Whole):
-        return _whole(change, origin, is_first, file, step)
+        return _whole(change, origin, is_fresh, file, step)
     if isinstance(change, Unknown):
         return None
     if isinstance(change, Inserted):
@@ -92,11 +92,12 @@ def _carried_out(change: Change, origin: int, is_first: bool, file: list[Line] |
     return None
 
 
-def _whole(change: Whole, origin: int, is_first: bool, file: list[Line] | None, step: Step) -> list[Line]:
+def _whole(change: Whole, origin: int, is_fresh: bool, file: list[Line] | None, step: Step) -> list[Line]:
     lines = _lines(change.text)
-    if file is not None:
+    is_new = change.is_new or (is_fresh and change.is_new is None)
+    if file is not None and not is_new:
         return _stepped(file, lines, origin, step)
-    doubt = "" if change.is_new or (is_first and change.is_new is None) else BEFORE
+    doubt = "" if is_new else BEFORE
     step.blocks.append(Block(lines, [True] * len(lines), [doubt] * len(lines)))
     return [Line(line, origin, doubt) for line in lines]
 

@@ -80,7 +80,8 @@ def changes_of(call: ToolCall, path: str, operation: str) -> list[Change]:
         given = call.input_json
     patch = _patch_in(given, call.tool_name)
     if patch:
-        found = [Whole("\n".join(new), True) if old is None else Hunk(old, new) for old, new in in_patch(patch, path)]
+        # "Add File" writes over a file that is there, so it does not tell that there was none.
+        found = [Whole("\n".join(new)) if old is None else Hunk(old, new) for old, new in in_patch(patch, path)]
         return list(found) or [Unknown()]
     if is_shell(call.tool_name):
         return list(_in_shell(command_of(given), path)) or [Unknown()]

@@ -17,6 +17,7 @@ from agentstore.cli.ending import ended, keep_outputs
 from agentstore.cli.failing import CommandError
 
 PORT = 8737
+_LONGEST_TOKEN = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,8 @@ def _token(file: pathlib.Path | None) -> tuple[str, str]:
         token = secrets.token_urlsafe(32)
         return token, f"Authorization: Bearer {token}\n"
     try:
-        token = file.read_text(encoding="ascii").strip()
+        with file.open(encoding="ascii") as opened:
+            token = opened.read(_LONGEST_TOKEN).strip()
     except (OSError, UnicodeError):
         raise CommandError(f"--token-file: {file} cannot be read", hint="a line of ASCII") from None
     if len(token) < 16 or not token.isprintable() or " " in token:

@@ -36,6 +36,11 @@ async def project_known_at(store: ReadStore, org: str, path: str) -> tuple[str, 
     return place.ids[0], False
 
 
+def is_same_repository(one: str, other: str) -> bool:
+    """Whether two directories are of one repository: its worktrees are."""
+    return bool(set(_place(one).ids) & set(_place(other).ids))
+
+
 class _Place(NamedTuple):
     """What sessions of a directory may be known by, the surest first."""
 

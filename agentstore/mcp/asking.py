@@ -12,6 +12,7 @@ Did = Literal["read", "write", "edit", "delete", "move"]
 _PROJECT = 'name; default this repository; "*" all'
 _SINCE = "2w, 3d, yesterday, 2026-11-01"
 _CURSOR = "from the answer before"
+LONGEST = 4096  # of a text that a tool takes: a path may be that long
 
 
 class Arguments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -113,6 +114,9 @@ def schema_of(kind: type[Arguments]) -> dict[str, Any]:
 
 def arguments_of(kind: type[Arguments], given: dict[str, Any] | None) -> Arguments:
     """The arguments as a tool gets them; what is none of them is ``InvalidArgumentError``."""
+    for name, value in (given or {}).items():
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise InvalidArgumentError(f"{name}: expected at most {LONGEST} characters, got {len(value)}", field=name)
     try:
         return msgspec.convert(given or {}, kind, strict=False)
     except msgspec.ValidationError as error:

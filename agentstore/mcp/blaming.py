@@ -27,6 +27,8 @@ async def blame(holder: Holder, asked: Blame) -> str:
     """The origins of a file's lines."""
     from agentstore.blame import blame as blamed
 
+    if asked.last and not asked.line:
+        raise InvalidArgumentError("last: line says where to begin", field="last")
     top, path = await asyncio.to_thread(_file, asked.path, holder.here)
     store = await holder.store()
     wanted = (asked.line, asked.last or asked.line) if asked.line else None
@@ -57,8 +59,13 @@ async def blame(holder: Holder, asked: Blame) -> str:
 def _file(path: str, here: str) -> tuple[str, str]:
     """The top of the working tree, and the path below it of a file that lies in it."""
     found, top = placed(path, here), placed(".", here).inside
-    full = os.path.realpath(os.path.join(top, found.path))
-    if not top or found.inside != top or not full.startswith(os.path.realpath(top) + os.sep):
+    try:
+        real = os.path.realpath(top)  # the way to it may lead over links
+        full = os.path.realpath(os.path.join(top, found.path))
+        is_ours = bool(top) and os.path.realpath(found.inside) == real and full.startswith(real + os.sep)
+    except ValueError:  # no path has a NUL
+        is_ours = False
+    if not is_ours:
         raise InvalidArgumentError("path: expected a file of the repository that the server runs in", field="path")
     return top, found.path
 
@@ -68,7 +75,7 @@ def _lines(one: BlamedLines) -> str:
 
 
 def _commit(one: BlamedLines) -> str:
-    return f"; commit {one.commit[:10]}" if one.commit else "; not committed"
+    return f"; commit {one.commit[:10]}" if one.commit else "; no commit is known"
 
 
 def _left_out(number: int) -> str:

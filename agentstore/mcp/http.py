@@ -34,8 +34,9 @@ async def _served(holder: Holder, sock: socket.socket, token: str) -> int:
     app = server_of(holder).streamable_http_app(
         streamable_http_path=PATH, json_response=True, stateless_http=True, host=HOST
     )
+    # What tools fail at they answer. uvicorn would tell a traceback of each client that is still sending at the end.
     config = uvicorn.Config(
-        only_with(token, app), log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on"
+        only_with(token, app), log_level="critical", access_log=False, timeout_graceful_shutdown=2, lifespan="on"
     )
     server = _Quiet(config)
     async with signals() as (asked, numbers):
@@ -56,6 +57,11 @@ class _Quiet(uvicorn.Server):
         yield
 
 
+async def _refused(send: Callable[[_Message], Awaitable[None]], status: int, header: tuple[bytes, bytes]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [header, (b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
 def only_with(token: str, app: _App) -> _App:
     """The app for requests that bring the token; the others are answered 401, whatever they ask for."""
     expected = f"bearer {token}".encode()
@@ -68,13 +74,14 @@ def only_with(token: str, app: _App) -> _App:
             return
         given = [value for name, value in scope.get("headers", ()) if name.lower() == b"authorization"]
         scheme, _, brought = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        if scope["type"] == "http" and secrets.compare_digest(scheme.lower() + b" " + brought.strip(), expected):
-            await app(scope, receive, send)
-        elif scope["type"] == "http":
-            headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
-            await send({"type": "http.response.start", "status": 401, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-        else:
+        if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
+        elif not secrets.compare_digest(scheme.lower() + b" " + brought.strip(), expected):
+            await _refused(send, 401, (b"www-authenticate", b"Bearer"))
+        elif scope["method"] != "POST":
+            # The SDK would keep a GET open for what a server has to say unasked, and nothing is said here.
+            await _refused(send, 405, (b"allow", b"POST"))
+        else:
+            await app(scope, receive, send)
 
     return guarded

@@ -14,7 +14,7 @@ from agentstore.faces.titles import title_of
 from agentstore.mcp.asking import Commit, FileHistory, Sessions, limited
 from agentstore.mcp.handles import of_session, version_at
 from agentstore.mcp.quoting import ABOUT, Quotation, answer, cut
-from agentstore.mcp.scope import Pointing, dates, pointing, scope_of
+from agentstore.mcp.scope import Pointing, dates, path_here, pointing, scope_of
 
 if TYPE_CHECKING:
     from agentstore import AsyncClickHouseStore, FileHistoryEntry
@@ -60,12 +60,10 @@ async def sessions(holder: Holder, asked: Sessions) -> str:
 
 async def file_history(holder: Holder, asked: FileHistory) -> str:
     """What was done with a file, a line for each session."""
-    from agentstore.faces.placing import placed
-
     store = await holder.store()
     scope = await scope_of(holder, store, asked.project)
     limit = limited(asked.limit, "limit", 1, 50)
-    path = placed(asked.path, holder.here).path if scope.is_default else asked.path
+    path = path_here(asked.path, holder.here) if scope.is_default else asked.path
     page = await store.file_history(
         holder.org,
         path,

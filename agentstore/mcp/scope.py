@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agentstore.errors import InvalidArgumentError
+from agentstore.faces.placing import placed
 from agentstore.faces.times import parse_when
 from agentstore.mcp.handles import of_message
 
@@ -36,6 +38,18 @@ async def scope_of(holder: Holder, store: AsyncClickHouseStore, project: str) ->
     if project and project != ".":
         return Scope({"project_name": project}, "that project", False)
     return Scope({"project_id": await holder.project_id(store)}, "this repository", True)
+
+
+def path_here(named: str, here: str) -> str:
+    """The path as the history of this repository has it; one in another repository is ``InvalidArgumentError``."""
+    from agentstore.faces.repositories import is_same_repository
+
+    found = placed(named, here)
+    if found.inside and not is_same_repository(found.inside, here):
+        raise InvalidArgumentError(
+            "path: it is in another repository", field="path", hint="name its project, and the path from the top of it"
+        )
+    return found.path
 
 
 def dates(holder: Holder, since: str, until: str) -> dict[str, Any]:

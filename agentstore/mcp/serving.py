@@ -17,10 +17,12 @@ from agentstore.errors import AgentStoreError, OperationTimeoutError
 from agentstore.faces import safe
 from agentstore.mcp.asking import arguments_of, schema_of
 from agentstore.mcp.holding import SECONDS, Holder, told
+from agentstore.mcp.quoting import cut
 from agentstore.mcp.tools import INSTRUCTIONS, TOOLS
 from agentstore.version import __version__
 
 _READ_ONLY = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_MOST = 500  # characters of an error: it may repeat what was asked for
 
 
 def server_of(holder: Holder) -> Server[Any]:
@@ -57,7 +59,7 @@ async def called(holder: Holder, name: str, given: dict[str, Any] | None) -> tup
         async with asyncio.timeout(SECONDS):
             return await tool.run(holder, arguments_of(tool.arguments, given)), False
     except AgentStoreError as error:
-        return safe.line(told(error)), True
+        return cut(safe.line(told(error)), _MOST), True
     except TimeoutError:
         return safe.line(told(OperationTimeoutError(f"no answer within {SECONDS:.0f} seconds"))), True
     except Exception as error:
@@ -85,7 +87,7 @@ async def _stdio(holder: Holder) -> int:
         waiting.cancel()
         if serving.done():
             await holder.aclose()
-            serving.result()
+            _check_ended(serving.exception())
             return 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
@@ -93,6 +95,14 @@ async def _stdio(holder: Holder) -> int:
         # A thread of the SDK's reads stdin, and nothing but a line of it or its end would wake it up.
         sys.stderr.flush()
         os._exit(130 if numbers == [signal.SIGINT] else 0)
+
+
+def _check_ended(error: BaseException | None) -> None:
+    """Raise what ended it; a client that reads no more is an end like another."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise error
 
 
 @contextlib.asynccontextmanager

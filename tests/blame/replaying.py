@@ -1,7 +1,8 @@
 """Repositories made by carrying the edit calls of transcripts out, once more: git tells which call each line is from.
 
 Nothing of ``agentstore.blame`` is used. Every call is a commit of the first repository, so that ``git blame`` knows the
-truth; of the second, which is the one that is asked about, only some sessions were committed, some of those are linked.
+truth, and each but deletions of the second, which knows whose the lines were before those; of the third, which is the
+one that is asked about, only some sessions were committed, some of those are linked.
 What no call wrote is of the checkout (the file as an agent read it before, where a call does not fit what is there) or
 a person's: copies of lines that are put at the beginning and the end now and then.
 """
@@ -90,7 +91,7 @@ async def _touched(
     cursor = ""
     while True:
         page = await store.file_history(
-            org, "", project_id=project_id, operations=("read", "write", "edit"), limit=1000, cursor=cursor
+            org, "", project_id=project_id, operations=("read", "write", "edit", "delete"), limit=1000, cursor=cursor
         )
         for touch in page.touches:
             if touch.session_id not in calls:
@@ -114,16 +115,17 @@ def shown(result: str) -> str:
 
 
 class Replaying:
-    """Carries calls out in both repositories."""
+    """Carries calls out in all repositories."""
 
     def __init__(self, folder: Path, project_id: str, seed: int = 1) -> None:
         self.replayed = Replayed(folder / "asked", project_id)
-        self._true = folder / "true"
+        self._true, self._kept = folder / "true", folder / "kept"
         self._random = random.Random(seed)
         self._who: dict[str, tuple[str, int]] = {}
         self._versions: dict[str, list[Version]] = {}
+        self._deleted: dict[str, int] = {}
         self._left_out: list[Call] = []
-        for top in (self._true, self.replayed.top):
+        for top in (self._true, self._kept, self.replayed.top):
             top.mkdir(parents=True)
             git(top, "init", "-q", "-b", "main")
 
@@ -132,13 +134,10 @@ class Replaying:
         last = {one.touch.session_id: at for at, one in enumerate(calls)}
         modes = {id: number % 3 for number, id in enumerate(sorted(last))}
         for at, one in enumerate(calls):
-            try:
-                for before, after in steps_of(one, self._content(one.touch.path)):
-                    if before is not None:
-                        self._write(one, before, CHECKOUT)
-                    self._write(one, after, one.key)
-            except DoesNotFit:
-                self._left_out.append(one)
+            if one.touch.operation == "delete":
+                self._delete(one)
+            else:
+                self._edit(one)
             if at % 7 == 3:
                 self._person_copies_a_line(one)
             mode = modes[one.touch.session_id]
@@ -149,7 +148,7 @@ class Replaying:
                         one.touch.session_id, "commit", "high", message_ordinal=one.touch.message_ordinal,
                         commit_sha=sha, detected_at=one.touch.touched_at,
                     ))  # fmt: skip
-        for path in sorted(self._versions):
+        for path in sorted(path for path in self._versions if self._content(path) is not None):
             self.replayed.truth[path] = list(self._truth(path))
         return self.replayed
 
@@ -159,8 +158,12 @@ class Replaying:
         asked = blamed_until(self.replayed.top, path)
         lines = (self._content(path) or "").removesuffix("\n").split("\n")
         counts = Counter(lines)
-        for line, committed, shas in zip(lines, asked, zip(*told, strict=True), strict=True):
+        kept = blamed(self._kept, path)
+        for line, committed, was, shas in zip(lines, asked, kept, zip(*told, strict=True), strict=True):
             owners = {self._who[sha] for sha in shas}
+            # The file was deleted and put back within one commit: the line is as it was committed before.
+            if committed and committed < self._deleted.get(path, 0):
+                owners.add(self._who[was])
             if counts[line] == 1:  # then who brought it in last is told without any comparison
                 came = [at for at, version in enumerate(versions)
                         if version.counts[line] and not (at and versions[at - 1].counts[line])]  # fmt: skip
@@ -188,14 +191,33 @@ class Replaying:
     def _write(self, call: Call, content: str, who: str) -> None:
         versions = self._versions.setdefault(call.touch.path, [])
         versions.append(Version(who, call.seconds, Counter(content.removesuffix("\n").split("\n"))))
-        for top in (self._true, self.replayed.top):
+        for top in (self._true, self._kept, self.replayed.top):
             file = top / call.touch.path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8", newline="")
-        if sha := self._commit(self._true, call.seconds):
-            self._who[sha] = who, len(versions) - 1
+        for top in (self._true, self._kept):
+            if sha := self._commit(top, call.seconds):
+                self._who[sha] = who, len(versions) - 1
         if who in (PERSON, CHECKOUT):
             self._commit(self.replayed.top, call.seconds)
+
+    def _edit(self, call: Call) -> None:
+        try:
+            for before, after in steps_of(call, self._content(call.touch.path)):
+                if before is not None:
+                    self._write(call, before, CHECKOUT)
+                self._write(call, after, call.key)
+        except DoesNotFit:
+            self._left_out.append(call)
+
+    def _delete(self, call: Call) -> None:
+        if self._content(call.touch.path) is None:
+            return
+        self._versions[call.touch.path].append(Version(call.key, call.seconds, Counter()))
+        self._deleted[call.touch.path] = call.seconds
+        for top in (self._true, self.replayed.top):
+            (top / call.touch.path).unlink()
+        self._commit(self._true, call.seconds)
 
     def _person_copies_a_line(self, call: Call) -> None:
         content = self._content(call.touch.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Sequence
 
 from agentstore.blame.choosing import COMMON, ELSEWHERE, NOBODY, SEVERAL, TAKEN_BACK, WROTE, Choice, Chooser
@@ -13,8 +14,8 @@ from tests.builders import at
 ONE, TWO, THREE = "the first of some lines", "the second of some lines", "the third of some lines"
 
 
-def edit(number: int, *changes: Change, session: str = "s", is_first: bool = False) -> Edit:
-    return Edit(session, number, f"call{number}", 0, "Edit", at(number), changes, is_first)
+def edit(number: int, *changes: Change, session: str = "s", is_fresh: bool = False) -> Edit:
+    return Edit(session, number, f"call{number}", 0, "Edit", at(number), changes, is_fresh)
 
 
 def chosen(
@@ -32,9 +33,9 @@ def test_a_new_file_and_a_replaced_line() -> None:
 def test_a_whole_file_may_have_been_there_before() -> None:
     edits = [edit(1, Whole(f"{ONE}\n{TWO}\n"))]
     assert chosen([ONE, TWO], edits) == [Choice(0, "medium", BEFORE)] * 2
-    assert [one.confidence for one in chosen([ONE, TWO], [edits[0]._replace(is_first=True)])] == ["high", "high"]
+    assert [one.confidence for one in chosen([ONE, TWO], [edits[0]._replace(is_fresh=True)])] == ["high", "high"]
     # It was overwritten: then it was there, whatever is stored of it.
-    known = [edit(1, Whole(f"{ONE}\n", False), is_first=True)]
+    known = [edit(1, Whole(f"{ONE}\n", False), is_fresh=True)]
     assert chosen([ONE], known) == [Choice(0, "medium", BEFORE)]
 
 
@@ -101,3 +102,18 @@ def test_what_a_program_wrote_is_unknown() -> None:
 def test_without_calls_and_without_lines() -> None:
     assert chosen([ONE], []) == [Choice(-1, "unknown", NOBODY)]
     assert chosen([], [edit(1, Inserted(ONE))]) == []
+
+
+def test_what_was_deleted_and_written_again_may_have_been_put_back() -> None:
+    edits = [edit(1, Whole(f"{ONE}\n{TWO}\n", True)), edit(3, Whole(f"{ONE}\n{THREE}\n"), is_fresh=True)]
+    assert chosen([ONE, THREE], edits) == [Choice(1, "medium", SEVERAL), Choice(1, "high", WROTE)]
+
+
+def test_a_line_that_stands_thousands_of_times_takes_no_time() -> None:
+    lines = [f"{ONE} {number // 2}" if number % 2 else "    }, {" for number in range(8000)]
+    edits = [edit(1, Whole("\n".join(lines) + "\n", True))]
+    began = time.process_time()
+    told = chosen(lines, edits, until=at(5))
+    assert time.process_time() - began < 8  # each with each other would be minutes
+    assert [one.edit for one in told] == [0] * len(lines)
+    assert {one.confidence for one in told[1::2]} == {"high"}

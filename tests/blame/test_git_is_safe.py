@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentstore.blame.committed import commits_of, lines_at_head, lines_of
+from agentstore.blame.committed import commits_of, is_shallow, lines_at_head, lines_of
 from agentstore.blame.git import GitError
 from agentstore.blame.git import git as asked
 from tests.blame.replaying import git
@@ -92,3 +92,30 @@ async def test_a_git_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pyt
 def test_ends_of_lines_are_no_part_of_them() -> None:
     assert lines_of(b"a\r\nb\n\nc") == ["a", "b", "", "c"]
     assert lines_of(b"") == []
+
+
+async def test_commits_to_skip_are_not_skipped(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    for text in ("one thing", "one  thing"):
+        (tmp_path / "file").write_text(f"{text}\n")
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-q", "-m", text)
+    sha = git(tmp_path, "rev-parse", "HEAD").strip()
+    (tmp_path / "skipped").write_text(f"{sha}\n")
+    git(tmp_path, "config", "blame.ignoreRevsFile", str(tmp_path / "skipped"))
+    assert git(tmp_path, "blame", "-s", "--abbrev=40", "file")[:40] != f"{sha}"
+    assert (await commits_of(str(tmp_path), "file", [1], 1))[1].sha == sha
+
+
+async def test_the_oldest_commit_of_a_shallow_clone_is_told_as_such(tmp_path: Path) -> None:
+    whole, shallow = tmp_path / "whole", tmp_path / "shallow"
+    whole.mkdir()
+    git(whole, "init", "-q")
+    for text in ("one\n", "one\ntwo\n", "one\ntwo\nthree\n"):
+        (whole / "file").write_text(text)
+        git(whole, "add", "-A")
+        git(whole, "commit", "-q", "-m", text)
+    git(tmp_path, "clone", "-q", "--depth", "2", f"file://{whole}", str(shallow))
+    assert (await is_shallow(str(shallow)), await is_shallow(str(whole))) == (True, False)
+    found = await commits_of(str(shallow), "file", [1, 2, 3], 3)
+    assert [found[number].is_oldest for number in (1, 2, 3)] == [True, True, False]

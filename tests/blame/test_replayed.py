@@ -1,7 +1,8 @@
 """Blame on repositories that were made by carrying the edit calls of real transcripts out once more.
 
 What is measured: how many lines of calls are told, how many of those rightly, and that none is told wrongly with
-confidence "high". ``-s`` prints the numbers by project.
+confidence "high". ``-s`` prints the numbers by project. AGENTSTORE_BLAME=all measures every project that the
+transcripts know, which takes some minutes.
 """
 
 from __future__ import annotations
@@ -76,6 +77,27 @@ async def test_nothing_is_told_wrongly_for_sure_and_most_is_told(dsn: str, path:
     assert counts["high"] >= 0.5 * of_calls
     # What a person wrote, in other words: copies of the calls' own lines are in doubt, the rest is nobody's.
     assert counts["of a person, named"] <= 0.1 * counts["of a person"] + 20
+
+
+@pytest.mark.skipif(os.environ.get("AGENTSTORE_BLAME") != "all", reason="takes long: AGENTSTORE_BLAME=all")
+@pytest.mark.timeout(7200)
+async def test_nothing_of_any_project_is_told_wrongly_for_sure(dsn: str, tmp_path: Path) -> None:
+    total: Counter[str] = Counter()
+    wrong = []
+    async with AsyncClickHouseStore(dsn) as store:
+        for number, project in enumerate(await store.list_projects(ORG)):
+            calls = await calls_of(store, ORG, project.id)
+            if not calls:
+                continue
+            replayed = Replaying(tmp_path / str(number), project.id).carry_out(calls)
+            await store.write_git_links(ORG, replayed.links)
+            counts, found = await measured(store, replayed)
+            print(project.path, dict(counts), found, flush=True)
+            total += counts
+            wrong += [f"{project.path} {one}" for one in found]
+    print("all", dict(total))
+    assert total["high"] > 1000
+    assert wrong == []
 
 
 async def measured(store: AsyncClickHouseStore, replayed: Replayed) -> tuple[Counter[str], list[str]]:

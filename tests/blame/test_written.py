@@ -111,7 +111,7 @@ def test_a_shell(command: str, wanted: list[Change]) -> None:
 
 def test_a_patch_of_several_files() -> None:
     assert changes({"input": PATCH}, tool_name="apply_patch") == [Hunk(("kept", "old"), ("kept", "new"))]
-    assert changes(PATCH, "write", "src/b.py", tool_name="apply_patch") == [Whole("one\n\ntwo", True)]
+    assert changes(PATCH, "write", "src/b.py", tool_name="apply_patch") == [Whole("one\n\ntwo")]
     for name in ("src/d.py", "src/e.py"):  # of a move, both names
         assert changes({"command": ["apply_patch", PATCH]}, path=name, tool_name="shell") == [Hunk(("x",), ("y",))]
     assert changes({"input": PATCH}, path="elsewhere.py", tool_name="apply_patch") == [Unknown()]

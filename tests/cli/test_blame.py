@@ -10,9 +10,11 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from agentstore import AsyncClickHouseStore, GitLink
 from agentstore.blame import Blame
 from tests.blame.replaying import git
 from tests.blame.repositories import ADDED, PATH, PERSONS, PROMPT, SECOND, made, stored
+from tests.builders import at
 from tests.cli.conftest import fresh_cli
 from tests.cli.running import Cli
 
@@ -61,6 +63,8 @@ def test_a_line_and_some_lines(repository: Repository) -> None:
     # From wherever one stands, and by its whole path.
     (same,) = repository.told(str(repository.top / f"{PATH}:2")).lines
     assert same == one
+    # As compilers print it, with a column.
+    assert repository.told(f"{PATH}:2:7").lines == [one]
     done = repository.cli("blame", "--json", "tide.py:2", cwd=repository.top / "src")
     assert msgspec.json.decode(done.out, type=Blame).lines == [one]
 
@@ -86,6 +90,7 @@ def test_codes_are_those_of_grep(repository: Repository) -> None:
     for named in (f"{PATH}:5", f"{PATH}:0", f"{PATH}:3-2", "nowhere.py", "src", "src/"):
         done = cli("blame", named, cwd=top)
         assert (done.code, done.out) == (2, ""), named
+        assert "there are no line " not in done.err
         assert len(done.err.splitlines()) <= 2
         assert "Traceback" not in done.err
     assert cli("blame", cwd=top).code == 2
@@ -122,5 +127,45 @@ def test_a_file_whose_name_looks_like_a_place(repository: Repository, tmp_path: 
     (tmp_path / "a:1").write_text(f"{PERSONS}\n{PERSONS}\n")
     done = repository.cli("blame", "--json", "a:1", cwd=tmp_path)
     assert msgspec.json.decode(done.out, type=Blame).path == "a:1"
+    (tmp_path / "a").write_text(f"{PERSONS}\n")
     done = repository.cli("blame", "--json", "a:1:2", cwd=tmp_path)
     assert [one.first for one in msgspec.json.decode(done.out, type=Blame).lines] == [2]
+    (tmp_path / "b\n c").write_text(f"{PERSONS}\n")
+    done = repository.cli("blame", "--json", "b\n c:1", cwd=tmp_path)
+    assert msgspec.json.decode(done.out, type=Blame).path == "b\n c"
+
+
+def test_a_link_is_the_file_that_it_leads_to(repository: Repository) -> None:
+    link = repository.top / "link.py"
+    link.symlink_to(PATH)
+    try:
+        found = repository.told("link.py")
+        assert (found.path, found.lines) == (PATH, repository.told(PATH).lines)
+    finally:
+        link.unlink()
+
+
+def test_a_shallow_clone_names_no_session_by_its_oldest_commit(repository: Repository, tmp_path: Path) -> None:
+    """git says that all lines are of the oldest commit that it has; who made that one did not write them."""
+    whole, shallow = tmp_path / "whole", tmp_path / "shallow"
+    whole.mkdir()
+    git(whole, "init", "-q")
+    for number in (1, 2):
+        (whole / "file.py").write_text("".join(f"{PERSONS} or {one}\n" for one in range(number)))
+        git(whole, "add", "-A")
+        git(whole, "commit", "-q", "-m", "as it was", seconds=int(at(number).timestamp()))
+    asyncio.run(linked(repository.cli.dsn, git(whole, "rev-parse", "HEAD").strip()))
+    assert [one.session_id for one in blamed(repository, whole).lines] == ["", "tides"]
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{whole}", str(shallow))
+    found = blamed(repository, shallow)
+    assert [(one.session_id, one.commit) for one in found.lines] == [("", "")]
+    assert any("shallow" in note for note in found.notes)
+
+
+async def linked(dsn: str, sha: str) -> None:
+    async with AsyncClickHouseStore(dsn) as store:
+        await store.write_git_links("local", [GitLink("tides", "commit", "high", commit_sha=sha, message_ordinal=1)])
+
+
+def blamed(repository: Repository, top: Path) -> Blame:
+    return msgspec.json.decode(repository.cli("blame", "--json", "file.py", cwd=top).out, type=Blame)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -100,35 +102,93 @@ def test_what_the_page_configures_for_other_agents_can_be_read() -> None:
     assert json.loads(text) == {"mcpServers": wanted}
 
 
-def hooked(given: str, programs: Path) -> subprocess.CompletedProcess[bytes]:
+def hooked(given: str, programs: Path, path: str = "") -> subprocess.CompletedProcess[bytes]:
     """Run the hook with this input and these programs."""
     return subprocess.run(
         ["sh", str(PLUGIN / "hooks" / "import.sh")],
         input=given.encode(),
-        env={"PATH": f"{programs}:{os.environ['PATH']}"},
+        env={"PATH": f"{programs}:{path or os.environ['PATH']}"},
         capture_output=True,
         timeout=30,
         check=True,
     )
 
 
-@pytest.mark.parametrize("event", ["SessionStart", "SessionEnd"])
-def test_a_hook_imports_without_waiting(event: str, tmp_path: Path) -> None:
-    transcript = tmp_path / "projects" / "a b" / "session.jsonl"
-    transcript.parent.mkdir(parents=True)
-    transcript.write_text("{}\n")
+def listening(tmp_path: Path) -> tuple[Path, Path]:
+    """A pipe, and the folder of an ``agentstore`` that tells there what it was asked, and its session."""
     pipe = tmp_path / "asked"
     os.mkfifo(pipe)
     programs = tmp_path / "bin"
     programs.mkdir()
     # It tells what it was asked only when somebody listens: a hook that waited for it would not end before.
-    (programs / "agentstore").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{pipe}"\n')
+    told = f"{sys.executable} -c 'import os; print(os.getsid(0))'"
+    (programs / "agentstore").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" "$({told})" > "{pipe}"\n')
     (programs / "agentstore").chmod(0o755)
-    given = json.dumps({"session_id": "s", "transcript_path": str(transcript), "hook_event_name": event})
+    return pipe, programs
+
+
+@pytest.mark.parametrize("event", ["SessionStart", "SessionEnd"])
+@pytest.mark.parametrize("folder", ["a b", """a "b" 'c' \\d $e `f` é""", "-rf", "*"])
+def test_a_hook_imports_without_waiting(event: str, folder: str, tmp_path: Path) -> None:
+    transcript = tmp_path / "projects" / folder / "session.jsonl"
+    transcript.parent.mkdir(parents=True)
+    transcript.write_text("{}\n")
+    pipe, programs = listening(tmp_path)
+    # As JavaScript writes it: only what must be escaped is. A folder's name may look like a field.
+    given = json.dumps(
+        {
+            "session_id": "s", "transcript_path": str(transcript), "hook_event_name": event,
+            "cwd": '/r/","transcript_path":"/etc/passwd","x":"',
+        },
+        ensure_ascii=False, separators=(",", ":"),
+    )  # fmt: skip
     done = hooked(given, programs)
     assert (done.stdout, done.stderr) == (b"", b"")
     wanted = transcript if event == "SessionEnd" else transcript.parent
-    assert pipe.read_text().splitlines() == ["import", "--json", "--", str(wanted)]
+    assert pipe.read_text().splitlines()[:-1] == ["import", "--json", "--", str(wanted)]
+
+
+def test_subagents_come_with_their_session(tmp_path: Path) -> None:
+    transcript = tmp_path / "session.jsonl"
+    transcript.write_text("{}\n")
+    (tmp_path / "session" / "subagents").mkdir(parents=True)
+    pipe, programs = listening(tmp_path)
+    hooked(json.dumps({"transcript_path": str(transcript), "hook_event_name": "SessionEnd"}), programs)
+    assert pipe.read_text().splitlines()[3:-1] == [str(transcript), str(tmp_path / "session")]
+
+
+def linked(folder: Path, *names: str) -> None:
+    """Put these programs of this machine into a folder, to be the only ones that there are."""
+    for name in names:
+        program = shutil.which(name)
+        if program is None:
+            pytest.skip(f"there is no {name} here")
+        (folder / name).symlink_to(program)
+
+
+@pytest.mark.parametrize("missing", ["", "setsid"])
+def test_who_ends_the_agent_does_not_end_the_import(missing: str, tmp_path: Path) -> None:
+    """It runs in a session of its own, on a machine without ``setsid`` too."""
+    transcript = tmp_path / "session.jsonl"
+    transcript.write_text("{}\n")
+    pipe, programs = listening(tmp_path)
+    linked(programs, *{"sh", "cat", "sed", "head", "setsid", "perl"} - {missing})
+    hooked(json.dumps({"transcript_path": str(transcript), "hook_event_name": "SessionEnd"}), programs, str(programs))
+    assert int(pipe.read_text().splitlines()[-1]) != os.getsid(0)
+
+
+def test_without_the_command_nothing_is_said_and_all_is_read(tmp_path: Path) -> None:
+    """Who writes the input must not find the pipe closed: it is more than a pipe holds."""
+    linked(tmp_path, "sh", "cat")
+    process = subprocess.Popen(
+        ["sh", str(PLUGIN / "hooks" / "import.sh")], env={"PATH": str(tmp_path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin
+    process.stdin.write(b" " * 1_000_000)
+    process.stdin.flush()
+    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(

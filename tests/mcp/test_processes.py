@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,21 @@ def test_it_ends_at_the_end_of_stdin_and_at_a_signal(home: Path, number: signal.
         assert process.wait(30) == code
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (code, b"", b"")
+
+
+def test_a_client_that_reads_no_more_is_no_fault(home: Path) -> None:
+    process = started(home)
+    greeted(process)
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}).encode() + b"\n")
+    process.stdin.flush()
+    process.stdin.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(30), told) == (0, b"")
 
 
 def test_what_is_no_message_breaks_nothing_and_stdout_has_messages_only(home: Path) -> None:
@@ -113,6 +129,23 @@ async def test_http_is_for_who_has_the_token_and_asks_this_machine(home: Path) -
             assert (await plain.post(address, headers=mine, json=HELLO)).status_code == 200
             for foreign, code in (({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403)):
                 assert (await plain.post(address, headers={**mine, **foreign}, json=HELLO)).status_code == code
+
+
+def test_only_what_asks_is_answered_and_nobody_holds_up_its_end(home: Path) -> None:
+    with over_http(home) as (process, address, token):
+        mine = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        for method in ("GET", "DELETE", "PUT", "OPTIONS"):
+            response = httpx.request(method, address, headers=mine)
+            assert (response.status_code, response.headers["allow"]) == (405, "POST")
+        assert httpx.post(address, headers=mine, content=b"x" * 5_000_000).status_code == 413
+        with socket.create_connection(("127.0.0.1", httpx.URL(address).port)) as slow:
+            head = f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nContent-Length: 99\r\n"
+            slow.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+            assert b"100 Continue" in slow.recv(100)  # it waits for the body
+            process.terminate()
+            assert process.wait(30) == 0
+        assert process.stderr
+        assert process.stderr.read() == b""
 
 
 def test_a_token_from_a_file_is_not_told(home: Path) -> None:

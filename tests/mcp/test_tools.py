@@ -256,7 +256,7 @@ async def test_blame_leads_to_the_call_and_to_the_prompt(home: Path) -> None:
     await stored(dsn, "local", top, made(top))
     async with agent(home, dsn, cwd=top) as asked:
         told = await asked("blame", path=PATH, line=2)
-        assert re.search(r"^line 2 high: .*; not committed; ", told, re.MULTILINE)
+        assert re.search(r"^line 2 high: .*; no commit is known; ", told, re.MULTILINE)
         call, prompt = (found[1] for found in re.finditer(r"^(?:call|prompt) (\S+)$", told, re.MULTILINE))
         assert f"> {SECOND}" in told.split("\n")
         # The handles lead to the call, and to the prompt.

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from agentstore.blame import BlamedLines
     from agentstore.cli.opening import Opened
 
-_PLACE = re.compile(r"(.+?):(\d{1,9})(?:-(\d{1,9}))?")
+# As it is typed, and as tools print it: with a column.
+_PLACE = re.compile(r"(.+):(\d{1,9})(?:-(\d{1,9}))?", re.DOTALL)
+_COLUMN = re.compile(r"(.+):(\d{1,9}):\d{1,9}()", re.DOTALL)
 
 
 def blame(
@@ -60,6 +62,16 @@ def blame(
     return run(told, common, shown, pages=True)
 
 
+def _place(named: str) -> re.Match[str] | None:
+    """The file and its lines; None where it is a file's name, or nothing else can be told."""
+    import os
+
+    if os.path.lexists(named):
+        return None
+    found, column = _PLACE.fullmatch(named), _COLUMN.fullmatch(named)
+    return column if found and column and not os.path.lexists(found[1]) else found
+
+
 def _meant(named: str) -> tuple[str, str, tuple[int, int] | None]:
     """The top of the working tree, the path below it, and which lines."""
     import os
@@ -67,7 +79,7 @@ def _meant(named: str) -> tuple[str, str, tuple[int, int] | None]:
     from agentstore.faces.placing import placed
 
     wanted = None
-    if not os.path.lexists(named) and (place := _PLACE.fullmatch(named)):
+    if place := _place(named):
         named = place[1]
         wanted = (int(place[2]), int(place[3] or place[2]))
     found = placed(named, os.getcwd())
