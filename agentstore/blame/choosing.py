@@ -20,9 +20,8 @@ _WORDS = re.compile(r"\w")
 _DISTINCT = 10  # letters and digits of a line that is hardly there twice by chance
 _TRIVIAL = 4
 _FAR = 40  # lines before and after that are compared
-_MOST_PLACES = (
-    20  # of a call that wrote a line thousands of times, so many are looked at, those with its neighbours first
-)
+# Of a call that wrote a line thousands of times so many places are looked at, those with its neighbours first.
+_MOST_PLACES = 20
 # Clocks of machines differ, and a commit's time is whole seconds.
 _SLACK = dt.timedelta(seconds=120)
 

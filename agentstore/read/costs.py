@@ -20,7 +20,7 @@ from agentstore.read.costs_sql import KEYS, OF_BOTH, OF_KEY, OF_MODEL, cost_of_s
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
 from agentstore.read.price_rows_sql import Prices, day_of
-from agentstore.read.session_costs import Chains, Response, counted, of_payers, paying
+from agentstore.read.session_costs import Chains, Response, counted, of_payers, paying, spending
 from agentstore.read.totals import OF_MANY_SESSIONS, OfSessions
 
 # Of which costs are told at a time.
@@ -123,13 +123,13 @@ async def _found(
 
 async def _of_rows(executor: Executor, book: PriceBook, org_id: str, ids: Sequence[str], *, own: bool) -> _Costs | None:
     """The same of some sessions, from their rows; None where there are too many of these."""
-    payers = await executor.fetch(few.payers(org_id, ids, own=own))
-    if not payers:
+    may_pay = spending(await executor.fetch(few.payers(org_id, ids, own=own)))
+    sessions = sorted(may_pay)
+    if not sessions:
         return _Costs(())
-    sessions = sorted({*payers[0]})
-    subagents = [id for id, itself in zip(payers[0], payers[4], strict=True) if not itself]
     if len(sessions) > few.MOST_SESSIONS:
         return None
+    subagents = [id for id, payers in may_pay.items() if not all(one.itself for one in payers)]
     rows, exceptions = await gather_both(
         lambda: executor.fetch(few.responses(org_id, sessions)),
         lambda: executor.fetch(few.exceptions(org_id, sessions, subagents)),
@@ -142,7 +142,7 @@ async def _of_rows(executor: Executor, book: PriceBook, org_id: str, ids: Sequen
     told = await book.learn(executor, org_id, {*rows[4]}, told) or told
     chains = Chains(await executor.fetch(few.price_chains(told.of({*rows[4]}))))
     responses = counted(starmap(Response, zip(*rows, strict=True)), exceptions)
-    spent = await of_payers(responses, paying(payers, exceptions), chains, told.tiers)
+    spent = await of_payers(responses, paying(may_pay, exceptions), chains, told.tiers)
     return _Costs(
         (OF_BOTH, id, model, title, itself, started, id, *amounts.sums, amounts.edition, amounts.date)
         for (id, model), amounts in spent.items()

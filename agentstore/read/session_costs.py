@@ -96,14 +96,27 @@ class Chains:
         return chain[place - 1] if place else None
 
 
-def paying(columns: Columns, exceptions: Columns) -> dict[str, Payer]:
-    """By session who pays for it. ``columns`` as of ``session_costs_sql.payers``, and its ``exceptions``."""
+def spending(columns: Columns) -> dict[str, list[Payer]]:
+    """By session who may pay for it, of those that count: ``columns`` as of ``session_costs_sql.payers``."""
     rows = [(id, Payer(*rest)) for id, *rest in zip(*columns, strict=True)]
     deleted = {id for id, payer in rows if not payer.id}
+    found: defaultdict[str, list[Payer]] = defaultdict(list)
+    for id, payer in rows:
+        if not (payer.itself and id in deleted):
+            found[id].append(payer)
+    return dict(found)
+
+
+def paying(may_pay: Mapping[str, Sequence[Payer]], exceptions: Columns) -> dict[str, Payer]:
+    """By session who pays for it. ``exceptions`` as ``session_costs_sql`` has them."""
     # Known as a subagent and by a row that says otherwise it would pay twice: it pays as its row says.
     itself = {id for scope, id, *_ in zip(*exceptions, strict=True) if not scope}
-    payers = {id: one for id, one in rows if not one.itself and id not in itself}
-    return payers | {id: one for id, one in rows if one.itself and id not in deleted}
+    found: dict[str, Payer] = {}
+    for id, payers in may_pay.items():
+        for payer in payers:
+            if payer.itself or (id not in itself and id not in found):
+                found[id] = payer
+    return found
 
 
 def counted(rows: Iterable[Response], exceptions: Columns) -> Iterator[Response]:

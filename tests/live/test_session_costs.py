@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agentstore import AsyncClickHouseStore, CostReport, CostRow, InvalidArgumentError, Message, ModelPrice
+from agentstore import (
+    AsyncClickHouseStore,
+    CostReport,
+    CostRow,
+    InvalidArgumentError,
+    Message,
+    ModelPrice,
+    SessionDelete,
+)
 from agentstore.read import session_costs_sql
 from tests.builders import at, message, session
 from tests.live.plain_costs import LISTED, Response, counted, forest, listed_price, own_price, plain_costs
@@ -105,6 +113,19 @@ async def test_deleted_copied_replaced_and_another_organisation(server: Server, 
         assert await outputs(*every) == await outputs(*every, own=True) == {"a'": 30, "fork": 6}
         await store.purge_sessions(org, ["a'"])
         assert await outputs(*every) == {"fork": 36}  # the copies are its own from now on
+
+
+@pytest.mark.parametrize("most_rows", [session_costs_sql.MOST_ROWS, 0], ids=["from their rows", "by the server"])
+async def test_what_a_deleted_session_has_told_as_well_counts_in_the_other(
+    server: Server, database: str, org: str, most_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_costs_sql, "MOST_ROWS", most_rows)
+    async with AsyncClickHouseStore(server.dsn, database=database, prices=PRICES) as store:
+        for id in ("a", "b"):  # neither came from the other, and the deleted one has told more of the response
+            await store.write_session(org, session(id), [said(0, 20 if id == "a" else 10, source_id="r")])
+        await store.write_session_deletes(org, [SessionDelete(session_id="a")])
+        report = await store.session_costs(org, ["a", "b"])
+        assert {row.key: row.output_tokens for row in report.rows} == {"b": 10}
 
 
 async def test_what_may_be_asked(store: AsyncClickHouseStore, org: str) -> None:
