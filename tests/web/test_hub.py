@@ -8,7 +8,7 @@ from typing import cast
 from agentstore import AsyncClickHouseStore
 from agentstore.errors import ConnectionFailedError
 from agentstore.models import Changes
-from agentstore.web.live.hub import Hub, News
+from agentstore.web.live.hub import Hub, News, rest_after
 from tests.unit.write_parts import until
 
 
@@ -115,3 +115,7 @@ async def test_a_quiet_line_is_kept_open() -> None:
     stream = hub.news("o", quiet_seconds=0.01)
     assert await anext(stream) is None
     await stream.aclose()
+
+
+def test_what_takes_long_is_asked_less_often_and_within_seconds_all_the_same() -> None:
+    assert [rest_after(took) for took in (0.0, 0.05, 0.5, 60.0)] == [1.0, 1.0, 2.0, 5.0]

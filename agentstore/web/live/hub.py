@@ -19,8 +19,8 @@ from agentstore.store import AsyncClickHouseStore
 
 _logger = logging.getLogger("agentstore.web")
 _SECONDS = 1.0
-# So many times as long as an answer took it is not asked again.
-_REST = 4
+# So many times as long as an answer took it is not asked again, but no longer than this.
+_REST, _LONGEST_REST = 4, 5.0
 # A tab that sleeps does not hold more than this: told that too much has changed it asks for all anew.
 _MOST_IDS = 500
 
@@ -136,9 +136,10 @@ class Hub:
     async def _poll(self, org: str) -> None:
         since: Changes | None = None
         while True:
-            began = time.monotonic()
+            began, rest = time.monotonic(), self._seconds
             try:
                 found = await self._store.changes(org, since)
+                rest = rest_after(time.monotonic() - began, least=self._seconds)
                 self._tell_away(org, False)
                 # The first answer is where things stand: nothing of it is new.
                 if since is not None and (found.session_ids or found.deleted_session_ids):
@@ -152,8 +153,7 @@ class Hub:
                     _logger.warning("what is new cannot be asked for: %s", error)
                 self._tell_away(org, True)
             with contextlib.suppress(TimeoutError):
-                took = time.monotonic() - began
-                await asyncio.wait_for(self._ended.wait(), max(self._seconds, _REST * took))
+                await asyncio.wait_for(self._ended.wait(), rest)
                 return
 
     def _tell_away(self, org: str, away: bool) -> None:
@@ -162,3 +162,8 @@ class Hub:
         self._away[org] = away
         for watcher in self._watchers.get(org, ()):
             watcher.tell_away(away)
+
+
+def rest_after(took: float, *, least: float = _SECONDS) -> float:
+    """How many seconds after an answer the next question is asked. Where there was none there is nothing to spare."""
+    return max(least, min(_LONGEST_REST, _REST * took))
