@@ -211,8 +211,10 @@ def test_more_sessions_are_read_as_far_as_that_is_cheap() -> None:
     assert planner.more_sessions(400, 0, 10_000, BIG, names, None, each=words) is None
 
 
-@pytest.mark.parametrize(("found", "more"), [(900, 528), (206, 528), (1, 528), (0, 528)])
-def test_where_the_newest_sessions_are_not_like_the_others_more_are_read_before_all(found: int, more: int) -> None:
+@pytest.mark.parametrize(("found", "more"), [(900, 528), (206, 528), (1, 528), (0, None)])
+def test_where_the_newest_sessions_are_not_like_the_others_more_are_read_before_all(
+    found: int, more: int | None
+) -> None:
     """What was imported a moment ago holds hardly any of what all others are full of."""
     counts = {"messages": 700_000, "tool_calls": 700_000}
     assert planner.more_sessions(66, found, 1001, BIG, [*counts], counts) == more

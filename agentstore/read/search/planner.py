@@ -143,8 +143,9 @@ def more_sessions(
     # Nothing found says nothing about how many sessions it takes: then all of them are what must be cheap.
     by_found = 1 + math.ceil(_SPARE * wanted * read / found) if found else sizes.sessions
     # On the average there are enough in so many as were read: the newest are not like the others. So some hundred say
-    # little about the next hundred, and to read too few once more is to read all.
-    wider = [times * read for times in _WIDER] if counts else []
+    # little about the next hundred, and to read too few once more is to read all. Where there is none at all the
+    # candidates are most likely no hits.
+    wider = [times * read for times in _WIDER] if counts and found else []
     guesses = [by_found, *wider] if each else [*(max(by_found, many) for many in wider), by_found, *wider]
     for sessions in guesses:
         if _STATEMENT_COST + _cost_of_sessions(sizes, names, sessions) + each * _SPARE * wanted <= most:
