@@ -40,9 +40,9 @@ class ChildReads(ReadLanes):
         called: dict[str, Session] = {}
         for start in range(0, len(wanted), SEVERAL_AT_ONCE):
             parents = wanted[start : start + SEVERAL_AT_ONCE]
-            orphans: list[Session] = []
+            named, orphans = {*parents}, list[Session]()
             for one in await _candidates(pool, organisation, parents):
-                if one.parent_session_id in parents and one.parent_session_id != one.id:
+                if one.parent_session_id in named and one.parent_session_id != one.id:
                     own[one.id] = one
                 elif not one.parent_session_id and one.relationship_type == "subagent":
                     orphans.append(one)

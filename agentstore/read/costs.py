@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
@@ -20,7 +21,7 @@ from agentstore.read.costs_sql import KEYS, OF_BOTH, OF_KEY, OF_MODEL, cost_of_s
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.price_book import PriceBook
 from agentstore.read.price_rows_sql import Prices, day_of
-from agentstore.read.session_costs import Chains, Response, counted, of_payers, paying, spending
+from agentstore.read.session_costs import Chains, Response, counted, paying, spending, spent
 from agentstore.read.totals import OF_MANY_SESSIONS, OfSessions
 
 # Of which costs are told at a time.
@@ -142,10 +143,11 @@ async def _of_rows(executor: Executor, book: PriceBook, org_id: str, ids: Sequen
     told = await book.learn(executor, org_id, {*rows[4]}, told) or told
     chains = Chains(await executor.fetch(few.price_chains(told.of({*rows[4]}))))
     responses = counted(starmap(Response, zip(*rows, strict=True)), exceptions)
-    spent = await of_payers(responses, paying(may_pay, exceptions), chains, told.tiers)
+    # In a thread: twenty thousand rows would hold the loop for a tenth of a second.
+    amounts_of = await asyncio.to_thread(spent, responses, paying(may_pay, exceptions), chains, told.tiers)
     return _Costs(
         (OF_BOTH, id, model, title, itself, started, id, *amounts.sums, amounts.edition, amounts.date)
-        for (id, model), amounts in spent.items()
+        for (id, model), amounts in amounts_of.items()
         for itself, started, title in (amounts.name,)
     )
 

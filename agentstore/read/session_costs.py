@@ -5,7 +5,6 @@ The rules are those of ``costs_sql.py``, step by step; tests hold one against th
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,6 @@ from agentstore.read.price_rows_sql import ALWAYS_DAY
 _MICROSECONDS = 1_000_000
 _DAY = 24 * 60 * 60
 _NEVER = -(2**62)
-_ROWS_AT_ONCE = 1_000
 
 
 class Payer(NamedTuple):
@@ -168,16 +166,14 @@ class Amounts:
             self.edition, self.date = max(self.edition, price.edition), max(self.date, price.date)
 
 
-async def of_payers(
+def spent(
     responses: Iterable[Response], payers: Mapping[str, Payer], chains: Chains, tiers: Collection[str]
 ) -> dict[tuple[str, str], Amounts]:
-    """By who pays and model, what it comes to. Other tasks of the loop run in between."""
+    """By who pays and model, what it comes to."""
     found: defaultdict[tuple[str, str], Amounts] = defaultdict(Amounts)
-    for number, row in enumerate(responses, 1):
+    for row in responses:
         if (payer := payers.get(row.session_id)) is not None:
             _pay(found[payer.id, row.model], row, payer, chains, tiers)
-        if number % _ROWS_AT_ONCE == 0:
-            await asyncio.sleep(0)
     return dict(found)
 
 

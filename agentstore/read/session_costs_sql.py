@@ -12,8 +12,8 @@ from agentstore.connection.sql import Sql, sql
 from agentstore.prices.row import KINDS
 from agentstore.read.conditions import FILLED
 from agentstore.read.floors import CONTENT, COPIES, SUBAGENTS
+from agentstore.read.keys import keys_of
 from agentstore.read.price_rows_sql import Prices, chains, names_of
-from agentstore.read.session_rows import keys_of
 
 # More than these are summed up by the server.
 MOST_ROWS = 20_000

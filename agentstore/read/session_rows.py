@@ -7,7 +7,7 @@ names costs the server a quarter of a millisecond; calls and links are counted i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,7 @@ from agentstore.read.concurrent import gather_both
 from agentstore.read.conditions import FILLED, text
 from agentstore.read.decoding import times
 from agentstore.read.floors import CONTENT, COPIES, MARKS
-from agentstore.read.keys import session_key
-from agentstore.read.sip_hash import sip_hash_128
+from agentstore.read.keys import keys_of, known_keys, session_key
 
 # The fields of a packed row, in the order of the view that packs them: those of Session without its key and what is
 # derived, which comes last among them.
@@ -28,9 +27,6 @@ _TIMES = frozenset(PACKED.index(name) for name in ("started_at", "ended_at"))
 _NUMBERS = frozenset(
     PACKED.index(name) for name in ("message_count", "user_message_count", "total_output_tokens", "peak_context_tokens")
 )
-
-# The longest id of which the key is computed here.
-_SHORT = 200
 
 
 @dataclass
@@ -68,19 +64,6 @@ async def session_values(
         copied, origin = found.copied.get(key, (0, ""))
         built[id] = [id, org_id, *_unpacked(fields), links[key], calls.get(key, 0), copied, origin]
     return [built[id] for id in ids if id in built]
-
-
-def keys_of(ids: Sequence[str]) -> Sql:
-    """The keys of sessions, as what follows IN."""
-    if len(ids) == 1 and len(ids[0]) <= _SHORT:
-        return known_keys([sip_hash_128(ids[0].encode())])
-    # One by one they would be computed while the statement is analysed, a tenth of a millisecond each.
-    return sql("(SELECT {key})", key=session_key(sql("arrayJoin({ids})", ids=list(ids))))
-
-
-def known_keys(keys: Iterable[int]) -> Sql:
-    """The same where they are known. As text: the server reads a number of that size as a float."""
-    return sql("{keys}", keys=tuple(map(str, keys)))
 
 
 def rows_and_links(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:

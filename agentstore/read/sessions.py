@@ -22,9 +22,10 @@ from agentstore.read.conditions import (
     text,
 )
 from agentstore.read.cursor import decode_session_cursor, encode_session_cursor
+from agentstore.read.keys import known_keys
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.session_filter import matching
-from agentstore.read.session_rows import known_keys, session_values, sessions_of
+from agentstore.read.session_rows import session_values, sessions_of
 
 _NOTHING = sql("")
 

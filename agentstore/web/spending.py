@@ -1,4 +1,4 @@
-"""What sessions cost. It takes the store longer than a page may take, and changes seldom: it is kept for a while."""
+"""What sessions cost. It takes the store as long as the page that it is for, and seldom changes: it is kept a while."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentstore.store import AsyncClickHouseStore
 
 _SECONDS = 60.0
 _MOST_KNOWN = 20_000
-# What the store is asked about at a time. It takes hardly longer than for one: most of the time is planning.
+# What the store is asked about at a time: as much as ``session_costs`` takes.
 _MOST_ASKED = 1_000
 
 

@@ -26,6 +26,7 @@ LAYERS = [
      "write.encoded_rows", "write.joined", "write.normalize", "write.accumulator", "write.statistics", "write.clock",
      "read.cursor", "read.dates", "read.decoding", "read.horizon", "read.floors", "read.copies", "read.keys",
      "read.sip_hash", "read.totals", "read.responses", "read.conditions", "read.price_rows_sql", "read.costs_sql",
+     "read.session_costs", "read.session_costs_sql",
      "write.narrow", "write.touched", "write.owners", "write.families_sql", "write.relatives_sql", "write.sources"},
     {"read.search.folding", "read.search.tokens", "read.search.snippet", "read.search.term_sql",
      "read.search.searched_tables", "read.search.hit_keys", "read.search.parsed_query", "read.search.parts",

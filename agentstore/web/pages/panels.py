@@ -43,7 +43,7 @@ async def spent(
     own = whole = found[id]
     if whole.row is None and not below:
         await store.get_session(viewer.org, id)
-    # Where there are no subagents both are the same: a question less, of those that take the store longest.
+    # Where there are no subagents both are the same: a question less.
     if whole.row is None or any(one.relationship_type == "subagent" for one in below):
         own = (await spending.of(viewer.org, [id], own=True))[id]
     return _part_or_page(
