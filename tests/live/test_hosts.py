@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from agentstore import AsyncClickHouseStore, AuthenticationError, ConnectionFailedError, ConnectOptions
-from agentstore.connection import failover
+from agentstore.connection import failover, hosts
 from agentstore.connection.dial import dial
 from agentstore.connection.driver import NativeConnection
 from agentstore.connection.hosts import Address, Hosts
@@ -60,6 +60,14 @@ async def two(server: Server, database: str) -> AsyncIterator[Two]:
             query_timeout_seconds=FOREVER,
         )
         yield Two(first, second, options)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy this machine is: no host that lives is passed over for being slow, none that failed is back soon."""
+    monkeypatch.setattr(hosts, "FIRST_TRY_SECONDS", 5.0)
+    monkeypatch.setattr(hosts, "FIRST_REST_SECONDS", 120.0)
+    monkeypatch.setattr(hosts, "LONGEST_REST_SECONDS", 120.0)
 
 
 def ports_of(pool: Pool) -> set[int]:
@@ -140,6 +148,7 @@ async def test_hosts_that_all_rest_are_tried_at_once(two: Two, org: str) -> None
     await connection.close()
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_refused_password_is_not_tried_elsewhere(two: Two) -> None:
     seen = []
     two.second.on_connect = lambda: seen.append(1) or ""  # type: ignore[func-returns-value]
@@ -181,6 +190,7 @@ async def test_all_addresses_of_a_name_are_tried(two: Two, monkeypatch: pytest.M
     deaf.close()
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_host_whose_connection_cannot_be_made_ready_is_passed_over(two: Two) -> None:
     prepared = []
 
@@ -234,6 +244,7 @@ async def test_the_sockets_are_kept_alive(two: Two) -> None:
 # --- a host that ends ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("ends", ["die", "hang"])
 async def test_reads_go_on_while_one_of_two_hosts_ends(two: Two, ends: str, org: str) -> None:
     """Under load of both kinds: no read fails, no write is lost, and nothing is stored twice."""
@@ -268,6 +279,7 @@ async def test_reads_go_on_while_one_of_two_hosts_ends(two: Two, ends: str, org:
     print(f"{ends}: the slowest read took {slowest:.2f} s")
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("ends", ["die", "hang"])
 async def test_a_batch_that_was_under_way_is_stored_once(two: Two, ends: str, org: str) -> None:
     """The first host has committed it, or has it half, when it ends; the second gets the same block and token."""
@@ -296,6 +308,7 @@ async def test_a_batch_that_was_under_way_is_stored_once(two: Two, ends: str, or
         assert store.statistics()["messages"].retries == 1
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("code", [242, 999, 236, 243])
 async def test_a_batch_that_one_host_cannot_take_now_goes_to_another(two: Two, code: int, org: str) -> None:
     """A replica that lost its keeper is read-only, for as long as that takes."""
@@ -307,6 +320,7 @@ async def test_a_batch_that_one_host_cannot_take_now_goes_to_another(two: Two, c
         assert two.second.inserts[:1] == ["messages"]
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_an_insert_that_waits_for_anothers_quorum_stays_with_its_host(two: Two, org: str) -> None:
     """Every replica says so while another insert has its quorum not yet: none of them is to be left alone for it."""
     two.first.on_insert = lambda table: None if two.first.faults else Fault("refuse", code=286)
@@ -317,6 +331,7 @@ async def test_an_insert_that_waits_for_anothers_quorum_stays_with_its_host(two:
         assert all_ports_of(store) == {two.first.port}
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_idle_connections_to_a_host_that_hangs_cost_one_wait_together(two: Two) -> None:
     async with asyncio.timeout(60), two.store() as store:
         pool = await idle_on_first(store, two, 6)
@@ -329,7 +344,9 @@ async def test_idle_connections_to_a_host_that_hangs_cost_one_wait_together(two:
         assert store_hosts(pool)._failures[address].count == failed
 
 
-async def test_a_host_that_only_takes_long_is_left_to_it(two: Two) -> None:
+@pytest.mark.usefixtures("unhurried")
+async def test_a_host_that_only_takes_long_is_left_to_it(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "PROBE_SECONDS", 30.0)  # it does answer, however busy this machine is
     async with asyncio.timeout(60), two.store() as store:
         pool = await idle_on_first(store, two, 1)
         assert await pool.fetch(sql("SELECT sleep(1.5), 7")) == [(0,), (7,)]
@@ -337,6 +354,7 @@ async def test_a_host_that_only_takes_long_is_left_to_it(two: Two) -> None:
         assert len(pool._idle) == 1
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_where_no_other_host_answers_nothing_is_given_up(two: Two) -> None:
     async with asyncio.timeout(60), two.store() as store:
         pool = await idle_on_first(store, two, 1)
@@ -355,6 +373,7 @@ async def leased(pool: Pool) -> list[NativeConnection]:
     return list(pool._leased)
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_cancelled_read_leaves_no_watch_behind(two: Two) -> None:
     before = len(asyncio.all_tasks())
     async with asyncio.timeout(60), two.store() as store:
