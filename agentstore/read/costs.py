@@ -131,9 +131,9 @@ async def _of_rows(executor: Executor, book: PriceBook, org_id: str, ids: Sequen
     if len(sessions) > few.MOST_SESSIONS:
         return None
     subagents = [id for id, payers in may_pay.items() if not all(one.itself for one in payers)]
-    rows, exceptions = await gather_both(
+    rows, itself = await gather_both(
         lambda: executor.fetch(few.responses(org_id, sessions)),
-        lambda: executor.fetch(few.exceptions(org_id, sessions, subagents)),
+        lambda: _sessions_of_their_own(executor, org_id, subagents),
     )
     if not rows:
         return _Costs(())
@@ -142,14 +142,19 @@ async def _of_rows(executor: Executor, book: PriceBook, org_id: str, ids: Sequen
     told = await book.prices(executor, org_id)
     told = await book.learn(executor, org_id, {*rows[4]}, told) or told
     chains = Chains(await executor.fetch(few.price_chains(told.of({*rows[4]}))))
-    responses = counted(starmap(Response, zip(*rows, strict=True)), exceptions)
+    responses = counted(starmap(Response, zip(*rows, strict=True)))
     # In a thread: twenty thousand rows would hold the loop for a tenth of a second.
-    amounts_of = await asyncio.to_thread(spent, responses, paying(may_pay, exceptions), chains, told.tiers)
+    amounts_of = await asyncio.to_thread(spent, responses, paying(may_pay, itself), chains, told.tiers)
     return _Costs(
         (OF_BOTH, id, model, title, itself, started, id, *amounts.sums, amounts.edition, amounts.date)
         for (id, model), amounts in amounts_of.items()
         for itself, started, title in (amounts.name,)
     )
+
+
+async def _sessions_of_their_own(executor: Executor, org_id: str, subagents: Sequence[str]) -> set[str]:
+    columns = await executor.fetch(few.sessions_of_their_own(org_id, subagents)) if subagents else ()
+    return {*columns[0]} if columns else set()
 
 
 def _rows(columns: Columns) -> Iterator[tuple[Any, ...]]:

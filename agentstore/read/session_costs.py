@@ -13,8 +13,8 @@ from typing import NamedTuple
 from agentstore.prices.own import EDITION as OWN
 from agentstore.prices.own import OF_THE_TIER
 from agentstore.protocols import Columns
-from agentstore.read.floors import CONTENT, COPIES
 from agentstore.read.price_rows_sql import ALWAYS_DAY
+from agentstore.read.session_costs_sql import FLOOR, OWN_ROWS
 
 _MICROSECONDS = 1_000_000
 _DAY = 24 * 60 * 60
@@ -105,10 +105,9 @@ def spending(columns: Columns) -> dict[str, list[Payer]]:
     return dict(found)
 
 
-def paying(may_pay: Mapping[str, Sequence[Payer]], exceptions: Columns) -> dict[str, Payer]:
-    """By session who pays for it. ``exceptions`` as ``session_costs_sql`` has them."""
+def paying(may_pay: Mapping[str, Sequence[Payer]], itself: Collection[str]) -> dict[str, Payer]:
+    """By session who pays for it. ``itself``: sessions that are no subagents any more."""
     # Known as a subagent and by a row that says otherwise it would pay twice: it pays as its row says.
-    itself = {id for scope, id, *_ in zip(*exceptions, strict=True) if not scope}
     found: dict[str, Payer] = {}
     for id, payers in may_pay.items():
         for payer in payers:
@@ -117,16 +116,17 @@ def paying(may_pay: Mapping[str, Sequence[Payer]], exceptions: Columns) -> dict[
     return found
 
 
-def counted(rows: Iterable[Response], exceptions: Columns) -> Iterator[Response]:
+def counted(rows: Iterable[Response]) -> Iterator[Response]:
     """Each response once: of those that count, the largest row; it came when the first of its rows did."""
     floors, begins = dict[str, int](), dict[str, int]()
     copied = set[tuple[str, int]]()
-    for scope, id, version, own_from, ordinals in zip(*exceptions, strict=True):
-        if scope == CONTENT:
-            floors[id] = version
-        elif scope == COPIES:
-            begins[id] = own_from
-            copied.update((id, ordinal) for ordinal in ordinals)
+    rows = list(rows)
+    for row in rows:
+        if row.ordinal == FLOOR:
+            floors[row.session_id] = row.version
+        elif row.ordinal == OWN_ROWS:
+            begins[row.session_id] = row.input
+            copied.update((row.session_id, int(ordinal)) for ordinal in row.source_id.split())
     of_source: defaultdict[object, list[Response]] = defaultdict(list)
     for row in rows:
         id = row.session_id

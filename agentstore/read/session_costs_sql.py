@@ -1,7 +1,7 @@
 """What is asked for to tell what some sessions cost. Pure.
 
 A statement that prices responses itself (``costs_sql.py``) takes the server an eighth of a second to plan, whatever it
-is about: right for an organisation, too long for a page of sessions. These four are planned in some milliseconds.
+is about: right for an organisation, too long for a page of sessions. These are planned in some milliseconds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from agentstore.read.price_rows_sql import Prices, chains, names_of
 # More than these are summed up by the server.
 MOST_ROWS = 20_000
 MOST_SESSIONS = 5_000
+# In place of an ordinal, where a row is none of a message.
+FLOOR, OWN_ROWS = -1, -2
 
 
 def payers(org_id: str, ids: Sequence[str], *, own: bool) -> Sql:
@@ -43,29 +45,29 @@ def payers(org_id: str, ids: Sequence[str], *, own: bool) -> Sql:
 
 
 def responses(org_id: str, ids: Sequence[str]) -> Sql:
-    """Rows of messages with anything to count, in the order of ``Response``; one more than ``MOST_ROWS`` at most."""
+    """Rows of messages with anything to count, in the order of ``Response``; one more than ``MOST_ROWS`` at most.
+
+    Before them what says which of them do not count: a session's ``FLOOR`` is the version of such a row; ``OWN_ROWS``
+    begin at its input, less the ordinals in place of a source id. In one statement: a floor that is asked for later may
+    be that of a replace in between, and hides rows that are there before it and after.
+    """
     return sql(
-        "SELECT session_id, ordinal, _version, source_id, toString(model), toString(service_tier),"
+        "SELECT session_id, multiIf(scope = {content}, {floor}, {own_rows}) AS ordinal, _version,"
+        " arrayStringConcat(copied_ordinals, ' '), '', '', NULL, own_from, 0, 0, 0, 0, 0, 0, 0, 0"
+        " FROM session_floors FINAL WHERE scope IN ({content}, {copies}) AND org_id = {org_id} AND session_id IN {ids}"
+        " UNION ALL SELECT session_id, toInt64(ordinal), _version, source_id, toString(model), toString(service_tier),"
         " toUnixTimestamp64Micro(timestamp), input_tokens, cache_read_tokens, cache_write_tokens,"
         " cache_write_1h_tokens, output_tokens, reasoning_tokens, context_tokens, web_searches,"
         " reported_cost_nanodollars FROM messages FINAL WHERE org_id = {org_id} AND session_id IN {ids}"
         " AND (model != '' OR greatest(output_tokens, input_tokens, cache_read_tokens, cache_write_tokens,"
         " reported_cost_nanodollars, web_searches) > 0) LIMIT {most}",
+        content=CONTENT,
+        copies=COPIES,
+        floor=FLOOR,
+        own_rows=OWN_ROWS,
         org_id=org_id,
         ids=tuple(ids),
         most=MOST_ROWS + 1,
-    )
-
-
-def exceptions(org_id: str, ids: Sequence[str], subagents: Sequence[str]) -> Sql:
-    """Scope, session, floor, where its own rows begin, ordinals that are copied. Scope "": no subagent any more."""
-    return sql(
-        "SELECT toString(scope), session_id, _version, own_from, copied_ordinals FROM session_floors FINAL"
-        " WHERE scope IN {scopes} AND org_id = {org_id} AND session_id IN {ids}{not_any_more}",
-        scopes=(CONTENT, COPIES),
-        org_id=org_id,
-        ids=tuple(ids),
-        not_any_more=_sessions_of_their_own(org_id, subagents) if subagents else sql(""),
     )
 
 
@@ -80,9 +82,10 @@ def price_chains(prices: Prices) -> Sql:
     )
 
 
-def _sessions_of_their_own(org_id: str, ids: Sequence[str]) -> Sql:
+def sessions_of_their_own(org_id: str, ids: Sequence[str]) -> Sql:
+    """Those of these subagents that are none any more."""
     return sql(
-        " UNION ALL SELECT '', id, toUInt64(0), toUInt32(0), emptyArrayUInt32() FROM session_facts FINAL"
+        "SELECT id FROM session_facts FINAL"
         " WHERE org_id = {org_id} AND session IN {keys} AND id IN {ids} AND browsable",
         org_id=org_id,
         keys=keys_of(ids),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Awaitable, Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -18,10 +20,13 @@ from agentstore import (
     ModelPrice,
     SessionDelete,
 )
+from agentstore.connection.sql import Sql
+from agentstore.protocols import Columns
 from agentstore.read import session_costs_sql
 from tests.builders import at, message, session
 from tests.live.plain_costs import LISTED, Response, counted, forest, listed_price, own_price, plain_costs
 from tests.live.test_costs import SEEDS, random_prices
+from tests.reads import ReadsThrough
 from tests.servers import Server
 
 PRICES = [ModelPrice("m", input=1_000_000, output=3_000_001)]
@@ -126,6 +131,35 @@ async def test_what_a_deleted_session_has_told_as_well_counts_in_the_other(
         await store.write_session_deletes(org, [SessionDelete(session_id="a")])
         report = await store.session_costs(org, ["a", "b"])
         assert {row.key: row.output_tokens for row in report.rows} == {"b": 10}
+
+
+class ReplacingAfterEach:
+    """An executor that sends one statement at a time, and writes a session again after each."""
+
+    def __init__(self, store: AsyncClickHouseStore, write: Callable[[], Awaitable[object]]) -> None:
+        self._executor = store._open_pool
+        self._write = write
+        self._turn = asyncio.Lock()
+
+    async def fetch(self, query: Sql, settings: Mapping[str, Any] | None = None) -> Columns:
+        async with self._turn:
+            columns = await self._executor.fetch(query, settings)
+            await self._write()
+        return columns
+
+    async def execute(
+        self, query: Sql, settings: Mapping[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
+        await self._executor.execute(query, settings, timeout_seconds=timeout_seconds)
+
+
+async def test_a_replace_that_writes_the_same_again_hides_nothing(store: AsyncClickHouseStore, org: str) -> None:
+    async def write() -> None:
+        await store.write_session(org, session("a"), [said(0, 10), said(1, 20)], replace=True)
+
+    await write()
+    report = await ReadsThrough(ReplacingAfterEach(store, write)).session_costs(org, ["a"])
+    assert [row.output_tokens for row in report.rows] == [30]
 
 
 async def test_what_may_be_asked(store: AsyncClickHouseStore, org: str) -> None:
