@@ -46,10 +46,11 @@ def decode_session_cursor(cursor: str) -> tuple[dt.datetime | None, str]:
 
 
 class SearchCursor(msgspec.Struct, frozen=True, array_like=True):
-    """The sort key of the last hit seen, and how many hits the first page found."""
+    """The sort key of the last hit seen, and how many hits the first page counted; ``more``: there are more of them."""
 
     key: SearchKey
     total: int
+    more: bool = False
 
 
 class WordsCursor(msgspec.Struct, frozen=True, array_like=True):

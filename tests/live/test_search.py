@@ -184,6 +184,16 @@ async def test_as_many_hits_are_counted_as_are_asked_for(store: AsyncClickHouseS
         assert seen == [*range(20)]
 
 
+async def test_later_pages_say_what_the_first_one_counted_whatever_they_ask_for(
+    store: AsyncClickHouseStore, org: str
+) -> None:
+    await store.write_session(org, session("s"), [message(n, "x") for n in range(20)])
+    for counted, later, total, bound in ((7, 1000, 7, True), (1000, 7, 20, False)):
+        first = await store.search(org, SearchQuery(query="x", limit=5, counted_hits=counted))
+        page = await store.search(org, SearchQuery(query="x", limit=5, counted_hits=later, cursor=first.next_cursor))
+        assert (page.total, page.total_is_lower_bound) == (total, bound)
+
+
 @pytest.mark.parametrize(
     "bad",
     [

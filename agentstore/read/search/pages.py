@@ -56,7 +56,7 @@ async def _substring_page(index_lookup: IndexLookup, org_id: str, query: SearchQ
         cursor.key if cursor else None, count=wanted, in_session=bool(query.session_id)
     )
     keys = list(found)
-    total = cursor.total if cursor else len(keys)
+    total, more = (cursor.total, cursor.more) if cursor else (min(len(keys), counted), len(keys) > counted)
     page = keys[:limit]
     # Only the page is opened: of up to a thousand counted hits no text is read for a snippet that nobody sees.
     shown = await _open_page(index_lookup.executor, parsed, [key for key in page if found[key] is None])
@@ -64,9 +64,9 @@ async def _substring_page(index_lookup: IndexLookup, org_id: str, query: SearchQ
     return SearchPage(
         results=[result for result in results if result],
         # By the key, also where its row is left out because it has changed since: the next page begins after it.
-        next_cursor=encode_search_cursor(SearchCursor(page[-1], total)) if len(keys) > limit else "",
-        total=min(total, counted),
-        total_is_lower_bound=total > counted,
+        next_cursor=encode_search_cursor(SearchCursor(page[-1], total, more)) if len(keys) > limit else "",
+        total=total,
+        total_is_lower_bound=more,
     )
 
 
