@@ -27,8 +27,7 @@ class Kept(Generic[K, T]):
         """What there is for this key."""
         asked_at, task = self._known.get(key, (0.0, None))
         if task is None or self._clock() - asked_at > self._seconds or (task.done() and not _went_well(task)):
-            if len(self._known) >= _MOST:
-                self._known.clear()
+            self._make_room()
             task = asyncio.create_task(self._ask(key))
             self._known[key] = (self._clock(), task)
         # Not the task itself: who leaves must not end it for the others.
@@ -42,6 +41,13 @@ class Kept(Generic[K, T]):
         """The same of all these keys."""
         for key in [key for key in self._known if which(key)]:
             self.forget(key)
+
+    def _make_room(self) -> None:
+        """Nothing is held that is too old to be given to anybody; all of it goes where there is too much."""
+        oldest = self._clock() - self._seconds
+        self._known = {key: one for key, one in self._known.items() if one[0] >= oldest or not one[1].done()}
+        if len(self._known) >= _MOST:
+            self._known.clear()
 
 
 def _went_well(task: asyncio.Task[Any]) -> bool:

@@ -49,6 +49,21 @@ async def test_one_question_is_told_to_all_who_watch() -> None:
     assert hub.watching == 0
 
 
+async def test_what_is_kept_is_asked_for_again_when_somebody_begins_to_watch_and_when_something_is_new() -> None:
+    """A page that was kept before the first answer may lack what that answer has already: nobody would tell of it."""
+    store, told = Store(), list[str]()
+    hub = Hub(cast(AsyncClickHouseStore, store), seconds=0.0, on_news=told.append)
+    stream = hub.news("o")
+    store.answers.put_nowait(Changes(1, ["old"]))
+    assert await anext(stream) == News()
+    assert told == ["o"]
+    for answer in (Changes(2), Changes(3, ["a"])):
+        store.answers.put_nowait(answer)
+    assert await anext(stream) == News(["a"])
+    assert told == ["o", "o"]
+    await stream.aclose()
+
+
 async def test_what_a_slow_stream_has_missed_is_told_at_once_and_of_very_much_only_that_it_is_much() -> None:
     store = Store()
     hub = hub_of(store)

@@ -74,7 +74,8 @@ class Hub:
         on_news: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
-        # Of an organisation, before anybody else is told: who is may ask at once for what is new.
+        # Of an organisation, before anybody else is told: who is may ask at once for what is new. And when somebody
+        # begins to watch it.
         self._on_news = on_news
         self._seconds = seconds
         self._watchers: dict[str, set[_Watcher]] = {}
@@ -141,9 +142,12 @@ class Hub:
                 found = await self._store.changes(org, since)
                 rest = rest_after(time.monotonic() - began, least=self._seconds)
                 self._tell_away(org, False)
-                # The first answer is where things stand: nothing of it is new.
-                if since is not None and (found.session_ids or found.deleted_session_ids):
+                # The first answer is where things stand: nothing of it is new, but what was asked for before it may be
+                # older, and nobody will be told.
+                is_news = bool(found.session_ids or found.deleted_session_ids)
+                if since is None or is_news:
                     self._on_news(org)
+                if since is not None and is_news:
                     for watcher in self._watchers.get(org, ()):
                         watcher.tell(found)
                 since = found
