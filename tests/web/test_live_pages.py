@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from agentstore import AsyncClickHouseStore
 from tests.builders import message, session
@@ -178,6 +178,18 @@ def test_seven_tabs_live_on_one_stream(context: BrowserContext, tab: Page, pages
         expect(one.locator("#m2")).to_contain_text("to the last")
     assert len(streams.pages) == 1
     assert streams.pages[0] in left
+
+
+def test_what_is_written_before_the_stream_of_a_list_begins_is_shown(tab: Page, pages: Pages, module_cli: Cli) -> None:
+    tab.goto("about:blank")  # so that nobody listens
+
+    def late(route: Route) -> None:
+        write(module_cli, "early", "Before the stream")
+        route.continue_()
+
+    tab.route("**/live", late)
+    tab.goto(f"{pages.address}/sessions")
+    expect(tab.get_by_text("Before the stream")).to_be_visible()
 
 
 def write(cli: Cli, id: str, *texts: str) -> None:

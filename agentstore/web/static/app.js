@@ -118,7 +118,10 @@ if (list) {
     under = false;
     if (again) { again = false; refresh(); }
   };
-  listen((news) => { if (news.many || news.session_ids.length || news.deleted_session_ids.length) refresh(); });
+  // "opened": what was written between the page and the stream is not told.
+  listen((news) => {
+    if (news.opened || news.many || news.session_ids.length || news.deleted_session_ids.length) refresh();
+  });
 }
 listen(() => {}); // all pages say when the store is away
 
