@@ -92,6 +92,18 @@ def test_who_is_not_logged_in_sees_the_login_and_comes_to_where_they_wanted(samp
         assert let_in.headers["location"] == "/sessions?text=a%20b&since=all"
 
 
+def test_the_way_to_the_login_is_short_enough_for_a_proxy(sample_pages: Pages) -> None:
+    with sample_pages.stranger() as client:
+        assert len(client.get("/search", params={"q": "海" * 100}).headers["location"]) > 1000
+        answer = client.get("/search", params={"q": "海" * 1000})
+        assert answer.headers["location"] == "/login?next=%2Fsearch"
+        # nginx takes 4 KiB of headers, and says 502 where there are more.
+        for path in ("/search?q=" + "a" * 2400, "/sessions/" + "a" * 3000):
+            answer = client.get(path)
+            assert sum(len(name) + len(value) + 4 for name, value in answer.headers.raw) < 4000
+        assert answer.headers["location"] == "/login"
+
+
 @pytest.mark.parametrize("next", ["//evil.example/", "/\\evil.example", "https://evil.example", "\t//evil.example", ""])
 def test_a_login_goes_on_to_our_own_pages_only(sample_pages: Pages, next: str) -> None:
     with sample_pages.stranger() as client:
@@ -221,6 +233,28 @@ def test_wrong_tokens_of_one_keep_nobody_else_out() -> None:
     for number in range(5000):
         logins.accepts("wrong", f"peer {number}")
     assert len(logins._guesses) == 1000
+
+
+def test_a_long_token_lets_in_also_where_others_guess(module_cli: Cli, sample_cli: Cli) -> None:
+    """Behind a proxy all have the same address."""
+    token = "0123456789abcdef" * 2
+    with with_token(Cli(module_cli.home, sample_cli.dsn), token=token) as pages:
+        origin = {"origin": pages.address}
+        with pages.stranger() as guesser:
+            answers = [guesser.post("/login", data={"token": "guess"}, headers=origin).status_code for _ in range(21)]
+            assert answers == [401] * 20 + [429]
+        with pages.stranger() as client:
+            assert client.post("/login", data={"token": token}, headers=origin).status_code == 303
+        with pages.stranger(authorization=f"Bearer {token}") as program:
+            assert program.get("/sessions").status_code == 200
+
+
+def test_a_short_token_is_not_looked_at_where_somebody_guesses() -> None:
+    logins = Logins(bytes(32), TOKEN)
+    for number in range(20):
+        logins.accepts(f"{number}", "guesser")
+    assert not logins.may_try(TOKEN, "guesser")
+    assert logins.may_try(TOKEN, "somebody")
 
 
 def test_zones_of_a_cookie_are_those_that_all_know(client: httpx.Client) -> None:
@@ -386,9 +420,9 @@ def test_a_name_that_no_host_has_is_refused(host: str) -> None:
 
 
 @contextlib.contextmanager
-def with_token(cli: Cli, *arguments: str) -> Iterator[Pages]:
+def with_token(cli: Cli, *arguments: str, token: str = TOKEN) -> Iterator[Pages]:
     file = cli.home / "token"
-    file.write_text(TOKEN + "\n")
+    file.write_text(token + "\n")
     file.chmod(0o600)
     with served(cli, "--token-file", str(file), *arguments) as pages:
         yield pages

@@ -35,6 +35,9 @@ LOGIN = "/login"
 # a page of ours it is sent.
 _ONCE_MORE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}"><title>agentstore</title>"""
+# A proxy may have 4 KiB for all headers of an answer. A search of other letters than Latin ones is longer than that.
+_LONGEST_WAY = 2500
+_BEARER = "programs send Authorization: Bearer and the token of --token-file"
 # Files of ours that say nothing of anybody, and the login.
 _OPEN_TO_ALL = ("/static/", LOGIN, "/favicon.ico")
 
@@ -90,7 +93,7 @@ class Gate:
         is_bearer = self._is_bearer(scope)
         changes = scope["method"] not in SAFE_METHODS
         if changes and not is_bearer and not is_from_our_own_page(scope, self._settings.tls_hosts):
-            return Refusal(_foreign_origin(scope))
+            return Refusal(_foreign_origin(scope, is_proxied=bool(self._settings.user_header)))
         if self._settings.user_header:
             return self._let_in_by_proxy(scope)
         login = self._login(scope)
@@ -122,9 +125,10 @@ class Gate:
     def _is_bearer(self, scope: Scope) -> bool:
         scheme, _, token = header(scope, "authorization").partition(" ")
         peer = peer_of(scope)
-        if scheme.lower() != "bearer" or self._logins.is_guessing(peer):
+        token = token.strip()
+        if scheme.lower() != "bearer" or not self._logins.may_try(token, peer):
             return False
-        return self._logins.is_bearer(token.strip(), peer)
+        return self._logins.is_bearer(token, peer)
 
     def _login(self, scope: Scope) -> Login | None:
         return login_of(scope, self._settings, self._logins)
@@ -166,8 +170,12 @@ def _proxied(value: str) -> str:
 
 def _login_for(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
-    wanted = quote(path_of(scope), safe="/") + (f"?{query}" if query else "")
-    return LOGIN if wanted == "/" else f"{LOGIN}?next={quote(wanted, safe='')}"
+    path = quote(path_of(scope), safe="/")
+    for wanted in (path + (f"?{query}" if query else ""), path):
+        way = LOGIN if wanted == "/" else f"{LOGIN}?next={quote(wanted, safe='')}"
+        if len(way) <= _LONGEST_WAY:
+            return way
+    return LOGIN
 
 
 def _here(scope: Scope) -> str:
@@ -190,14 +198,15 @@ def _unknown_host(host: str) -> Problem:
     )
 
 
-def _foreign_origin(scope: Scope) -> Problem:
+def _foreign_origin(scope: Scope, *, is_proxied: bool) -> Problem:
     origin = header(scope, "origin") or header(scope, "sec-fetch-site") or "not there"
+    programs = "programs send it as a browser does, Origin: https://NAME" if is_proxied else _BEARER
     return Problem(
         403,
         "Not from a page of ours",
         f"what changes something has to come from one of these pages; the header Origin is {origin[:200]}",
         field="Origin",
-        hint="programs send Authorization: Bearer and the token of --token-file; a proxy has to hand on Host as it is",
+        hint=f"{programs}; a proxy has to hand on Host as it is",
     )
 
 
@@ -206,7 +215,7 @@ def _nobody() -> Problem:
         401,
         "Not logged in",
         "open the link that agentstore web has printed",
-        hint="programs send Authorization: Bearer and the token of --token-file",
+        hint=_BEARER,
     )
 
 

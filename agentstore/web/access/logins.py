@@ -16,6 +16,8 @@ _DAY = 86400
 COOKIE_SECONDS = 30 * _DAY
 # And after that one ends in any case: a cookie that was copied is not good for ever.
 _LONGEST_SECONDS = 365 * _DAY
+# Nobody comes upon a token that is so long by trying.
+_LONG = 32
 _GUESSES = 20
 _GUESSES_SECONDS = 60.0
 _MOST_PEERS = 1_000
@@ -77,6 +79,14 @@ class Logins:
             self._count_guess(peer)
             return False
         return True
+
+    def may_try(self, token: str, peer: str) -> bool:
+        """Whether a token from there is looked at: no longer where somebody guesses, but for the right one.
+
+        Behind a proxy all come from the same address, and one who guesses would keep out those who know the token. A
+        short one might be guessed: it is not looked at then.
+        """
+        return not self.is_guessing(peer) or (len(self._fixed) >= _LONG and _same(token, self._fixed))
 
     def is_guessing(self, peer: str) -> bool:
         """Whether so many wrong tokens came from there within a minute that no more are looked at for now."""

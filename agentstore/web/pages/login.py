@@ -67,10 +67,11 @@ def _decided(request: Request[Any, Any, Any], token: str, next: str) -> Response
     logins = request.app.state.logins
     assert isinstance(logins, Logins)
     peer = peer_of(request.scope)
-    if logins.is_guessing(peer):
-        return answer(request, Problem(429, "Too many wrong tokens", "wait a minute"))
     # Whole or not at all: a link that was cut by a terminal has lost its end.
-    if not logins.accepts(token.partition("&")[0], peer):
+    token = token.partition("&")[0]
+    if not logins.may_try(token, peer):
+        return answer(request, Problem(429, "Too many wrong tokens", "wait a minute"))
+    if not logins.accepts(token, peer):
         wrong = "That token is wrong or was used before. The one that is good now is printed where agentstore web runs."
         return page("login.html", request, status=401, next=inside(next), wrong=wrong)
     let_in: Redirect = Redirect(inside(next), status_code=302 if request.method in SAFE_METHODS else 303)
