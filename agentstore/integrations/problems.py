@@ -18,12 +18,15 @@ from agentstore.errors import (
     NotFoundError,
     OperationTimeoutError,
     PoolTimeoutError,
+    QueryError,
     SessionPurgedError,
+    WriteError,
 )
 
 MEDIA_TYPE = "application/problem+json"
 # How long a client that was told to come back should wait.
 RETRY_AFTER_SECONDS = 2
+_MAY_NOT = frozenset({164, 497})  # READONLY, ACCESS_DENIED
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,9 +64,19 @@ def problem_of(error: AgentStoreError) -> Problem:
             return Problem(504, "The database did not answer in time", hint="try again")
         case ConnectionFailedError() if error.retriable:
             return Problem(503, "The database cannot be reached", hint="try again")
+        case _ if lacks_right(error):
+            what = "write" if isinstance(error, WriteError) else "do that"
+            said = f"the user that this server is to the database may not {what}"
+            return Problem(403, "Not allowed", said, hint="agentstore doctor says what it may, and what it lacks")
         case _ if error.retriable:
             return Problem(503, "The database cannot do that now", hint="try again")
     return Problem(500, "Internal error")
+
+
+def lacks_right(error: AgentStoreError) -> bool:
+    """Whether the database refuses its user, one who may only read for instance, what another one may."""
+    cause = error.__cause__ if isinstance(error, WriteError) else error
+    return isinstance(cause, QueryError) and cause.code in _MAY_NOT
 
 
 def answer_to(error: AgentStoreError) -> Answer:

@@ -14,6 +14,7 @@ from agentstore.errors import WriteError
 from agentstore.faces import safe
 from agentstore.faces.erasing import Doomed, doomed_with
 from agentstore.faces.titles import title_of
+from agentstore.integrations.problems import lacks_right
 from agentstore.models import Session
 from agentstore.store import AsyncClickHouseStore
 from agentstore.web.access.viewer import Viewer
@@ -59,7 +60,8 @@ async def erase(
     except WriteError as error:
         if not error.retriable:
             raise
-        return page("purge_goes_on.html", request, status=504, id=id)
+        lacks = lacks_right(error)
+        return page("purge_goes_on.html", request, status=403 if lacks else 504, id=id, lacks_right=lacks)
     finally:
         marked.forget(viewer.org)
     return page(

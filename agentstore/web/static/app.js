@@ -71,6 +71,13 @@ document.addEventListener("keydown", (event) => {
   if (what) { event.preventDefault(); what(event); }
 });
 
+// --- what went wrong where nothing else on the page can tell
+export function say(text) {
+  const notice = $("#said");
+  notice.textContent = text;
+  notice.hidden = false;
+}
+
 // --- parts of a page that come from the server, in place of what is there
 export async function part(address, name, signal) {
   const answer = await fetch(address, { headers: { "x-part": name, accept: "text/html" }, signal });

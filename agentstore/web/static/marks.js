@@ -1,5 +1,5 @@
 // Stars in place: the form of a session's page, and the key "s" there and on the row that is chosen in a list.
-import { keys } from "./app.js";
+import { keys, say } from "./app.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 
@@ -9,7 +9,9 @@ async function put(address, on) {
     headers: { "x-part": "star", "content-type": "application/x-www-form-urlencoded" },
     body: `on=${on ? "1" : ""}`,
   });
-  if (!answer.ok) throw new Error(`${answer.status}`);
+  if (answer.ok) return;
+  const told = await answer.json().catch(() => ({})); // a proxy's answer is none of ours
+  throw new Error(told.detail || told.title || `${answer.status}`);
 }
 
 // --- a session's page
@@ -39,7 +41,12 @@ form?.addEventListener("submit", (event) => {
 async function toggleRow(row) {
   const title = $("a.title", row);
   const star = $(".star", title);
-  try { await put(`${title.pathname}/star`, !star); } catch { return; }
+  try {
+    await put(`${title.pathname}/star`, !star);
+  } catch (error) {
+    say(`The star was not changed: ${error.message}.`);
+    return;
+  }
   if (star) { star.remove(); return; }
   const mark = document.createElement("span");
   mark.className = "star";
