@@ -7,13 +7,21 @@ const listeners = new Set();
 let asked = false;
 
 function tell(news) {
-  const away = document.getElementById("away");
-  if (away && !news.opened) away.hidden = !news.away;
+  if (!news.opened) {
+    for (const one of document.querySelectorAll("[data-not-live]")) one.hidden = !news.away || one.dataset.notLive !== news.why;
+  }
   for (const listener of listeners) listener(news);
 }
 
-const NOTHING = { session_ids: [], deleted_session_ids: [], many: false, away: false };
+const NOTHING = { session_ids: [], deleted_session_ids: [], many: false, away: false, why: "store" };
 const AGAIN = 5000;
+const WHY = { 401: "out", 403: "out", 429: "full" };
+
+// An EventSource does not say which answer it had in place of a stream.
+async function reason() {
+  try { return WHY[(await fetch("/live", { method: "HEAD" })).status] ?? "store"; }
+  catch { return "store"; }
+}
 
 // "missed": somebody was listening before, and what happened since is not known, so that all is asked for anew.
 function follow(missed) {
@@ -28,11 +36,12 @@ function follow(missed) {
         tell({ ...NOTHING, opened: true });
         missed = false;
       });
-      source.addEventListener("error", () => {
+      source.addEventListener("error", async () => {
         missed = true;
-        share({ away: true });
+        if (source.readyState !== EventSource.CLOSED) { share({ away: true }); return; }
         // After an answer that is no stream, a proxy's for instance, browsers do not try again.
-        if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN);
+        share({ away: true, why: await reason() });
+        setTimeout(open, AGAIN);
       });
     };
     open();
