@@ -19,6 +19,7 @@ from agentstore.read.conditions import FILLED, SEVERAL_AT_ONCE, several_ids, tex
 from agentstore.read.floors import above_floors
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.session_rows import sessions_of
+from agentstore.read.threads import ONE_THREAD
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
@@ -65,7 +66,7 @@ async def _candidates(executor: Executor, org_id: str, parents: Sequence[str]) -
 
 async def _not_deleted(executor: Executor, org_id: str, ids: Sequence[str]) -> list[Session]:
     sessions, deleted = await gather_both(
-        lambda: sessions_of(executor, org_id, ids), lambda: executor.fetch(_deleted(org_id, ids))
+        lambda: sessions_of(executor, org_id, ids), lambda: executor.fetch(_deleted(org_id, ids), ONE_THREAD)
     )
     gone = {*deleted[0]} if deleted else set()
     return [one for one in sessions if one.id not in gone]

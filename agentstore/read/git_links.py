@@ -16,6 +16,7 @@ from agentstore.read.cursor import LinkCursor, decode_link_cursor, encode_search
 from agentstore.read.floors import MARKS, above_floor, above_floors
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.session_filter import matching
+from agentstore.read.threads import ONE_THREAD
 
 _SHA = re.compile(r"[0-9a-fA-F]{4,}")
 _LINK_FIELDS = GitLink.__struct_fields__
@@ -38,7 +39,8 @@ class GitLinkReads(ReadLanes):
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),
                 seen=above_floor(org_id, session_id, MARKS),
-            )
+            ),
+            ONE_THREAD,
         )
         return await build_in_slices(GitLink, columns, time_columns=[_LINK_FIELDS.index("detected_at")])
 

@@ -19,6 +19,7 @@ from agentstore.read.conditions import FILLED, text
 from agentstore.read.decoding import times
 from agentstore.read.floors import CONTENT, COPIES, MARKS
 from agentstore.read.keys import keys_of, known_keys, session_key
+from agentstore.read.threads import ONE_THREAD
 
 # The fields of a packed row, in the order of the view that packs them: those of Session without its key and what is
 # derived, which comes last among them.
@@ -51,8 +52,8 @@ async def session_values(
     """The same as the values of their fields."""
     keys = keys or keys_of(ids)
     rows, derived = await gather_both(
-        lambda: executor.fetch(rows_and_links(org_id, tuple(ids), keys)),
-        lambda: executor.fetch(floors_and_calls(org_id, tuple(ids), keys)),
+        lambda: executor.fetch(rows_and_links(org_id, tuple(ids), keys), ONE_THREAD),
+        lambda: executor.fetch(floors_and_calls(org_id, tuple(ids), keys), ONE_THREAD),
     )
     found = _sorted_out(rows, derived)
     marks, links = found.floors[MARKS], Counter[int]()
@@ -92,7 +93,8 @@ def floors_and_calls(org_id: str, ids: tuple[str, ...], keys: Sql) -> Sql:
         "SELECT toString(scope) AS kind, {key} AS session, _version, toUInt64(copied_messages), origin_session_id"
         " FROM session_floors FINAL WHERE scope IN {scopes} AND org_id = {org_id} AND session_id IN {ids} UNION ALL"
         " SELECT 'calls', session, min(_version), count(), '' FROM tool_call_facts FINAL"
-        " WHERE org_id = {org_id} AND session IN {keys} GROUP BY session",
+        # By the key first: the other columns are read of these sessions' rows alone, and not of all beside them.
+        " PREWHERE org_id = {org_id} AND session IN {keys} GROUP BY session",
         key=session_key(sql("session_id")),
         scopes=(CONTENT, MARKS, COPIES),
         org_id=text(org_id, "org_id"),
@@ -134,7 +136,7 @@ async def _calls(executor: Executor, org_id: str, found: _Found) -> dict[int, in
     cut = {key: floors[key] for key, (oldest, _) in found.calls.items() if oldest < floors.get(key, 0)}
     calls = {key: count for key, (_, count) in found.calls.items()}
     if cut:
-        calls |= dict(zip(*await executor.fetch(_calls_above(org_id, cut)), strict=True))
+        calls |= dict(zip(*await executor.fetch(_calls_above(org_id, cut), ONE_THREAD), strict=True))
     return calls
 
 

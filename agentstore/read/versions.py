@@ -12,6 +12,7 @@ from agentstore.read.conditions import text
 from agentstore.read.floors import CONTENT
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.messages import whole_number
+from agentstore.read.threads import ONE_THREAD
 
 MOST = 1000
 # Of a row of messages. Texts stay on the server; where a statement reads them anyway, this adds next to nothing to it.
@@ -54,8 +55,7 @@ async def versions_of(executor: Executor, org_id: str, places: Collection[tuple[
             version=VERSION,
             places=tuple(sorted(places)),
         ),
-        # Few rows, of many places: to share them out among threads takes longer than to read them.
-        {"max_threads": 1},
+        ONE_THREAD,
     )
     rows = list(zip(*columns, strict=True))
     floors = {id: written for ordinal, id, _, _, written in rows if ordinal < 0}

@@ -17,10 +17,13 @@ from agentstore.read.decoding import selection
 from agentstore.read.floors import above_floor
 from agentstore.read.lanes import ReadLanes
 from agentstore.read.messages import constants, whole_number
+from agentstore.read.threads import ONE_THREAD
 from agentstore.read.versions import VERSION
 
 # More characters than a text has: the server has no larger numbers for their places.
 _MOST = 2**32
+# A window of so many ordinals is read by one thread.
+_FEW = 200
 _OUTLINE_FIELDS = MessageOutline.__struct_fields__
 
 
@@ -76,7 +79,8 @@ class WindowReads(ReadLanes):
                 " sum(ifNull(result_content_length, 0)) AS results FROM tool_calls FINAL WHERE {own}"
                 " GROUP BY message_ordinal) AS c ON c.message_ordinal = m.ordinal ORDER BY ordinal",
                 own=own,
-            )
+            ),
+            ONE_THREAD,
         )
         return await build_in_slices(MessageOutline, columns, time_columns=[_OUTLINE_FIELDS.index("timestamp")])
 
@@ -168,7 +172,8 @@ async def _window(
             last=span[1],
             seen=above_floor(org_id, session_id),
             key=join(", ", map(identifier, held.key)),
-        )
+        ),
+        ONE_THREAD if span[1] - span[0] < _FEW else None,
     )
     lengths = columns[len(held.fields) : len(columns) - len(held.also)]
     cut = [] if most is None or not columns else list(_cut(held, columns, lengths, most))
