@@ -34,7 +34,7 @@ class GitLinkReads(ReadLanes):
             sql(
                 "SELECT session_id, link_type, confidence, org_id, user_id, message_ordinal, commit_sha, pr_url,"
                 " toUnixTimestamp64Micro(detected_at)"
-                " FROM git_links FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
+                " FROM git_links FINAL PREWHERE org_id = {org_id} AND session_id = {session_id} WHERE {seen}"
                 " ORDER BY message_ordinal, link_type, commit_sha, pr_url",
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),

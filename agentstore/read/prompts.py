@@ -26,7 +26,8 @@ class PromptReads(ReadLanes):
             sql(
                 "SELECT ordinal, toUnixTimestamp64Micro(timestamp), substringUTF8(content, 1, {most}),"
                 " content_length, source_id, {version} FROM messages FINAL"
-                " WHERE org_id = {org_id} AND session_id = {session_id} AND role = 'user' AND {seen} ORDER BY ordinal",
+                " PREWHERE org_id = {org_id} AND session_id = {session_id}"
+                " WHERE role = 'user' AND {seen} ORDER BY ordinal",
                 version=VERSION,
                 most=whole_number(max_characters, "max_characters"),
                 org_id=text(org_id, "org_id"),
