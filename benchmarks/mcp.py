@@ -5,7 +5,8 @@
     python -m benchmarks.mcp [FOLDER]     # transcripts to fill a local store with; default: the sample
 
 Both sides of a line run in turns, now the one first and now the other, so that what else the machine does hits them
-alike; the store's call has the arguments that the tool gives it. Told are the medians, and the median of the
+alike; the store's call has the arguments that the tool gives it. What ``blame`` stands beside is the library's, which
+asks git and the store. Told are the medians, and the median of the
 differences, turn by turn. Targets: a start takes at most 200 ms more than ``import mcp``, a tool at most 10 ms more
 than the call it makes.
 """
@@ -27,9 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from agentstore import AsyncClickHouseStore, SearchQuery, SessionFilter
+from agentstore.blame import blame
 from agentstore.ingest import ingest
 from agentstore.mcp.holding import Holder
 from agentstore.mcp.serving import called
+from tests.blame import repositories
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 STARTS, CALLS, WARM = 21, 41, 5
@@ -73,6 +76,17 @@ async def timed(call: Callable[[], Awaitable[Any]]) -> float:
     return time.perf_counter() - begun
 
 
+def tool_of(holder: Holder, name: str, **arguments: Any) -> Callable[[], Awaitable[Any]]:
+    """A call of a tool, which may not fail."""
+
+    async def call() -> None:
+        text, is_error = await called(holder, name, arguments)
+        if is_error:
+            raise SystemExit(f"{name}: {text}")
+
+    return call
+
+
 async def sides(store: AsyncClickHouseStore, holder: Holder) -> dict[str, tuple[Callable[[], Awaitable[Any]], ...]]:
     """Each tool, and the store's call in it."""
     hit = (await store.search(ORG, SearchQuery(query="the", limit=1))).results[0]
@@ -81,13 +95,7 @@ async def sides(store: AsyncClickHouseStore, holder: Holder) -> dict[str, tuple[
     sha = commits[0][:8] if commits else "abcd"
     project = await holder.project_id(store)
 
-    def tool(name: str, **arguments: Any) -> Callable[[], Awaitable[Any]]:
-        async def call() -> None:
-            text, is_error = await called(holder, name, arguments)
-            if is_error:
-                raise SystemExit(f"{name}: {text}")
-
-        return call
+    tool = functools.partial(tool_of, holder)
 
     def search(**asked: Any) -> Callable[[], Awaitable[Any]]:
         return lambda: store.search(ORG, SearchQuery(query="the", limit=8, **asked))
@@ -152,14 +160,39 @@ async def measure(target: str) -> None:
         # A directory that the store knows as a project: as if the server ran there.
         here = next(one.path for one in await store.list_projects(ORG) if one.path)
     holder = Holder(target, ORG, here)
-    store = await holder.store()
-    for name, (tool, call) in (await sides(store, holder)).items():
-        for _ in range(WARM):
-            await tool()
-            await call()
-        await in_turns(name, CALLS, functools.partial(timed, tool), functools.partial(timed, call))
-    print(f"load {os.getloadavg()[0]:.1f}")
+    for name, (tool, call) in (await sides(await holder.store(), holder)).items():
+        await tool_beside(name, tool, call)
     await holder.aclose()
+    await measure_blame(target)
+    print(f"load {os.getloadavg()[0]:.1f}")
+
+
+def _repository(directory: str) -> tuple[Path, str]:
+    top = Path(directory).resolve() / "tideclock"
+    return top, repositories.made(top)
+
+
+async def measure_blame(target: str) -> None:
+    """On a file of four lines, of which one is committed and linked, one an edit's and one a person's."""
+    with tempfile.TemporaryDirectory(prefix="agentstore-bench-") as directory:
+        top, sha = _repository(directory)
+        await repositories.stored(target, ORG, top, sha)
+        holder = Holder(target, ORG, str(top))
+        store = await holder.store()
+        project = await holder.project_id(store)
+        await tool_beside(
+            "blame",
+            tool_of(holder, "blame", path=repositories.PATH),
+            lambda: blame(store, ORG, str(top), repositories.PATH, project_id=project),
+        )
+        await holder.aclose()
+
+
+async def tool_beside(name: str, tool: Callable[[], Awaitable[Any]], call: Callable[[], Awaitable[Any]]) -> None:
+    for _ in range(WARM):
+        await tool()
+        await call()
+    await in_turns(name, CALLS, functools.partial(timed, tool), functools.partial(timed, call))
 
 
 async def main() -> None:
