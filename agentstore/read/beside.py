@@ -7,6 +7,7 @@ from typing import Any
 
 from agentstore.connection.sql import sql
 from agentstore.protocols import Executor
+from agentstore.read.threads import ONE_THREAD
 
 # The fields of it, in this order.
 TOLD = ("user_id", "user_name", "project_id", "project_name", "agent_type", "display_name", "first_message")
@@ -21,10 +22,11 @@ async def told_of_sessions(executor: Executor, org_id: str, ids: Iterable[Any]) 
     told = await executor.fetch(
         sql(
             "SELECT id, user_id, user_name, project_id, project_name, toString(agent_type), display_name,"
-            " first_message FROM sessions FINAL WHERE org_id = {org_id} AND id IN {ids}",
+            " first_message FROM sessions FINAL PREWHERE org_id = {org_id} AND id IN {ids}",
             org_id=org_id,
             ids=tuple(sorted(set(each))),
-        )
+        ),
+        ONE_THREAD,
     )
     sessions = {id: rest for id, *rest in zip(*told, strict=True)} if told else {}
     unknown = [""] * len(TOLD)

@@ -38,7 +38,7 @@ class FileReads(ReadLanes):
         columns = await self._open_pool.fetch(
             sql(
                 "SELECT path, toString(operation), count(), min(message_ordinal), max(message_ordinal)"
-                " FROM file_touches FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {seen}"
+                " FROM file_touches FINAL PREWHERE org_id = {org_id} AND session_id = {session_id} WHERE {seen}"
                 " GROUP BY path, operation ORDER BY path, operation",
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),

@@ -70,8 +70,10 @@ class MessageReads(ReadLanes):
         backwards = before_ordinal is not None
         columns = await self._open_pool.fetch(
             sql(
-                "SELECT {columns} FROM messages FINAL WHERE org_id = {org_id} AND session_id = {session_id} AND {after}"
-                " AND {before} AND {seen} ORDER BY ordinal {direction} {limit}",
+                # By the key first, here and below: the texts that stand beside these are not read. All versions of a
+                # row have one key, so what is left out so is left out whole.
+                "SELECT {columns} FROM messages FINAL PREWHERE org_id = {org_id} AND session_id = {session_id}"
+                " AND {after} AND {before} WHERE {seen} ORDER BY ordinal {direction} {limit}",
                 columns=_MESSAGE_COLUMNS,
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),
@@ -104,8 +106,8 @@ class MessageReads(ReadLanes):
         """The fields of tool calls without ``org_id`` and ``session_id``."""
         return await self._open_pool.fetch(
             sql(
-                "SELECT {columns} FROM tool_calls FINAL WHERE org_id = {org_id} AND session_id = {session_id}"
-                " AND {after} AND {seen} ORDER BY message_ordinal, tool_use_id, call_index {limit}",
+                "SELECT {columns} FROM tool_calls FINAL PREWHERE org_id = {org_id} AND session_id = {session_id}"
+                " AND {after} WHERE {seen} ORDER BY message_ordinal, tool_use_id, call_index {limit}",
                 columns=_TOOL_CALL_COLUMNS,
                 org_id=text(org_id, "org_id"),
                 session_id=text(session_id, "session_id"),

@@ -144,7 +144,7 @@ def _calls_above(org_id: str, floors: dict[int, int]) -> Sql:
     """Key and number of calls where a floor hides some: what a replace took away, until it is swept."""
     return sql(
         "SELECT session, countIf(_version >= transform(toString(session), {keys}, {floors}, toUInt64(0)))"
-        " FROM tool_call_facts FINAL WHERE org_id = {org_id} AND session IN {among} GROUP BY session",
+        " FROM tool_call_facts FINAL PREWHERE org_id = {org_id} AND session IN {among} GROUP BY session",
         org_id=text(org_id, "org_id"),
         among=known_keys(floors),
         keys=list(map(str, floors)),
