@@ -19,7 +19,7 @@ export FROM FIND
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve docs bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup bench-web screenshots build clean
+.PHONY: help demo test test-times test-pythons test-loops test-driver test-faults test-soak lint type check fmt serve docs bench bench-writer bench-search bench-bound bench-importers bench-ingest bench-stalls bench-versions bench-crowd bench-startup bench-web screenshots build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,8 +28,13 @@ demo: $(VENV)/.local ## import history into a local store and look at it, comman
 	@AGENTSTORE_LOCAL_IDLE_SECONDS=$${AGENTSTORE_LOCAL_IDLE_SECONDS:-3} \
 		$(PY) examples/demo.py --store 'local:$(STORE)' $${FROM:+--from="$$FROM"} $${FIND:+--find="$$FIND"}
 
-test: $(VENV)/.dev ## run the tests, side by side: [ARGS='tests/unit -x'] [ARGS='--server docker'] [ARGS='-n 0'] [WORKERS=4]
+test: $(VENV)/.dev ## run the tests, side by side: [ARGS=--all] [ARGS='tests/unit -x'] [ARGS='--server docker'] [ARGS='-n 0'] [WORKERS=4]
 	@$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+# All, as CI does; what they took says which of them "make test" leaves out from then on.
+test-times: $(VENV)/.dev ## run all tests, and write tests/long.txt, the list of those that take long, anew
+	@report=$$(mktemp) && $(PY) -m pytest $(SIDE_BY_SIDE) --all --junitxml "$$report" -o junit_duration_report=total $(ARGS); \
+		$(PY) -m tests.long "$$report"; rm -f "$$report"
 
 test-pythons: $(VENV)/.dev ## the unit tests on every other Python from 3.11 on that is found: [ARGS='tests/unit -x']
 	@$(PY) -m tests.pythons $(ARGS)

@@ -16,6 +16,7 @@ import pytest
 import uvloop
 
 import agentstore
+from tests.long import function_of, long_ones
 from tests.servers import Server, start_server
 
 # Tests of sockets, deadlines, tasks and cancelling.
@@ -33,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="dsn" if os.environ.get("AGENTSTORE_TEST_DSN") else "local",
         help="what the live tests run against: the local store, a container, or AGENTSTORE_TEST_DSN",
     )
+    parser.addoption(
+        "--all", action="store_true", help="also the tests that take long, where none is named (tests/long.py)"
+    )
     parser.addoption("--every-loop", action="store_true", help="all live tests under asyncio's loop and under uvloop")
 
 
@@ -41,6 +45,16 @@ def pytest_configure() -> None:
     for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, action)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without those that take long, unless they are asked for: by ``--all``, by a path or by a word of theirs."""
+    is_named = config.args_source is pytest.Config.ArgsSource.ARGS or config.getoption("keyword")
+    if is_named or config.getoption("all"):
+        return
+    long = long_ones()
+    config.hook.pytest_deselected(items=[item for item in items if function_of(item.nodeid) in long])
+    items[:] = [item for item in items if function_of(item.nodeid) not in long]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
