@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import pathlib
 import signal
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
@@ -82,6 +83,9 @@ def _ends_at_once() -> Iterator[None]:
     own way, which lets what writes to a store tidy up, would wait there."""
 
     def interrupt(number: int, frame: object) -> None:
+        # What is open ends with the process, a connection that was just being made too; Python's own developers would
+        # be told of it.
+        warnings.simplefilter("ignore", ResourceWarning)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
