@@ -19,6 +19,7 @@ from agentstore.read.search.read_settings import SCAN
 from agentstore.read.search.searched_tables import MESSAGE, SearchedTable
 from agentstore.read.search.term_sql import first_hit
 from agentstore.read.search.tokens import Term
+from agentstore.read.threads import ONE_THREAD
 from agentstore.read.versions import VERSION
 
 _SESSION_FIELDS = ("user_id", "user_name", "project_name", "agent_type", "first_message")
@@ -87,7 +88,9 @@ async def open_rows_concurrently(
         shown=_column_list(_SESSION_FIELDS),
         sessions=_sessions_with_floors(rows),
     )
-    texts, of_sessions = await gather_both(lambda: executor.fetch(snippets, SCAN), lambda: executor.fetch(sessions))
+    texts, of_sessions = await gather_both(
+        lambda: executor.fetch(snippets, SCAN), lambda: executor.fetch(sessions, ONE_THREAD)
+    )
     by_id = {id: session for id, *session in zip(*of_sessions, strict=True)}
     # A row whose session is not among them is no hit: it was deleted, or the filters leave it out.
     found = dict(
@@ -126,11 +129,7 @@ def _result(terms: Sequence[Term], row: Sequence[Any], session: Sequence[Any]) -
 
 def _sessions_with_floors(rows: RowsToOpen) -> Sql:
     """What is shown of the sessions, with their id and floor."""
-    return moments(rows.org_id, _session_condition(rows), also=_column_list(_SESSION_FIELDS))
-
-
-def _session_condition(rows: RowsToOpen) -> Sql:
-    return sql("{sessions} AND id IN {ids}", sessions=rows.sessions, ids=_session_ids(rows))
+    return moments(rows.org_id, rows.sessions, also=_column_list(_SESSION_FIELDS), ids=_session_ids(rows))
 
 
 def _column_list(columns: Sequence[str]) -> Sql:
@@ -168,8 +167,8 @@ def _texts(rows: RowsToOpen, table: SearchedTable, keys: tuple[tuple[object, ...
     of_messages = table.kind == MESSAGE
     found = sql(
         "SELECT {key}, _version, {role} AS role, {source} AS source_id, {version} AS version, {written} AS _source,"
-        " {text} AS text FROM {table} FINAL"
-        " WHERE org_id = {org_id} AND ({row}) IN {keys} AND {condition}",
+        # By the key first: of what stands beside these rows no text is read.
+        " {text} AS text FROM {table} FINAL PREWHERE org_id = {org_id} AND ({row}) IN {keys} WHERE {condition}",
         key=table.key,
         role=sql("toString(role)" if of_messages else "'tool'"),
         source=sql("source_id" if of_messages else "''"),
