@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from agentstore.version import __version__
 
+_INTERRUPTED = 130
 EXTRA = {"attrs", "cyclopts", "docstring_parser", "platformdirs", "rich"}
 
 
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None, *, on_interrupt: Callable[[], None] 
     try:
         carry_out = _carrying_out(given)
     except KeyboardInterrupt:
-        return 130
+        return _INTERRUPTED
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in EXTRA:
             raise
@@ -43,6 +45,9 @@ def program() -> NoReturn:
     """The process: ``main``, and its exit code, which stays what it is however often Ctrl-C is pressed at the end."""
     code = main(on_interrupt=deaf)  # else one that is pressed while the first is told would end it otherwise
     deaf()
+    if code == _INTERRUPTED:
+        # Python's own end would free what was left where it was, and wait for its threads. All that is to be told is.
+        os._exit(code)
     raise SystemExit(code)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import pathlib
-import signal
-import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
+from agentstore.cli.at_once import run_at_once
 from agentstore.cli.config import Settings
 from agentstore.cli.failing import FOUND, CommandError, NothingFound
 from agentstore.cli.options import Common, Shown
@@ -70,29 +68,11 @@ def run(
     settings = settings or settings_of(common, shown)
     if shown.utc and shown.tz:
         raise CommandError("--utc and --tz cannot be given together")
-    with _ends_at_once() if use == "read" else contextlib.nullcontext():
-        if pages and not shown.json:
-            with paged(wanted=shown.pager) as screen:
-                return asyncio.run(_run(work, settings, shown, screen, use))
-        return asyncio.run(_run(work, settings, shown, screen_of(), use))
-
-
-@contextlib.contextmanager
-def _ends_at_once() -> Iterator[None]:
-    """Ctrl-C ends what only reads wherever it is, also in the middle of writing to a pipe that nobody reads. asyncio's
-    own way, which lets what writes to a store tidy up, would wait there."""
-
-    def interrupt(number: int, frame: object) -> None:
-        # What is open ends with the process, a connection that was just being made too; Python's own developers would
-        # be told of it.
-        warnings.simplefilter("ignore", ResourceWarning)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    run = run_at_once if use == "read" else asyncio.run
+    if pages and not shown.json:
+        with paged(wanted=shown.pager) as screen:
+            return run(_run(work, settings, shown, screen, use))
+    return run(_run(work, settings, shown, screen_of(), use))
 
 
 async def _run(work: Work, settings: Settings, shown: Shown, screen: Screen, use: Use) -> int:

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 
 from tests.cli.long_session import LONG
@@ -35,6 +36,31 @@ def test_ctrl_c_while_a_server_is_silent_is_130_in_one_line(sample_cli: Cli) -> 
             process.kill()
             process.wait()
     assert (process.returncode, out, err) == (130, b"", b"agentstore: interrupted\n")
+
+
+# Ctrl-C while the loop is between two steps of a task: that step is lost, and the task never ends, as this one.
+LOST = """
+import asyncio, os, signal
+from agentstore.cli.at_once import run_at_once
+
+async def main():
+    asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+try:
+    run_at_once(main())
+except KeyboardInterrupt:
+    os._exit(130)
+"""
+
+
+def test_ctrl_c_waits_for_no_task_whose_step_is_lost() -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", LOST], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
 
 
 def waiting_bytes(pipe: int) -> int:
