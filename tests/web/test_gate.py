@@ -285,7 +285,10 @@ def test_streams_of_a_login_are_bounded(sample_pages: Pages) -> None:
         assert begun(other)[0].status_code == 200
         # Only asked for, it is none.
         for _ in range(MOST + 1):
-            assert other.head("/live").status_code == 200
+            answer = other.head("/live")
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/event-stream")
+        assert one.head("/live").status_code == 429
         held[0][1].close()
         deadline = time.monotonic() + SECONDS
         while (again := begun(one)[0].status_code) == 429:

@@ -192,6 +192,23 @@ def test_what_is_written_before_the_stream_of_a_list_begins_is_shown(tab: Page, 
     expect(tab.get_by_text("Before the stream")).to_be_visible()
 
 
+def test_rows_stay_in_place_where_nothing_was_written_meanwhile(tab: Page, pages: Pages, module_cli: Cli) -> None:
+    """The list is asked for again when the stream has begun; a click must not meet another row by then."""
+    write(module_cli, "there", "There already")
+    tab.goto("about:blank")  # so that nobody listens
+
+    def late(route: Route) -> None:
+        tab.evaluate("document.querySelector('tr.row').dataset.mine = ''")
+        route.continue_()
+
+    tab.route("**/live", late)
+    with tab.expect_response(lambda answer: answer.request.headers.get("x-part") == "list") as asked:
+        tab.goto(f"{pages.address}/sessions")
+    asked.value.finished()
+    tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(tab.locator("tr.row[data-mine]")).to_have_count(1)
+
+
 def write(cli: Cli, id: str, *texts: str) -> None:
     """A session as it is after these prompts, through the library."""
     now = dt.datetime.now(dt.UTC)

@@ -11,12 +11,14 @@ from litestar.datastructures import State
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from agentstore.integrations.problems import Problem
+from agentstore.web.access.requests import ASKED_AS_HEAD
 from agentstore.web.access.viewer import Viewer
 from agentstore.web.errors import answer
 from agentstore.web.handling import Who
 from agentstore.web.live.hub import Hub, News
 from agentstore.web.live.streams import MOST, Streams, TooManyStreamsError
 
+_STREAM = "text/event-stream"
 _STILL_HERE = ServerSentEventMessage(comment="still here")
 _TOO_MANY = Problem(
     429, "Too many streams", f"this login holds {MOST} already", hint="close some of its tabs, or end what listens"
@@ -40,7 +42,11 @@ def streams_in(state: State) -> Streams:
 @get("/live")
 async def live(request: Request[Any, Any, Any], viewer: Who) -> ServerSentEvent | Response[Any]:
     """News of the viewer's organisation, until the browser or the server ends it."""
-    told = _told(hub_in(request.app.state), streams_in(request.app.state), viewer)
+    streams = streams_in(request.app.state)
+    # Asked for with HEAD none begins: it would count until it is known to have ended, after its answer.
+    if request.scope.get(ASKED_AS_HEAD):
+        return answer(request, _TOO_MANY) if streams.is_full(viewer.login) else Response(b"", media_type=_STREAM)
+    told = _told(hub_in(request.app.state), streams, viewer)
     try:
         # It has begun, and so it ends, also where nobody reads any of it.
         await anext(told)

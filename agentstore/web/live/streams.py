@@ -20,10 +20,14 @@ class Streams:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
+    def is_full(self, login: str) -> bool:
+        """Whether it has as many as it may."""
+        return self._open[login] >= MOST
+
     @contextlib.contextmanager
     def one_of(self, login: str) -> Iterator[None]:
         """One more until the end of the block. ``TooManyStreamsError`` where that would be too many."""
-        if self._open[login] >= MOST:
+        if self.is_full(login):
             raise TooManyStreamsError
         self._open[login] += 1
         try:

@@ -102,32 +102,40 @@ export async function fillCosts(within = document) {
 // --- the list of sessions, live
 const list = $("#list");
 if (list) {
+  let shown = list.innerHTML.trim(); // as it came, before anything is marked or filled in
   markFresh();
   fillCosts();
+  const replace = async (content) => {
+    const selected = chosen?.dataset.session;
+    const focused = document.activeElement?.closest?.("#list [data-session]")?.dataset.session;
+    const open = new Set($$("details[open]", list).map((one) => one.closest("tr")?.previousElementSibling?.dataset.session));
+    list.replaceChildren(content);
+    for (const row of $$("tr.row", list)) {
+      if (open.has(row.dataset.session)) { const below = $("details", row.nextElementSibling ?? row); if (below) below.open = true; }
+      if (row.dataset.session === selected) { chosen = row; row.setAttribute("aria-selected", "true"); }
+      if (row.dataset.session === focused) $("a", row)?.focus({ preventScroll: true });
+    }
+    markFresh();
+    await fillCosts(list);
+  };
   let under = false, again = false;
-  const refresh = async () => {
+  const refresh = async (isNews = true) => {
     if (under) { again = true; return; }
     under = true;
     try {
-      const html = await part(list.dataset.refresh, "list");
-      const selected = chosen?.dataset.session;
-      const focused = document.activeElement?.closest?.("#list [data-session]")?.dataset.session;
-      const open = new Set($$("details[open]", list).map((one) => one.closest("tr")?.previousElementSibling?.dataset.session));
-      list.innerHTML = html; // of our own templates, which escape
-      for (const row of $$("tr.row", list)) {
-        if (open.has(row.dataset.session)) { const below = $("details", row.nextElementSibling ?? row); if (below) below.open = true; }
-        if (row.dataset.session === selected) { chosen = row; row.setAttribute("aria-selected", "true"); }
-        if (row.dataset.session === focused) $("a", row)?.focus({ preventScroll: true });
-      }
-      markFresh();
-      await fillCosts(list);
+      const made = document.createElement("template");
+      made.innerHTML = await part(list.dataset.refresh, "list"); // of our own templates, which escape
+      const html = made.innerHTML.trim();
+      // Rows that are as they were stay: somebody may be about to click one.
+      if (isNews || html !== shown) { shown = html; await replace(made.content); }
     } catch { /* asked again with the next news */ }
     under = false;
     if (again) { again = false; refresh(); }
   };
   // "opened": what was written between the page and the stream is not told.
   listen((news) => {
-    if (news.opened || news.many || news.session_ids.length || news.deleted_session_ids.length) refresh();
+    if (news.opened) refresh(false);
+    else if (news.many || news.session_ids.length || news.deleted_session_ids.length) refresh();
   });
 }
 listen(() => {}); // all pages say when the store is away
