@@ -1,6 +1,6 @@
 """Which tests take long, and are left out by ``make test`` unless it is asked for all: ``tests/long.txt``.
 
-``make test-times`` runs all tests, and writes the list anew: the test functions that take more than five seconds, all
+``make test-times`` runs all tests, and writes the list anew: the test functions that take more than four seconds, all
 their cases together. Whoever names a test runs it, however long it takes.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 LIST = Path(__file__).with_suffix(".txt")
-SECONDS = 5.0
+SECONDS = 4.0
 
 
 def function_of(node_id: str) -> str:
