@@ -68,11 +68,11 @@ def run(
     settings = settings or settings_of(common, shown)
     if shown.utc and shown.tz:
         raise CommandError("--utc and --tz cannot be given together")
-    run = run_at_once if use == "read" else asyncio.run
+    finished = run_at_once if use == "read" else asyncio.run
     if pages and not shown.json:
         with paged(wanted=shown.pager) as screen:
-            return run(_run(work, settings, shown, screen, use))
-    return run(_run(work, settings, shown, screen_of(), use))
+            return finished(_run(work, settings, shown, screen, use))
+    return finished(_run(work, settings, shown, screen_of(), use))
 
 
 async def _run(work: Work, settings: Settings, shown: Shown, screen: Screen, use: Use) -> int:
